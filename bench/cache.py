@@ -1,0 +1,140 @@
+"""Arrays that are costly to make, kept on disk under a hash of everything they depend on.
+
+An entry is a folder of .npy files and an entry.json with their digests. It is written under another
+name and moved into place whole, so that a reader never sees half of one. Arrays come back read-only
+and memory-mapped.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.errors import BenchError, BenchWarning
+
+CHECKOUT = Path(__file__).parent.parent
+CATALOGUE_IN_CHECKOUT = CHECKOUT / "datasets"
+
+
+def root() -> Path:
+    """The cache's folder: `BENCH_CACHE`, else `datasets/cache` of a checkout, else the user's cache folder."""
+    if named := os.environ.get("BENCH_CACHE"):
+        return Path(named)
+    if CATALOGUE_IN_CHECKOUT.is_dir():
+        return CATALOGUE_IN_CHECKOUT / "cache"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("hnsw-order-bench")
+
+
+def array_digest(array: np.ndarray) -> str:
+    """SHA-256 of an array's type, shape and C-ordered content, as hexadecimal."""
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
+    digest.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
+    return digest.hexdigest()
+
+
+def key_digest(key: Mapping[str, Any]) -> str:
+    """SHA-256 of a mapping of plain values, whatever the order of its keys, as hexadecimal."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+
+
+class Entry:
+    """The arrays of one entry by name, with the digest of each."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], digests: dict[str, str]) -> None:
+        self.arrays = arrays
+        self.digests = digests
+
+
+def entry(kind: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray]]) -> Entry:
+    """The arrays that `key` names: from disk if they are there and whole, else made and kept.
+
+    kind: a folder for entries of one sort. key: plain values that name everything the arrays depend
+    on. A damaged entry is told in a warning and made again.
+    """
+    folder = root() / kind / key_digest(key)[:32]
+    if folder.is_dir():
+        found = _read(folder)
+        if found is not None:
+            return found
+        warnings.warn(f"{folder} is damaged; making it again", BenchWarning, stacklevel=2)
+        shutil.rmtree(folder, ignore_errors=True)
+    _write(folder, key, make())
+    written = _read(folder)
+    if written is None:
+        raise BenchError(f"{folder}: what was written does not read back: is the disk full?")
+    return written
+
+
+def mirrored(file: str, sha256: str, needed_by: str) -> Path:
+    """The path of a published file under the folder `BENCH_MIRROR`, its checksum verified."""
+    mirror = os.environ.get("BENCH_MIRROR")
+    if not mirror:
+        raise BenchError(f"{needed_by} needs {file}: set BENCH_MIRROR to a folder that holds it")
+    path = Path(mirror) / file
+    if not path.is_file():
+        raise BenchError(f"{needed_by} needs {path}, which is not there: BENCH_MIRROR is the folder above")
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != sha256:
+        raise BenchError(
+            f"{path}: SHA-256 is {found[:12]}..., {needed_by} states {sha256[:12]}...: get the file again"
+        )
+    return path
+
+
+def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    except OSError as error:
+        raise BenchError(
+            f"cannot write the cache {folder.parent}: {error.strerror}; set BENCH_CACHE elsewhere"
+        ) from None
+    try:
+        files = {}
+        for name, array in arrays.items():
+            path = building / f"{name}.npy"
+            np.save(path, array, allow_pickle=False)
+            files[name] = {"sha256": array_digest(array), **_stamp(path)}
+        (building / "entry.json").write_text(json.dumps({"key": dict(key), "files": files}, indent=1))
+        # Another process may have been first: its entry has the same content, so either will do.
+        if not folder.exists():
+            building.rename(folder)
+    except OSError as error:
+        if not folder.is_dir():
+            raise BenchError(
+                f"cannot write the cache {folder}: {error.strerror}; set BENCH_CACHE elsewhere"
+            ) from None
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _read(folder: Path) -> Entry | None:
+    """The entry in `folder`, or None where anything of it is missing or changed."""
+    try:
+        files = json.loads((folder / "entry.json").read_text())["files"]
+        arrays = {}
+        for name, recorded in files.items():
+            path = folder / f"{name}.npy"
+            arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+            # A file whose size and time are as written is taken as written; any other is hashed.
+            stamp = {"bytes": recorded["bytes"], "mtime_ns": recorded["mtime_ns"]}
+            if _stamp(path) != stamp and array_digest(arrays[name]) != recorded["sha256"]:
+                return None
+        return Entry(arrays, {name: recorded["sha256"] for name, recorded in files.items()})
+    except (OSError, ValueError, EOFError, KeyError, TypeError):
+        return None
+
+
+def _stamp(path: Path) -> dict[str, int]:
+    status = path.stat()
+    return {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns}

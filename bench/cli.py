@@ -1,0 +1,420 @@
+"""The commands. The only file that prints or exits.
+
+Results go to standard output, progress and warnings to standard error. Heavy imports stand where they
+are used, so that `bench --help` is quick.
+"""
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.errors import BenchError, BenchWarning, unknown
+
+if TYPE_CHECKING:
+    from bench.study.spec import Study
+    from bench.study.store import Outcome
+
+USER_MISTAKE, INTERRUPTED = 2, 3
+UsageError = typer.BadParameter.__base__  # typer carries its own click, or another's, by version
+
+app = typer.Typer(
+    name="bench",
+    help="How much does the order in which vectors are inserted change the recall of an HNSW index?",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StoreOption = Annotated[Path, typer.Option("--store", help="The SQLite file that keeps results.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+JobsOption = Annotated[
+    int, typer.Option(min=1, help="Processes that build side by side. Recall stays the same; times suffer.")
+]
+STORE = Path("results/store.sqlite")
+
+
+@app.command()
+def run(
+    experiment: Annotated[
+        str, typer.Argument(help="A shipped experiment's name, or the path of a TOML file.")
+    ],
+    store: StoreOption = STORE,
+    jobs: JobsOption = 1,
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many rows of each base, drawn by seed.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build and score what an experiment asks and the store does not have yet, then print its table.
+
+    \b
+    Example:
+      bench run default
+      bench run my-experiment.toml --jobs 2
+    """
+    from bench.study.spec import read
+
+    _run(read(experiment, limit), store, jobs, as_json, f"bench run {experiment}")
+
+
+@app.command()
+def compare(
+    base: Annotated[Path, typer.Argument(help="Your vectors: a .npy file of rows.")],
+    queries: Annotated[
+        Path | None, typer.Option(help="A .npy file of queries; without it, base rows are held out.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="A .npy file of one label a base row.")] = None,
+    metric: Annotated[str, typer.Option(help="l2, cosine or ip.")] = "l2",
+    orders: Annotated[
+        str, typer.Option(help="Comma-separated; parameters after colons, as in block-shuffle:block=1024.")
+    ] = "given,random,lid-ascending,lid-descending,radius-descending,residual-descending",
+    engines: Annotated[
+        str, typer.Option(help="Comma-separated; see `bench list engines`.")
+    ] = "hnswlib,faiss",
+    ef_search: Annotated[str, typer.Option(help="Comma-separated.")] = "10,40",
+    k: Annotated[int, typer.Option("--k", help="Neighbours asked for.")] = 10,
+    m: Annotated[int, typer.Option("--M", help="Links a node.")] = 16,
+    ef_construction: Annotated[int, typer.Option(help="Candidates while building.")] = 128,
+    seeds: Annotated[int, typer.Option(help="Builds of every order.")] = 5,
+    store: StoreOption = STORE,
+    jobs: JobsOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare orders of insertion on your own vectors.
+
+    \b
+    Example:
+      bench compare embeddings.npy --metric cosine
+      bench compare base.npy --queries queries.npy --orders given,random,block-shuffle:block=4096
+    """
+    from bench.data import catalog
+    from bench.study.spec import Experiment, Index, Study
+
+    experiment = Experiment(
+        title=f"Orders compared on {base}",
+        datasets=[base.stem],
+        orders=[_order(text) for text in _items(orders, "--orders")],
+        index=[
+            Index(engine=name, M=m, ef_construction=ef_construction) for name in _items(engines, "--engines")
+        ],
+        k=k,
+        ef_search=[_integer(text, "--ef-search") for text in _items(ef_search, "--ef-search")],
+        build_seeds=seeds,
+    )
+    dataset = catalog.from_files(base, queries, labels, metric)
+    if queries is None:
+        _say(f"{base}: {len(dataset.queries)} rows held out as queries; --queries gives your own")
+    study = Study(f"compare-{base.stem}", experiment, [dataset])
+    _run(study, store, jobs, as_json, "the same command")
+
+
+@app.command()
+def table(
+    experiment: Annotated[
+        str | None, typer.Argument(help="One experiment; without it, all in the store.")
+    ] = None,
+    reference: Annotated[str, typer.Option(help="The order that others are compared with.")] = "random",
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Print recall by order from the store.
+
+    \b
+    Example:
+      bench table default
+    """
+    from bench.study.store import Store
+
+    found = Store.open(store).outcomes(experiment)
+    _print_table(((name, outcome) for name, outcome in found if name), as_json, reference)
+
+
+@app.command()
+def export(
+    experiment: Annotated[str | None, typer.Option(help="One experiment; without it, all outcomes.")] = None,
+    kind: Annotated[str, typer.Option("--format", help="csv, parquet, markdown or latex.")] = "csv",
+    output: Annotated[Path | None, typer.Option(help="A file; without it, standard output.")] = None,
+    store: StoreOption = STORE,
+) -> None:
+    """Write one tidy row an outcome.
+
+    \b
+    Example:
+      bench export --format parquet --output results.parquet
+    """
+    from bench.present import tables
+    from bench.study.store import Store
+
+    if kind not in tables.FORMATS:
+        raise unknown("format", kind, tables.FORMATS)
+    content = tables.exported(tables.tidy(Store.open(store).outcomes(experiment)), kind)
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise BenchError(
+            f"cannot write {output}: {error.strerror}; name another file with --output"
+        ) from None
+
+
+@app.command()
+def lid(
+    file: Annotated[str, typer.Argument(help="A .npy file of rows, or the name of a dataset.")],
+    k: Annotated[int, typer.Option("--k", help="Exact neighbours of each row to estimate from.")] = 100,
+    estimator: Annotated[str, typer.Option(help="mle, mom or tle.")] = "mle",
+    metric: Annotated[str, typer.Option(help="l2, cosine or ip; of a .npy file.")] = "l2",
+    output: Annotated[Path | None, typer.Option(help="A .npy file for the estimate of each row.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate the local intrinsic dimension of every row, and the global dimension.
+
+    \b
+    Example:
+      bench lid embeddings.npy --metric cosine --output lid.npy
+    """
+    import numpy as np
+
+    from bench.data import catalog
+    from bench.geometry import Geometry, dimension
+
+    dataset = catalog.whole_file(Path(file), metric) if file.endswith(".npy") else catalog.load(file)
+    if estimator not in dimension.ESTIMATORS:
+        raise unknown("estimator", estimator, dimension.ESTIMATORS)
+    if not 1 < k < dataset.n:
+        raise BenchError(f"--k {k}: {file} has {dataset.n} rows; give 2 to {dataset.n - 1} neighbours")
+    geometry = Geometry(dataset, lambda line: _say(f"{dataset.name}: {line}"))
+    estimates = geometry.lid(k, estimator)
+    nearest = geometry.neighbors(k)[0]
+    if output:
+        try:
+            with output.open("wb") as stream:
+                np.save(stream, estimates)
+        except OSError as error:
+            raise BenchError(
+                f"cannot write {output}: {error.strerror}; name another file with --output"
+            ) from None
+    known = estimates[np.isfinite(estimates)]
+    low, median, high = np.quantile(known, [0.05, 0.5, 0.95]) if len(known) else [float("nan")] * 3
+    rows = {
+        "dataset": dataset.name,
+        "n": dataset.n,
+        "d": dataset.d,
+        "metric": dataset.metric,
+        "estimator": estimator,
+        "k": k,
+        "lid_mean": float(known.mean()) if len(known) else None,
+        "lid_5_percent": float(low),
+        "lid_median": float(median),
+        "lid_95_percent": float(high),
+        "rows_without_estimate": dataset.n - len(known),
+        "rows_with_duplicates": int((nearest[:, 0] == 0).sum()),
+        "pca_dimension_0.99": dimension.pca(geometry.points),
+        "two_nn_dimension": dimension.two_nn(nearest),
+    }
+    if as_json:
+        _print_json(rows)
+    else:
+        width = max(map(len, rows))
+        for name, value in rows.items():
+            print(f"{name:{width}}  {value:.3f}" if isinstance(value, float) else f"{name:{width}}  {value}")
+
+
+@app.command(name="list")
+def list_(
+    kind: Annotated[str, typer.Argument(help="datasets, orders, engines or experiments.")],
+    as_json: JsonOption = False,
+) -> None:
+    """List what there is to name.
+
+    \b
+    Example:
+      bench list orders
+    """
+    kinds: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "datasets": _datasets,
+        "orders": _orders,
+        "engines": _engines,
+        "experiments": _experiments,
+    }
+    if kind not in kinds:
+        raise unknown("list", kind, kinds)
+    rows = kinds[kind]()
+    if as_json:
+        _print_json(rows)
+    else:
+        from bench.present.tables import listing
+
+        print(listing(rows))
+
+
+def _datasets() -> list[dict[str, Any]]:
+    from bench.data import catalog
+
+    specs = {name: catalog.read_spec(catalog.folder() / f"{name}.toml") for name in catalog.names()}
+    return [
+        {
+            "name": name,
+            "metric": spec.metric,
+            "comes from": "generator" if spec.generator else "BENCH_MIRROR" if spec.records else "files",
+            "title": spec.title,
+        }
+        for name, spec in specs.items()
+    ]
+
+
+def _orders() -> list[dict[str, Any]]:
+    from bench import orders
+
+    return [
+        {
+            "name": name,
+            "parameters": " ".join(f"{key}={value}" for key, value in orders.parameters(name, {}).items()),
+            "about": (order.__doc__ or "").partition("\n")[0],
+        }
+        for name, order in orders.ORDERS.items()
+    ]
+
+
+def _engines() -> list[dict[str, Any]]:
+    from bench import indexes
+
+    return [
+        {"name": name, "version": indexes.version(name), "about": engine.about}
+        for name, engine in indexes.INDEXES.items()
+    ]
+
+
+def _experiments() -> list[dict[str, Any]]:
+    from bench.study import spec
+
+    return [{"name": name, "title": spec.read_experiment(name)[1].title} for name in spec.experiments()]
+
+
+def _run(study: "Study", path: Path, jobs: int, as_json: bool, resume: str) -> None:
+    """Run what a store misses of a study, with progress, and print the study's table."""
+    from bench.study.run import run as run_study
+    from bench.study.store import Store
+
+    store = Store.create(path)
+    missing = store.missing(study.trials)
+    done = 0
+    _say(f"{study.name}: {len(study.trials)} outcomes asked, {len(missing)} missing in {path}")
+    try:
+        with _progress(len(missing)) as (told, step):
+            for _ in run_study(study, store, jobs, told):
+                done += 1
+                step()
+    except KeyboardInterrupt:
+        _say(
+            f"interrupted: {done} of {len(missing)} outcomes finished and kept in {path}; {resume} goes on from there"
+        )
+        raise SystemExit(INTERRUPTED) from None
+    _print_table(store.outcomes(study.name), as_json)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
+    """What to call with a line, and what to call at every outcome: a bar, or lines where no terminal is."""
+    if not total:
+        yield _say, lambda: None
+        return
+    if not sys.stderr.isatty():
+        from bench.present.progress import Lines
+
+        lines = Lines(total, _say)
+        yield _say, lines.step
+        return
+    from bench.present.progress import bar
+
+    with bar(total) as (told, step):
+        yield told, step
+
+
+def _print_table(outcomes: "Iterable[tuple[str, Outcome]]", as_json: bool, reference: str = "random") -> None:
+    import msgspec
+
+    from bench.analysis.stats import summarize
+
+    summaries = summarize(outcomes, reference)
+    if as_json:
+        rows = [msgspec.structs.asdict(summary) for summary in summaries]
+        _print_json([{"experiment": row.pop("experiment"), **row.pop("setting"), **row} for row in rows])
+    else:
+        from bench.present.tables import summary_text
+
+        print(summary_text(summaries, reference))
+
+
+def _items(text: str, option: str) -> list[str]:
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    if not items:
+        raise BenchError(f"{option} is empty: name at least one, with commas between")
+    return items
+
+
+def _integer(text: str, option: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise BenchError(
+            f"{option}: {text!r} is not a whole number; give numbers with commas between"
+        ) from None
+
+
+def _order(text: str) -> dict[str, Any]:
+    """An order as an experiment's table has it, from `name:key=value:...`; `+` stands between list items."""
+    from bench.orders import parameters
+
+    name, *pairs = text.split(":")
+    given: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise BenchError(f"--orders: {pair!r} in {text!r} is not key=value")
+        given[key] = value.split("+") if key == "permutation" else value
+    return {"name": name, **parameters(name, given, strict=False)}
+
+
+def _print_json(value: Any) -> None:
+    import msgspec
+
+    # msgspec writes NaN, which JSON has not, as null.
+    print(json.dumps(json.loads(msgspec.json.encode(value)), indent=2))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _warn(message: Warning | str, category: type[Warning], *where: Any) -> None:
+    _say(f"warning: {message}")
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 the gate failed, 2 the user's mistake, 3 interrupted."""
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("always", BenchWarning)
+    warnings.showwarning = _warn
+    try:
+        app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except BenchError as error:
+        _say(f"bench: {error}")
+        raise SystemExit(USER_MISTAKE) from None
+    except UsageError as error:
+        _say(f"bench: {error.format_message()} See `bench --help`.")
+        raise SystemExit(USER_MISTAKE) from None
+    except KeyboardInterrupt:
+        _say("interrupted: nothing is half written")
+        raise SystemExit(INTERRUPTED) from None
+    except BrokenPipeError:  # as in `bench export | head`: the reader has what it wants
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,148 @@
+"""Base vectors, queries, labels: checked once, when made."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from bench import cache
+from bench.errors import BenchError, unknown
+
+Metric = Literal["l2", "cosine", "ip"]
+METRICS: tuple[str, ...] = get_args(Metric)
+
+_BLOCK_VALUES = 1 << 24  # values looked at at a time, so that a base larger than memory can be checked
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Vectors to index and vectors to search for. Make one with `checked`.
+
+    base: (n, d) float32, queries: (q, d) float32, labels: (n,) integers or strings, or None; all
+    C-contiguous and read-only. metric: `l2`, `cosine` or `ip`. fingerprint: SHA-256 of the arrays.
+    """
+
+    name: str
+    base: np.ndarray
+    queries: np.ndarray
+    metric: str
+    labels: np.ndarray | None
+    fingerprint: str
+
+    @property
+    def n(self) -> int:
+        return int(self.base.shape[0])
+
+    @property
+    def d(self) -> int:
+        return int(self.base.shape[1])
+
+
+def checked(
+    name: str,
+    base: np.ndarray,
+    queries: np.ndarray,
+    metric: str,
+    labels: np.ndarray | None = None,
+    *,
+    files: dict[str, str] | None = None,
+) -> Dataset:
+    """A Dataset of these arrays, or a BenchError that says what is wrong with which of them.
+
+    Arrays of another type than float32 are converted; float64 and integers may lose digits.
+    files: where `base`, `queries` and `labels` came from, for the error; by default the dataset's name.
+    """
+    told = {part: f"{name}: {part}" for part in ("base", "queries", "labels")} | (files or {})
+    if metric not in METRICS:
+        raise unknown("metric", metric, METRICS)
+    base = check_vectors(base, told["base"], metric)
+    queries = check_vectors(queries, told["queries"], metric)
+    if base.shape[0] == 0:
+        raise BenchError(f"{told['base']} has no rows")
+    if queries.shape[1] != base.shape[1]:
+        raise BenchError(
+            f"{told['queries']} has dimension {queries.shape[1]}, {told['base']} has {base.shape[1]}: "
+            "embed both with the same model"
+        )
+    if labels is not None:
+        labels = check_labels(labels, told["labels"], base.shape[0])
+    arrays = {"base": base, "queries": queries} | ({} if labels is None else {"labels": labels})
+    digests = {part: cache.array_digest(array) for part, array in arrays.items()}
+    return Dataset(name, base, queries, metric, labels, fingerprint(digests))
+
+
+def fingerprint(digests: dict[str, str]) -> str:
+    """SHA-256 that identifies a dataset's content, from the digests of its arrays."""
+    return cache.key_digest(digests)
+
+
+def check_vectors(vectors: np.ndarray, told: str, metric: str) -> np.ndarray:
+    """(n, d) vectors as read-only C-contiguous float32, or a BenchError naming `told` and the first bad row."""
+    if vectors.ndim != 2:
+        raise BenchError(f"{told} has shape {vectors.shape}: vectors are rows of a 2-D array")
+    if vectors.dtype.kind not in "fiu":
+        raise BenchError(f"{told} has type {vectors.dtype}: vectors are real numbers")
+    if vectors.shape[1] == 0:
+        raise BenchError(f"{told} has rows of no values: shape {vectors.shape}")
+    with np.errstate(over="ignore"):
+        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    step = max(1, _BLOCK_VALUES // vectors.shape[1])
+    for start in range(0, len(vectors), step):
+        block = vectors[start : start + step]
+        bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
+        if len(bad):
+            raise BenchError(
+                f"{told} has NaN or infinity (as float32) in row {start + bad[0]}: repair or remove it"
+            )
+        if metric == "cosine":
+            zero = np.flatnonzero(~block.any(axis=1))
+            if len(zero):
+                raise BenchError(
+                    f"{told} is all zeros in row {start + zero[0]}, "
+                    "which has no direction under cosine: remove it, or use the metric l2"
+                )
+    return read_only(vectors)
+
+
+def check_labels(labels: np.ndarray, told: str, n: int) -> np.ndarray:
+    """(n,) labels, or a BenchError that names `told`."""
+    if labels.ndim != 1 or labels.shape[0] != n:
+        raise BenchError(f"{told} has shape {labels.shape}, the base has {n} rows: one label a row is needed")
+    if labels.dtype.kind not in "iuSU":
+        raise BenchError(f"{told} has type {labels.dtype}: labels are integers or strings")
+    return read_only(np.ascontiguousarray(labels))
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view of `array` that cannot be written through."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def hold_out_queries(
+    base: np.ndarray, labels: np.ndarray | None, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Base without a sample of its rows, that sample as queries, and the labels of what stays.
+
+    A tenth of the rows, at most 1,000, is held out, so that no query finds itself. What stays keeps
+    its order.
+    """
+    n = len(base)
+    count = min(1000, n // 10)
+    if count == 0:
+        raise BenchError(f"{n} rows are too few to hold queries out of: give queries, or at least 10 rows")
+    rows = np.sort(np.random.default_rng(seed).choice(n, size=count, replace=False))
+    stays = np.ones(n, dtype=bool)
+    stays[rows] = False
+    return base[stays], base[rows], None if labels is None else labels[stays]
+
+
+def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
+    """The dataset with at most `rows` rows of its base, drawn by seed, in their given order."""
+    if rows >= dataset.n:
+        return dataset
+    chosen = np.sort(np.random.default_rng(seed).choice(dataset.n, size=rows, replace=False))
+    labels = None if dataset.labels is None else dataset.labels[chosen]
+    name = f"{dataset.name}[{rows}]"
+    return checked(name, dataset.base[chosen], dataset.queries, dataset.metric, labels)

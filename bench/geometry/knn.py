@@ -1,0 +1,131 @@
+"""Exact nearest neighbours by faiss: the only reference search.
+
+Rows of queries go through in blocks; the base is read where it lies, so it may be a memory map larger
+than memory. Distances are true and exact: faiss finds candidates with a matrix product, which cannot
+tell a distance of 0 from one of 1e-3, so theirs are computed again from the differences.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+_QUERY_BLOCK = 16_384
+_SPARE = 16  # candidates beyond k, among which the exact distances choose
+_BLOCK_VALUES = 1 << 24
+
+
+def search(
+    queries: np.ndarray, base: np.ndarray, k: int, metric: str = "l2"
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k nearest base rows of every query: distances (q, k) float32, ids (q, k) int64.
+
+    metric: `l2` (Euclidean distance) or `ip` (the distance is minus the inner product). Ascending by
+    distance, ties by id. ValueError where k exceeds the base.
+    """
+    import faiss
+
+    if not 0 < k <= len(base):
+        raise ValueError(f"k = {k} neighbours asked of {len(base)} rows")
+    wanted = min(k + _SPARE, len(base))
+    distances = np.empty((len(queries), k), dtype=np.float32)
+    ids = np.empty((len(queries), k), dtype=np.int64)
+    kind = faiss.METRIC_INNER_PRODUCT if metric == "ip" else faiss.METRIC_L2
+    for start in range(0, len(queries), _QUERY_BLOCK):
+        rows = slice(start, start + _QUERY_BLOCK)
+        _, candidates = faiss.knn(queries[rows], base, wanted, metric=kind)
+        exact = true_distances(queries[rows], base, candidates, metric)
+        best = np.lexsort((candidates, exact), axis=1)[:, :k]
+        distances[rows] = np.take_along_axis(exact, best, axis=1)
+        ids[rows] = np.take_along_axis(candidates, best, axis=1)
+    return distances, ids
+
+
+def neighbors(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k nearest others of every row, Euclidean: distances (n, k) float32, ids (n, k) int64.
+
+    A row is left out of its own neighbours by its id, so its duplicates stay, at distance 0.
+    """
+    if not 0 < k < len(points):
+        raise ValueError(f"k = {k} other rows asked of {len(points)}")
+    distances = np.empty((len(points), k), dtype=np.float32)
+    ids = np.empty((len(points), k), dtype=np.int64)
+    for start in range(0, len(points), _QUERY_BLOCK):
+        rows = np.arange(start, min(start + _QUERY_BLOCK, len(points)))
+        found_distances, found = search(points[rows], points, k + 1)
+        others = found != rows[:, None]
+        # Among more than k duplicates a row may not have found itself: then the last one goes.
+        others[others.all(axis=1), -1] = False
+        distances[rows] = found_distances[others].reshape(len(rows), k)
+        ids[rows] = found[others].reshape(len(rows), k)
+    return distances, ids
+
+
+def true_distances(queries: np.ndarray, base: np.ndarray, ids: np.ndarray, metric: str = "l2") -> np.ndarray:
+    """(q, k) float32 distances of every query to the base rows in its row of `ids` (q, k); infinite at -1."""
+    import faiss
+
+    queries, base = (np.ascontiguousarray(rows, dtype=np.float32) for rows in (queries, base))
+    there = np.ascontiguousarray(np.maximum(ids, 0), dtype=np.int64)
+    distances = np.empty(ids.shape, dtype=np.float32)
+    compute = faiss.fvec_inner_products_by_idx if metric == "ip" else faiss.fvec_L2sqr_by_idx
+    q, k = ids.shape
+    pointers = (faiss.swig_ptr(array) for array in (distances, queries, base, there))
+    if distances.size:
+        compute(*pointers, base.shape[1], q, k)
+    distances = -distances if metric == "ip" else np.sqrt(distances)
+    distances[ids < 0] = np.inf
+    return distances
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    """The rows (n, d) at unit length, float32."""
+    result = np.empty(rows.shape, dtype=np.float32)
+    for block in blocks(rows):
+        wide = rows[block].astype(np.float64)
+        result[block] = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    return result
+
+
+def distances_to(points: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """(n,) float32 Euclidean distances of `points` (n, d) to one point (d,)."""
+    distances = np.empty(len(points), dtype=np.float32)
+    for block in blocks(points):
+        distances[block] = np.linalg.norm(points[block] - point, axis=1)
+    return distances
+
+
+def kmeans(points: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """k-means by faiss: of every row the nearest of `count` centroids (n,) and the distance to it (n,).
+
+    Ten rounds on at most 256 rows a centroid (faiss's default), one thread: with more, sums are added in
+    another order, and a row between two centroids may change sides.
+    """
+    import faiss
+
+    if not 0 < count <= len(points):
+        raise ValueError(f"{count} clusters asked of {len(points)} rows")
+    with faiss_threads(1):
+        clustering = faiss.Kmeans(points.shape[1], count, niter=10, seed=seed, min_points_per_centroid=1)
+        clustering.train(points)
+        distances, nearest = search(points, clustering.centroids, 1)
+    return nearest[:, 0], distances[:, 0]
+
+
+@contextmanager
+def faiss_threads(threads: int) -> Iterator[None]:
+    """faiss with this many threads inside the block, and as many as before after it."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def blocks(rows: np.ndarray) -> Iterator[slice]:
+    """Slices that together cover `rows` (n, d), each of a size that fits in memory with room to spare."""
+    step = max(1, _BLOCK_VALUES // rows.shape[1])
+    return (slice(start, start + step) for start in range(0, len(rows), step))

@@ -1,0 +1,50 @@
+"""recall@k: of a query's k nearest base rows, how many an index returned.
+
+By id, the exact search's k rows are the ones that count, and of rows equally far it has chosen some.
+Tie-aware, every returned row counts that is no farther than the k-th nearest, within a relative
+tolerance. ann-benchmarks adds an absolute tolerance of 1e-3 instead, which on tight data counts almost
+anything.
+"""
+
+import numpy as np
+
+RELATIVE_TOLERANCE = 1e-5  # some fifty float32 roundings: rows that only arithmetic tells apart
+
+_BLOCK_PAIRS = 1 << 24
+
+
+def hits(ids: np.ndarray, ground_truth: np.ndarray) -> np.ndarray:
+    """How many of each query's true neighbours are among the ids returned; recall@k is this over k.
+
+    ids: (q, k) int64, -1 where nothing was found; ground_truth: (q, k) int64. Returns (q,) int64. An id
+    returned twice counts once.
+    """
+    if ids.shape != ground_truth.shape:
+        raise ValueError(f"ids {ids.shape} and ground truth {ground_truth.shape} must have the same shape")
+    counts = np.empty(len(ids), dtype=np.int64)
+    step = max(1, _BLOCK_PAIRS // max(1, ids.shape[1] ** 2))
+    for start in range(0, len(ids), step):
+        rows = slice(start, start + step)
+        counts[rows] = (ground_truth[rows, :, None] == ids[rows, None, :]).any(axis=2).sum(axis=1)
+    return counts
+
+
+def hits_with_ties(
+    ids: np.ndarray,
+    distances: np.ndarray,
+    true_distances: np.ndarray,
+    tolerance: float = RELATIVE_TOLERANCE,
+) -> np.ndarray:
+    """How many of each query's returned rows are as near as its k-th true neighbour.
+
+    ids: (q, k) returned; distances: (q, k) the true distances of those rows, computed again; true_distances: (q, k)
+    of the exact neighbours, ascending. A row counts if its distance is at most d_k + tolerance × |d_k|.
+    Returns (q,) int64. An id returned twice counts once, -1 never.
+    """
+    limit = true_distances[:, -1:] + tolerance * np.abs(true_distances[:, -1:])
+    by_id = np.argsort(ids, axis=1, kind="stable")
+    sorted_ids = np.take_along_axis(ids, by_id, axis=1)
+    first = np.ones(ids.shape, dtype=bool)
+    first[:, 1:] = sorted_ids[:, 1:] != sorted_ids[:, :-1]
+    near = np.take_along_axis(distances <= limit, by_id, axis=1)
+    return (near & first & (sorted_ids >= 0)).sum(axis=1)

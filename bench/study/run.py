@@ -1,0 +1,105 @@
+"""The one loop: trial -> build -> search -> outcome."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from itertools import groupby
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from bench import indexes, orders
+from bench.data.dataset import Dataset
+from bench.geometry import Geometry, knn
+from bench.measure import recall
+from bench.study.environment import environment
+from bench.study.spec import Study, Trial
+from bench.study.store import Outcome, Store
+
+
+class Build(NamedTuple):
+    """An index to build, and the trials that its searches serve."""
+
+    dataset: Dataset
+    geometry: Geometry
+    truth: tuple[np.ndarray, np.ndarray]  # distances and ids (q, k), for the largest k asked
+    order: np.ndarray
+    trials: list[Trial]
+
+
+def run(
+    study: Study, store: Store, jobs: int = 1, told: Callable[[str], None] = lambda line: None
+) -> Iterator[Outcome]:
+    """The outcomes of a study that the store misses, each on disk before it is given out.
+
+    jobs: processes that build side by side; recall stays the same, times do not. told: is called with a
+    line before anything that takes time other than builds.
+    """
+    store.enlist(study.name, study.trials)
+    found_on = environment(jobs)
+    for outcome in _measured(_builds(study, store.missing(study.trials), told), jobs):
+        outcome = msgspec.structs.replace(outcome, environment=found_on)
+        store.add(outcome)
+        yield outcome
+
+
+def _builds(study: Study, missing: list[Trial], told: Callable[[str], None]) -> Iterator[Build]:
+    """Every build with its order, made just before; geometry is computed once a dataset."""
+    for name, of_dataset in groupby(missing, key=lambda trial: trial.dataset):
+        dataset, trials = study.datasets[name], list(of_dataset)
+        geometry = Geometry(dataset, lambda line, name=name: told(f"{name}: {line}"))
+        truth = geometry.ground_truth(max(trial.k for trial in trials))
+
+        @lru_cache(maxsize=len(study.orders))  # engines of one seed share their orders
+        def order(name: str, params: str, seed: int, dataset=dataset, geometry=geometry) -> np.ndarray:
+            return orders.make(name, msgspec.json.decode(params), dataset, geometry, seed)
+
+        for _, searches in groupby(trials, key=lambda trial: trial.build):
+            served = list(searches)
+            first = served[0]
+            made = order(first.order, first.order_params, first.order_seed)
+            yield Build(dataset, geometry, truth, made, served)
+
+
+def _measured(builds: Iterable[Build], jobs: int) -> Iterator[Outcome]:
+    if jobs == 1:
+        for build in builds:
+            yield from measure(build)
+        return
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch=jobs)
+    for outcomes in parallel(delayed(_all)(build) for build in builds):
+        yield from outcomes
+
+
+def _all(build: Build) -> list[Outcome]:
+    return list(measure(build))
+
+
+def measure(build: Build) -> Iterator[Outcome]:
+    """Build the index once, then search and score it for every trial that it serves."""
+    first = build.trials[0]
+    params = indexes.Params(first.M, first.ef_construction, first.chunk, first.threads)
+    start = time.perf_counter()
+    searcher = indexes.INDEXES[first.engine].build(
+        build.dataset.base, build.order, first.metric, params, first.build_seed
+    )
+    build_seconds = time.perf_counter() - start
+    geometry, (distances, ids) = build.geometry, build.truth
+    for trial in build.trials:
+        start = time.perf_counter()
+        found = searcher.search(build.dataset.queries, trial.k, trial.ef_search)
+        search_seconds = time.perf_counter() - start
+        reached = knn.true_distances(geometry.query_points, geometry.points, found, geometry.ranks_by)
+        yield Outcome(
+            trial=trial,
+            hits=recall.hits(found, ids[:, : trial.k]),
+            hits_tie=recall.hits_with_ties(found, reached, distances[:, : trial.k]),
+            ids_sha256=hashlib.sha256(found.astype("<i8").tobytes()).hexdigest(),
+            build_seconds=build_seconds,
+            search_seconds=search_seconds,
+            environment={},
+        )

@@ -1,0 +1,239 @@
+"""Experiment TOML -> frozen structs, every mistake told before anything is built."""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench import cache, indexes, orders
+from bench.data import catalog
+from bench.data.dataset import Dataset, limit
+from bench.errors import BenchError, converted, unknown
+
+EXPERIMENTS = Path(__file__).parent / "experiments"
+
+
+class Index(indexes.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One [[index]] table: an engine and its parameters."""
+
+    engine: str
+
+
+class OrderSpec(msgspec.Struct, frozen=True):
+    """An order by name, with all its parameters."""
+
+    name: str
+    params: dict[str, Any]
+
+
+class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to build, as a TOML file states it; `read` checks it.
+
+    datasets: names, paths of TOML files, or tables of a name and generator parameters, where a list
+    makes a sweep. orders: names, or tables of a name and parameters. build_seeds: builds of each order, seeds 1, 2, ...
+    order_seeds: how many seeds of each order are crossed with them; without it every build draws its
+    order anew, with the build's own seed. Pairs of ef_search and k with ef_search < k are left out, since
+    engines would raise ef_search to k.
+    """
+
+    datasets: list[str | dict[str, Any]]
+    orders: list[str | dict[str, Any]]
+    index: list[Index]
+    title: str = ""
+    k: int | list[int] = 10
+    ef_search: int | list[int] = msgspec.field(default_factory=lambda: [10, 40])
+    build_seeds: int = 5
+    order_seeds: int | None = None
+
+    @property
+    def searches(self) -> list[tuple[int, int]]:
+        """(ef_search, k) of every search of a build."""
+        efs, ks = (value if isinstance(value, list) else [value] for value in (self.ef_search, self.k))
+        return [(ef, k) for k in ks for ef in efs if ef >= k]
+
+    @property
+    def seeds(self) -> list[tuple[int, int]]:
+        """(build_seed, order_seed) of every build of an order, from 1: hnswlib takes 0 for 1."""
+        builds = range(1, self.build_seeds + 1)
+        if self.order_seeds is None:
+            return [(seed, seed) for seed in builds]
+        return [(build, order) for order in range(1, self.order_seeds + 1) for build in builds]
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that an outcome depends on. Its hash is the key in the store."""
+
+    dataset: str
+    fingerprint: str
+    metric: str
+    n: int
+    d: int
+    queries: int
+    engine: str
+    engine_version: str
+    M: int
+    ef_construction: int
+    chunk: int
+    threads: int
+    order: str
+    order_params: str  # JSON, keys sorted
+    order_seed: int
+    build_seed: int
+    ef_search: int
+    k: int
+
+    @property
+    def key(self) -> str:
+        """SHA-256 over all fields, hexadecimal."""
+        return cache.key_digest(msgspec.structs.asdict(self))
+
+    @property
+    def build(self) -> tuple[Any, ...]:
+        """What the index depends on: all but ef_search and k. One build serves every trial that has the same."""
+        return msgspec.structs.astuple(self)[:-2]
+
+
+class Study:
+    """An experiment with its datasets loaded and its trials listed."""
+
+    def __init__(self, name: str, experiment: Experiment, datasets: Sequence[Dataset]) -> None:
+        self.name = name
+        self.experiment = experiment
+        self.datasets = {dataset.name: dataset for dataset in datasets}
+        self.orders = order_specs(experiment.orders, name)
+        if len(self.datasets) < len(datasets):
+            raise BenchError(f"{name}: a dataset is named twice")
+        _check(name, experiment, self.orders, datasets)
+
+    @cached_property
+    def trials(self) -> list[Trial]:
+        """Every trial, by dataset, then seed: a study cut short has all orders at fewer seeds, not fewer orders."""
+        return list(self._trials())
+
+    def _trials(self) -> Iterator[Trial]:
+        experiment = self.experiment
+        versions = {index.engine: indexes.version(index.engine) for index in experiment.index}
+        for dataset in self.datasets.values():
+            for build_seed, order_seed in experiment.seeds:
+                for index in experiment.index:
+                    for order in self.orders:
+                        for ef_search, k in experiment.searches:
+                            yield Trial(
+                                dataset=dataset.name,
+                                fingerprint=dataset.fingerprint,
+                                metric=dataset.metric,
+                                n=dataset.n,
+                                d=dataset.d,
+                                queries=len(dataset.queries),
+                                engine_version=versions[index.engine],
+                                **msgspec.structs.asdict(index),
+                                order=order.name,
+                                order_params=order_params_text(order.params),
+                                order_seed=order_seed,
+                                build_seed=build_seed,
+                                ef_search=ef_search,
+                                k=k,
+                            )
+
+
+def experiments() -> list[str]:
+    """The names of the experiments that ship with the package."""
+    return sorted(path.stem for path in EXPERIMENTS.glob("*.toml"))
+
+
+def read_experiment(name: str) -> tuple[Path, Experiment]:
+    """The path and content of a shipped experiment, or of the TOML file at a path; no data is touched."""
+    path = Path(name) if name.endswith(".toml") else EXPERIMENTS / f"{name}.toml"
+    if not path.is_file():
+        if name.endswith(".toml"):
+            raise BenchError(f"experiment {name} is not there: give the path of a TOML file, or a name")
+        raise unknown("experiment", name, experiments())
+    try:
+        stated = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchError(f"{path} is not valid TOML: {error}") from None
+    return path, converted(stated, Experiment, str(path))
+
+
+def read(name: str, limit_rows: int | None = None) -> Study:
+    """The Study of a shipped experiment, or of the TOML file at a path, its datasets loaded.
+
+    limit_rows: at most so many rows of every base, drawn by seed, in their given order.
+    """
+    path, experiment = read_experiment(name)
+    if limit_rows is not None and limit_rows < 1:
+        raise BenchError(f"--limit {limit_rows}: give a positive number of rows")
+    # What costs nothing is checked before datasets are made.
+    _check(str(path), experiment, order_specs(experiment.orders, str(path)), [])
+    datasets: list[Dataset] = []
+    for entry in experiment.datasets:
+        named, parameters = _named(entry, f"{path}: datasets")
+        datasets += catalog.load_all(named, parameters, beside=path.parent)
+    if limit_rows is not None:
+        datasets = [limit(dataset, limit_rows) for dataset in datasets]
+    return Study(path.stem, experiment, datasets)
+
+
+def order_specs(listed: Sequence[str | dict[str, Any]], told: str, *, strict: bool = True) -> list[OrderSpec]:
+    """Orders by name or table, with all parameters. strict: whether text is refused for numbers."""
+    specs = []
+    for entry in listed:
+        name, given = _named(entry, f"{told}: orders")
+        specs.append(OrderSpec(name, orders.parameters(name, given, strict=strict)))
+    if len({(spec.name, order_params_text(spec.params)) for spec in specs}) < len(specs):
+        raise BenchError(f"{told}: an order is listed twice with the same parameters")
+    return specs
+
+
+def order_params_text(params: dict[str, Any]) -> str:
+    """Parameters as JSON with sorted keys, the way a Trial keeps them."""
+    return msgspec.json.encode(params, order="sorted").decode()
+
+
+def _named(entry: str | dict[str, Any], told: str) -> tuple[str, dict[str, Any]]:
+    if isinstance(entry, str):
+        return entry, {}
+    name = entry.get("name")
+    if not isinstance(name, str):
+        raise BenchError(f'{told}: a table needs a name, as in {{ name = "..." }}')
+    return name, {key: value for key, value in entry.items() if key != "name"}
+
+
+def _check(
+    told: str, experiment: Experiment, specs: Sequence[OrderSpec], datasets: Sequence[Dataset]
+) -> None:
+    for what in ("datasets", "orders", "index", "k", "ef_search"):
+        if getattr(experiment, what) == []:
+            raise BenchError(f"{told}: {what} is empty: name at least one")
+    for what in ("k", "ef_search", "build_seeds", "order_seeds"):
+        value = getattr(experiment, what)
+        for number in value if isinstance(value, list) else [value]:
+            if number is not None and number < 1:
+                raise BenchError(f"{told}: {what} = {number}: give a positive number")
+    for what, asked, used in (
+        ("ef_search", experiment.ef_search, {ef for ef, _ in experiment.searches}),
+        ("k", experiment.k, {k for _, k in experiment.searches}),
+    ):
+        for number in asked if isinstance(asked, list) else [asked]:
+            if number not in used:
+                raise BenchError(
+                    f"{told}: {what} = {number} pairs with no ef_search >= k: "
+                    "engines raise ef_search to k, so ask for at least k"
+                )
+    for index in experiment.index:
+        if index.engine not in indexes.INDEXES:
+            raise BenchError(f"{told}: {unknown('engine', index.engine, indexes.INDEXES)}")
+        indexes.check(index.engine, index, f"{told}: {index.engine}")
+    if len(set(experiment.index)) < len(experiment.index):
+        raise BenchError(f"{told}: an index is listed twice with the same parameters")
+    for dataset in datasets:
+        most = max(k for _, k in experiment.searches)
+        if most > dataset.n:
+            raise BenchError(
+                f"{told}: k = {most}, but the base of {dataset.name!r} has only {dataset.n} rows"
+            )
+        for spec in specs:
+            orders.check(spec.name, spec.params, dataset)

@@ -1,0 +1,211 @@
+"""Results in SQLite: a finished outcome is never lost and never run twice."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from bench import cache
+from bench.errors import BenchError, unknown
+from bench.study.spec import Trial
+
+SCHEMA = 1
+DEFAULT = Path("results/store.sqlite")
+
+_APPLICATION = 0x484F5242  # "HORB", in the file's header: this is a store of ours
+_TYPES = {str: "TEXT", int: "INTEGER"}
+_TRIAL = {field.name: _TYPES[field.type] for field in msgspec.structs.fields(Trial)}
+_MEASURED = {
+    "hits": "BLOB",  # uint16, little-endian, one a query
+    "hits_tie": "BLOB",
+    "ids_sha256": "TEXT",
+    "build_seconds": "REAL",
+    "search_seconds": "REAL",
+    "environment": "TEXT",
+}
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What one trial gave.
+
+    hits, hits_tie: (q,) int64, true neighbours found a query by id and with ties; recall is these over k.
+    ids_sha256: of the ids returned, so that builds can be compared bit by bit. build_seconds: of the
+    build that served this search. environment: versions, commit and machine.
+    """
+
+    trial: Trial
+    hits: np.ndarray
+    hits_tie: np.ndarray
+    ids_sha256: str
+    build_seconds: float
+    search_seconds: float
+    environment: dict[str, Any]
+
+    @property
+    def recall(self) -> float:
+        """Mean recall@k over the queries, by id."""
+        return float(self.hits.mean() / self.trial.k)
+
+    @property
+    def recall_tie(self) -> float:
+        """Mean recall@k over the queries, ties counted."""
+        return float(self.hits_tie.mean() / self.trial.k)
+
+
+class Store:
+    """A store file. `Store.create` makes it where there is none, `Store.open` does not."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def create(cls, path: Path) -> "Store":
+        """The store at `path`, made if it is not there; a BenchError where it cannot be written."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BenchError(
+                f"cannot write the results folder {path.parent}: {error.strerror}; name another store with --store"
+            ) from None
+        return cls._connect(path, "rwc")
+
+    @classmethod
+    def open(cls, path: Path) -> "Store":
+        """The store at `path`; a BenchError where there is none."""
+        if not path.is_file():
+            raise BenchError(f"no store at {path}: run `bench run` first, or name another with --store")
+        return cls._connect(path, "rw")
+
+    @classmethod
+    def _connect(cls, path: Path, mode: str) -> "Store":
+        try:
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=60)
+            store = cls(path, connection)
+            store._prepare()
+        except sqlite3.DatabaseError as error:
+            raise BenchError(f"cannot use the store {path}: {error}; name another with --store") from None
+        return store
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        application, version = (
+            connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version")
+        )
+        if (application, version) == (_APPLICATION, SCHEMA):
+            return
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            found = (
+                f"a store of version {version}"
+                if application == _APPLICATION
+                else "not a store of this harness"
+            )
+            raise BenchError(
+                f"{self.path} is {found}, and this bench reads version {SCHEMA}: name another with --store"
+            )
+        columns = ", ".join(f'"{name}" {kind} NOT NULL' for name, kind in (_TRIAL | _MEASURED).items())
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(
+                f"CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID"
+            )
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS environments (id TEXT PRIMARY KEY, content TEXT NOT NULL)"
+            )
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS members (experiment TEXT, key TEXT, PRIMARY KEY (experiment, key)) WITHOUT ROWID"
+            )
+            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def enlist(self, experiment: str, trials: Iterable[Trial]) -> None:
+        """Make these trials, and no others, the ones that `experiment` consists of. Outcomes all stay."""
+        with self._connection as connection:
+            connection.execute("DELETE FROM members WHERE experiment = ?", (experiment,))
+            connection.executemany(
+                "INSERT INTO members VALUES (?, ?)", ((experiment, trial.key) for trial in trials)
+            )
+
+    def missing(self, trials: Sequence[Trial]) -> list[Trial]:
+        """The trials that have no outcome yet, in their order."""
+        done = {key for (key,) in self._connection.execute("SELECT key FROM outcomes")}
+        return [trial for trial in trials if trial.key not in done]
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep an outcome: when this returns it is on disk."""
+        environment = json.dumps(outcome.environment, sort_keys=True)
+        environment_id = cache.key_digest(outcome.environment)[:16]
+        measured = (
+            _packed(outcome.hits),
+            _packed(outcome.hits_tie),
+            outcome.ids_sha256,
+            outcome.build_seconds,
+            outcome.search_seconds,
+            environment_id,
+        )
+        values = (outcome.trial.key, *msgspec.structs.astuple(outcome.trial), *measured)
+        try:
+            with self._connection as connection:
+                connection.execute(
+                    "INSERT OR IGNORE INTO environments VALUES (?, ?)", (environment_id, environment)
+                )
+                connection.execute(
+                    f"INSERT OR REPLACE INTO outcomes VALUES ({', '.join('?' * len(values))})", values
+                )
+        except sqlite3.OperationalError as error:
+            raise BenchError(
+                f"cannot write the store {self.path}: {error}; what finished before is kept"
+            ) from None
+
+    def experiments(self) -> list[str]:
+        """The names of the experiments that have outcomes."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT experiment FROM members JOIN outcomes USING (key) ORDER BY experiment"
+        )
+        return [name for (name,) in rows]
+
+    def outcomes(self, experiment: str | None = None) -> Iterator[tuple[str, Outcome]]:
+        """(experiment, outcome) of one experiment; without a name of all, and outcomes of none under ''."""
+        if experiment is not None and experiment not in self.experiments():
+            raise BenchError(f"{self.path}: {unknown('experiment', experiment, self.experiments())}")
+        environments = {
+            key: json.loads(content)
+            for key, content in self._connection.execute("SELECT id, content FROM environments")
+        }
+        columns = ", ".join(f'outcomes."{name}"' for name in _TRIAL | _MEASURED)
+        rows = self._connection.execute(
+            f"SELECT coalesce(experiment, ''), {columns} FROM outcomes LEFT JOIN members USING (key) "
+            "WHERE ?1 IS NULL OR experiment = ?1 ORDER BY 1, dataset, engine, key",
+            (experiment,),
+        )
+        return (_row(row, environments) for row in rows)
+
+
+def _row(row: Sequence[Any], environments: Mapping[str, dict[str, Any]]) -> tuple[str, Outcome]:
+    experiment, *fields = row
+    trial = Trial(**dict(zip(_TRIAL, fields[: len(_TRIAL)], strict=True)))
+    hits, hits_tie, ids_sha256, build_seconds, search_seconds, environment = fields[len(_TRIAL) :]
+    return experiment, Outcome(
+        trial,
+        _unpacked(hits),
+        _unpacked(hits_tie),
+        ids_sha256,
+        build_seconds,
+        search_seconds,
+        environments[environment],
+    )
+
+
+def _packed(hits: np.ndarray) -> bytes:
+    return hits.astype("<u2").tobytes()
+
+
+def _unpacked(blob: bytes) -> np.ndarray:
+    return np.frombuffer(blob, dtype="<u2").astype(np.int64)
