@@ -85,9 +85,7 @@ def mirrored(file: str, sha256: str, needed_by: str) -> Path:
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != sha256:
-        raise BenchError(
-            f"{path}: SHA-256 is {found[:12]}..., {needed_by} states {sha256[:12]}...: get the file again"
-        )
+        raise BenchError(f"{path}: SHA-256 is {found[:12]}..., {needed_by} states {sha256[:12]}...: get the file again")
     return path
 
 
@@ -111,9 +109,7 @@ def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray
             building.rename(folder)
     except OSError as error:
         if not folder.is_dir():
-            raise BenchError(
-                f"cannot write the cache {folder}: {error.strerror}; set BENCH_CACHE elsewhere"
-            ) from None
+            raise BenchError(f"cannot write the cache {folder}: {error.strerror}; set BENCH_CACHE elsewhere") from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

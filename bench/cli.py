@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TextIO
 
 import typer
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from bench.study.store import Outcome
 
 USER_MISTAKE, INTERRUPTED = 2, 3
-UsageError = typer.BadParameter.__base__  # typer carries its own click, or another's, by version
+# Typer carries its own click, or uses the installed one, by version: this finds the one in use.
+UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="bench",
@@ -43,14 +44,10 @@ STORE = Path("results/store.sqlite")
 
 @app.command()
 def run(
-    experiment: Annotated[
-        str, typer.Argument(help="A shipped experiment's name, or the path of a TOML file.")
-    ],
+    experiment: Annotated[str, typer.Argument(help="A shipped experiment's name, or the path of a TOML file.")],
     store: StoreOption = STORE,
     jobs: JobsOption = 1,
-    limit: Annotated[
-        int | None, typer.Option(help="At most so many rows of each base, drawn by seed.")
-    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many rows of each base, drawn by seed.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build and score what an experiment asks and the store does not have yet, then print its table.
@@ -76,9 +73,7 @@ def compare(
     orders: Annotated[
         str, typer.Option(help="Comma-separated; parameters after colons, as in block-shuffle:block=1024.")
     ] = "given,random,lid-ascending,lid-descending,radius-descending,residual-descending",
-    engines: Annotated[
-        str, typer.Option(help="Comma-separated; see `bench list engines`.")
-    ] = "hnswlib,faiss",
+    engines: Annotated[str, typer.Option(help="Comma-separated; see `bench list engines`.")] = "hnswlib,faiss",
     ef_search: Annotated[str, typer.Option(help="Comma-separated.")] = "10,40",
     k: Annotated[int, typer.Option("--k", help="Neighbours asked for.")] = 10,
     m: Annotated[int, typer.Option("--M", help="Links a node.")] = 16,
@@ -96,31 +91,29 @@ def compare(
       bench compare base.npy --queries queries.npy --orders given,random,block-shuffle:block=4096
     """
     from bench.data import catalog
-    from bench.study.spec import Experiment, Index, Study
+    from bench.study.spec import Experiment, Index, Study, check
 
     experiment = Experiment(
         title=f"Orders compared on {base}",
         datasets=[base.stem],
         orders=[_order(text) for text in _items(orders, "--orders")],
-        index=[
-            Index(engine=name, M=m, ef_construction=ef_construction) for name in _items(engines, "--engines")
-        ],
+        index=[Index(engine=name, M=m, ef_construction=ef_construction) for name in _items(engines, "--engines")],
         k=k,
         ef_search=[_integer(text, "--ef-search") for text in _items(ef_search, "--ef-search")],
         build_seeds=seeds,
     )
+    name = f"compare-{base.stem}"
+    check(experiment, name)
     dataset = catalog.from_files(base, queries, labels, metric)
     if queries is None:
         _say(f"{base}: {len(dataset.queries)} rows held out as queries; --queries gives your own")
-    study = Study(f"compare-{base.stem}", experiment, [dataset])
+    study = Study(name, experiment, [dataset])
     _run(study, store, jobs, as_json, "the same command")
 
 
 @app.command()
 def table(
-    experiment: Annotated[
-        str | None, typer.Argument(help="One experiment; without it, all in the store.")
-    ] = None,
+    experiment: Annotated[str | None, typer.Argument(help="One experiment; without it, all in the store.")] = None,
     reference: Annotated[str, typer.Option(help="The order that others are compared with.")] = "random",
     store: StoreOption = STORE,
     as_json: JsonOption = False,
@@ -159,12 +152,7 @@ def export(
     if output is None:
         sys.stdout.buffer.write(content)
         return
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise BenchError(
-            f"cannot write {output}: {error.strerror}; name another file with --output"
-        ) from None
+    _write(output, lambda stream: stream.write(content))
 
 
 @app.command()
@@ -182,51 +170,21 @@ def lid(
     Example:
       bench lid embeddings.npy --metric cosine --output lid.npy
     """
-    import numpy as np
-
     from bench.data import catalog
-    from bench.geometry import Geometry, dimension
+    from bench.geometry import Geometry
 
     dataset = catalog.whole_file(Path(file), metric) if file.endswith(".npy") else catalog.load(file)
-    if estimator not in dimension.ESTIMATORS:
-        raise unknown("estimator", estimator, dimension.ESTIMATORS)
-    if not 1 < k < dataset.n:
-        raise BenchError(f"--k {k}: {file} has {dataset.n} rows; give 2 to {dataset.n - 1} neighbours")
-    geometry = Geometry(dataset, lambda line: _say(f"{dataset.name}: {line}"))
-    estimates = geometry.lid(k, estimator)
-    nearest = geometry.neighbors(k)[0]
+    geometry = Geometry(dataset, _say)
+    described = geometry.describe(k, estimator)
     if output:
-        try:
-            with output.open("wb") as stream:
-                np.save(stream, estimates)
-        except OSError as error:
-            raise BenchError(
-                f"cannot write {output}: {error.strerror}; name another file with --output"
-            ) from None
-    known = estimates[np.isfinite(estimates)]
-    low, median, high = np.quantile(known, [0.05, 0.5, 0.95]) if len(known) else [float("nan")] * 3
-    rows = {
-        "dataset": dataset.name,
-        "n": dataset.n,
-        "d": dataset.d,
-        "metric": dataset.metric,
-        "estimator": estimator,
-        "k": k,
-        "lid_mean": float(known.mean()) if len(known) else None,
-        "lid_5_percent": float(low),
-        "lid_median": float(median),
-        "lid_95_percent": float(high),
-        "rows_without_estimate": dataset.n - len(known),
-        "rows_with_duplicates": int((nearest[:, 0] == 0).sum()),
-        "pca_dimension_0.99": dimension.pca(geometry.points),
-        "two_nn_dimension": dimension.two_nn(nearest),
-    }
+        import numpy as np
+
+        _write(output, lambda stream: np.save(stream, geometry.lid(k, estimator)))
     if as_json:
-        _print_json(rows)
-    else:
-        width = max(map(len, rows))
-        for name, value in rows.items():
-            print(f"{name:{width}}  {value:.3f}" if isinstance(value, float) else f"{name:{width}}  {value}")
+        _print_json(described)
+        return
+    for name, value in described.items():
+        print(f"{name:22}{value:.3f}" if isinstance(value, float) else f"{name:22}{value}")
 
 
 @app.command(name="list")
@@ -240,64 +198,15 @@ def list_(
     Example:
       bench list orders
     """
-    kinds: dict[str, Callable[[], list[dict[str, Any]]]] = {
-        "datasets": _datasets,
-        "orders": _orders,
-        "engines": _engines,
-        "experiments": _experiments,
-    }
-    if kind not in kinds:
-        raise unknown("list", kind, kinds)
-    rows = kinds[kind]()
+    from bench.present import listings
+
+    if kind not in listings.KINDS:
+        raise unknown("list", kind, listings.KINDS)
+    rows = listings.KINDS[kind]()
     if as_json:
         _print_json(rows)
     else:
-        from bench.present.tables import listing
-
-        print(listing(rows))
-
-
-def _datasets() -> list[dict[str, Any]]:
-    from bench.data import catalog
-
-    specs = {name: catalog.read_spec(catalog.folder() / f"{name}.toml") for name in catalog.names()}
-    return [
-        {
-            "name": name,
-            "metric": spec.metric,
-            "comes from": "generator" if spec.generator else "BENCH_MIRROR" if spec.records else "files",
-            "title": spec.title,
-        }
-        for name, spec in specs.items()
-    ]
-
-
-def _orders() -> list[dict[str, Any]]:
-    from bench import orders
-
-    return [
-        {
-            "name": name,
-            "parameters": " ".join(f"{key}={value}" for key, value in orders.parameters(name, {}).items()),
-            "about": (order.__doc__ or "").partition("\n")[0],
-        }
-        for name, order in orders.ORDERS.items()
-    ]
-
-
-def _engines() -> list[dict[str, Any]]:
-    from bench import indexes
-
-    return [
-        {"name": name, "version": indexes.version(name), "about": engine.about}
-        for name, engine in indexes.INDEXES.items()
-    ]
-
-
-def _experiments() -> list[dict[str, Any]]:
-    from bench.study import spec
-
-    return [{"name": name, "title": spec.read_experiment(name)[1].title} for name in spec.experiments()]
+        print(listings.text(rows))
 
 
 def _run(study: "Study", path: Path, jobs: int, as_json: bool, resume: str) -> None:
@@ -315,9 +224,7 @@ def _run(study: "Study", path: Path, jobs: int, as_json: bool, resume: str) -> N
                 done += 1
                 step()
     except KeyboardInterrupt:
-        _say(
-            f"interrupted: {done} of {len(missing)} outcomes finished and kept in {path}; {resume} goes on from there"
-        )
+        _say(f"interrupted: {done} of {len(missing)} outcomes finished and kept in {path}; {resume} goes on from there")
         raise SystemExit(INTERRUPTED) from None
     _print_table(store.outcomes(study.name), as_json)
 
@@ -366,9 +273,7 @@ def _integer(text: str, option: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise BenchError(
-            f"{option}: {text!r} is not a whole number; give numbers with commas between"
-        ) from None
+        raise BenchError(f"{option}: {text!r} is not a whole number; give numbers with commas between") from None
 
 
 def _order(text: str) -> dict[str, Any]:
@@ -385,6 +290,14 @@ def _order(text: str) -> dict[str, Any]:
     return {"name": name, **parameters(name, given, strict=False)}
 
 
+def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    try:
+        with path.open("wb") as stream:
+            write(stream)
+    except OSError as error:
+        raise BenchError(f"cannot write {path}: {error.strerror}; name another file with --output") from None
+
+
 def _print_json(value: Any) -> None:
     import msgspec
 
@@ -396,7 +309,14 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _warn(message: Warning | str, category: type[Warning], *where: Any) -> None:
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     _say(f"warning: {message}")
 
 

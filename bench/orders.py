@@ -71,10 +71,8 @@ def category(
     """
     shuffled = rng.permutation(dataset.n)
     categories, row_category = np.unique(labels_of(dataset), return_inverse=True)
-    if permutation is None:
-        sequence = rng.permutation(len(categories))
-    else:
-        sequence = category_sequence(categories, permutation)
+    drawn = rng.permutation(len(categories))
+    sequence = drawn if permutation is None else category_sequence(categories, permutation)
     rank = np.argsort(sequence)
     return shuffled[np.argsort(rank[row_category[shuffled]], kind="stable")]
 
@@ -98,9 +96,7 @@ def round_robin(
     return grouped[np.argsort(turn, kind="stable")]
 
 
-def block_shuffle(
-    dataset: Dataset, geometry: Geometry, rng: np.random.Generator, *, block: int = 1024
-) -> np.ndarray:
+def block_shuffle(dataset: Dataset, geometry: Geometry, rng: np.random.Generator, *, block: int = 1024) -> np.ndarray:
     """The file cut into blocks, each shuffled: all that an ingester with a buffer of `block` rows can do."""
     return np.concatenate(
         [start + rng.permutation(min(block, dataset.n - start)) for start in range(0, dataset.n, block)]
@@ -237,9 +233,7 @@ ORDERS: dict[str, Order] = {
 }
 
 
-def make(
-    name: str, params: Mapping[str, Any], dataset: Dataset, geometry: Geometry, order_seed: int
-) -> np.ndarray:
+def make(name: str, params: Mapping[str, Any], dataset: Dataset, geometry: Geometry, order_seed: int) -> np.ndarray:
     """The order (n,) int64 that `name` and its parameters give for this seed."""
     rng = np.random.default_rng([order_seed, *name.encode()])  # orders of one seed share no stream
     return np.ascontiguousarray(ORDERS[name](dataset, geometry, rng, **params), dtype=np.int64)
@@ -322,11 +316,11 @@ def _by(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _lid(geometry: Geometry, k: int, estimator: str) -> np.ndarray:
     # A row without an estimate lies in a pile of duplicates, which has no extent: dimension 0.
-    return np.nan_to_num(geometry.lid(k, estimator), nan=0.0)
+    return np.asarray(np.nan_to_num(geometry.lid(k, estimator), nan=0.0))
 
 
 def _norms(dataset: Dataset) -> np.ndarray:
-    return np.sqrt(np.einsum("ij,ij->i", dataset.base, dataset.base, dtype=np.float64))
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", dataset.base, dataset.base, dtype=np.float64)))
 
 
 def _clusters(dataset: Dataset, clusters: int | None) -> int:

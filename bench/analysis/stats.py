@@ -61,7 +61,8 @@ def summarize(outcomes: Iterable[tuple[str, Outcome]], reference: str = "random"
     if not settings:
         raise BenchError("no outcomes to summarize: run `bench run` first")
     summaries = []
-    for (experiment, *setting, _), by_order in sorted(settings.items(), key=lambda item: _natural(item[0])):
+    for key, by_order in sorted(settings.items(), key=lambda item: _natural(item[0])):
+        experiment, setting = key[0], key[1:-1]
         recalls = {order: np.array([o.recall for o in found]) for order, found in by_order.items()}
         against = recalls[reference].mean() if reference in recalls else np.nan
         rows = [

@@ -16,11 +16,9 @@ from bench.data import formats, generators
 from bench.data.dataset import (
     METRICS,
     Dataset,
-    check_vectors,
     checked,
     fingerprint,
     hold_out_queries,
-    read_only,
 )
 from bench.errors import BenchError, converted, unknown
 
@@ -96,9 +94,7 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     if spec.generator is not None:
         return _generated(stem, spec, dict(parameters or {}))
     if parameters:
-        raise BenchError(
-            f"dataset {stem!r} comes from files and takes no parameters: {', '.join(parameters)}"
-        )
+        raise BenchError(f"dataset {stem!r} comes from files and takes no parameters: {', '.join(parameters)}")
     if spec.records is not None:
         return _recorded(stem, spec.metric, spec.records)
     assert spec.files is not None
@@ -172,10 +168,7 @@ def _generated(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
     for key in given:
         if key not in takes:
             raise BenchError(f"dataset {stem!r}: {unknown('parameter', key, takes)}")
-    given = {
-        key: converted(value, takes[key].annotation, f"dataset {stem!r}: {key}")
-        for key, value in given.items()
-    }
+    given = {key: converted(value, takes[key].annotation, f"dataset {stem!r}: {key}") for key, value in given.items()}
     defaults = {key: p.default for key, p in takes.items() if p.default is not inspect.Parameter.empty}
     name = stem if not changed else f"{stem}({', '.join(f'{key}={given[key]}' for key in changed)})"
 
@@ -187,14 +180,14 @@ def _generated(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
         return _arrays(checked(name, base, queries, spec.metric, labels))
 
     code = hashlib.sha256(Path(generators.__file__).read_bytes()).hexdigest()
-    key = {
+    made_from = {
         "generator": spec.generator,
         "parameters": defaults | given,
         "metric": spec.metric,
         "code": code,
         "numpy": np.__version__,
     }
-    return _from_entry(name, spec.metric, cache.entry("datasets", key, make))
+    return _from_entry(name, spec.metric, cache.entry("datasets", made_from, make))
 
 
 def _recorded(name: str, metric: str, source: Records) -> Dataset:

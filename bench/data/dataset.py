@@ -91,9 +91,7 @@ def check_vectors(vectors: np.ndarray, told: str, metric: str) -> np.ndarray:
         block = vectors[start : start + step]
         bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
         if len(bad):
-            raise BenchError(
-                f"{told} has NaN or infinity (as float32) in row {start + bad[0]}: repair or remove it"
-            )
+            raise BenchError(f"{told} has NaN or infinity (as float32) in row {start + bad[0]}: repair or remove it")
         if metric == "cosine":
             zero = np.flatnonzero(~block.any(axis=1))
             if len(zero):

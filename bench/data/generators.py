@@ -85,9 +85,7 @@ def image_patches(*, n: int = 10_000, side: int = 8, queries: int = 1000, seed: 
         centred = found * found.shape[1] - found.sum(axis=1, keepdims=True)  # an integer: exact
         patches.append(centred[centred.any(axis=1)][:count])
         if len(patches[-1]) < count:
-            raise ValueError(
-                f"a photograph has only {len(patches[-1])} patches that are not flat; {count} asked"
-            )
+            raise ValueError(f"a photograph has only {len(patches[-1])} patches that are not flat; {count} asked")
         labels.append(np.full(len(patches[-1]), label))
     shuffled = rng.permutation(wanted)
     integers = np.concatenate(patches)[shuffled]

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from bench import cache
 from bench.data.dataset import Dataset
+from bench.errors import BenchError, unknown
 from bench.geometry import dimension, knn
 
 # Neighbours are searched this deep at once, since what asks for 10 is mostly followed by what asks for 100.
@@ -20,7 +22,7 @@ class Geometry:
     Euclidean distance between rows as they are. Neighbours, LID and the like are Euclidean under `ip`
     too, since an inner product has no neighbourhoods; only `ground_truth` goes by the inner product.
 
-    told: is called with a line before anything that takes time.
+    told: is called with a line before anything that takes long.
     """
 
     def __init__(self, dataset: Dataset, told: Callable[[str], None] = lambda line: None) -> None:
@@ -51,7 +53,7 @@ class Geometry:
         """Distances (q, k) and base ids (q, k) of the queries' exact nearest neighbours, ascending."""
 
         def make() -> dict[str, np.ndarray]:
-            self._told("exact neighbours of the queries")
+            self._tell("exact neighbours of the queries")
             distances, ids = knn.search(self.query_points, self.points, k, self.ranks_by)
             return {"distances": distances, "ids": ids}
 
@@ -67,7 +69,7 @@ class Geometry:
         if depth not in self._neighbors:
 
             def make() -> dict[str, np.ndarray]:
-                self._told(f"{depth} exact neighbours of every row")
+                self._tell(f"{depth} exact neighbours of every row")
                 distances, ids = knn.neighbors(self.points, depth)
                 return {"distances": distances, "ids": ids}
 
@@ -81,7 +83,7 @@ class Geometry:
 
         def make() -> dict[str, np.ndarray]:
             distances, ids = self.neighbors(k)
-            self._told(f"local intrinsic dimension ({estimator})")
+            self._tell(f"local intrinsic dimension ({estimator})")
             return {"lid": dimension.pointwise(distances, ids, self.points, estimator)}
 
         return self._kept("lid", {"k": k, "estimator": estimator}, make)["lid"]
@@ -108,6 +110,37 @@ class Geometry:
 
         kept = self._kept("clusters", {"count": count, "seed": seed}, make)
         return kept["nearest"], kept["distances"]
+
+    def describe(self, k: int = NEIGHBORS, estimator: str = "mle") -> dict[str, Any]:
+        """Local and global dimension in figures; a BenchError where k or the estimator cannot be."""
+        dataset = self._dataset
+        if estimator not in dimension.ESTIMATORS:
+            raise unknown("estimator", estimator, dimension.ESTIMATORS)
+        if not 1 < k < dataset.n:
+            raise BenchError(f"k = {k}: {dataset.name!r} has {dataset.n} rows; give 2 to {dataset.n - 1} neighbours")
+        lid = self.lid(k, estimator)
+        nearest = self.neighbors(k)[0]
+        known = lid[np.isfinite(lid)]
+        low, median, high = np.quantile(known, [0.05, 0.5, 0.95]) if len(known) else np.full(3, np.nan)
+        return {
+            "dataset": dataset.name,
+            "n": dataset.n,
+            "d": dataset.d,
+            "metric": dataset.metric,
+            "estimator": estimator,
+            "k": k,
+            "lid_mean": float(known.mean()) if len(known) else float("nan"),
+            "lid_5_percent": float(low),
+            "lid_median": float(median),
+            "lid_95_percent": float(high),
+            "rows_without_estimate": dataset.n - len(known),
+            "rows_with_duplicates": int((nearest[:, 0] == 0).sum()),
+            "pca_dimension_99": dimension.pca(self.points),
+            "two_nn_dimension": dimension.two_nn(nearest),
+        }
+
+    def _tell(self, line: str) -> None:
+        self._told(f"{self._dataset.name}: {line}")
 
     def _kept(
         self, kind: str, key: dict[str, object], make: Callable[[], dict[str, np.ndarray]]

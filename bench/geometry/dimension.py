@@ -9,9 +9,7 @@ from bench.geometry.knn import blocks
 ESTIMATORS = ("mle", "mom", "tle")
 
 
-def pointwise(
-    distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, estimator: str = "mle"
-) -> np.ndarray:
+def pointwise(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, estimator: str = "mle") -> np.ndarray:
     """Local intrinsic dimension of every row, by scikit-dimension's estimators.
 
     `mle`: maximum likelihood (Levina and Bickel 2004, eq. 8; Amsaleg et al. 2015). `mom`: method of
@@ -28,9 +26,7 @@ def pointwise(
     lid = np.full(len(distances), np.nan)
     zeros = (distances == 0).sum(axis=1)
     k = distances.shape[1]
-    estimable = (zeros < k - 1) & (
-        distances[:, -1] > distances[np.arange(len(distances)), np.minimum(zeros, k - 1)]
-    )
+    estimable = (zeros < k - 1) & (distances[:, -1] > distances[np.arange(len(distances)), np.minimum(zeros, k - 1)])
     if not estimable.any():
         return lid
     if estimator == "tle":

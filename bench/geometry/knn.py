@@ -15,9 +15,7 @@ _SPARE = 16  # candidates beyond k, among which the exact distances choose
 _BLOCK_VALUES = 1 << 24
 
 
-def search(
-    queries: np.ndarray, base: np.ndarray, k: int, metric: str = "l2"
-) -> tuple[np.ndarray, np.ndarray]:
+def search(queries: np.ndarray, base: np.ndarray, k: int, metric: str = "l2") -> tuple[np.ndarray, np.ndarray]:
     """The k nearest base rows of every query: distances (q, k) float32, ids (q, k) int64.
 
     metric: `l2` (Euclidean distance) or `ip` (the distance is minus the inner product). Ascending by

@@ -44,9 +44,7 @@ class Engine(NamedTuple):
 
 
 INDEXES: dict[str, Engine] = {
-    "hnswlib": Engine(
-        hnswlib.build, "hnswlib", "the authors' C++ library; levels by position, from the seed"
-    ),
+    "hnswlib": Engine(hnswlib.build, "hnswlib", "the authors' C++ library; levels by position, from the seed"),
     "faiss": Engine(faiss.build, "faiss-cpu", "IndexHNSWFlat; one row per add, since a larger add reorders"),
 }
 

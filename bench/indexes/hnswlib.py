@@ -27,7 +27,7 @@ class HnswlibSearcher:
             if "contiguous 2D array" not in str(error):
                 raise
             return np.stack([self._reached(query, k) for query in queries])
-        return ids.astype(np.int64)
+        return np.asarray(ids, dtype=np.int64)
 
     def _reached(self, query: np.ndarray, k: int) -> np.ndarray:
         """Ids (k,) of as many rows as a query reaches, then -1: the largest count that does not fail."""
@@ -50,9 +50,7 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: "Params", se
     import hnswlib
 
     index = hnswlib.Index(space=metric, dim=base.shape[1])
-    index.init_index(
-        max_elements=len(order), M=params.M, ef_construction=params.ef_construction, random_seed=seed
-    )
+    index.init_index(max_elements=len(order), M=params.M, ef_construction=params.ef_construction, random_seed=seed)
     for start in range(0, len(order), _INSERT_BLOCK):
         ids = order[start : start + _INSERT_BLOCK]
         index.add_items(base[ids], ids, num_threads=params.threads)

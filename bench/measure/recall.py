@@ -46,5 +46,6 @@ def hits_with_ties(
     sorted_ids = np.take_along_axis(ids, by_id, axis=1)
     first = np.ones(ids.shape, dtype=bool)
     first[:, 1:] = sorted_ids[:, 1:] != sorted_ids[:, :-1]
-    near = np.take_along_axis(distances <= limit, by_id, axis=1)
-    return (near & first & (sorted_ids >= 0)).sum(axis=1)
+    near: np.ndarray = np.take_along_axis(distances <= limit, by_id, axis=1)
+    counts: np.ndarray = (near & first & (sorted_ids >= 0)).sum(axis=1)
+    return counts

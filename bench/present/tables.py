@@ -130,7 +130,7 @@ def exported(frame: pd.DataFrame, kind: str) -> bytes:
     if kind not in FORMATS:
         raise unknown("format", kind, FORMATS)
     if kind == "csv":
-        return frame.to_csv(index=False).encode()
+        return str(frame.to_csv(index=False)).encode()
     if kind == "parquet":
         buffer = io.BytesIO()
         try:
@@ -139,14 +139,8 @@ def exported(frame: pd.DataFrame, kind: str) -> bytes:
             raise BenchError("parquet needs pyarrow: pip install 'hnsw-order-bench[parquet]'") from None
         return buffer.getvalue()
     style = {"markdown": "pipe", "latex": "latex_booktabs"}[kind]
-    return (
-        tabulate(frame.to_numpy().tolist(), list(frame), tablefmt=style, disable_numparse=True) + "\n"
-    ).encode()
-
-
-def listing(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows of the same keys as a plain table."""
-    return tabulate(rows, headers="keys", tablefmt="plain", disable_numparse=True)
+    text = tabulate(frame.to_numpy().tolist(), list(frame), tablefmt=style, disable_numparse=True)
+    return f"{text}\n".encode()
 
 
 def _split_settings(rows: Sequence[Summary]) -> tuple[dict[str, Any], list[str]]:

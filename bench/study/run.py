@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import NamedTuple
 
@@ -49,18 +49,19 @@ def _builds(study: Study, missing: list[Trial], told: Callable[[str], None]) -> 
     """Every build with its order, made just before; geometry is computed once a dataset."""
     for name, of_dataset in groupby(missing, key=lambda trial: trial.dataset):
         dataset, trials = study.datasets[name], list(of_dataset)
-        geometry = Geometry(dataset, lambda line, name=name: told(f"{name}: {line}"))
+        geometry = Geometry(dataset, told)
         truth = geometry.ground_truth(max(trial.k for trial in trials))
 
-        @lru_cache(maxsize=len(study.orders))  # engines of one seed share their orders
-        def order(name: str, params: str, seed: int, dataset=dataset, geometry=geometry) -> np.ndarray:
-            return orders.make(name, msgspec.json.decode(params), dataset, geometry, seed)
-
+        made = lru_cache(maxsize=len(study.orders))(partial(_order, dataset, geometry))  # engines share orders
         for _, searches in groupby(trials, key=lambda trial: trial.build):
             served = list(searches)
             first = served[0]
-            made = order(first.order, first.order_params, first.order_seed)
-            yield Build(dataset, geometry, truth, made, served)
+            order = made(first.order, first.order_params, first.order_seed)
+            yield Build(dataset, geometry, truth, order, served)
+
+
+def _order(dataset: Dataset, geometry: Geometry, name: str, params: str, seed: int) -> np.ndarray:
+    return orders.make(name, msgspec.json.decode(params), dataset, geometry, seed)
 
 
 def _measured(builds: Iterable[Build], jobs: int) -> Iterator[Outcome]:

@@ -51,8 +51,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     @property
     def searches(self) -> list[tuple[int, int]]:
         """(ef_search, k) of every search of a build."""
-        efs, ks = (value if isinstance(value, list) else [value] for value in (self.ef_search, self.k))
-        return [(ef, k) for k in ks for ef in efs if ef >= k]
+        return [(ef, k) for k in _listed(self.k) for ef in _listed(self.ef_search) if ef >= k]
 
     @property
     def seeds(self) -> list[tuple[int, int]]:
@@ -103,10 +102,10 @@ class Study:
         self.name = name
         self.experiment = experiment
         self.datasets = {dataset.name: dataset for dataset in datasets}
-        self.orders = order_specs(experiment.orders, name)
+        self.orders = check(experiment, name)
         if len(self.datasets) < len(datasets):
             raise BenchError(f"{name}: a dataset is named twice")
-        _check(name, experiment, self.orders, datasets)
+        _check_data(name, experiment, self.orders, datasets)
 
     @cached_property
     def trials(self) -> list[Trial]:
@@ -166,8 +165,7 @@ def read(name: str, limit_rows: int | None = None) -> Study:
     path, experiment = read_experiment(name)
     if limit_rows is not None and limit_rows < 1:
         raise BenchError(f"--limit {limit_rows}: give a positive number of rows")
-    # What costs nothing is checked before datasets are made.
-    _check(str(path), experiment, order_specs(experiment.orders, str(path)), [])
+    check(experiment, str(path))  # before datasets are made, which may take long
     datasets: list[Dataset] = []
     for entry in experiment.datasets:
         named, parameters = _named(entry, f"{path}: datasets")
@@ -177,12 +175,12 @@ def read(name: str, limit_rows: int | None = None) -> Study:
     return Study(path.stem, experiment, datasets)
 
 
-def order_specs(listed: Sequence[str | dict[str, Any]], told: str, *, strict: bool = True) -> list[OrderSpec]:
-    """Orders by name or table, with all parameters. strict: whether text is refused for numbers."""
+def order_specs(listed: Sequence[str | dict[str, Any]], told: str) -> list[OrderSpec]:
+    """Orders by name or table, with all parameters."""
     specs = []
     for entry in listed:
         name, given = _named(entry, f"{told}: orders")
-        specs.append(OrderSpec(name, orders.parameters(name, given, strict=strict)))
+        specs.append(OrderSpec(name, orders.parameters(name, given)))
     if len({(spec.name, order_params_text(spec.params)) for spec in specs}) < len(specs):
         raise BenchError(f"{told}: an order is listed twice with the same parameters")
     return specs
@@ -202,23 +200,18 @@ def _named(entry: str | dict[str, Any], told: str) -> tuple[str, dict[str, Any]]
     return name, {key: value for key, value in entry.items() if key != "name"}
 
 
-def _check(
-    told: str, experiment: Experiment, specs: Sequence[OrderSpec], datasets: Sequence[Dataset]
-) -> None:
+def check(experiment: Experiment, told: str) -> list[OrderSpec]:
+    """The experiment's orders, or a BenchError for what is wrong whatever the data; costs nothing."""
     for what in ("datasets", "orders", "index", "k", "ef_search"):
         if getattr(experiment, what) == []:
             raise BenchError(f"{told}: {what} is empty: name at least one")
     for what in ("k", "ef_search", "build_seeds", "order_seeds"):
-        value = getattr(experiment, what)
-        for number in value if isinstance(value, list) else [value]:
+        for number in _listed(getattr(experiment, what)):
             if number is not None and number < 1:
                 raise BenchError(f"{told}: {what} = {number}: give a positive number")
-    for what, asked, used in (
-        ("ef_search", experiment.ef_search, {ef for ef, _ in experiment.searches}),
-        ("k", experiment.k, {k for _, k in experiment.searches}),
-    ):
-        for number in asked if isinstance(asked, list) else [asked]:
-            if number not in used:
+    for place, what in enumerate(("ef_search", "k")):
+        for number in _listed(getattr(experiment, what)):
+            if number not in [search[place] for search in experiment.searches]:
                 raise BenchError(
                     f"{told}: {what} = {number} pairs with no ef_search >= k: "
                     "engines raise ef_search to k, so ask for at least k"
@@ -229,11 +222,19 @@ def _check(
         indexes.check(index.engine, index, f"{told}: {index.engine}")
     if len(set(experiment.index)) < len(experiment.index):
         raise BenchError(f"{told}: an index is listed twice with the same parameters")
+    return order_specs(experiment.orders, told)
+
+
+def _check_data(told: str, experiment: Experiment, specs: Sequence[OrderSpec], datasets: Sequence[Dataset]) -> None:
+    most = max(k for _, k in experiment.searches)
     for dataset in datasets:
-        most = max(k for _, k in experiment.searches)
+        if len(dataset.queries) == 0:
+            raise BenchError(f"{told}: dataset {dataset.name!r} has no queries")
         if most > dataset.n:
-            raise BenchError(
-                f"{told}: k = {most}, but the base of {dataset.name!r} has only {dataset.n} rows"
-            )
+            raise BenchError(f"{told}: k = {most}, but the base of {dataset.name!r} has only {dataset.n} rows")
         for spec in specs:
             orders.check(spec.name, spec.params, dataset)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -99,25 +99,18 @@ class Store:
         if (application, version) == (_APPLICATION, SCHEMA):
             return
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            found = (
-                f"a store of version {version}"
-                if application == _APPLICATION
-                else "not a store of this harness"
-            )
+            found = f"a store of version {version}" if application == _APPLICATION else "not a store of this harness"
             raise BenchError(
                 f"{self.path} is {found}, and this bench reads version {SCHEMA}: name another with --store"
             )
         columns = ", ".join(f'"{name}" {kind} NOT NULL' for name, kind in (_TRIAL | _MEASURED).items())
         with connection:
             connection.execute("BEGIN IMMEDIATE")
+            connection.execute(f"CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
+            connection.execute("CREATE TABLE IF NOT EXISTS environments (id TEXT PRIMARY KEY, content TEXT NOT NULL)")
             connection.execute(
-                f"CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID"
-            )
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS environments (id TEXT PRIMARY KEY, content TEXT NOT NULL)"
-            )
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS members (experiment TEXT, key TEXT, PRIMARY KEY (experiment, key)) WITHOUT ROWID"
+                "CREATE TABLE IF NOT EXISTS members "
+                "(experiment TEXT, key TEXT, PRIMARY KEY (experiment, key)) WITHOUT ROWID"
             )
             connection.execute(f"PRAGMA application_id = {_APPLICATION}")
             connection.execute(f"PRAGMA user_version = {SCHEMA}")
@@ -129,9 +122,7 @@ class Store:
         """Make these trials, and no others, the ones that `experiment` consists of. Outcomes all stay."""
         with self._connection as connection:
             connection.execute("DELETE FROM members WHERE experiment = ?", (experiment,))
-            connection.executemany(
-                "INSERT INTO members VALUES (?, ?)", ((experiment, trial.key) for trial in trials)
-            )
+            connection.executemany("INSERT INTO members VALUES (?, ?)", ((experiment, trial.key) for trial in trials))
 
     def missing(self, trials: Sequence[Trial]) -> list[Trial]:
         """The trials that have no outcome yet, in their order."""
@@ -153,16 +144,10 @@ class Store:
         values = (outcome.trial.key, *msgspec.structs.astuple(outcome.trial), *measured)
         try:
             with self._connection as connection:
-                connection.execute(
-                    "INSERT OR IGNORE INTO environments VALUES (?, ?)", (environment_id, environment)
-                )
-                connection.execute(
-                    f"INSERT OR REPLACE INTO outcomes VALUES ({', '.join('?' * len(values))})", values
-                )
+                connection.execute("INSERT OR IGNORE INTO environments VALUES (?, ?)", (environment_id, environment))
+                connection.execute(f"INSERT OR REPLACE INTO outcomes VALUES ({', '.join('?' * len(values))})", values)
         except sqlite3.OperationalError as error:
-            raise BenchError(
-                f"cannot write the store {self.path}: {error}; what finished before is kept"
-            ) from None
+            raise BenchError(f"cannot write the store {self.path}: {error}; what finished before is kept") from None
 
     def experiments(self) -> list[str]:
         """The names of the experiments that have outcomes."""

@@ -1,0 +1,66 @@
+"""What there is to name on the command line and in an experiment."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from bench import indexes
+from bench import orders as insertion_orders
+from bench.data import catalog
+from bench.study import spec
+
+
+def datasets() -> list[dict[str, Any]]:
+    """The catalogue."""
+    specs = {name: catalog.read_spec(catalog.folder() / f"{name}.toml") for name in catalog.names()}
+    return [
+        {
+            "name": name,
+            "metric": stated.metric,
+            "comes from": "generator" if stated.generator else "BENCH_MIRROR" if stated.records else "files",
+            "title": stated.title,
+        }
+        for name, stated in specs.items()
+    ]
+
+
+def orders() -> list[dict[str, Any]]:
+    """Orders, with their parameters' defaults and why they matter."""
+    return [
+        {
+            "name": name,
+            "parameters": " ".join(
+                key if value is None else f"{key}={value}"
+                for key, value in insertion_orders.parameters(name, {}).items()
+            ),
+            "about": (order.__doc__ or "").partition("\n")[0],
+        }
+        for name, order in insertion_orders.ORDERS.items()
+    ]
+
+
+def engines() -> list[dict[str, Any]]:
+    """Engines, with the version installed."""
+    return [
+        {"name": name, "version": indexes.version(name), "about": engine.about}
+        for name, engine in indexes.INDEXES.items()
+    ]
+
+
+def experiments() -> list[dict[str, Any]]:
+    """Experiments that ship with the package."""
+    return [{"name": name, "title": spec.read_experiment(name)[1].title} for name in spec.experiments()]
+
+
+KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "datasets": datasets,
+    "orders": orders,
+    "engines": engines,
+    "experiments": experiments,
+}
+
+
+def text(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows of the same keys as a plain table."""
+    return str(tabulate(rows, headers="keys", tablefmt="plain", disable_numparse=True))

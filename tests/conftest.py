@@ -1,0 +1,72 @@
+"""Small data, a cache and a command line for all tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.data.dataset import Dataset, checked
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Tests neither read nor fill the user's cache."""
+    before = os.environ.get("BENCH_CACHE")
+    os.environ["BENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["BENCH_CACHE"]
+    else:
+        os.environ["BENCH_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def mirror():
+    """The folder of real data."""
+    if not os.environ.get("BENCH_MIRROR"):
+        pytest.skip("BENCH_MIRROR is not set: no real data from files")
+    return Path(os.environ["BENCH_MIRROR"])
+
+
+def clustered(n: int = 400, d: int = 8, queries: int = 40, metric: str = "l2", seed: int = 0) -> Dataset:
+    """Five labelled Gaussian clusters of different spread, in random order."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(5, size=n + queries)
+    centres = 3 * rng.standard_normal((5, d))
+    points = centres[label] + (0.2 + 0.3 * label)[:, None] * rng.standard_normal((n + queries, d))
+    points = points.astype(np.float32)
+    return checked("clustered", points[:n], points[n:], metric, label[:n])
+
+
+@pytest.fixture(scope="session")
+def small() -> Dataset:
+    return clustered()
+
+
+@pytest.fixture(scope="session")
+def bench_script() -> str:
+    """The path of the `bench` command of this environment."""
+    return str(Path(sys.executable).parent / "bench")
+
+
+@pytest.fixture
+def cli(bench_script, tmp_path):
+    """Runs `bench` in an empty folder, as a user does."""
+
+    def call(*words, check=None, **environment):
+        done = subprocess.run(
+            [bench_script, *map(str, words)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | environment,
+            timeout=300,
+        )
+        if check is not None:
+            assert done.returncode == check, done.stdout + done.stderr
+        return done
+
+    return call

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from bench.data.dataset import checked, hold_out_queries, limit
+from bench.errors import BenchError
+
+BASE = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
+QUERIES = BASE[:5] + 1
+
+
+def test_a_dataset_is_contiguous_float32_and_read_only():
+    dataset = checked("x", np.asfortranarray(BASE.astype(np.float64)), QUERIES[:, ::-1], "l2", np.arange(50))
+    for array in (dataset.base, dataset.queries):
+        assert array.dtype == np.float32
+        assert array.flags.c_contiguous
+        assert not array.flags.writeable
+    assert not dataset.labels.flags.writeable
+    assert (dataset.n, dataset.d) == (50, 4)
+
+
+def test_the_callers_array_stays_writable():
+    base = BASE.copy()
+    checked("x", base, QUERIES, "l2")
+    assert base.flags.writeable
+
+
+def test_a_fingerprint_goes_by_content_not_by_name_or_metric():
+    one = checked("x", BASE, QUERIES, "l2").fingerprint
+    assert checked("y", BASE.astype(np.float64), QUERIES, "cosine").fingerprint == one
+    others = [
+        checked("x", BASE[::-1], QUERIES, "l2"),
+        checked("x", BASE, QUERIES[:-1], "l2"),
+        checked("x", BASE, QUERIES, "l2", np.zeros(50, int)),
+        checked("x", BASE, QUERIES, "l2", np.ones(50, int)),
+    ]
+    assert len({one, *(other.fingerprint for other in others)}) == 5
+
+
+def changed(row, value):
+    base = BASE.copy()
+    base[row] = value
+    return base
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((BASE[0], QUERIES, "l2"), r"f\.npy has shape \(4,\)"),
+        ((BASE.astype(complex), QUERIES, "l2"), "complex128"),
+        ((BASE[:, :0], QUERIES[:, :0], "l2"), "no values"),
+        ((BASE[:0], QUERIES, "l2"), "no rows"),
+        ((changed(17, np.nan), QUERIES, "l2"), r"f\.npy has NaN or infinity .* row 17"),
+        ((changed(49, -np.inf), QUERIES, "l2"), "row 49"),
+        ((BASE.astype(np.float64) * 1e300, QUERIES, "l2"), "row 0"),
+        ((changed(3, 0), QUERIES, "cosine"), r"f\.npy is all zeros in row 3"),
+        ((BASE, QUERIES[:, :3], "l2"), "dimension 3, .* has 4"),
+        ((BASE, QUERIES, "l3"), "unknown metric 'l3'; known: l2, cosine, ip"),
+        ((BASE, QUERIES, "l2", np.arange(49)), "50 rows: one label a row"),
+        ((BASE, QUERIES, "l2", np.zeros((50, 2), int)), "one label a row"),
+        ((BASE, QUERIES, "l2", np.zeros(50)), "labels are integers or strings"),
+    ],
+)
+def test_bad_arrays_are_refused_with_file_and_row(arguments, message):
+    with pytest.raises(BenchError, match=message):
+        checked("x", *arguments, files={"base": "f.npy"})
+
+
+def test_zero_rows_are_fine_where_they_have_a_distance():
+    assert checked("x", changed(3, 0), QUERIES, "l2").n == 50
+
+
+def test_a_bad_row_far_down_a_large_base_is_counted_right(monkeypatch):
+    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", 12)
+    with pytest.raises(BenchError, match="row 44"):
+        checked("x", changed(44, np.nan), QUERIES, "l2")
+
+
+def test_held_out_queries_leave_the_base_in_its_order_and_keep_labels_aligned():
+    rows = np.arange(200.0, dtype=np.float32)[:, None]
+    base, queries, labels = hold_out_queries(rows, np.arange(200))
+    assert len(queries) == 20
+    assert len(base) == 180
+    assert np.array_equal(np.sort(np.concatenate([base, queries])[:, 0]), rows[:, 0])
+    assert (np.diff(base[:, 0]) > 0).all()
+    assert np.array_equal(base[:, 0], labels)
+    again = hold_out_queries(rows, None)
+    assert np.array_equal(again[1], queries)
+    assert again[2] is None
+
+
+def test_too_few_rows_to_hold_out_queries_are_refused():
+    with pytest.raises(BenchError, match="too few"):
+        hold_out_queries(BASE[:9], None)
+
+
+def test_a_limit_draws_rows_in_their_given_order_and_renames():
+    labels = np.arange(50)
+    dataset = checked("x", np.repeat(labels[:, None], 4, axis=1), QUERIES, "l2", labels)
+    part = limit(dataset, 10)
+    assert part.name == "x[10]"
+    assert part.n == 10
+    assert (np.diff(part.base[:, 0]) > 0).all()
+    assert np.array_equal(part.base[:, 0], part.labels)
+    assert np.array_equal(part.queries, dataset.queries)
+    assert limit(dataset, 50) is dataset

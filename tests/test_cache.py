@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from bench import cache
+from bench.errors import BenchError, BenchWarning
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def made(counter):
+    def make():
+        counter.append(1)
+        return {"a": np.arange(1000), "b": np.ones((3, 4), np.float32)}
+
+    return make
+
+
+def test_an_entry_is_made_once_and_comes_back_mapped_and_read_only(folder):
+    calls = []
+    first = cache.entry("kind", {"x": 1, "y": "z"}, made(calls))
+    second = cache.entry("kind", {"y": "z", "x": 1}, made(calls))
+    assert len(calls) == 1
+    assert np.array_equal(second.arrays["a"], np.arange(1000))
+    assert isinstance(second.arrays["a"], np.memmap)
+    assert not second.arrays["a"].flags.writeable
+    assert first.digests == second.digests == {
+        "a": cache.array_digest(np.arange(1000)),
+        "b": cache.array_digest(np.ones((3, 4), np.float32)),
+    }
+
+
+def test_another_key_is_another_entry(folder):
+    calls = []
+    cache.entry("kind", {"x": 1}, made(calls))
+    cache.entry("kind", {"x": 2}, made(calls))
+    cache.entry("other", {"x": 1}, made(calls))
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone", "no entry.json", "half an entry.json"])
+def test_a_damaged_entry_is_told_and_made_again(folder, damage):
+    calls = []
+    cache.entry("kind", {"x": 1}, made(calls))
+    [path] = folder.glob("kind/*/a.npy")
+    content = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "flip":
+        path.write_bytes(content[:-1] + b"\xff")
+    elif damage == "gone":
+        path.unlink()
+    elif damage == "no entry.json":
+        (path.parent / "entry.json").unlink()
+    else:
+        (path.parent / "entry.json").write_text('{"key"')
+    with pytest.warns(BenchWarning, match="damaged"):
+        again = cache.entry("kind", {"x": 1}, made(calls))
+    assert len(calls) == 2
+    assert np.array_equal(again.arrays["a"], np.arange(1000))
+
+
+def test_a_file_touched_but_not_changed_is_good(folder):
+    calls = []
+    cache.entry("kind", {"x": 1}, made(calls))
+    [path] = folder.glob("kind/*/a.npy")
+    path.write_bytes(path.read_bytes())
+    cache.entry("kind", {"x": 1}, made(calls))
+    assert len(calls) == 1
+
+
+def test_what_fails_to_be_made_leaves_nothing(folder):
+    def fail():
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        cache.entry("kind", {"x": 1}, fail)
+    assert not list(folder.rglob("*.npy"))
+
+
+def test_an_unwritable_cache_is_told(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(BenchError, match="BENCH_CACHE"):
+        cache.entry("kind", {"x": 1}, lambda: {"a": np.arange(3)})
+
+
+def test_digests_tell_type_shape_and_content_apart_but_not_layout():
+    a = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert cache.array_digest(a) == cache.array_digest(np.asfortranarray(a))
+    different = [a, a.astype(np.float64), a.reshape(3, 2), a + 1, a[:0]]
+    assert len({cache.array_digest(array) for array in different}) == len(different)
+
+
+def test_a_mirrored_file_must_be_there_with_its_checksum(tmp_path, monkeypatch):
+    monkeypatch.delenv("BENCH_MIRROR", raising=False)
+    with pytest.raises(BenchError, match="set BENCH_MIRROR"):
+        cache.mirrored("x/y.npy", "0" * 64, "dataset 'x'")
+    monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
+    with pytest.raises(BenchError, match="not there"):
+        cache.mirrored("x/y.npy", "0" * 64, "dataset 'x'")
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "y.npy").write_bytes(b"abc")
+    with pytest.raises(BenchError, match=r"SHA-256 is ba7816bf8f01\.\.\., dataset 'x' states 000000000000"):
+        cache.mirrored("x/y.npy", "0" * 64, "dataset 'x'")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert cache.mirrored("x/y.npy", known, "dataset 'x'") == tmp_path / "x" / "y.npy"
