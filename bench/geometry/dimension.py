@@ -32,7 +32,9 @@ def pointwise(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, 
     if estimator == "tle":
         # Rows that TLE would fail on borrow another's neighbours, and their estimate is not used.
         rows = np.where(estimable, np.arange(len(distances)), np.flatnonzero(estimable)[0])
-        fitted = skdim.id.TLE().fit(points, precomputed_knn_arrays=(distances[rows], neighbors[rows]))
+        known = distances[rows].astype(np.float64), neighbors[rows]
+        with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 at boundaries, which it then replaces
+            fitted = skdim.id.TLE().fit(points, precomputed_knn_arrays=known)
         lid[estimable] = fitted.dimension_pw_[estimable]
         return lid
     fit = {"mle": skdim.id.MLE, "mom": skdim.id.MOM}[estimator]

@@ -1,0 +1,56 @@
+# `make help` lists the targets. Everything runs in .venv, which is rebuilt only when the lock changes.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+# The catalogue's folder must not pass for the package `datasets`.
+export PYTHONSAFEPATH := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+setup: .venv/done  ## make .venv with every dependency at its locked version
+
+.venv/done: requirements.lock pyproject.toml
+	@command -v $(PYTHON) > /dev/null || { echo "setup: no $(PYTHON); install Python 3.11 or newer, or name it: make setup PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "setup: $(PYTHON) is $$($(PYTHON) -V 2>&1); 3.11 or newer is needed: make setup PYTHON=python3.12" >&2; exit 2; }
+	@command -v $${CXX:-c++} > /dev/null || { echo "setup: no C++ compiler, which hnswlib is built with; on Debian: apt-get install g++" >&2; exit 2; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || { echo "setup: no Python.h, which hnswlib is built with; on Debian: apt-get install python3-dev" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "setup: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@echo "setup: making .venv, a few minutes the first time" >&2
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	@# What builds hnswlib and this package comes first, at its locked version.
+	sed -e '/--hash=/d' -e 's/ *\\$$//' requirements.lock > .venv/constraints.txt
+	$(BIN)/python -m pip install --quiet -c .venv/constraints.txt setuptools wheel pybind11 numpy hatchling editables
+	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	touch $@
+
+bench: setup  ## the main job: recall by insertion order, on real and synthetic data, in two minutes
+	$(BIN)/bench run default
+
+test: setup  ## all tests; those on files of real data need BENCH_MIRROR
+	$(BIN)/pytest
+
+lint: setup  ## format, style, types, and the rule that data flows one way
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+speed: setup  ## what the harness costs beside the plain library calls
+	$(BIN)/python tests/speed.py
+
+lock: setup  ## pin every dependency anew (needs uv)
+	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev --no-header \
+		pyproject.toml --output-file requirements.lock
+
+clean:  ## remove .venv, caches and local results; baselines and the catalogue stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist datasets/cache results/*.sqlite*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 8
+
+.PHONY: setup bench test lint speed lock clean help

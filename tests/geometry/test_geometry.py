@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from bench.data import catalog
+from bench.data.dataset import checked
+from bench.errors import BenchError
+from bench.geometry import Geometry, knn
+
+
+def on(metric):
+    rng = np.random.default_rng(0)
+    return checked("x", rng.standard_normal((150, 6)), 3 * rng.standard_normal((20, 6)), metric)
+
+
+def test_cosine_ranks_by_cosine():
+    dataset = on("cosine")
+    distances, ids = Geometry(dataset).ground_truth(5)
+    base, queries = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (dataset.base, dataset.queries))
+    assert np.array_equal(ids, np.argsort(-(queries @ base.T), axis=1)[:, :5])
+    assert np.allclose(distances**2 / 2, 1 - np.take_along_axis(queries @ base.T, ids, axis=1), atol=1e-6)
+
+
+def test_inner_product_ranks_by_inner_product_but_has_euclidean_neighbourhoods():
+    dataset = on("ip")
+    geometry = Geometry(dataset)
+    product = dataset.queries @ dataset.base.T
+    assert np.array_equal(geometry.ground_truth(5)[1], np.argsort(-product, axis=1)[:, :5])
+    assert np.array_equal(geometry.neighbors(5)[1], knn.neighbors(dataset.base, 5)[1])
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
+def test_figures_follow_from_points_by_definition(metric):
+    dataset = on(metric)
+    geometry = Geometry(dataset)
+    points = geometry.points.astype(np.float64)
+    if metric == "cosine":
+        assert np.allclose(np.linalg.norm(points, axis=1), 1)
+    distances, ids = geometry.neighbors(10)
+    assert np.array_equal(geometry.radius(10), distances[:, 9])
+    assert geometry.occurrences(10).sum() == 1500
+    assert geometry.occurrences(10)[7] == (ids == 7).sum()
+    assert np.allclose(geometry.centroid_distances(), np.linalg.norm(points - points.mean(axis=0), axis=1), atol=1e-5)
+    assert np.array_equal(geometry.neighbors(120)[0][:, :10], distances)
+
+
+def test_everything_is_computed_once_for_a_content(monkeypatch):
+    said = []
+    dataset = checked("y", np.random.default_rng(5).standard_normal((120, 4)), np.ones((3, 4)), "l2")
+    Geometry(dataset, said.append).lid()
+    assert said == ["y: 100 exact neighbours of every row", "y: local intrinsic dimension (mle)"]
+    monkeypatch.setattr(knn, "neighbors", lambda *_: pytest.fail("computed again"))
+    again = Geometry(checked("other name", dataset.base, dataset.queries, "l2"), said.append)
+    assert np.isfinite(again.lid()).all()
+    assert len(again.neighbors(10)[0]) == 120
+    assert len(said) == 2
+
+
+def test_a_few_rows_have_as_many_neighbours_as_there_are():
+    geometry = Geometry(checked("few", np.eye(5), np.ones((1, 5)), "l2"))
+    assert geometry.neighbors(4)[1].shape == (5, 4)
+    with pytest.raises(ValueError, match="5 rows"):
+        geometry.neighbors(5)
+
+
+def test_a_description_states_what_it_was_made_from():
+    described = Geometry(on("l2")).describe(k=50)
+    assert described["lid_5_percent"] < described["lid_median"] < described["lid_95_percent"]
+    assert described["pca_dimension_99"] == 6
+    assert described["rows_with_duplicates"] == 0
+    for k, estimator, message in ((150, "mle", "k = 150"), (1, "mle", "k = 1:"), (50, "x", "unknown estimator")):
+        with pytest.raises(BenchError, match=message):
+            Geometry(on("l2")).describe(k, estimator)
+
+
+def test_lid_of_clinc150_is_that_of_the_study_files(mirror):
+    assert Geometry(catalog.load("clinc150")).lid().mean() == pytest.approx(10.39, abs=0.005)

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.geometry import knn
+from bench.measure.recall import hits, hits_with_ties
+
+
+def test_hits_by_hand():
+    truth = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    ids = np.array([[3, 1, 2], [4, 0, 0], [-1, -1, -1]])
+    assert hits(ids, truth).tolist() == [3, 1, 0]
+
+
+def test_an_id_returned_twice_counts_once():
+    truth = np.array([[1, 2, 3]])
+    assert hits(np.array([[1, 1, 1]]), truth).tolist() == [1]
+    near = np.array([[0.1, 0.1, 0.1]])
+    assert hits_with_ties(np.array([[1, 1, 1]]), near, np.array([[0.1, 0.2, 0.3]])).tolist() == [1]
+
+
+def test_ties_by_hand():
+    # The k-th true distance is 0.3: rows 8 and 9 are as near as row 3, row 7 is not.
+    true = np.array([[0.1, 0.2, 0.3]])
+    assert hits_with_ties(np.array([[1, 8, 9]]), np.array([[0.1, 0.3, 0.3]]), true).tolist() == [3]
+    assert hits_with_ties(np.array([[1, 8, 7]]), np.array([[0.1, 0.3, 0.31]]), true).tolist() == [2]
+
+
+def test_what_was_not_found_is_never_a_tie():
+    true = np.array([[0.1, 0.2]])
+    assert hits_with_ties(np.array([[1, -1]]), np.array([[0.1, 0.1]]), true).tolist() == [1]
+    assert hits_with_ties(np.array([[-1, -1]]), np.array([[0.1, np.inf]]), true).tolist() == [0]
+
+
+def test_the_tolerance_is_relative_so_tight_data_is_not_flattered():
+    true = np.array([[1e-4, 2e-4]])
+    far = np.array([[5e-4, 6e-4]])  # within ann-benchmarks' absolute 1e-3, and yet wrong
+    assert hits_with_ties(np.array([[5, 6]]), far, true).tolist() == [0]
+    assert hits_with_ties(np.array([[5, 6]]), true * (1 + 1e-6), true).tolist() == [2]
+
+
+def test_the_tolerance_widens_negative_distances_too():
+    # Inner product: distances are negative, and nearer is more negative.
+    true = np.array([[-3.0, -2.0]])
+    near, off = -2 * (1 - 1e-6), -2 * (1 - 1e-3)
+    assert hits_with_ties(np.array([[1, 5]]), np.array([[-3.0, near]]), true).tolist() == [2]
+    assert hits_with_ties(np.array([[1, 5]]), np.array([[-3.0, off]]), true).tolist() == [1]
+
+
+def test_shapes_must_match():
+    with pytest.raises(ValueError, match="same shape"):
+        hits(np.zeros((2, 3), int), np.zeros((2, 4), int))
+
+
+def test_blocks_change_nothing(monkeypatch):
+    rng = np.random.default_rng(0)
+    ids, truth = rng.integers(0, 30, (100, 5)), rng.permuted(np.tile(np.arange(30), (100, 1)), axis=1)[:, :5]
+    whole = hits(ids, truth)
+    monkeypatch.setattr("bench.measure.recall._BLOCK_PAIRS", 60)
+    assert np.array_equal(hits(ids, truth), whole)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 8), st.integers(0, 2**31))
+def test_both_agree_with_sets_and_ties_never_count_less(k, seed):
+    rng = np.random.default_rng(seed)
+    base = rng.integers(0, 3, (20, 2)).astype(np.float32)  # a grid: full of ties
+    queries = rng.integers(0, 3, (6, 2)).astype(np.float32)
+    distances, truth = knn.search(queries, base, k)
+    ids = rng.integers(-1, 20, (6, k))
+    found = knn.true_distances(queries, base, ids)
+    by_id = hits(ids, truth)
+    with_ties = hits_with_ties(ids, found, distances)
+    for i in range(6):
+        assert by_id[i] == len(set(ids[i]) & set(truth[i]))
+        near = {j for j in set(ids[i]) - {-1} if np.linalg.norm(base[j] - queries[i]) <= distances[i, -1] * (1 + 1e-6)}
+        assert with_ties[i] == len(near)
+    assert (with_ties >= by_id).all()
+    assert (with_ties <= k).all()
+    assert (hits(truth, truth) == k).all()

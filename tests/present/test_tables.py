@@ -1,0 +1,140 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.analysis.stats import SETTING, Summary
+from bench.errors import BenchError
+from bench.present import listings, tables
+from bench.study.spec import Experiment, Index, Study
+from bench.study.store import Store
+
+SETTINGS = {
+    "dataset": "d",
+    "metric": "l2",
+    "n": 100,
+    "d": 4,
+    "queries": 2,
+    "engine": "hnswlib",
+    "engine_version": "0.8.0",
+    "M": 16,
+    "ef_construction": 128,
+    "chunk": 1,
+    "threads": 1,
+    "k": 10,
+    "ef_search": 10,
+}
+
+
+def summary(order="random", recall=0.5, difference=0.0, builds=3, sd=0.01, ties=0.0, **setting):
+    return Summary(
+        experiment="e",
+        setting=SETTINGS | setting,
+        order=order,
+        builds=builds,
+        recall=recall,
+        sd=sd,
+        difference=difference,
+        recall_tie=recall + ties,
+        build_seconds=1.234,
+        search_seconds=0.1,
+    )
+
+
+def rows(text):
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+
+
+def test_every_setting_has_a_place():
+    assert set(SETTING) == set(SETTINGS)
+
+
+def test_an_order_is_a_row_and_an_ef_a_pair_of_columns():
+    text = tables.summary_text(
+        [
+            summary("given", 0.6, 0.1),
+            summary("random"),
+            summary("random", 0.8, ef_search=40),
+            summary("given", 0.7, -0.1, ef_search=40),
+        ]
+    )
+    header, _, first, second = rows(text)
+    assert header == ["order", "builds", "recall, ef 10", "vs random", "recall, ef 40", "vs random", "build s"]
+    assert first == ["given", "3", "0.6000 ± 0.0100", "+10.00", "0.7000 ± 0.0100", "-10.00", "1.23"]
+    assert second == ["random", "3", "0.5000 ± 0.0100", "", "0.8000 ± 0.0100", "", "1.23"]
+    assert text.startswith("e: dataset d, metric l2, n 100, d 4, queries 2, engine hnswlib, engine_version 0.8.0, M 16")
+
+
+def test_what_varies_is_a_column_told_once_and_what_follows_from_it_is_not():
+    text = tables.summary_text(
+        [
+            summary("random"),
+            summary("given"),
+            summary("random", engine="faiss", engine_version="1.15.1", M=8),
+            summary("random", dataset="other", n=50, M=8),
+        ]
+    )
+    table = rows(text)
+    assert table[0][:4] == ["dataset", "engine", "M", "order"]
+    assert [line[:4] for line in table[2:]] == [
+        ["d", "hnswlib", "16", "random"],
+        ["", "", "", "given"],
+        ["d", "faiss", "8", "random"],
+        ["other", "hnswlib", "8", "random"],
+    ]
+
+
+def test_two_versions_of_an_engine_are_told_apart():
+    text = tables.summary_text([summary(), summary(engine_version="0.9.0")])
+    assert rows(text)[0][0] == "engine_version"
+
+
+def test_one_build_shows_no_spread_and_ties_are_told():
+    text = tables.summary_text([summary(builds=1, sd=float("nan"), difference=float("nan"), ties=0.0012)])
+    assert rows(text)[2][2] == "0.5000"
+    assert "ties would add up to 0.12 points" in text
+
+
+@pytest.fixture
+def filled(small, tmp_path):
+    from bench.study.run import run
+
+    experiment = Experiment(
+        datasets=["clustered"],
+        orders=["random", "category"],
+        index=[Index(engine="hnswlib", M=6, ef_construction=20)],
+        build_seeds=2,
+    )
+    store = Store.create(tmp_path / "s.sqlite")
+    list(run(Study("e", experiment, [small]), store))
+    return store
+
+
+def test_export_has_one_tidy_row_an_outcome_in_every_format(filled):
+    frame = tables.tidy(filled.outcomes())
+    assert list(frame) == list(tables.TIDY)
+    assert len(frame) == 8
+    assert frame["recall"].between(0, 1).all()
+    assert set(frame["order_params"]) == {"{}", '{"permutation":null}'}
+    again = pd.read_csv(io.BytesIO(tables.exported(frame, "csv")))
+    assert np.allclose(again["recall"], frame["recall"])
+    assert list(again) == list(frame)
+    parquet = pd.read_parquet(io.BytesIO(tables.exported(frame, "parquet")))
+    pd.testing.assert_frame_equal(parquet, frame, check_dtype=False)
+    markdown = tables.exported(frame, "markdown").decode().splitlines()
+    assert len(markdown) == 8 + 2
+    latex = tables.exported(frame, "latex").decode()
+    assert latex.count(r"\\") == 9
+    assert r"order\_params" in latex
+    with pytest.raises(BenchError, match="unknown format 'xls'; known: csv, parquet, markdown, latex"):
+        tables.exported(frame, "xls")
+
+
+@pytest.mark.parametrize("kind", listings.KINDS)
+def test_every_list_names_things_and_says_what_they_are(kind):
+    listed = listings.KINDS[kind]()
+    assert len(listed) >= 2
+    assert all(all(value is not None for value in row.values()) for row in listed)
+    text = listings.text(listed)
+    assert all(row["name"] in text for row in listed)

@@ -1,0 +1,128 @@
+"""What the harness costs beside the plain library calls, measured side by side in one run: `make speed`.
+
+Not a test: machines are noisy, so figures are ratios, and rounds of both sides alternate.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import faiss
+import hnswlib
+import numpy as np
+
+from bench import orders
+from bench.data import catalog
+from bench.geometry import Geometry, dimension, knn
+
+BENCH = str(Path(sys.executable).parent / "bench")
+DATASET = "clinc150" if os.environ.get("BENCH_MIRROR") else "image-patches"
+ORDERS = ["random", "lid-ascending", "lid-descending"]
+SEEDS = 2
+EXPERIMENT = f"""
+datasets = ["{DATASET}"]
+orders = {json.dumps(ORDERS)}
+build_seeds = {SEEDS}
+ef_search = [10, 40]
+[[index]]
+engine = "hnswlib"
+[[index]]
+engine = "faiss"
+"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        Path("speed.toml").write_text(EXPERIMENT)
+        print(f"bench --help: {best(lambda: bench('--help')):.2f} s")
+        print(f"pointwise LID, 10,000 × 384: {lid_ratio():.2f} times as fast as scikit-dimension's own fit")
+        ratios = []
+        for round_ in range(3):
+            taken, plain = timed(lambda round_=round_: bench("run", "speed.toml", "--store", f"{round_}.sqlite")), plainly()
+            ratios.append(taken / plain)
+            print(f"bench run on {DATASET}: {taken:.1f} s, plain calls {plain:.1f} s, ratio {ratios[-1]:.3f}")
+        print(f"overhead, median of 3 rounds: {statistics.median(ratios):.3f}")
+        print(f"bench run with nothing to do: {best(lambda: bench('run', 'speed.toml', '--store', '0.sqlite')):.2f} s")
+
+
+def plainly() -> float:
+    """Seconds of the same builds and searches by the libraries' own calls, orders known, nothing scored."""
+    dataset = catalog.load(DATASET)
+    geometry = Geometry(dataset)
+    known = {(name, seed): orders.make(name, orders.parameters(name, {}), dataset, geometry, seed)
+             for name in ORDERS for seed in range(1, SEEDS + 1)}
+    start = time.perf_counter()
+    space = {"l2": "l2", "cosine": "cosine"}[dataset.metric]
+    for (_, seed), order in known.items():
+        index = hnswlib.Index(space, dataset.d)
+        index.init_index(dataset.n, M=16, ef_construction=128, random_seed=seed)
+        index.add_items(dataset.base[order], order, num_threads=1)
+        for ef in (10, 40):
+            index.set_ef(ef)
+            index.knn_query(dataset.queries, 10, num_threads=1)
+    faiss.omp_set_num_threads(1)
+    for (_, seed), order in known.items():
+        rows, queries = dataset.base[order], dataset.queries.copy()
+        if dataset.metric == "cosine":
+            faiss.normalize_L2(rows)
+            faiss.normalize_L2(queries)
+        kind = faiss.METRIC_L2 if dataset.metric == "l2" else faiss.METRIC_INNER_PRODUCT
+        index = faiss.IndexHNSWFlat(dataset.d, 16, kind)
+        index.hnsw.efConstruction = 128
+        index.hnsw.rng = faiss.RandomGenerator(seed)
+        for i in range(dataset.n):
+            index.add(rows[i : i + 1])
+        for ef in (10, 40):
+            index.hnsw.efSearch = ef
+            index.search(queries, 10)
+    faiss.omp_set_num_threads(os.cpu_count() or 1)
+    return time.perf_counter() - start
+
+
+def lid_ratio() -> float:
+    """How many times as fast as scikit-dimension, of which equal results are asserted."""
+    import skdim
+
+    if DATASET == "clinc150":
+        points = catalog.load(DATASET).base[:10_000]
+    else:
+        points = np.random.default_rng(0).standard_normal((10_000, 384)).astype(np.float32)
+    ours, theirs = [], []
+    for _ in range(3):
+        start = time.perf_counter()
+        distances, neighbors = knn.neighbors(points, 100)
+        lid = dimension.pointwise(distances, neighbors, points)
+        ours.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        own = skdim.id.MLE().fit(points, n_neighbors=100).dimension_pw_
+        theirs.append(time.perf_counter() - start)
+    # Where a row has a duplicate, scikit-dimension's estimate is 0; ours leaves the duplicate out.
+    usable = own > 0
+    difference = np.abs(lid[usable] / own[usable] - 1).max()
+    assert difference < 1e-5, difference
+    print(f"largest relative difference of LID: {difference:.1e}, {(~usable).sum()} rows with duplicates aside")
+    return statistics.median(theirs) / statistics.median(ours)
+
+
+def bench(*words: str) -> None:
+    subprocess.run([BENCH, *words], capture_output=True, check=True)
+
+
+def timed(call) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def best(call) -> float:
+    return min(timed(call) for _ in range(5))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+import os
+import signal
+import subprocess
+import time
+
+import msgspec
+import numpy as np
+import pytest
+
+from bench import indexes
+from bench.data import catalog
+from bench.data.dataset import checked
+from bench.geometry import Geometry
+from bench.indexes import INDEXES
+from bench.study import run as running
+from bench.study.spec import Experiment, Index, Study
+from bench.study.store import Store
+
+EXPERIMENT = Experiment(
+    datasets=["clustered"],
+    orders=["random", "lid-ascending", "block-shuffle"],
+    index=[Index(engine="hnswlib", M=6, ef_construction=20), Index(engine="faiss", M=6, ef_construction=20)],
+    k=[1, 10],
+    ef_search=[10, 40],
+    build_seeds=2,
+)
+
+
+@pytest.fixture
+def study(small):
+    return Study("small", EXPERIMENT, [small])
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store.create(tmp_path / "store.sqlite")
+
+
+def content(store):
+    """What a store holds, times and machine aside."""
+    return {
+        (name, o.trial.key): (o.hits.tolist(), o.hits_tie.tolist(), o.ids_sha256) for name, o in store.outcomes("small")
+    }
+
+
+@pytest.fixture
+def builds(monkeypatch):
+    """Counts what is built."""
+    calls = []
+    for name, engine in list(INDEXES.items()):
+
+        def build(*arguments, engine=engine, name=name):
+            calls.append(name)
+            return engine.build(*arguments)
+
+        monkeypatch.setitem(INDEXES, name, engine._replace(build=build))
+    return calls
+
+
+def test_one_build_serves_every_search_and_a_second_run_builds_nothing(study, store, builds):
+    outcomes = list(running.run(study, store))
+    assert len(outcomes) == len(study.trials) == 2 * 3 * 2 * 4
+    assert len(builds) == 2 * 3 * 2
+    assert list(running.run(study, store)) == []
+    assert len(builds) == 2 * 3 * 2
+
+
+def test_recall_is_what_a_plain_build_and_a_plain_count_give(study, store, small):
+    import faiss
+    import hnswlib
+
+    list(running.run(study, store))
+    _, truth = faiss.knn(small.queries, small.base, 10)
+    for _, outcome in store.outcomes("small"):
+        trial = outcome.trial
+        if trial.order != "random" or trial.engine != "hnswlib":
+            continue
+        order = np.random.default_rng([trial.order_seed, *b"random"]).permutation(small.n)
+        index = hnswlib.Index("l2", small.d)
+        index.init_index(small.n, M=6, ef_construction=20, random_seed=trial.build_seed)
+        index.add_items(small.base[order], order, num_threads=1)
+        index.set_ef(trial.ef_search)
+        found, _ = index.knn_query(small.queries, trial.k, num_threads=1)
+        expected = [len(set(a) & set(b[: trial.k])) for a, b in zip(found, truth, strict=True)]
+        assert outcome.hits.tolist() == expected
+
+
+def test_every_outcome_is_in_the_store_before_the_next_is_made(study, store):
+    for done, outcome in enumerate(running.run(study, store), start=1):
+        assert len(store.missing(study.trials)) == len(study.trials) - done
+        assert outcome.trial not in store.missing(study.trials)
+
+
+@pytest.mark.parametrize("after", [1, 5, 23])
+def test_stopped_and_resumed_gives_the_same_content(study, store, tmp_path, after):
+    list(running.run(study, store))
+    other = Store.create(tmp_path / "other.sqlite")
+    running_study = running.run(study, other)
+    for _ in range(after):
+        next(running_study)
+    running_study.close()
+    assert len(list(running.run(study, other))) == len(study.trials) - after
+    assert content(other) == content(store)
+
+
+def test_jobs_side_by_side_give_the_same_content(study, store, tmp_path):
+    list(running.run(study, store))
+    other = Store.create(tmp_path / "other.sqlite")
+    list(running.run(study, other, jobs=2))
+    assert content(other) == content(store)
+
+
+def test_engines_of_one_seed_share_an_order_that_is_made_once(study, store, monkeypatch):
+    made = []
+    make = running.orders.make
+    monkeypatch.setattr(running.orders, "make", lambda *args: made.append(args[0]) or make(*args))
+    list(running.run(study, store))
+    assert len(made) == 3 * 2
+
+
+def test_an_outcome_states_what_it_was_made_with(study, store):
+    outcome = next(running.run(study, store))
+    environment = outcome.environment
+    assert environment["versions"]["hnswlib"] == indexes.version("hnswlib")
+    assert {"numpy", "faiss-cpu", "scikit-dimension"} <= set(environment["versions"])
+    assert environment["jobs"] == 1
+    assert environment["cores"] >= 1
+    assert len(environment["commit"] or "0" * 40) >= 40
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
+def test_every_metric_reaches_full_recall_at_a_saturating_ef(small, store, metric):
+    dataset = with_metric(small, metric)
+    experiment = msgspec.structs.replace(
+        EXPERIMENT,
+        orders=["random"],
+        k=10,
+        ef_search=400,
+        index=[Index(engine=name, M=16, ef_construction=200) for name in INDEXES],
+    )
+    for outcome in running.run(Study("small", experiment, [dataset]), store):
+        assert outcome.recall_tie == 1
+        assert outcome.recall == 1
+
+
+def with_metric(dataset, metric):
+    return checked(f"{dataset.name}-{metric}", dataset.base, dataset.queries, metric, dataset.labels)
+
+
+def test_descending_lid_beats_ascending_where_density_varies(store):
+    """The effect that the harness is for, on data small enough for a test."""
+    patches = catalog.load("image-patches", {"n": 3000, "queries": 300})
+    experiment = Experiment(
+        datasets=[patches.name],
+        orders=["lid-ascending", "lid-descending"],
+        index=[Index(engine=name) for name in INDEXES],
+        ef_search=10,
+        build_seeds=2,
+    )
+    recalls = {}
+    for outcome in running.run(Study("effect", experiment, [patches]), store):
+        recalls.setdefault((outcome.trial.engine, outcome.trial.order), []).append(outcome.recall)
+    for engine in INDEXES:
+        worst_of_good = min(recalls[engine, "lid-descending"])
+        assert worst_of_good > max(recalls[engine, "lid-ascending"]) + 0.02
+
+
+TOML = """
+datasets = [{ name = "image-patches", n = 2000, queries = 100 }]
+orders = ["random", "given"]
+build_seeds = 6
+ef_search = [10, 20]
+[[index]]
+engine = "hnswlib"
+[[index]]
+engine = "faiss"
+"""
+
+
+@pytest.mark.parametrize(("sign", "jobs"), [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGKILL, 1)])
+def test_a_process_interrupted_keeps_what_finished_and_resumes(tmp_path, bench_script, sign, jobs):
+    (tmp_path / "small.toml").write_text(TOML)
+    words = [bench_script, "run", "small.toml", "--store", "s.sqlite", "--jobs", str(jobs)]
+    process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    path = tmp_path / "s.sqlite"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:  # until a few outcomes are in
+        time.sleep(0.05)
+        if path.exists() and path.stat().st_size and len(list(Store.open(path).outcomes())) >= 3:
+            break
+    process.send_signal(sign)
+    said = process.communicate(timeout=60)[1]
+    kept = len(list(Store.open(path).outcomes()))
+    assert 3 <= kept < 48
+    if sign == signal.SIGINT:
+        assert process.returncode == 3, said
+        last = said.strip().splitlines()[-1]
+        assert last.startswith("interrupted: ")
+        assert "bench run small.toml" in last
+        assert "Traceback" not in said
+    resumed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=os.environ)
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"48 outcomes asked, {48 - kept} missing" in resumed.stderr
+    whole = subprocess.run([*words[:4], "whole.sqlite"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert whole.returncode == 0, whole.stderr
+    assert content(Store.open(path)) == content(Store.open(tmp_path / "whole.sqlite"))
+
+
+def test_geometry_is_computed_once_for_all_builds(study, store, monkeypatch):
+    asked = []
+    truth = Geometry.ground_truth
+    monkeypatch.setattr(Geometry, "ground_truth", lambda self, k: asked.append(k) or truth(self, k))
+    list(running.run(study, store))
+    assert asked == [10]

@@ -1,0 +1,146 @@
+import msgspec
+import pytest
+
+from bench.data.dataset import checked
+from bench.errors import BenchError
+from bench.study import spec
+from bench.study.spec import Experiment, Index, Study, Trial, read
+
+GOOD = """
+title = "x"
+datasets = ["digits"]
+orders = ["random", { name = "block-shuffle", block = 100 }]
+k = 10
+ef_search = [10, 40]
+build_seeds = 2
+[[index]]
+engine = "hnswlib"
+M = 8
+[[index]]
+engine = "faiss"
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(content):
+        path = tmp_path / "my.toml"
+        path.write_text(content)
+        return str(path)
+
+    return written
+
+
+def test_trials_are_datasets_by_engines_by_orders_by_seeds_by_searches(write):
+    study = read(write(GOOD))
+    assert study.name == "my"
+    assert len(study.trials) == 1 * 2 * 2 * 2 * 2
+    assert len({trial.key for trial in study.trials}) == len(study.trials)
+    assert len({trial.build for trial in study.trials}) == len(study.trials) / 2
+    first = study.trials[0]
+    assert (first.dataset, first.engine, first.M, first.ef_construction) == ("digits", "hnswlib", 8, 128)
+    assert (first.chunk, first.threads, first.metric, first.n, first.d, first.queries) == (1, 1, "l2", 1597, 64, 200)
+    assert {trial.order_params for trial in study.trials} == {"{}", '{"block":100}'}
+
+
+def test_every_field_of_a_trial_changes_its_key(write):
+    trial = read(write(GOOD)).trials[0]
+    for field in msgspec.structs.fields(Trial):
+        value = getattr(trial, field.name)
+        other = msgspec.structs.replace(trial, **{field.name: value + (1 if field.type is int else "x")})
+        assert other.key != trial.key, field.name
+        assert (other.build != trial.build) == (field.name not in ("ef_search", "k"))
+
+
+def test_a_study_cut_short_has_all_orders_at_fewer_seeds(write):
+    trials = read(write(GOOD)).trials
+    half = trials[: len(trials) // 2]
+    assert {trial.build_seed for trial in half} == {1}
+    assert {trial.order for trial in half} == {"random", "block-shuffle"}
+    assert {trial.engine for trial in half} == {"hnswlib", "faiss"}
+
+
+def seeds(**given):
+    return Experiment(datasets=["digits"], orders=["random"], index=[Index(engine="faiss")], **given).seeds
+
+
+def test_every_build_draws_its_order_anew_unless_order_seeds_are_crossed():
+    assert seeds(build_seeds=3) == [(1, 1), (2, 2), (3, 3)]
+    assert seeds(build_seeds=2, order_seeds=3) == [(1, 1), (2, 1), (1, 2), (2, 2), (1, 3), (2, 3)]
+
+
+def test_searches_pair_only_what_an_engine_would_honour():
+    experiment = Experiment(
+        datasets=["digits"], orders=["random"], index=[Index(engine="faiss")], k=[10, 100], ef_search=[10, 40, 100]
+    )
+    assert experiment.searches == [(10, 10), (40, 10), (100, 10), (100, 100)]
+
+
+@pytest.mark.parametrize("name", spec.experiments())
+def test_every_shipped_experiment_reads(name):
+    _, experiment = spec.read_experiment(name)
+    assert experiment.title
+    assert spec.check(experiment, name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('["digits"]', '["digit"]', "unknown dataset 'digit'; known: clinc150, digits"),
+        ('["digits"]', "[]", "datasets is empty"),
+        ('["digits"]', '["digits", "digits"]', "a dataset is named twice"),
+        ('["digits"]', "[{ n = 3 }]", "a table needs a name"),
+        ('"random"', '"rand"', "unknown order 'rand'; known: given, reverse, random"),
+        ('"random"', '"random", "random"', "listed twice"),
+        ("block = 100", "size = 100", "unknown parameter 'size'; known: block"),
+        ("block = 100", "block = 0", "block = 0: give a positive number"),
+        ('"random"', '{ name = "lid-ascending", k = 5000 }', "k = 5000 neighbours of 1597 rows"),
+        ('"faiss"', '"fais"', "unknown engine 'fais'; known: hnswlib, faiss"),
+        ("M = 8", "m = 8", r"index\[0\]: unknown key 'm'; known: M, ef_construction, chunk, threads, engine"),
+        ("M = 8", "M = 0", "M = 0: give a positive number"),
+        ("M = 8", "M = -3", "M = -3: give a positive number"),
+        ("M = 8", "M = 16.5", r"index\[0\]\.M: expected int, got float"),
+        ("M = 8", "ef_construction = 4", "ef_construction = 4 is below M = 16"),
+        ("\nk = 10", "\nk = 0", "k = 0: give a positive number"),
+        ("\nk = 10", "\nk = 2000", "pairs with no ef_search >= k"),
+        ("k = 10\nef_search = [10, 40]", "k = 2000\nef_search = [2000]", "k = 2000, but the base of 'digits' has only"),
+        ("[10, 40]", "[10, 0]", "ef_search = 0: give a positive number"),
+        ("[10, 40]", "[5, 40]", "ef_search = 5 pairs with no ef_search >= k"),
+        ("build_seeds = 2", "build_seeds = 0", "build_seeds = 0"),
+        ("build_seeds = 2", "build_seed = 2", "unknown key 'build_seed'; known: datasets, orders, index"),
+        ("title", "title =", "not valid TOML"),
+        ('engine = "faiss"', 'engine = "hnswlib"\nM = 8', "an index is listed twice"),
+    ],
+)
+def test_every_mistake_is_told_before_anything_is_built(write, old, new, message):
+    assert old in GOOD
+    with pytest.raises(BenchError, match=message) as error:
+        read(write(GOOD.replace(old, new)))
+    assert "\n" not in str(error.value)
+
+
+def test_an_order_that_needs_labels_is_told_with_the_dataset(write):
+    content = GOOD.replace('"digits"', '"subspace-small"').replace('"random"', '"category"')
+    with pytest.raises(BenchError, match="order 'category' needs labels, and dataset 'subspace-small' has none"):
+        read(write(content))
+
+
+def test_unknown_experiments_are_told():
+    with pytest.raises(BenchError, match="unknown experiment 'defualt'; known: beyond-lid, clinc150, default"):
+        read("defualt")
+    with pytest.raises(BenchError, match=r"experiment my\.toml is not there"):
+        read("my.toml")
+
+
+def test_a_limit_makes_another_dataset(write):
+    study = read(write(GOOD), limit_rows=100)
+    assert {(trial.dataset, trial.n) for trial in study.trials} == {("digits[100]", 100)}
+    with pytest.raises(BenchError, match="--limit 0"):
+        read(write(GOOD), limit_rows=0)
+
+
+def test_a_study_needs_queries(small):
+    bare = checked("bare", small.base, small.queries[:0], "l2")
+    experiment = Experiment(datasets=["bare"], orders=["random"], index=[Index(engine="faiss")])
+    with pytest.raises(BenchError, match="'bare' has no queries"):
+        Study("x", experiment, [bare])

@@ -1,0 +1,146 @@
+import sqlite3
+
+import msgspec
+import numpy as np
+import pytest
+
+from bench.errors import BenchError
+from bench.study.spec import Trial
+from bench.study.store import SCHEMA, Outcome, Store
+
+TRIAL = Trial(
+    dataset="d",
+    fingerprint="f",
+    metric="l2",
+    n=100,
+    d=4,
+    queries=3,
+    engine="hnswlib",
+    engine_version="0.8.0",
+    M=16,
+    ef_construction=128,
+    chunk=1,
+    threads=1,
+    order="random",
+    order_params="{}",
+    order_seed=1,
+    build_seed=1,
+    ef_search=10,
+    k=10,
+)
+
+
+def outcome(**changed):
+    trial = msgspec.structs.replace(TRIAL, **changed)
+    return Outcome(trial, np.array([10, 7, 0]), np.array([10, 8, 0]), "aa", 1.5, 0.25, {"commit": "c", "cores": 2})
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "new" / "store.sqlite"
+
+
+def test_an_outcome_comes_back_as_it_was(path):
+    Store.create(path).add(outcome())
+    [(experiment, back)] = Store.open(path).outcomes()
+    assert experiment == ""
+    assert back.trial == TRIAL
+    assert back.hits.tolist() == [10, 7, 0]
+    assert back.hits_tie.tolist() == [10, 8, 0]
+    assert (back.ids_sha256, back.build_seconds, back.search_seconds) == ("aa", 1.5, 0.25)
+    assert back.environment == {"commit": "c", "cores": 2}
+    assert back.recall == pytest.approx(17 / 30)
+    assert back.recall_tie == pytest.approx(18 / 30)
+
+
+def test_an_outcome_is_on_disk_when_add_returns(path):
+    store = Store.create(path)
+    store.add(outcome())
+    assert len(list(Store.open(path).outcomes())) == 1  # another connection, the first still open
+
+
+def test_missing_are_those_without_an_outcome_in_their_order(path):
+    store = Store.create(path)
+    trials = [msgspec.structs.replace(TRIAL, build_seed=seed) for seed in (3, 1, 2)]
+    store.add(outcome(build_seed=1))
+    assert [trial.build_seed for trial in store.missing(trials)] == [3, 2]
+
+
+def test_an_experiment_is_what_it_was_last_asked_to_be_and_outcomes_stay(path):
+    store = Store.create(path)
+    one, two = outcome(build_seed=1), outcome(build_seed=2)
+    for each in (one, two):
+        store.add(each)
+    store.enlist("e", [one.trial, two.trial])
+    store.enlist("f", [two.trial])
+    assert [name for name, _ in store.outcomes("e")] == ["e", "e"]
+    store.enlist("e", [one.trial])
+    assert [o.trial.build_seed for _, o in store.outcomes("e")] == [1]
+    store.enlist("f", [one.trial])
+    assert sorted((name, o.trial.build_seed) for name, o in store.outcomes()) == [("", 2), ("e", 1), ("f", 1)]
+    assert store.experiments() == ["e", "f"]
+
+
+def test_an_unknown_experiment_is_told_with_the_known_ones(path):
+    store = Store.create(path)
+    store.add(outcome())
+    store.enlist("e", [TRIAL])
+    with pytest.raises(BenchError, match="unknown experiment 'x'; known: e"):
+        store.outcomes("x")
+
+
+def test_a_store_that_is_not_there_is_told_and_not_made(path):
+    with pytest.raises(BenchError, match="no store at"):
+        Store.open(path)
+    assert not path.parent.exists()
+
+
+def test_a_store_of_another_version_is_refused_and_left_alone(path):
+    Store.create(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    connection.close()
+    before = path.read_bytes()
+    for use in (Store.create, Store.open):
+        with pytest.raises(BenchError, match=rf"store of version {SCHEMA + 1}, and this bench reads version {SCHEMA}"):
+            use(path)
+    assert path.read_bytes() == before
+
+
+def test_a_database_of_someone_else_is_refused_and_left_alone(path):
+    path.parent.mkdir()
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE mine (x)")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(BenchError, match="not a store of this harness"):
+        Store.create(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but long enough to be looked at" * 20, b"SQLite format 3\0x"])
+def test_a_file_that_is_no_database_is_refused_and_left_alone(path, content):
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(BenchError, match="cannot use the store"):
+        Store.create(path)
+    assert path.read_bytes() == content
+
+
+def test_a_store_cut_in_half_is_told(path):
+    store = Store.create(path)
+    for seed in range(200):
+        store.add(outcome(build_seed=seed))
+    store.close()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(BenchError, match="store"):
+        list(Store.open(path).outcomes())
+
+
+def test_an_unwritable_folder_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchError, match="cannot write the results folder .*--store"):
+        Store.create(tmp_path / "file" / "store.sqlite")
+    with pytest.raises(BenchError, match="cannot use the store"):
+        Store.create(tmp_path)

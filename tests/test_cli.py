@@ -1,0 +1,213 @@
+"""The commands as a user gives them, in a folder of their own."""
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+
+SMALL = ["--orders", "given,random,block-shuffle:block=50", "--seeds", "2", "--M", "6", "--ef-construction", "30"]
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "my.npy", rng.standard_normal((400, 8)).astype(np.float32))
+    np.save(tmp_path / "q.npy", rng.standard_normal((30, 8)).astype(np.float32))
+    np.save(tmp_path / "l.npy", rng.integers(0, 3, 400))
+    return tmp_path
+
+
+def one_line(done):
+    """The error, which must be one line after what else was said, with no traceback."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout == ""
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("bench: ")
+    assert "Traceback" not in done.stderr
+    return last
+
+
+def test_help_is_quick_and_every_command_shows_an_example(cli):
+    text = cli("--help", check=0).stdout
+    for command in ("run", "compare", "table", "export", "lid", "list"):
+        assert command in text
+        assert f"Example:\n    bench {command}" in cli(command, "--help", check=0).stdout
+    assert cli(check=0).stdout == text
+
+
+def test_help_imports_nothing_heavy(bench_script):
+    program = (
+        "import sys; sys.argv = ['bench', '--help']\n"
+        "from bench.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'numpy', 'pandas', 'faiss', 'sklearn', 'skdim', 'scipy', 'rich'} & set(sys.modules)))"
+    )
+    python = bench_script.removesuffix("bench") + "python"
+    done = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_compare_needs_nothing_but_vectors(cli, vectors):
+    done = cli("compare", "my.npy", *SMALL, check=0)
+    assert "40 rows held out as queries" in done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 2 * 3
+    assert "block-shuffle block=50" in done.stdout
+    assert (vectors / "results" / "store.sqlite").is_file()
+    again = cli("compare", "my.npy", *SMALL, check=0)
+    assert "24 outcomes asked, 0 missing" in again.stderr
+    assert again.stdout == done.stdout
+
+
+def test_compare_takes_queries_labels_metric_engines_and_answers_in_json(cli, vectors):
+    words = ["compare", "my.npy", "--queries", "q.npy", "--labels", "l.npy", "--metric", "cosine", "--engines", "faiss"]
+    words += ["--orders", "random,category:permutation=2+0+1", "--ef-search", "20", "--k", "5", "--seeds", "2", "--json"]
+    rows = json.loads(cli(*words, check=0).stdout)
+    assert {row["order"] for row in rows} == {"random", "category permutation=2+0+1"}
+    assert {(row["engine"], row["metric"], row["k"], row["ef_search"], row["queries"], row["n"]) for row in rows} == {
+        ("faiss", "cosine", 5, 20, 30, 400)
+    }
+
+
+def test_run_table_and_export_tell_the_same(cli, tmp_path):
+    (tmp_path / "my.toml").write_text(
+        "datasets = ['digits']\norders = ['random', 'given']\nef_search = 10\nbuild_seeds = 2\n"
+        "[[index]]\nengine = 'hnswlib'\n"
+    )
+    ran = cli("run", "my.toml", "--limit", "300", check=0)
+    assert "digits[300]" in ran.stdout
+    assert cli("table", check=0).stdout == ran.stdout
+    assert cli("table", "my", check=0).stdout == ran.stdout
+    [first, second] = json.loads(cli("table", "--json", check=0).stdout)
+    lines = cli("export", check=0).stdout.splitlines()
+    assert len(lines) == 1 + 4
+    assert lines[0].startswith("experiment,dataset,engine,engine_version,order,order_params,M,ef_construction")
+    cli("export", "--format", "parquet", "--output", "r.parquet", "--experiment", "my", check=0)
+    import pandas as pd
+
+    frame = pd.read_parquet(tmp_path / "r.parquet")
+    means = frame.groupby("order")["recall"].mean()
+    for row in (first, second):
+        assert means[row["order"]] == pytest.approx(row["recall"])
+    assert "vs given" in cli("table", "--reference", "given", check=0).stdout
+
+
+def test_lid_describes_vectors_and_writes_estimates(cli, vectors):
+    described = json.loads(cli("lid", "my.npy", "--k", "20", "--output", "lid.npy", "--json", check=0).stdout)
+    lid = np.load(vectors / "lid.npy")
+    assert lid.shape == (400,)
+    assert described["lid_mean"] == pytest.approx(lid.mean())
+    assert described["pca_dimension_99"] == 8
+    assert "two_nn_dimension" in cli("lid", "my.npy", check=0).stdout
+    assert "digits" in cli("lid", "digits", "--estimator", "mom", check=0).stdout
+
+
+@pytest.mark.parametrize("kind", ["datasets", "orders", "engines", "experiments"])
+def test_lists_are_for_people_and_programs(cli, kind):
+    names = [row["name"] for row in json.loads(cli("list", kind, "--json", check=0).stdout)]
+    text = cli("list", kind, check=0).stdout
+    assert all(name in text for name in names)
+
+
+def test_conversion_is_told(cli, vectors):
+    np.save(vectors / "half.npy", np.load(vectors / "my.npy").astype(np.float16))
+    done = cli("lid", "half.npy", check=0)
+    assert "warning: half.npy holds float16; converted to float32" in done.stderr
+
+
+def corrupt(path):
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def write_nan(path):
+    rows = np.load(path)
+    rows[123, 4] = np.nan
+    np.save(path, rows)
+
+
+def write_zero(path):
+    rows = np.load(path)
+    rows[45] = 0
+    np.save(path, rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["compare", "no.npy"], "no.npy is not there"),
+        (["compare", "my.npy", "--queries", "no.npy"], "no.npy is not there"),
+        (["compare", "my.npy", "--orders", "lid-desc"], "unknown order 'lid-desc'; known: given, reverse"),
+        (["compare", "my.npy", "--orders", ","], "--orders is empty"),
+        (["compare", "my.npy", "--orders", "block-shuffle:block"], "'block' in 'block-shuffle:block' is not key=value"),
+        (["compare", "my.npy", "--orders", "block-shuffle:block=x"], "block: expected int"),
+        (["compare", "my.npy", "--orders", "category"], "order 'category' needs labels, and dataset 'my' has none"),
+        (["compare", "my.npy", "--engines", "hnsw"], "unknown engine 'hnsw'; known: hnswlib, faiss"),
+        (["compare", "my.npy", "--metric", "dot"], "unknown metric 'dot'; known: l2, cosine, ip"),
+        (["compare", "my.npy", "--M", "0"], "M = 0: give a positive number"),
+        (["compare", "my.npy", "--ef-search", "0"], "ef_search = 0: give a positive number"),
+        (["compare", "my.npy", "--ef-search", "ten"], "--ef-search: 'ten' is not a whole number"),
+        (["compare", "my.npy", "--ef-construction", "-1"], "ef_construction = -1: give a positive number"),
+        (["compare", "my.npy", "--k", "361", "--ef-search", "400"], "k = 361, but the base of 'my' has only 360 rows"),
+        (["compare", "my.npy", "--labels", "q.npy"], "q.npy has shape (30, 8), the base has 400 rows"),
+        (["compare", "my.npy", "--seeds", "0"], "build_seeds = 0"),
+        (["compare", "my.npy", "--seeds", "x"], "Invalid value for '--seeds'"),
+        (["compare", "my.npy", "--speed", "x"], "No such option"),
+        (["compare"], "Missing argument"),
+        (["run", "defualt"], "unknown experiment 'defualt'; known: beyond-lid"),
+        (["run", "no.toml"], "no.toml is not there"),
+        (["list", "order"], "unknown list 'order'; known: datasets, orders, engines, experiments"),
+        (["lid", "no.npy"], "no.npy is not there"),
+        (["lid", "digit"], "unknown dataset 'digit'; known: clinc150"),
+        (["lid", "my.npy", "--k", "400"], "k = 400"),
+        (["lid", "my.npy", "--estimator", "ml"], "unknown estimator 'ml'; known: mle, mom, tle"),
+        (["lid", "my.npy", "--output", "no/lid.npy"], "cannot write no/lid.npy"),
+        (["table"], "no store at results/store.sqlite: run `bench run` first"),
+        (["export"], "no store at"),
+        (["export", "--format", "xls"], "unknown format 'xls'; known: csv, parquet, markdown, latex"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(cli, vectors, words, message):
+    before = sorted(vectors.rglob("*"))
+    assert message in one_line(cli(*words))
+    assert sorted(vectors.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("harm", "words", "message"),
+    [
+        (corrupt, [], "my.npy is truncated or damaged"),
+        (write_nan, [], "my.npy has NaN or infinity (as float32) in row 123"),
+        (write_zero, ["--metric", "cosine"], "my.npy is all zeros in row 45, which has no direction under cosine"),
+        (lambda path: np.save(path, np.zeros((400, 9))), ["--queries", "q.npy"], "q.npy has dimension 8, my.npy has 9"),
+        (lambda path: np.save(path, np.arange(9)), [], "my.npy has shape (9,)"),
+        (lambda path: np.save(path, np.array([{}]), allow_pickle=True), [], "never unpickled"),
+    ],
+)
+def test_bad_vectors_are_one_line_and_nothing_is_written(cli, vectors, harm, words, message):
+    harm(vectors / "my.npy")
+    before = sorted(vectors.rglob("*"))
+    assert message in one_line(cli("compare", "my.npy", *words))
+    assert sorted(vectors.rglob("*")) == before
+
+
+def test_a_store_that_cannot_be_used_is_one_line(cli, vectors):
+    (vectors / "results").write_text("a file where the folder should be")
+    assert "cannot write the results folder results" in one_line(cli("compare", "my.npy", *SMALL))
+    (vectors / "text.sqlite").write_text("not a database" * 100)
+    for words in (["compare", "my.npy", *SMALL], ["table"]):
+        assert "cannot use the store text.sqlite" in one_line(cli(*words, "--store", "text.sqlite"))
+
+
+def test_a_reader_that_leaves_early_is_no_error(cli, vectors, bench_script):
+    cli("compare", "my.npy", *SMALL, check=0)
+    done = subprocess.run(
+        f"{bench_script} export | head -1", shell=True, capture_output=True, text=True, cwd=vectors, check=True
+    )
+    assert done.stderr == ""
+
+
+def test_real_data_is_named_when_its_mirror_is_not_set(cli):
+    line = one_line(cli("lid", "clinc150", BENCH_MIRROR=""))
+    assert "dataset 'clinc150' needs clinc150/minilm-l6-mean.npy: set BENCH_MIRROR" in line

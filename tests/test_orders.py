@@ -1,0 +1,238 @@
+import inspect
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench import orders
+from bench.data.dataset import checked
+from bench.errors import BenchError
+from bench.geometry import Geometry
+
+RNG = np.random.default_rng(0)
+SAME_FOR_EVERY_SEED = {"given", "reverse"}
+
+
+def make(name, dataset, seed=1, **params):
+    return orders.make(name, orders.parameters(name, params), dataset, Geometry(dataset), seed)
+
+
+@pytest.mark.parametrize("name", orders.ORDERS)
+def test_an_order_is_a_permutation(name, small):
+    order = make(name, small)
+    assert order.dtype == np.int64
+    assert np.array_equal(np.sort(order), np.arange(small.n))
+
+
+@pytest.mark.parametrize("name", orders.ORDERS)
+def test_an_order_repeats_by_seed(name, small):
+    assert np.array_equal(make(name, small, seed=3), make(name, small, seed=3))
+
+
+@pytest.mark.parametrize("name", orders.ORDERS)
+def test_ties_are_broken_by_seed_not_by_file_order(name):
+    # All rows alike in every respect that an order may sort by: only the seed can tell them apart.
+    rows = np.repeat(np.eye(4, dtype=np.float32), 150, axis=0)
+    dataset = checked("ties", rows, rows[:2], "l2", np.zeros(600, int))
+    one, other = make(name, dataset, seed=1), make(name, dataset, seed=2)
+    assert np.array_equal(one, other) == (name in SAME_FOR_EVERY_SEED)
+    if name not in SAME_FOR_EVERY_SEED | {"partial-shuffle"}:
+        assert (np.diff(one) == 1).mean() < 0.1
+
+
+@pytest.mark.parametrize("name", orders.ORDERS)
+def test_an_order_says_why_it_matters_and_types_its_parameters(name):
+    order = orders.ORDERS[name]
+    assert len(order.__doc__.splitlines()[0]) > 40
+    for parameter in list(inspect.signature(order).parameters.values())[3:]:
+        assert parameter.kind is parameter.KEYWORD_ONLY
+        assert parameter.default is not parameter.empty
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from(sorted(set(orders.ORDERS) - {"lid-ascending", "lid-descending"})),
+    st.integers(12, 60),
+    st.integers(1, 3),
+    st.integers(1, 2**31),
+)
+def test_an_order_is_a_permutation_of_any_grid_with_duplicates(name, n, d, seed):
+    rows = np.random.default_rng(seed).integers(0, 3, size=(n, d)).astype(np.float32)
+    dataset = checked("grid", rows, rows[:1], "l2", rows[:, 0].astype(int))
+    assert np.array_equal(np.sort(make(name, dataset, seed)), np.arange(n))
+
+
+def test_orders_of_one_seed_share_no_stream(small):
+    assert not np.array_equal(make("random", small, seed=1), make("block-shuffle", small, seed=1, block=small.n))
+
+
+VALUES = {
+    "lid": lambda dataset, geometry: geometry.lid(),
+    "centroid": lambda dataset, geometry: geometry.centroid_distances(),
+    "radius": lambda dataset, geometry: geometry.radius(10),
+    "norm": lambda dataset, geometry: np.linalg.norm(dataset.base, axis=1),
+}
+
+
+@pytest.mark.parametrize("what", VALUES)
+@pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
+def test_ascending_and_descending_go_by_the_value_they_are_named_for(what, metric, small):
+    dataset = checked("x", small.base, small.queries, metric)
+    values = VALUES[what](dataset, Geometry(dataset))
+    assert (np.diff(values[make(f"{what}-ascending", dataset)]) >= 0).all()
+    assert (np.diff(values[make(f"{what}-descending", dataset)]) <= 0).all()
+
+
+def test_hubs_go_by_occurrences(small):
+    counts = Geometry(small).occurrences(10)
+    assert (np.diff(counts[make("hub-first", small)]) <= 0).all()
+    assert (np.diff(counts[make("hub-last", small)]) >= 0).all()
+
+
+def test_residual_is_the_distance_to_the_nearest_centroid(small):
+    geometry = Geometry(small)
+    # The seed that the order draws for its clusters
+    rng = np.random.default_rng([1, *b"residual-descending"])
+    nearest, distances = geometry.clusters(20, int(rng.integers(1, 2**31 - 1)))
+    assert (np.diff(distances[make("residual-descending", small)]) <= 0).all()
+    for cluster in np.unique(nearest):
+        assert (nearest == cluster).sum() > 0
+
+
+def test_rows_without_lid_count_as_dimension_zero():
+    rows = np.concatenate([np.full((120, 5), 9, np.float32), RNG.standard_normal((100, 5)).astype(np.float32)])
+    dataset = checked("pile", rows, rows[-2:], "l2")
+    assert set(make("lid-ascending", dataset)[:120]) == set(range(120))
+    assert set(make("lid-descending", dataset)[-120:]) == set(range(120))
+
+
+def test_category_inserts_label_after_label_in_the_permutation_asked():
+    labels = np.array(["a", "b", "c", "d"])[RNG.integers(4, size=200)]
+    dataset = checked("x", RNG.standard_normal((200, 3)), np.ones((1, 3)), "l2", labels)
+    order = make("category", dataset, permutation=["c", "a", "d", "b"])
+    changes = [label for label, following in pairwise([*labels[order], ""]) if label != following]
+    assert changes == ["c", "a", "d", "b"]
+    other = make("category", dataset, permutation=["a", "b", "c", "d"])
+    for label in "abcd":
+        inside, inside_other = order[labels[order] == label], other[labels[other] == label]
+        assert np.array_equal(inside, inside_other)  # the permutation alone differs
+        assert not np.array_equal(inside, np.sort(inside))
+
+
+def test_category_takes_integer_labels_by_number(small):
+    order = make("category", small, permutation=[4, 3, 2, 1, 0])
+    assert (np.diff(small.labels[order]) <= 0).all()
+
+
+def test_category_without_a_permutation_draws_one(small):
+    def sequence(seed):
+        labels = small.labels[make("category", small, seed=seed)]
+        return tuple(labels[np.flatnonzero(np.diff(labels, prepend=-1))])
+
+    drawn = {sequence(seed) for seed in range(1, 12)}
+    assert len(drawn) > 3
+    assert all(sorted(s) == [0, 1, 2, 3, 4] for s in drawn)
+
+
+def test_cluster_keeps_clusters_together_and_round_robin_takes_them_in_turn():
+    centres = 100 * np.eye(4, dtype=np.float32)
+    group = RNG.integers(4, size=200)
+    dataset = checked("far", centres[group] + RNG.uniform(-1, 1, (200, 4)), centres[:1], "l2")
+    clusters = group[make("cluster", dataset, clusters=4)]
+    assert (np.diff(clusters) != 0).sum() == 3
+    turns = group[make("round-robin", dataset, clusters=4)]
+    fewest = np.bincount(group).min()
+    rounds = turns[: 4 * fewest].reshape(-1, 4)
+    assert (np.sort(rounds, axis=1) == np.arange(4)).all()
+    assert (rounds == rounds[0]).all()
+
+
+def test_block_shuffle_leaves_no_block(small):
+    order = make("block-shuffle", small, block=64)
+    for start in range(0, small.n, 64):
+        block = order[start : start + 64]
+        assert set(block) == set(range(start, min(start + 64, small.n)))
+    assert np.array_equal(make("block-shuffle", small, block=1), np.arange(small.n))
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 1.0])
+def test_partial_shuffle_moves_at_most_its_share(small, fraction):
+    moved = (make("partial-shuffle", small, fraction=fraction) != np.arange(small.n)).sum()
+    assert moved <= fraction * small.n
+    assert moved >= 0.8 * fraction * small.n
+
+
+def by_definition(points, first):
+    """Farthest-first by trying all rows at every step."""
+    order, gap = [first], np.full(len(points), np.inf)
+    while len(order) < len(points):
+        gap = np.minimum(gap, np.linalg.norm(points - points[order[-1]], axis=1))
+        gap[order[-1]] = -1
+        order.append(int(np.argmax(gap)))
+    return np.array(order)
+
+
+@pytest.mark.parametrize("dimensions", [2, 8])
+def test_farthest_first_agrees_with_its_definition(dimensions):
+    points = np.random.default_rng(dimensions).standard_normal((700, dimensions)).astype(np.float32)
+    order = make("farthest-first", checked("x", points, points[:1] + 1, "l2"))
+    assert np.array_equal(order, by_definition(points.astype(np.float64), order[0]))
+
+
+def test_farthest_first_takes_duplicates_last():
+    points = np.concatenate([RNG.standard_normal((100, 3)), np.ones((50, 3))])
+    order = make("farthest-first", checked("x", points, np.ones((1, 3)), "l2"))
+    assert set(order[-49:]) <= set(range(100, 150))
+
+
+def test_one_row_has_one_order():
+    dataset = checked("one", np.ones((1, 3)), np.ones((1, 3)), "l2", np.zeros(1, int))
+    for name in ("given", "random", "farthest-first", "cluster", "category", "norm-ascending"):
+        assert make(name, dataset).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "message"),
+    [
+        ("lid-desc", {}, "unknown order 'lid-desc'; known: given, reverse"),
+        ("random", {"block": 3}, "order 'random': unknown parameter 'block'; known: none"),
+        ("block-shuffle", {"blok": 3}, "unknown parameter 'blok'; known: block"),
+        ("block-shuffle", {"block": "x"}, "block: expected int"),
+        ("lid-ascending", {"k": 1.5}, "order 'lid-ascending': k: expected int"),
+    ],
+)
+def test_unknown_orders_and_parameters_are_told(name, params, message):
+    with pytest.raises(BenchError, match=message):
+        orders.parameters(name, params)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "message"),
+    [
+        ("lid-ascending", {"k": 400}, "k = 400 neighbours of 400 rows: give k from 1 to 399"),
+        ("lid-ascending", {"estimator": "x"}, "unknown estimator 'x'; known: mle, mom, tle"),
+        ("radius-descending", {"k": 0}, "k = 0"),
+        ("cluster", {"clusters": 401}, "clusters = 401: give 1 to 400"),
+        ("block-shuffle", {"block": 0}, "block = 0"),
+        ("partial-shuffle", {"fraction": 1.5}, "fraction = 1.5"),
+        ("category", {"permutation": ["0", "7"]}, "unknown category '7'; known: 0, 1, 2, 3, 4"),
+        ("category", {"permutation": [0, 1, 2, 3]}, "names 4 categories, not each of these once"),
+        ("category", {"permutation": [0, 1, 2, 3, 3]}, "not each of these once"),
+    ],
+)
+def test_what_a_dataset_cannot_give_is_told_before_anything_is_built(name, params, message, small):
+    with pytest.raises(BenchError, match=message):
+        orders.check(name, orders.parameters(name, params), small)
+
+
+def test_an_order_that_needs_labels_says_so(small):
+    bare = checked("bare", small.base, small.queries, "l2")
+    with pytest.raises(BenchError, match="order 'category' needs labels, and dataset 'bare' has none"):
+        orders.check("category", {"permutation": None}, bare)
+
+
+@pytest.mark.parametrize("name", orders.ORDERS)
+def test_defaults_pass_the_check(name, small):
+    orders.check(name, orders.parameters(name, {}), small)
