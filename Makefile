@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 setup: .venv/done  ## make .venv with every dependency at its locked version
 
-.venv/done: requirements.lock pyproject.toml
+.venv/done: requirements.lock
 	@command -v $(PYTHON) > /dev/null || { echo "setup: no $(PYTHON); install Python 3.11 or newer, or name it: make setup PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "setup: $(PYTHON) is $$($(PYTHON) -V 2>&1); 3.11 or newer is needed: make setup PYTHON=python3.12" >&2; exit 2; }
 	@command -v $${CXX:-c++} > /dev/null || { echo "setup: no C++ compiler, which hnswlib is built with; on Debian: apt-get install g++" >&2; exit 2; }

@@ -14,6 +14,8 @@ from bench.data.dataset import Dataset, checked
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory):
     """Tests neither read nor fill the user's cache."""
+    if os.environ.get("BENCH_MIRROR"):  # commands run in folders of their own
+        os.environ["BENCH_MIRROR"] = os.path.abspath(os.environ["BENCH_MIRROR"])
     before = os.environ.get("BENCH_CACHE")
     os.environ["BENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     yield

@@ -44,7 +44,10 @@ def main() -> None:
         print(f"pointwise LID, 10,000 × 384: {lid_ratio():.2f} times as fast as scikit-dimension's own fit")
         ratios = []
         for round_ in range(3):
-            taken, plain = timed(lambda round_=round_: bench("run", "speed.toml", "--store", f"{round_}.sqlite")), plainly()
+            taken, plain = (
+                timed(lambda round_=round_: bench("run", "speed.toml", "--store", f"{round_}.sqlite")),
+                plainly(),
+            )
             ratios.append(taken / plain)
             print(f"bench run on {DATASET}: {taken:.1f} s, plain calls {plain:.1f} s, ratio {ratios[-1]:.3f}")
         print(f"overhead, median of 3 rounds: {statistics.median(ratios):.3f}")
@@ -55,8 +58,11 @@ def plainly() -> float:
     """Seconds of the same builds and searches by the libraries' own calls, orders known, nothing scored."""
     dataset = catalog.load(DATASET)
     geometry = Geometry(dataset)
-    known = {(name, seed): orders.make(name, orders.parameters(name, {}), dataset, geometry, seed)
-             for name in ORDERS for seed in range(1, SEEDS + 1)}
+    known = {
+        (name, seed): orders.make(name, orders.parameters(name, {}), dataset, geometry, seed)
+        for name in ORDERS
+        for seed in range(1, SEEDS + 1)
+    }
     start = time.perf_counter()
     space = {"l2": "l2", "cosine": "cosine"}[dataset.metric]
     for (_, seed), order in known.items():

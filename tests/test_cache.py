@@ -27,10 +27,14 @@ def test_an_entry_is_made_once_and_comes_back_mapped_and_read_only(folder):
     assert np.array_equal(second.arrays["a"], np.arange(1000))
     assert isinstance(second.arrays["a"], np.memmap)
     assert not second.arrays["a"].flags.writeable
-    assert first.digests == second.digests == {
-        "a": cache.array_digest(np.arange(1000)),
-        "b": cache.array_digest(np.ones((3, 4), np.float32)),
-    }
+    assert (
+        first.digests
+        == second.digests
+        == {
+            "a": cache.array_digest(np.arange(1000)),
+            "b": cache.array_digest(np.ones((3, 4), np.float32)),
+        }
+    )
 
 
 def test_another_key_is_another_entry(folder):

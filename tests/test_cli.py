@@ -63,7 +63,17 @@ def test_compare_needs_nothing_but_vectors(cli, vectors):
 
 def test_compare_takes_queries_labels_metric_engines_and_answers_in_json(cli, vectors):
     words = ["compare", "my.npy", "--queries", "q.npy", "--labels", "l.npy", "--metric", "cosine", "--engines", "faiss"]
-    words += ["--orders", "random,category:permutation=2+0+1", "--ef-search", "20", "--k", "5", "--seeds", "2", "--json"]
+    words += [
+        "--orders",
+        "random,category:permutation=2+0+1",
+        "--ef-search",
+        "20",
+        "--k",
+        "5",
+        "--seeds",
+        "2",
+        "--json",
+    ]
     rows = json.loads(cli(*words, check=0).stdout)
     assert {row["order"] for row in rows} == {"random", "category permutation=2+0+1"}
     assert {(row["engine"], row["metric"], row["k"], row["ef_search"], row["queries"], row["n"]) for row in rows} == {

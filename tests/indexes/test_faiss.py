@@ -15,7 +15,9 @@ ONE = Params(M=6, ef_construction=30)
 
 
 def chunked(chunk, threads=1):
-    return graph("faiss", build(BASE, ORDER, "l2", Params(M=6, ef_construction=30, chunk=chunk, threads=threads), 1).index)
+    return graph(
+        "faiss", build(BASE, ORDER, "l2", Params(M=6, ef_construction=30, chunk=chunk, threads=threads), 1).index
+    )
 
 
 def test_a_bulk_add_does_not_keep_the_callers_order():

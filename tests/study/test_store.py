@@ -119,7 +119,9 @@ def test_a_database_of_someone_else_is_refused_and_left_alone(path):
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [b"not a database at all, but long enough to be looked at" * 20, b"SQLite format 3\0x"])
+@pytest.mark.parametrize(
+    "content", [b"not a database at all, but long enough to be looked at" * 20, b"SQLite format 3\0x"]
+)
 def test_a_file_that_is_no_database_is_refused_and_left_alone(path, content):
     path.parent.mkdir()
     path.write_bytes(content)
