@@ -81,5 +81,5 @@ def test_a_bad_record_is_told_with_its_line(records, tmp_path, line):
 
 def test_records_must_match_rows(records, tmp_path):
     np.save(tmp_path / "v.npy", np.zeros((5, 1), np.float32))
-    with pytest.raises(BenchError, match="6 lines, .* 5 rows"):
+    with pytest.raises(BenchError, match=r"6 lines, .* 5 rows"):
         read_records(tmp_path / "v.npy", records, "split", ["test"], 2)

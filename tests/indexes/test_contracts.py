@@ -5,13 +5,13 @@ import sys
 
 import numpy as np
 import pytest
+from graphs import graph, plain
 
 from bench import indexes
 from bench.data.dataset import checked
 from bench.errors import BenchError
 from bench.geometry import Geometry, knn
 from bench.indexes import INDEXES, Params
-from graphs import graph, plain
 
 METRICS = ["l2", "cosine", "ip"]
 PARAMS = Params(M=6, ef_construction=30)

@@ -3,10 +3,10 @@
 import faiss
 import numpy as np
 import pytest
+from graphs import graph, plain
 
 from bench.indexes import Params
 from bench.indexes.faiss import build
-from graphs import graph, plain
 
 RNG = np.random.default_rng(0)
 BASE = RNG.standard_normal((1500, 16)).astype(np.float32)

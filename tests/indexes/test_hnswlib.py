@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from graphs import graph
 
 from bench.errors import BenchError
 from bench.indexes import Params, check
 from bench.indexes.hnswlib import HnswlibSearcher, build
-from graphs import graph
 
 RNG = np.random.default_rng(0)
 BASE = RNG.standard_normal((400, 8)).astype(np.float32)

@@ -142,7 +142,7 @@ def test_a_store_cut_in_half_is_told(path):
 
 def test_an_unwritable_folder_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(BenchError, match="cannot write the results folder .*--store"):
+    with pytest.raises(BenchError, match=r"cannot write the results folder .*--store"):
         Store.create(tmp_path / "file" / "store.sqlite")
     with pytest.raises(BenchError, match="cannot use the store"):
         Store.create(tmp_path)
