@@ -28,7 +28,7 @@ setup: .venv/done  ## make .venv with every dependency at its locked version
 	touch $@
 
 bench: setup  ## the main job: recall by insertion order, on real and synthetic data, in two minutes
-	$(BIN)/bench run default
+	@$(BIN)/bench run default
 
 test: setup  ## all tests; those on files of real data need BENCH_MIRROR
 	$(BIN)/pytest

@@ -59,9 +59,10 @@ def _experiment_text(experiment: str, rows: Sequence[Summary], reference: str) -
     common, varying = _split_settings(rows)
     varying = [field for field in varying if field != "ef_search"]
     efs = sorted({row.setting["ef_search"] for row in rows})
+    compared = any(row.order != reference and not math.isnan(row.difference) for row in rows)
     header = [*varying, "order", "builds"]
     for ef in efs:
-        header += [f"recall, ef {ef}", f"vs {reference}"]
+        header += [f"recall, ef {ef}", *([f"vs {reference}"] * compared)]
     lines = []
     shown_before: list[Any] = []
     for setting, of_setting in _grouped(rows, lambda row: [row.setting[field] for field in varying]):
@@ -71,16 +72,15 @@ def _experiment_text(experiment: str, rows: Sequence[Summary], reference: str) -
             line += [order, of_order[0].builds]
             by_ef = {row.setting["ef_search"]: row for row in of_order}
             for ef in efs:
-                line += _cells(by_ef[ef], reference) if ef in by_ef else ["", ""]
+                cells = _cells(by_ef[ef], reference) if ef in by_ef else ["", ""]
+                line += cells[: 1 + compared]
             lines.append([*line, f"{of_order[0].build_seconds:.2f}"])
     alignment = ["left"] * (len(varying) + 1) + ["right"] * (len(header) - len(varying))
     table = tabulate(lines, [*header, "build s"], tablefmt="pipe", disable_numparse=True, colalign=alignment)
     title = ", ".join(f"{field} {value}" for field, value in common.items() if field != "ef_search")
     k = common.get("k", "k")
-    note = (
-        f"recall@{k} by id: mean over builds ± standard deviation over builds; "
-        f"vs {reference}: difference of the means, percentage points."
-    )
+    note = f"recall@{k} by id: mean over builds ± standard deviation over builds"
+    note += f"; vs {reference}: difference of the means, percentage points." if compared else "."
     ties = max(row.recall_tie - row.recall for row in rows)
     if ties >= 0.00005:
         note += f" Counting ties would add up to {100 * ties:.2f} points (recall_tie in --json and export)."

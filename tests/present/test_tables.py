@@ -90,6 +90,10 @@ def test_two_versions_of_an_engine_are_told_apart():
     assert rows(text)[0][0] == "engine_version"
 
 
+def test_nothing_is_compared_with_a_reference_that_is_alone():
+    assert rows(tables.summary_text([summary()]))[0] == ["order", "builds", "recall, ef 10", "build s"]
+
+
 def test_one_build_shows_no_spread_and_ties_are_told():
     text = tables.summary_text([summary(builds=1, sd=float("nan"), difference=float("nan"), ties=0.0012)])
     assert rows(text)[2][2] == "0.5000"
