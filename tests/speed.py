@@ -23,7 +23,7 @@ from bench.geometry import Geometry, dimension, knn
 BENCH = str(Path(sys.executable).parent / "bench")
 DATASET = "clinc150" if os.environ.get("BENCH_MIRROR") else "image-patches"
 ORDERS = ["random", "lid-ascending", "lid-descending"]
-SEEDS = 2
+SEEDS = 3
 EXPERIMENT = f"""
 datasets = ["{DATASET}"]
 orders = {json.dumps(ORDERS)}
@@ -42,15 +42,14 @@ def main() -> None:
         Path("speed.toml").write_text(EXPERIMENT)
         print(f"bench --help: {best(lambda: bench('--help')):.2f} s")
         print(f"pointwise LID, 10,000 × 384: {lid_ratio():.2f} times as fast as scikit-dimension's own fit")
-        ratios = []
-        for round_ in range(3):
-            taken, plain = (
-                timed(lambda round_=round_: bench("run", "speed.toml", "--store", f"{round_}.sqlite")),
-                plainly(),
-            )
-            ratios.append(taken / plain)
-            print(f"bench run on {DATASET}: {taken:.1f} s, plain calls {plain:.1f} s, ratio {ratios[-1]:.3f}")
-        print(f"overhead, median of 3 rounds: {statistics.median(ratios):.3f}")
+        first = timed(lambda: bench("run", "speed.toml", "--store", "first.sqlite"))
+        print(f"bench run on {DATASET}, the first time, with LID to compute: {first:.1f} s")
+        ours, plain = [], []
+        for round_ in range(3):  # alternating, the quickest of each counts: what slows a machine only adds
+            ours.append(timed(lambda round_=round_: bench("run", "speed.toml", "--store", f"{round_}.sqlite")))
+            plain.append(plainly())
+            print(f"bench run: {ours[-1]:.1f} s, the same builds and searches by plain calls: {plain[-1]:.1f} s")
+        print(f"overhead: {min(ours) / min(plain):.3f} (first time {first / min(plain):.3f})")
         print(f"bench run with nothing to do: {best(lambda: bench('run', 'speed.toml', '--store', '0.sqlite')):.2f} s")
 
 
