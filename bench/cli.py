@@ -248,18 +248,15 @@ def _progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], 
 
 
 def _print_table(outcomes: "Iterable[tuple[str, Outcome]]", as_json: bool, reference: str = "random") -> None:
-    import msgspec
+    from bench.analysis.summary import shares, summarize
+    from bench.present.tables import flat, summary_text
 
-    from bench.analysis.stats import summarize
-
-    summaries = summarize(outcomes, reference)
+    found = list(outcomes)
+    summaries = summarize(found, reference)
     if as_json:
-        rows = [msgspec.structs.asdict(summary) for summary in summaries]
-        _print_json([{"experiment": row.pop("experiment"), **row.pop("setting"), **row} for row in rows])
+        _print_json([flat(summary) for summary in summaries])
     else:
-        from bench.present.tables import summary_text
-
-        print(summary_text(summaries, reference))
+        print(summary_text(summaries, shares(found), reference))
 
 
 def _items(text: str, option: str) -> list[str]:

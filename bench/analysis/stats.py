@@ -1,106 +1,256 @@
-"""Effects of order; the build is the unit of replication."""
+"""Effects of order with their uncertainty; the build is the unit of replication.
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
+What is estimated is mean recall over the engine's build randomness and over queries like these. Both
+are samples and they are crossed: every build answers every query. So the variance of a mean is put
+together from a two-way table: V = s²(builds)/B + s²(queries)/Q - s²(rest)/(B Q), each s² of the means
+along its side, and the last taken off because both others contain it (Searle, Casella and McCulloch
+1992, ch. 4). Its degrees of freedom are Satterthwaite's (1946), and the interval is Student's t. A
+bootstrap of few builds is too narrow; `make calibrate` shows by how much, and how this one does.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from bench.errors import BenchError
-from bench.study.store import Outcome
+CONFIDENCE = 0.95
+POWER = 0.8
+MARGIN = 0.01  # a difference in recall below one point is taken for none
 
-# The field names of a Trial that, with dataset and engine, make builds comparable but for their order.
-SETTING = (
-    "dataset",
-    "metric",
-    "n",
-    "d",
-    "queries",
-    "engine",
-    "engine_version",
-    "M",
-    "ef_construction",
-    "chunk",
-    "threads",
-    "k",
-    "ef_search",
-)
+# A part of the variance of a mean, and the degrees of freedom it is known with
+Part = tuple[float, float]
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """One order in one setting, over its builds.
+class Sample(NamedTuple):
+    """Recalls of one order in one setting, and the seeds each row came from.
 
-    recall: mean over builds of the mean over queries. sd: standard deviation over builds of a build's mean recall (NaN
-    for one build). difference: recall minus the reference order's, NaN where the reference was not run.
+    recalls: (builds, queries) recall a query, 0 to 1. order_seeds, build_seeds: (builds,). Where every
+    order seed is combined with every build seed, the two are crossed; otherwise rows are independent.
     """
 
-    experiment: str
-    setting: dict[str, Any]
-    order: str
-    builds: int
-    recall: float
-    sd: float
-    difference: float
-    recall_tie: float
-    build_seconds: float
-    search_seconds: float
+    recalls: np.ndarray
+    order_seeds: np.ndarray
+    build_seeds: np.ndarray
 
 
-def summarize(outcomes: Iterable[tuple[str, Outcome]], reference: str = "random") -> list[Summary]:
-    """A Summary of every order in every setting: settings sorted, best order first.
+class Estimate(msgspec.Struct, frozen=True):
+    """A value with its 95 % interval (NaN from a single build), standard error and degrees of freedom."""
 
-    outcomes: (experiment, outcome) pairs.
+    value: float
+    low: float
+    high: float
+    se: float
+    df: float
+
+    @property
+    def half_width(self) -> float:
+        return (self.high - self.low) / 2
+
+
+def independent(recalls: np.ndarray) -> Sample:
+    """A Sample of builds (builds, queries) that each drew its order and its levels anew."""
+    seeds = np.arange(1, len(recalls) + 1)
+    return Sample(recalls, seeds, seeds)
+
+
+def mean(sample: Sample) -> Estimate:
+    """Mean recall over builds and queries."""
+    recalls = sample.recalls
+    parts = [*_build_parts(sample), _query_part(recalls.mean(axis=0)), _rest_part(recalls)]
+    return _estimate(float(recalls.mean()), parts)
+
+
+def difference(sample: Sample, reference: Sample) -> Estimate:
+    """Mean recall of one sample minus that of another, paired on the queries, which must be the same.
+
+    Builds are not paired: a seed shared by two orders draws other graphs for them.
     """
-    settings: dict[tuple[Any, ...], dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
-    for experiment, outcome in outcomes:
-        trial = outcome.trial
-        setting = (experiment, *(getattr(trial, field) for field in SETTING), trial.fingerprint)
-        settings[setting][order_label(trial.order, trial.order_params)].append(outcome)
-    if not settings:
-        raise BenchError("no outcomes to summarize: run `bench run` first")
-    summaries = []
-    for key, by_order in sorted(settings.items(), key=lambda item: _natural(item[0])):
-        experiment, setting = key[0], key[1:-1]
-        recalls = {order: np.array([o.recall for o in found]) for order, found in by_order.items()}
-        against = recalls[reference].mean() if reference in recalls else np.nan
-        rows = [
-            Summary(
-                experiment=experiment,
-                setting=dict(zip(SETTING, setting, strict=True)),
-                order=order,
-                builds=len(found),
-                recall=float(recalls[order].mean()),
-                sd=float(recalls[order].std(ddof=1)) if len(found) > 1 else float("nan"),
-                difference=float(recalls[order].mean() - against),
-                recall_tie=float(np.mean([o.recall_tie for o in found])),
-                build_seconds=float(np.mean([o.build_seconds for o in found])),
-                search_seconds=float(np.mean([o.search_seconds for o in found])),
-            )
-            for order, found in by_order.items()
-        ]
-        summaries += sorted(rows, key=lambda row: -row.recall)
-    return summaries
+    if sample.recalls.shape[1] != reference.recalls.shape[1]:
+        raise ValueError("samples of different queries cannot be paired")
+    by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
+    parts = [*_build_parts(sample), *_build_parts(reference), _query_part(by_query)]
+    parts += [_rest_part(sample.recalls), _rest_part(reference.recalls)]
+    return _estimate(float(by_query.mean()), parts)
 
 
-def order_label(name: str, params: str) -> str:
-    """An order as a table calls it: its name, and the parameters that are not at their defaults."""
-    from bench.orders import parameters
+def p_value(estimate: Estimate, null: float = 0.0) -> float:
+    """Two-sided p of the estimate against `null`; NaN from a single build."""
+    from scipy.special import stdtr
 
-    defaults = parameters(name, {})
-    changed = {key: value for key, value in msgspec.json.decode(params).items() if value != defaults[key]}
-    return name + "".join(f" {key}={_short(value)}" for key, value in changed.items())
-
-
-def _short(value: object) -> str:
-    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+    if np.isnan(estimate.se):
+        return float("nan")
+    if estimate.se == 0:
+        return float(estimate.value == null)
+    return float(2 * stdtr(estimate.df, -abs(estimate.value - null) / estimate.se))
 
 
-def _natural(setting: tuple[Any, ...]) -> list[tuple[int, Any]]:
-    """A sort key by which text goes by the numbers in it: dimension=8 before dimension=64."""
-    key: list[tuple[int, Any]] = []
-    for field in setting:
-        for part in re.split(r"(\d+)", field) if isinstance(field, str) else [field]:
-            key.append((0, float(part)) if not isinstance(part, str) or part.isdigit() else (1, part))
-    return key
+def holm(p: Sequence[float]) -> list[float]:
+    """p values adjusted for their number (Holm 1979): all below 0.05 are significant at 5 % family-wise.
+
+    NaN stays NaN and does not count.
+    """
+    values = np.asarray(p, dtype=float)
+    adjusted = np.full(len(values), np.nan)
+    there = np.flatnonzero(~np.isnan(values))
+    ascending = there[np.argsort(values[there], kind="stable")]
+    factors = np.arange(len(ascending), 0, -1)
+    adjusted[ascending] = np.minimum(np.maximum.accumulate(values[ascending] * factors), 1)
+    return [float(value) for value in adjusted]
+
+
+def minimum_detectable_effect(estimate: Estimate) -> float:
+    """The true difference that would be found significant (5 %, two-sided, one comparison) with power 80 %."""
+    from scipy.special import stdtrit
+
+    reach = stdtrit(estimate.df, 0.5 + CONFIDENCE / 2) + stdtrit(estimate.df, POWER)
+    return float(reach * estimate.se)
+
+
+def builds_needed(sample: Sample, reference: Sample, margin: float = MARGIN, most: int = 1000) -> int | None:
+    """How many builds of each would bring the half-width of the difference's interval below `margin`.
+
+    None where even `most` builds would not: then it is the queries that are too few.
+    """
+    builds = len(sample.recalls), len(reference.recalls)
+    if min(builds) < 2:
+        return None
+    by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
+    query_part = [_query_part(by_query), _rest_part(sample.recalls), _rest_part(reference.recalls)]
+    fixed = max(sum(part for part, _ in query_part), 0.0)
+    one_build = [sum(part for part, _ in _build_parts(s)) * len(s.recalls) for s in (sample, reference)]
+    for count in range(min(builds), most + 1):
+        parts = [*((part / count, count - 1.0) for part in one_build), (fixed, by_query.size - 1.0)]
+        if _estimate(0.0, parts).half_width < margin:
+            return count
+    return None
+
+
+def variance_shares(samples: Sequence[Sample]) -> dict[str, float]:
+    """Shares, summing to 1, of the variance of recall over orders, seeds and queries, by analysis of variance.
+
+    samples: one an order, of the same queries, two builds each at least. `order`: between orders' means;
+    `order seed` and `build seed`: between builds of an order, told apart only where they are crossed,
+    else together as `seeds`; `query`: some queries are harder everywhere; `order x query`: harder in some orders;
+    `rest`: a query's luck with a build.
+    """
+    queries = samples[0].recalls.shape[1]
+    by_order = np.array([sample.recalls.mean(axis=0) for sample in samples])  # (orders, queries)
+    rest = float(np.mean([_rest_variance(sample.recalls) for sample in samples]))
+    seeds = _mean_of([_seed_variances(sample, rest / queries) for sample in samples])
+    builds = float(np.mean([len(sample.recalls) for sample in samples]))
+    means = by_order.mean(axis=1)
+    of_order = max(means.var(ddof=0) - sum(seeds.values()) / builds, 0.0)
+    centred = by_order - means[:, None]
+    of_query = float(centred.mean(axis=0).var(ddof=1)) if queries > 1 else 0.0
+    interaction = max(float((centred - centred.mean(axis=0)).var(ddof=0)) - rest / builds, 0.0)
+    parts = {"order": float(of_order), **seeds, "query": of_query, "order x query": interaction, "rest": rest}
+    total = sum(parts.values())
+    return {name: part / total if total else 0.0 for name, part in parts.items()}
+
+
+def equivalent_ef(recall: float, efs: Sequence[int], reference: Sequence[float]) -> float:
+    """The ef_search at which the reference reaches `recall`, linear in log ef between measured points.
+
+    efs: ascending; reference: recall at each. Minus or plus infinity where `recall` lies outside.
+    """
+    curve = np.maximum.accumulate(reference)
+    if recall < curve[0]:
+        return float("-inf")
+    if recall > curve[-1]:
+        return float("inf")
+    distinct = np.append(True, np.diff(curve) > 0)
+    return float(np.exp(np.interp(recall, curve[distinct], np.log(np.asarray(efs)[distinct]))))
+
+
+def _estimate(value: float, parts: Sequence[Part]) -> Estimate:
+    """A t interval from parts of a variance that add up, with Satterthwaite's degrees of freedom."""
+    from scipy.special import stdtrit
+
+    positive = [part for part, _ in parts if part > 0]
+    # Taking off the rest must not leave less than any one source shows by itself.
+    variance = max([sum(part for part, _ in parts), *positive]) if positive else 0.0
+    if np.isnan(sum(part for part, _ in parts)):
+        return Estimate(value, *[float("nan")] * 4)
+    if variance == 0:
+        return Estimate(value, value, value, 0.0, float("inf"))
+    # The smallest df_i <= df <= their sum holds for sums; a part taken off can break the upper end only.
+    df = variance**2 / sum(part**2 / of for part, of in parts if part)
+    se = variance**0.5
+    reach = float(stdtrit(df, 0.5 + CONFIDENCE / 2)) * se
+    return Estimate(value, value - reach, value + reach, se, df)
+
+
+def _crossed(sample: Sample) -> np.ndarray | None:
+    """Mean recalls (order seeds, build seeds) where every combination is there once; else None."""
+    orders, row = np.unique(sample.order_seeds, return_inverse=True)
+    builds, column = np.unique(sample.build_seeds, return_inverse=True)
+    if min(len(orders), len(builds)) < 2 or len(orders) * len(builds) != len(sample.recalls):
+        return None
+    cells = np.full((len(orders), len(builds)), np.nan)
+    cells[row, column] = sample.recalls.mean(axis=1)
+    return None if np.isnan(cells).any() else cells
+
+
+def _build_parts(sample: Sample) -> list[Part]:
+    """What the draw of builds adds to the variance of the sample's mean."""
+    cells = _crossed(sample)
+    if cells is None:
+        builds = len(sample.recalls)
+        if builds < 2:
+            return [(float("nan"), 1.0)]
+        return [(float(sample.recalls.mean(axis=1).var(ddof=1)) / builds, builds - 1.0)]
+    a, b = cells.shape
+    by_order, by_build = cells.mean(axis=1), cells.mean(axis=0)
+    return [
+        (float(by_order.var(ddof=1)) / a, a - 1.0),
+        (float(by_build.var(ddof=1)) / b, b - 1.0),
+        (-_interaction(cells) / (a * b), (a - 1.0) * (b - 1.0)),
+    ]
+
+
+def _query_part(by_query: np.ndarray) -> Part:
+    """What the draw of queries adds to the variance of the mean of `by_query` (queries,)."""
+    queries = len(by_query)
+    if queries < 2:
+        return float("nan"), 1.0
+    return float(by_query.var(ddof=1)) / queries, queries - 1.0
+
+
+def _rest_part(recalls: np.ndarray) -> Part:
+    """What builds and queries would otherwise both count, to take off."""
+    builds, queries = recalls.shape
+    if min(builds, queries) < 2:
+        return 0.0, 1.0
+    return -_rest_variance(recalls) / (builds * queries), (builds - 1.0) * (queries - 1.0)
+
+
+def _rest_variance(recalls: np.ndarray) -> float:
+    """Variance of recalls (builds, queries) that neither the build nor the query explains."""
+    return _interaction(recalls) if min(recalls.shape) > 1 else 0.0
+
+
+def _interaction(table: np.ndarray) -> float:
+    """Mean square of a two-way table of what its row and column means leave."""
+    left = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+    return float((left**2).sum() / ((table.shape[0] - 1) * (table.shape[1] - 1)))
+
+
+def _seed_variances(sample: Sample, noise: float) -> dict[str, float]:
+    """Variance components of a build's mean recall, without `noise`, its share of the rest."""
+    cells = _crossed(sample)
+    if cells is None:
+        builds = sample.recalls.mean(axis=1)
+        return {"seeds": max(float(builds.var(ddof=1)) - noise, 0.0) if len(builds) > 1 else 0.0}
+    a, b = cells.shape
+    both = _interaction(cells)
+    return {
+        "order seed": max(float(cells.mean(axis=1).var(ddof=1)) - both / b, 0.0),
+        "build seed": max(float(cells.mean(axis=0).var(ddof=1)) - both / a, 0.0),
+        "order seed x build seed": max(both - noise, 0.0),
+    }
+
+
+def _mean_of(tables: Sequence[dict[str, float]]) -> dict[str, float]:
+    names = tables[0]
+    return {name: float(np.mean([table.get(name, 0.0) for table in tables])) for name in names}

@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,7 +10,8 @@ import msgspec
 import pandas as pd
 from tabulate import tabulate
 
-from bench.analysis.stats import SETTING, Summary
+from bench.analysis.stats import Estimate
+from bench.analysis.summary import SETTING, UNDECIDED, Shares, Summary
 from bench.errors import BenchError, unknown
 from bench.study.store import Outcome
 
@@ -44,67 +45,125 @@ TIDY = (
 )
 
 
-def summary_text(summaries: Sequence[Summary], reference: str = "random") -> str:
-    """Summaries as Markdown tables, one an experiment: what is the same all through is said above it.
+def summary_text(summaries: Sequence[Summary], shares: Sequence[Shares], reference: str = "random") -> str:
+    """Summaries as Markdown tables, one an experiment, with where the spread comes from below each.
 
-    A row is an order, best first at the smallest ef_search; every ef_search has columns of its own.
+    What is the same all through is said above the table; a row is an order, best first in its setting.
     """
     return "\n\n".join(
-        _experiment_text(experiment, list(rows), reference)
+        _experiment_text(
+            experiment, list(rows), [share for share in shares if share.experiment == experiment], reference
+        )
         for experiment, rows in groupby(summaries, key=lambda summary: summary.experiment)
     )
 
 
-def _experiment_text(experiment: str, rows: Sequence[Summary], reference: str) -> str:
-    common, varying = _split_settings(rows)
-    varying = [field for field in varying if field != "ef_search"]
-    efs = sorted({row.setting["ef_search"] for row in rows})
-    compared = any(row.order != reference and not math.isnan(row.difference) for row in rows)
-    header = [*varying, "order", "builds"]
-    for ef in efs:
-        header += [f"recall, ef {ef}", *([f"vs {reference}"] * compared)]
+def _experiment_text(experiment: str, rows: Sequence[Summary], shares: Sequence[Shares], reference: str) -> str:
+    common, varying = _split_settings([row.setting for row in rows])
+    compared = any(row.against is not None for row in rows)
+    header = [*varying, "order", "builds", "recall", "sd"]
+    header += [f"vs {reference}, points", "p", "verdict", "equals ef"] * compared
+    header += ["below 0.5", "5th %", "build s"]
     lines = []
     shown_before: list[Any] = []
-    for setting, of_setting in _grouped(rows, lambda row: [row.setting[field] for field in varying]):
-        for order, of_order in _grouped(of_setting, lambda row: row.order):
-            line = ["" if setting == shown_before else value for value in setting]
-            shown_before = setting
-            line += [order, of_order[0].builds]
-            by_ef = {row.setting["ef_search"]: row for row in of_order}
-            for ef in efs:
-                cells = _cells(by_ef[ef], reference) if ef in by_ef else ["", ""]
-                line += cells[: 1 + compared]
-            lines.append([*line, f"{of_order[0].build_seconds:.2f}"])
-    alignment = ["left"] * (len(varying) + 1) + ["right"] * (len(header) - len(varying))
-    table = tabulate(lines, [*header, "build s"], tablefmt="pipe", disable_numparse=True, colalign=alignment)
-    title = ", ".join(f"{field} {value}" for field, value in common.items() if field != "ef_search")
-    k = common.get("k", "k")
-    note = f"recall@{k} by id: mean over builds ± standard deviation over builds"
-    note += f"; vs {reference}: difference of the means, percentage points." if compared else "."
-    ties = max(row.recall_tie - row.recall for row in rows)
+    for row in rows:
+        setting = [row.setting[field] for field in varying]
+        # A setting is told once, at its first row.
+        line = ["" if setting == shown_before else value for value in setting]
+        shown_before = setting
+        line += [row.order, row.builds, _interval(row.recall), _number(row.sd, "{:.4f}")]
+        line += _comparison(row) if compared else []
+        lines.append([*line, f"{100 * row.below_half:.1f} %", f"{row.percentile_5:.2f}", f"{row.build_seconds:.2f}"])
+    title = ", ".join(f"{field} {value}" for field, value in common.items())
+    parts = [f"{experiment}: {title}", _pipe(lines, header, len(varying) + 1), _note(rows, compared, reference)]
+    if shares:
+        names = list(dict.fromkeys(name for share in shares for name in share.shares))
+        percents = [
+            [
+                *(share.setting[field] for field in varying),
+                *(f"{100 * share.shares.get(name, 0):.1f}" for name in names),
+            ]
+            for share in shares
+        ]
+        parts += [
+            "Where the variance of a query's recall comes from, %:",
+            _pipe(percents, [*varying, *names], len(varying)),
+        ]
+    return "\n\n".join(parts)
+
+
+def _comparison(row: Summary) -> list[str]:
+    """The cells that compare an order with the reference; empty for the reference itself."""
+    if row.against is None:
+        return ["", "", "", ""]
+    found = row.against
+    interval = _number(found.difference.low, " [{:+.2f}, ", 100) + _number(found.difference.high, "{:+.2f}]", 100)
+    verdict = found.verdict
+    if verdict == UNDECIDED:
+        verdict += f": {found.builds_needed} builds" if found.builds_needed else ": more builds or queries"
+    p = "" if math.isnan(found.p) else "< 0.001" if found.p < 0.001 else f"{found.p:.3f}"
+    return [f"{100 * found.difference.value:+.2f}{interval}", p, verdict, _equal_ef(row)]
+
+
+def _equal_ef(row: Summary) -> str:
+    ef = row.equivalent_ef
+    if ef is None:
+        return ""
+    return f"{ef:.0f}" if math.isfinite(ef) else "above" if ef > 0 else "below"
+
+
+def _note(rows: Sequence[Summary], compared: bool, reference: str) -> str:
+    note = "recall by id, with the 95 % interval over builds and queries; sd: of a build's mean recall, over builds"
+    note += "; below 0.5, 5th %: share of queries with recall below 0.5, and 5th percentile of recall."
+    if compared:
+        detectable = max((row.against.detectable for row in rows if row.against), default=math.nan)
+        note += (
+            f" vs {reference}: difference of the means with its 95 % interval;"
+            f" p: adjusted over the orders compared (Holm);"
+            f" equals ef: the ef_search at which {reference} has the same recall, within those measured."
+        )
+        if not math.isnan(detectable):
+            note += f" Smallest difference these builds show (power 80 %): {100 * detectable:.2f} points or less."
+    ties = max(row.recall_tie - row.recall.value for row in rows)
     if ties >= 0.00005:
         note += f" Counting ties would add up to {100 * ties:.2f} points (recall_tie in --json and export)."
-    return f"{experiment}: {title}\n\n{table}\n\n{note}"
+    return note
 
 
-def _cells(row: Summary, reference: str) -> list[str]:
-    """Recall with its spread, and the difference to the reference."""
-    spread = "" if row.builds < 2 else f" ± {row.sd:.4f}"
-    compared = row.order != reference and not math.isnan(row.difference)
-    return [f"{row.recall:.4f}{spread}", f"{100 * row.difference:+.2f}" if compared else ""]
+def flat(summary: Summary) -> dict[str, Any]:
+    """A Summary as one level of names, for JSON."""
+    row = msgspec.structs.asdict(summary)
+    setting, recall, against = row.pop("setting"), row.pop("recall"), row.pop("against")
+    tail = {"recall": recall.value, "recall_low": recall.low, "recall_high": recall.high}
+    if against is not None:
+        difference = against.difference
+        tail |= {
+            "difference": difference.value,
+            "difference_low": difference.low,
+            "difference_high": difference.high,
+            "p": against.p,
+            "verdict": against.verdict,
+            "builds_needed": against.builds_needed,
+            "detectable": against.detectable,
+        }
+    return {"experiment": row.pop("experiment"), **setting, **row, **tail}
 
 
-def _grouped(rows: Sequence[Summary], key: Callable[[Summary], Any]) -> list[tuple[Any, list[Summary]]]:
-    """Rows by key, groups and rows in the sequence met, adjacent or not."""
-    groups: list[tuple[Any, list[Summary]]] = []
-    for row in rows:
-        for known, members in groups:
-            if known == key(row):
-                members.append(row)
-                break
-        else:
-            groups.append((key(row), [row]))
-    return groups
+def _interval(estimate: Estimate) -> str:
+    if math.isnan(estimate.se):
+        return f"{estimate.value:.4f}"
+    return f"{estimate.value:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"
+
+
+def _number(value: float, form: str, factor: float = 1) -> str:
+    """A number in a form, or nothing where there is none."""
+    return "" if math.isnan(value) else form.format(factor * value)
+
+
+def _pipe(lines: Sequence[Sequence[Any]], header: Sequence[str], left: int) -> str:
+    """A Markdown table, its first `left` columns to the left."""
+    alignment = ["left"] * left + ["right"] * (len(header) - left)
+    return str(tabulate(lines, header, tablefmt="pipe", disable_numparse=True, colalign=alignment))
 
 
 def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> pd.DataFrame:
@@ -143,26 +202,22 @@ def exported(frame: pd.DataFrame, kind: str) -> bytes:
     return f"{text}\n".encode()
 
 
-def _split_settings(rows: Sequence[Summary]) -> tuple[dict[str, Any], list[str]]:
-    """Of the settings, those that are the same in all rows with their value, and the names of the rest."""
-    common = {
-        field: rows[0].setting[field]
-        for field in SETTING
-        if all(row.setting[field] == rows[0].setting[field] for row in rows)
-    }
+def _split_settings(settings: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+    """What is the same in all settings with its value, and the names of the rest."""
+    first = settings[0]
+    common = {field: first[field] for field in SETTING if all(setting[field] == first[field] for setting in settings)}
     varying = [field for field in SETTING if field not in common]
     # What follows from another column is not worth one of its own.
     follows = {"dataset": ("n", "d", "queries", "metric"), "engine": ("engine_version",)}
-    return common, [
+    implied = {
         field
-        for field in varying
-        if not any(
-            cause in varying and field in implied and _determines(rows, cause, field)
-            for cause, implied in follows.items()
-        )
-    ]
+        for cause, fields in follows.items()
+        for field in fields
+        if cause in varying and _determines(settings, cause, field)
+    }
+    return common, [field for field in varying if field not in implied]
 
 
-def _determines(rows: Sequence[Summary], cause: str, field: str) -> bool:
-    pairs = {(row.setting[cause], row.setting[field]) for row in rows}
+def _determines(settings: Sequence[dict[str, Any]], cause: str, field: str) -> bool:
+    pairs = {(setting[cause], setting[field]) for setting in settings}
     return len(pairs) == len({known for known, _ in pairs})

@@ -1,97 +1,169 @@
 import math
+import time
 
-import msgspec
 import numpy as np
 import pytest
+from scipy import stats as scipy_stats
 
-from bench.analysis.stats import order_label, summarize
-from bench.errors import BenchError
-from bench.study.spec import Trial
-from bench.study.store import Outcome
+from bench.analysis import stats
+from bench.analysis.stats import Sample, independent
 
-TRIAL = Trial(
-    dataset="d",
-    fingerprint="f",
-    metric="l2",
-    n=100,
-    d=4,
-    queries=2,
-    engine="hnswlib",
-    engine_version="0.8.0",
-    M=16,
-    ef_construction=128,
-    chunk=1,
-    threads=1,
-    order="random",
-    order_params="{}",
-    order_seed=1,
-    build_seed=1,
-    ef_search=10,
-    k=10,
-)
+RNG = np.random.default_rng(0)
 
 
-def outcome(hits, seconds=1.0, **changed):
-    hits = np.array(hits)
-    trial = msgspec.structs.replace(TRIAL, **changed)
-    return "e", Outcome(trial, hits, np.minimum(hits + 1, 10), "", seconds, seconds / 10, {})
+def simulated(builds, queries, build_sd=0.01, query_sd=0.2, rest_sd=0.1, mean=0.8, hardness=None):
+    """Recalls of a known two-way model; not kept within 0 and 1."""
+    hardness = query_sd * RNG.standard_normal(queries) if hardness is None else hardness
+    noise = rest_sd * RNG.standard_normal((builds, queries))
+    return mean + build_sd * RNG.standard_normal((builds, 1)) + hardness + noise
 
 
-def test_a_summary_by_hand():
-    # random: builds of recall .5 and .7, mean .6, sd sqrt(.02); given: .4 and .4.
-    summaries = summarize(
-        [
-            outcome([4, 6], build_seed=1, seconds=1.0),
-            outcome([7, 7], build_seed=2, seconds=3.0),
-            outcome([4, 4], order="given", build_seed=1),
-            outcome([3, 5], order="given", build_seed=2),
-        ]
-    )
-    assert [s.order for s in summaries] == ["random", "given"]  # best first
-    random, given = summaries
-    assert random.builds == given.builds == 2
-    assert random.recall == pytest.approx(0.6)
-    assert random.sd == pytest.approx(math.sqrt(0.02))
-    assert random.recall_tie == pytest.approx(0.7)
-    assert random.difference == 0
-    assert given.recall == pytest.approx(0.4)
-    assert given.sd == pytest.approx(0)
-    assert given.difference == pytest.approx(-0.2)
-    assert (random.build_seconds, random.search_seconds) == (2.0, pytest.approx(0.2))
+def test_a_mean_by_hand():
+    # Builds' means .2 and .6, queries' means .3 and .5, no rest: V = .08/2 + .02/2 = .05.
+    estimate = stats.mean(independent(np.array([[0.1, 0.3], [0.5, 0.7]])))
+    assert estimate.value == pytest.approx(0.4)
+    assert estimate.se == pytest.approx(math.sqrt(0.05))
+    assert estimate.df == pytest.approx(0.05**2 / (0.04**2 / 1 + 0.01**2 / 1))
+    reach = scipy_stats.t.ppf(0.975, estimate.df) * estimate.se
+    assert (estimate.low, estimate.high) == (pytest.approx(0.4 - reach), pytest.approx(0.4 + reach))
 
 
-def test_settings_are_never_mixed():
-    outcomes = [outcome([5, 5]), outcome([9, 9], ef_search=40), outcome([1, 1], M=8), outcome([2, 2], fingerprint="g")]
-    outcomes += [outcome([3, 3], engine_version="0.9.0"), outcome([4, 4], chunk=100)]
-    assert sorted(s.recall for s in summarize(outcomes)) == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.9])
+def test_a_difference_by_hand():
+    # By query the difference is .1 and .3; builds' means are .2, .6 and .1, .3; no rest.
+    a, b = np.array([[0.1, 0.3], [0.5, 0.7]]), np.array([[0.1, 0.1], [0.3, 0.3]])
+    estimate = stats.difference(independent(a), independent(b))
+    assert estimate.value == pytest.approx(0.2)
+    assert estimate.se == pytest.approx(math.sqrt(0.08 / 2 + 0.02 / 2 + 0.02 / 2))
 
 
-def test_one_build_has_no_spread_and_no_reference_no_difference():
-    [summary] = summarize([outcome([5, 5], order="given")])
-    assert math.isnan(summary.sd)
-    assert math.isnan(summary.difference)
-    assert summarize([outcome([5, 5], order="given")], reference="given")[0].difference == 0
+def test_queries_that_are_hard_for_both_do_not_widen_a_difference():
+    hardness = 0.3 * RNG.standard_normal(500)
+    a, b = (independent(simulated(5, 500, build_sd=0.002, rest_sd=0.05, hardness=hardness)) for _ in range(2))
+    assert stats.difference(a, b).se < 0.3 * stats.mean(a).se
 
 
-def test_parameters_tell_orders_apart():
-    outcomes = [
-        outcome([5, 5], order="block-shuffle", order_params='{"block":64}'),
-        outcome([6, 6], order="block-shuffle", order_params='{"block":1024}'),
+@pytest.mark.parametrize(("builds", "queries"), [(3, 300), (5, 100), (20, 300)])
+def test_intervals_cover_the_truth_of_a_known_model(builds, queries):
+    held = []
+    for _ in range(400):
+        hardness = 0.2 * RNG.standard_normal(queries)
+        a = simulated(builds, queries, mean=0.8, hardness=hardness)
+        b = simulated(builds, queries, mean=0.7, hardness=hardness + 0.05 * RNG.standard_normal(queries))
+        mean, difference = stats.mean(independent(a)), stats.difference(independent(a), independent(b))
+        held.append([mean.low <= 0.8 <= mean.high, difference.low <= 0.1 <= difference.high])
+    # 400 studies: the standard error of a coverage of 95 % is 1.1 %; four of them
+    assert (np.abs(np.mean(held, axis=0) - 0.95) < 0.044).all()
+
+
+def test_crossed_seeds_count_both_draws():
+    # Order seeds move recall a lot, build seeds not at all: 4 x 5 builds say as little as 4.
+    by_order = 0.05 * RNG.standard_normal(4)
+    order_seeds, build_seeds = np.repeat(np.arange(4), 5), np.tile(np.arange(5), 4)
+    recalls = 0.8 + by_order[order_seeds][:, None] + 0.001 * RNG.standard_normal((20, 200))
+    crossed = stats.mean(Sample(recalls, order_seeds, build_seeds))
+    assert crossed.se == pytest.approx(by_order.std(ddof=1) / 2, rel=0.05)
+    assert crossed.df == pytest.approx(3, rel=0.05)
+    assert stats.mean(independent(recalls)).se < 0.6 * crossed.se
+
+
+def test_one_build_has_a_value_and_no_interval():
+    estimate = stats.mean(independent(simulated(1, 50)))
+    assert math.isfinite(estimate.value)
+    assert math.isnan(estimate.low)
+    assert math.isnan(stats.p_value(estimate))
+
+
+def test_no_variance_is_certainty():
+    ones = independent(np.ones((3, 10)))
+    assert stats.mean(ones).low == stats.mean(ones).high == 1
+    assert stats.p_value(stats.difference(ones, ones)) == 1
+    assert stats.p_value(stats.difference(ones, independent(np.zeros((3, 10))))) == 0
+
+
+def test_samples_of_other_queries_are_not_paired():
+    with pytest.raises(ValueError, match="different queries"):
+        stats.difference(independent(np.ones((3, 10))), independent(np.ones((3, 11))))
+
+
+def test_p_agrees_with_the_interval():
+    for _ in range(50):
+        a, b = independent(simulated(4, 100, mean=0.8)), independent(simulated(4, 100, mean=0.79))
+        estimate = stats.difference(a, b)
+        assert (stats.p_value(estimate) < 0.05) == (estimate.low > 0 or estimate.high < 0)
+        assert stats.p_value(estimate, estimate.low) == pytest.approx(0.05)
+
+
+def test_holm_by_hand():
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert stats.holm([0.9, float("nan"), 0.01])[::2] == pytest.approx([0.9, 0.02])
+    assert math.isnan(stats.holm([0.9, float("nan")])[1])
+    assert stats.holm([]) == []
+
+
+def test_the_detectable_effect_is_detected_four_times_in_five():
+    sd = 0.01
+    a = [independent(np.repeat(0.8 + sd * RNG.standard_normal((10, 1)), 2, axis=1)) for _ in range(1000)]
+    b = [independent(np.repeat(0.8 + sd * RNG.standard_normal((10, 1)), 2, axis=1)) for _ in range(1000)]
+    effect = np.mean([stats.minimum_detectable_effect(stats.difference(x, y)) for x, y in zip(a, b, strict=True)])
+    found = [
+        stats.p_value(stats.difference(x._replace(recalls=x.recalls + effect), y)) < 0.05
+        for x, y in zip(a, b, strict=True)
     ]
-    assert [s.order for s in summarize(outcomes)] == ["block-shuffle", "block-shuffle block=64"]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.06)
 
 
-def test_labels_show_what_is_not_a_default():
-    assert order_label("lid-descending", '{"estimator":"mle","k":100}') == "lid-descending"
-    assert order_label("lid-descending", '{"estimator":"tle","k":50}') == "lid-descending estimator=tle k=50"
-    assert order_label("category", '{"permutation":["b","a"]}') == "category permutation=b+a"
+def test_builds_needed_are_enough_and_not_too_many():
+    a, b = independent(simulated(5, 2000, build_sd=0.02)), independent(simulated(5, 2000, build_sd=0.02))
+    needed = stats.builds_needed(a, b, margin=0.01)
+    assert 10 < needed < 100
+    few_queries = [independent(simulated(5, 20)) for _ in range(2)]
+    assert stats.builds_needed(*few_queries, margin=0.01) is None
+    assert stats.builds_needed(independent(np.ones((1, 5))), independent(np.ones((1, 5)))) is None
 
 
-def test_datasets_of_a_sweep_go_by_number():
-    names = ["s(d=128)", "s(d=16)", "s(d=2)"]
-    assert [s.setting["dataset"] for s in summarize([outcome([5, 5], dataset=name) for name in names])] == names[::-1]
+def test_shares_find_the_sources_of_a_known_model():
+    hardness = 0.2 * RNG.standard_normal(1000)  # variance .04
+    samples = [
+        independent(simulated(40, 1000, build_sd=0.1, rest_sd=0.1, mean=m, hardness=hardness))  # .01 and .01
+        for m in (0.6, 0.8)  # variance .01
+    ]
+    shares = stats.variance_shares(samples)
+    assert sum(shares.values()) == pytest.approx(1)
+    # Forty builds an order: the variance of builds has a relative standard error of sqrt(2 / 78), 16 %
+    expected = {"order": 0.01, "seeds": 0.01, "query": 0.04, "order x query": 0, "rest": 0.01}
+    for name, variance in expected.items():
+        assert shares[name] == pytest.approx(variance / 0.07, abs=0.05), name
 
 
-def test_nothing_to_summarize_is_told():
-    with pytest.raises(BenchError, match="bench run"):
-        summarize([])
+def test_shares_tell_order_seeds_from_build_seeds_where_they_are_crossed():
+    order_seeds, build_seeds = np.repeat(np.arange(12), 12), np.tile(np.arange(12), 12)
+    samples = []
+    for m in (0.6, 0.8):
+        recalls = (
+            m
+            + 0.1 * RNG.standard_normal(12)[order_seeds][:, None]
+            + 0.02 * RNG.standard_normal(12)[build_seeds][:, None]
+        )
+        samples.append(Sample(recalls + 0.01 * RNG.standard_normal((144, 50)), order_seeds, build_seeds))
+    shares = stats.variance_shares(samples)
+    assert shares["order seed"] > 5 * shares["build seed"] > 0
+    assert shares["order seed x build seed"] < 0.02
+
+
+def test_equivalent_ef_by_hand():
+    efs, curve = [10, 40, 160], [0.6, 0.8, 0.9]
+    assert stats.equivalent_ef(0.8, efs, curve) == pytest.approx(40)
+    assert stats.equivalent_ef(0.7, efs, curve) == pytest.approx(20)  # half way in log ef
+    assert stats.equivalent_ef(0.59, efs, curve) == -math.inf
+    assert stats.equivalent_ef(0.91, efs, curve) == math.inf
+    assert stats.equivalent_ef(0.8, [10, 20, 40], [0.8, 0.8, 0.9]) == pytest.approx(10)
+
+
+def test_a_large_study_is_summarized_quickly():
+    samples = [independent(simulated(20, 1000)) for _ in range(6)]
+    start = time.perf_counter()
+    for sample in samples[1:]:
+        stats.builds_needed(sample, samples[0])
+        stats.difference(sample, samples[0])
+    stats.variance_shares(samples)
+    assert time.perf_counter() - start < 10  # a hang, not a speed: that is measured by `make speed`

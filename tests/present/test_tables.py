@@ -1,10 +1,12 @@
 import io
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analysis.stats import SETTING, Summary
+from bench.analysis.stats import Estimate
+from bench.analysis.summary import SETTING, Shares, Summary, Verdict
 from bench.errors import BenchError
 from bench.present import listings, tables
 from bench.study.spec import Experiment, Index, Study
@@ -27,15 +29,27 @@ SETTINGS = {
 }
 
 
-def summary(order="random", recall=0.5, difference=0.0, builds=3, sd=0.01, ties=0.0, **setting):
+def estimate(value, half=0.01):
+    return Estimate(value, value - half, value + half, half / 2, 10.0)
+
+
+def summary(order="random", recall=0.5, difference=None, verdict="better", needed=None, builds=3, ties=0.0, **setting):
+    against = None
+    if difference is not None:
+        against = Verdict(
+            difference=estimate(difference), p=0.0123, verdict=verdict, builds_needed=needed, detectable=0.0155
+        )
     return Summary(
         experiment="e",
         setting=SETTINGS | setting,
         order=order,
         builds=builds,
-        recall=recall,
-        sd=sd,
-        difference=difference,
+        recall=estimate(recall, 0.01 if builds > 1 else math.nan),
+        sd=0.0123 if builds > 1 else math.nan,
+        against=against,
+        equivalent_ef=17.4 if difference else None,
+        below_half=0.1234,
+        percentile_5=0.3,
         recall_tie=recall + ties,
         build_seconds=1.234,
         search_seconds=0.1,
@@ -50,20 +64,23 @@ def test_every_setting_has_a_place():
     assert set(SETTING) == set(SETTINGS)
 
 
-def test_an_order_is_a_row_and_an_ef_a_pair_of_columns():
-    text = tables.summary_text(
-        [
-            summary("given", 0.6, 0.1),
-            summary("random"),
-            summary("random", 0.8, ef_search=40),
-            summary("given", 0.7, -0.1, ef_search=40),
-        ]
-    )
+def test_an_order_is_a_row_with_its_interval_and_verdict():
+    text = tables.summary_text([summary("given", 0.6, 0.1), summary("random")], [])
     header, _, first, second = rows(text)
-    assert header == ["order", "builds", "recall, ef 10", "vs random", "recall, ef 40", "vs random", "build s"]
-    assert first == ["given", "3", "0.6000 ± 0.0100", "+10.00", "0.7000 ± 0.0100", "-10.00", "1.23"]
-    assert second == ["random", "3", "0.5000 ± 0.0100", "", "0.8000 ± 0.0100", "", "1.23"]
+    assert header[:4] == ["order", "builds", "recall", "sd"]
+    assert header[4:] == ["vs random, points", "p", "verdict", "equals ef", "below 0.5", "5th %", "build s"]
+    assert first[:4] == ["given", "3", "0.6000 [0.5900, 0.6100]", "0.0123"]
+    assert first[4:] == ["+10.00 [+9.00, +11.00]", "0.012", "better", "17", "12.3 %", "0.30", "1.23"]
+    assert second[4:8] == ["", "", "", ""]
     assert text.startswith("e: dataset d, metric l2, n 100, d 4, queries 2, engine hnswlib, engine_version 0.8.0, M 16")
+    assert "Smallest difference these builds show (power 80 %): 1.55 points" in text
+
+
+def test_what_is_undecided_tells_how_many_builds_it_takes():
+    text = tables.summary_text(
+        [summary("given", 0.6, 0.1, "undecided", 12), summary("reverse", 0.6, 0.1, "undecided"), summary()], []
+    )
+    assert [line[6] for line in rows(text)[2:]] == ["undecided: 12 builds", "undecided: more builds or queries", ""]
 
 
 def test_what_varies_is_a_column_told_once_and_what_follows_from_it_is_not():
@@ -73,7 +90,8 @@ def test_what_varies_is_a_column_told_once_and_what_follows_from_it_is_not():
             summary("given"),
             summary("random", engine="faiss", engine_version="1.15.1", M=8),
             summary("random", dataset="other", n=50, M=8),
-        ]
+        ],
+        [],
     )
     table = rows(text)
     assert table[0][:4] == ["dataset", "engine", "M", "order"]
@@ -86,18 +104,37 @@ def test_what_varies_is_a_column_told_once_and_what_follows_from_it_is_not():
 
 
 def test_two_versions_of_an_engine_are_told_apart():
-    text = tables.summary_text([summary(), summary(engine_version="0.9.0")])
+    text = tables.summary_text([summary(), summary(engine_version="0.9.0")], [])
     assert rows(text)[0][0] == "engine_version"
 
 
 def test_nothing_is_compared_with_a_reference_that_is_alone():
-    assert rows(tables.summary_text([summary()]))[0] == ["order", "builds", "recall, ef 10", "build s"]
+    header = rows(tables.summary_text([summary()], []))[0]
+    assert header == ["order", "builds", "recall", "sd", "below 0.5", "5th %", "build s"]
 
 
-def test_one_build_shows_no_spread_and_ties_are_told():
-    text = tables.summary_text([summary(builds=1, sd=float("nan"), difference=float("nan"), ties=0.0012)])
-    assert rows(text)[2][2] == "0.5000"
+def test_one_build_shows_no_interval_and_ties_are_told():
+    text = tables.summary_text([summary(builds=1, ties=0.0012)], [])
+    assert rows(text)[2][2:4] == ["0.5000", ""]
     assert "ties would add up to 0.12 points" in text
+
+
+def test_shares_stand_below_their_experiment():
+    text = tables.summary_text(
+        [summary(), summary(ef_search=40)], [Shares("e", SETTINGS, {"order": 0.25, "rest": 0.75})]
+    )
+    assert rows(text)[-3:] == [
+        ["ef_search", "order", "rest"],
+        [":------------", "--------:", "-------:"],
+        ["10", "25.0", "75.0"],
+    ]
+
+
+def test_json_rows_are_flat():
+    row = tables.flat(summary("given", 0.6, 0.1))
+    assert (row["experiment"], row["dataset"], row["ef_search"], row["order"]) == ("e", "d", 10, "given")
+    assert (row["recall"], row["recall_low"], row["difference"], row["verdict"]) == (0.6, 0.59, 0.1, "better")
+    assert not any(isinstance(value, dict | Estimate) for value in row.values())
 
 
 @pytest.fixture

@@ -1,0 +1,141 @@
+import math
+
+import msgspec
+import numpy as np
+import pytest
+
+from bench.analysis.stats import independent
+from bench.analysis.summary import order_label, shares, summarize, verdicts
+from bench.errors import BenchError
+from bench.study.spec import Trial
+from bench.study.store import Outcome
+
+TRIAL = Trial(
+    dataset="d",
+    fingerprint="f",
+    metric="l2",
+    n=100,
+    d=4,
+    queries=2,
+    engine="hnswlib",
+    engine_version="0.8.0",
+    M=16,
+    ef_construction=128,
+    chunk=1,
+    threads=1,
+    order="random",
+    order_params="{}",
+    order_seed=1,
+    build_seed=1,
+    ef_search=10,
+    k=10,
+)
+
+
+def outcome(hits, seconds=1.0, **changed):
+    hits = np.array(hits)
+    trial = msgspec.structs.replace(TRIAL, **changed)
+    return "e", Outcome(trial, hits, np.minimum(hits + 1, 10), "", seconds, seconds / 10, {})
+
+
+def test_a_summary_by_hand():
+    # random: builds of recall .5 and .7, mean .6, sd sqrt(.02); given: .4 and .4.
+    summaries = summarize(
+        [
+            outcome([4, 6], build_seed=1, seconds=1.0),
+            outcome([7, 7], build_seed=2, seconds=3.0),
+            outcome([4, 4], order="given", build_seed=1),
+            outcome([3, 5], order="given", build_seed=2),
+        ]
+    )
+    assert [s.order for s in summaries] == ["random", "given"]  # best first
+    random, given = summaries
+    assert random.builds == given.builds == 2
+    assert random.recall.value == pytest.approx(0.6)
+    assert random.sd == pytest.approx(math.sqrt(0.02))
+    assert random.recall_tie == pytest.approx(0.7)
+    assert random.against is None
+    assert given.recall.value == pytest.approx(0.4)
+    assert given.sd == pytest.approx(0)
+    assert given.against.difference.value == pytest.approx(-0.2)
+    assert (random.below_half, given.below_half) == (0.25, 0.75)
+    assert given.percentile_5 == pytest.approx(0.315)
+    assert (random.build_seconds, random.search_seconds) == (2.0, pytest.approx(0.2))
+
+
+def test_settings_are_never_mixed():
+    outcomes = [outcome([5, 5]), outcome([9, 9], ef_search=40), outcome([1, 1], M=8), outcome([2, 2], fingerprint="g")]
+    outcomes += [outcome([3, 3], engine_version="0.9.0"), outcome([4, 4], chunk=100)]
+    assert sorted(s.recall.value for s in summarize(outcomes)) == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.9])
+
+
+def test_one_build_has_no_spread_and_no_reference_no_comparison():
+    [summary] = summarize([outcome([5, 5], order="given")])
+    assert math.isnan(summary.sd)
+    assert math.isnan(summary.recall.low)
+    assert summary.against is None
+    assert summary.equivalent_ef is None
+    assert summarize([outcome([5, 5], order="given")], reference="given")[0].equivalent_ef == pytest.approx(10)
+
+
+def test_an_order_is_worth_the_ef_at_which_the_reference_is_as_good():
+    outcomes = [outcome([6, 6]), outcome([8, 8], ef_search=40), outcome([7, 7], order="given")]
+    by_order = {(s.order, s.setting["ef_search"]): s for s in summarize(outcomes)}
+    assert by_order["given", 10].equivalent_ef == pytest.approx(20)
+
+
+def test_parameters_tell_orders_apart():
+    outcomes = [
+        outcome([5, 5], order="block-shuffle", order_params='{"block":64}'),
+        outcome([6, 6], order="block-shuffle", order_params='{"block":1024}'),
+    ]
+    assert [s.order for s in summarize(outcomes)] == ["block-shuffle", "block-shuffle block=64"]
+
+
+def test_labels_show_what_is_not_a_default():
+    assert order_label("lid-descending", '{"estimator":"mle","k":100}') == "lid-descending"
+    assert order_label("lid-descending", '{"estimator":"tle","k":50}') == "lid-descending estimator=tle k=50"
+    assert order_label("category", '{"permutation":["b","a"]}') == "category permutation=b+a"
+
+
+def test_datasets_of_a_sweep_go_by_number():
+    names = ["s(d=128)", "s(d=16)", "s(d=2)"]
+    assert [s.setting["dataset"] for s in summarize([outcome([5, 5], dataset=name) for name in names])] == names[::-1]
+
+
+def test_nothing_to_summarize_is_told():
+    with pytest.raises(BenchError, match="bench run"):
+        summarize([])
+
+
+def sample(mean, build_sd=0.002, builds=5, queries=2000, seed=0):
+    rng = np.random.default_rng(seed)
+    return independent(
+        mean + build_sd * rng.standard_normal((builds, 1)) + 0.05 * rng.standard_normal((builds, queries))
+    )
+
+
+def test_verdicts_in_plain_words():
+    reference = sample(0.8, seed=1)
+    found = verdicts(
+        [sample(0.85, seed=2), sample(0.75, seed=3), sample(0.8, seed=4), sample(0.8, build_sd=0.05, seed=5)], reference
+    )
+    assert [v.verdict for v in found] == ["better", "worse", "no difference shown", "undecided"]
+    assert [v.builds_needed is None for v in found] == [True, True, True, False]
+    assert found[3].builds_needed > 5
+    assert found[0].p < found[2].p
+
+
+def test_one_build_leaves_everything_undecided():
+    [verdict] = verdicts([sample(0.9, builds=1)], sample(0.5, builds=1, seed=1))
+    assert verdict.verdict == "undecided"
+    assert math.isnan(verdict.p)
+
+
+def test_shares_need_two_orders_with_two_builds():
+    outcomes = [outcome([5, 6], build_seed=1), outcome([6, 5], build_seed=2)]
+    assert shares(outcomes) == []
+    outcomes += [outcome([1, 2], order="given", build_seed=1), outcome([2, 2], order="given", build_seed=2)]
+    [found] = shares(outcomes)
+    assert sum(found.shares.values()) == pytest.approx(1)
+    assert found.shares["order"] > 0.5
