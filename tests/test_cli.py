@@ -53,7 +53,7 @@ def test_compare_needs_nothing_but_vectors(cli, vectors):
     done = cli("compare", "my.npy", *SMALL, check=0)
     assert "40 rows held out as queries" in done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
-    assert len(lines) == 2 + 2 * 3
+    assert len(lines) == 2 + 2 * 2 * 3 + 2 + 2 * 2  # engines × ef × orders, and where the spread comes from
     assert "block-shuffle block=50" in done.stdout
     assert (vectors / "results" / "store.sqlite").is_file()
     again = cli("compare", "my.npy", *SMALL, check=0)
