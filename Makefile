@@ -42,6 +42,9 @@ lint: setup  ## format, style, types, and the rule that data flows one way
 speed: setup  ## what the harness costs beside the plain library calls
 	$(BIN)/python tests/speed.py
 
+calibrate: setup  ## whether intervals and verdicts hold what they promise, on simulated studies (half an hour)
+	$(BIN)/python tests/calibrate.py
+
 lock: setup  ## pin every dependency anew (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev --no-header \
 		pyproject.toml --output-file requirements.lock
@@ -51,6 +54,6 @@ clean:  ## remove .venv, caches and local results; baselines and the catalogue s
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 8
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
-.PHONY: setup bench test lint speed lock clean help
+.PHONY: setup bench test lint speed calibrate lock clean help

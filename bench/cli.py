@@ -48,6 +48,9 @@ def run(
     store: StoreOption = STORE,
     jobs: JobsOption = 1,
     limit: Annotated[int | None, typer.Option(help="At most so many rows of each base, drawn by seed.")] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Build nothing: tell how long it would take and what it could show.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build and score what an experiment asks and the store does not have yet, then print its table.
@@ -56,10 +59,15 @@ def run(
     Example:
       bench run default
       bench run my-experiment.toml --jobs 2
+      bench run my-experiment.toml --plan
     """
     from bench.study.spec import read
 
-    _run(read(experiment, limit), store, jobs, as_json, f"bench run {experiment}")
+    study = read(experiment, limit)
+    if plan:
+        _plan(study, store, jobs, as_json)
+    else:
+        _run(study, store, jobs, as_json, f"bench run {experiment}")
 
 
 @app.command()
@@ -227,6 +235,22 @@ def _run(study: "Study", path: Path, jobs: int, as_json: bool, resume: str) -> N
         _say(f"interrupted: {done} of {len(missing)} outcomes finished and kept in {path}; {resume} goes on from there")
         raise SystemExit(INTERRUPTED) from None
     _print_table(store.outcomes(study.name), as_json)
+
+
+def _plan(study: "Study", path: Path, jobs: int, as_json: bool) -> None:
+    """Print what a study will take and can show, from builds of a small part of its data."""
+    from bench.analysis.plan import planned
+    from bench.study.plan import probe
+    from bench.study.store import Store
+
+    missing = Store.open(path).missing(study.trials) if path.is_file() else study.trials
+    found = planned(study, missing, list(probe(study, _say)), jobs)
+    if as_json:
+        _print_json(found)
+    else:
+        from bench.present.tables import plan_text
+
+        print(plan_text(study.name, found))
 
 
 @contextmanager

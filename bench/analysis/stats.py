@@ -115,15 +115,21 @@ def builds_needed(sample: Sample, reference: Sample, margin: float = MARGIN, mos
     builds = len(sample.recalls), len(reference.recalls)
     if min(builds) < 2:
         return None
-    by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
-    query_part = [_query_part(by_query), _rest_part(sample.recalls), _rest_part(reference.recalls)]
-    fixed = max(sum(part for part, _ in query_part), 0.0)
-    one_build = [sum(part for part, _ in _build_parts(s)) * len(s.recalls) for s in (sample, reference)]
     for count in range(min(builds), most + 1):
-        parts = [*((part / count, count - 1.0) for part in one_build), (fixed, by_query.size - 1.0)]
-        if _estimate(0.0, parts).half_width < margin:
+        if planned(sample, reference, count).half_width < margin:
             return count
     return None
+
+
+def planned(sample: Sample, reference: Sample, builds: int) -> Estimate:
+    """What the difference's interval is to be expected like with `builds` builds of each, by these samples."""
+    by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
+    of_queries = [_query_part(by_query), _rest_part(sample.recalls), _rest_part(reference.recalls)]
+    parts = [(max(sum(part for part, _ in of_queries), 0.0), by_query.size - 1.0)]
+    for each in (sample, reference):
+        of_one_build = sum(part for part, _ in _build_parts(each)) * len(each.recalls)
+        parts.append((of_one_build / builds, builds - 1.0) if builds > 1 else (float("nan"), 1.0))
+    return _estimate(float(by_query.mean()), parts)
 
 
 def variance_shares(samples: Sequence[Sample]) -> dict[str, float]:

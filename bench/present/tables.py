@@ -10,6 +10,7 @@ import msgspec
 import pandas as pd
 from tabulate import tabulate
 
+from bench.analysis.plan import Plan
 from bench.analysis.stats import Estimate
 from bench.analysis.summary import SETTING, UNDECIDED, Shares, Summary
 from bench.errors import BenchError, unknown
@@ -128,6 +129,42 @@ def _note(rows: Sequence[Summary], compared: bool, reference: str) -> str:
     if ties >= 0.00005:
         note += f" Counting ties would add up to {100 * ties:.2f} points (recall_tie in --json and export)."
     return note
+
+
+def plan_text(name: str, plan: Plan) -> str:
+    """A plan for people."""
+    lines = [
+        [
+            line.dataset,
+            line.engine,
+            line.M,
+            line.ef_construction,
+            line.ef_search,
+            line.k,
+            line.builds,
+            f"{line.seconds_a_build:.2f}",
+            "" if line.detectable is None else f"{100 * line.detectable:.2f}",
+        ]
+        for line in plan.lines
+    ]
+    header = [
+        "dataset",
+        "engine",
+        "M",
+        "ef_construction",
+        "ef_search",
+        "k",
+        "builds",
+        "s a build",
+        "detectable, points",
+    ]
+    minutes = f"{plan.seconds / 60:.1f} minutes" if plan.seconds >= 90 else f"{plan.seconds:.0f} seconds"
+    return (
+        f"{name}: {plan.outcomes} outcomes, {plan.missing} missing: {plan.builds} builds, about {minutes}\n\n"
+        f"{_pipe(lines, header, 2)}\n\n"
+        "detectable: the smallest difference between two orders that this number of builds finds with power 80 %,"
+        " by a probe of a few thousand rows."
+    )
 
 
 def flat(summary: Summary) -> dict[str, Any]:

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from bench.analysis.plan import planned
+from bench.present.tables import plan_text
+from bench.study import plan as planning
+from bench.study.run import run
+from bench.study.spec import Experiment, Index, Study
+from bench.study.store import Store
+
+
+@pytest.fixture
+def study(small):
+    experiment = Experiment(
+        datasets=["clustered"],
+        orders=["random", "given"],
+        index=[
+            Index(engine="hnswlib", M=6, ef_construction=20),
+            Index(engine="hnswlib", M=8),
+            Index(engine="faiss", M=6),
+        ],
+        ef_search=[10, 40],
+        build_seeds=4,
+    )
+    return Study("small", experiment, [small])
+
+
+def test_a_plan_counts_what_is_missing_by_index(study, tmp_path):
+    store = Store.create(tmp_path / "s.sqlite")
+    probes = list(planning.probe(study))
+    assert len(probes) == 3 * 2
+    whole = planned(study, study.trials, probes)
+    assert (whole.outcomes, whole.missing, whole.builds) == (48, 48, 24)
+    assert [line.builds for line in whole.lines] == [8] * 6
+    assert [(line.engine, line.M) for line in whole.lines] == [("hnswlib", 6)] * 2 + [("hnswlib", 8)] * 2 + [
+        ("faiss", 6)
+    ] * 2
+    running = run(study, store)
+    for _ in range(20):
+        next(running)
+    running.close()
+    rest = planned(study, store.missing(study.trials), probes)
+    assert (rest.missing, rest.builds) == (28, 14)
+    assert 0 < rest.seconds < whole.seconds
+    assert planned(study, study.trials, probes, jobs=2).seconds == pytest.approx(whole.seconds / 2)
+    assert "48 outcomes, 28 missing: 14 builds" in plan_text("small", rest)
+
+
+def test_time_is_carried_from_the_part_to_the_whole(study, monkeypatch):
+    class Still:
+        def search(self, queries, k, ef_search):
+            return np.zeros((len(queries), k), np.int64)
+
+    # A build of 100 rows takes 2 s, of half of them 0.8 s: t = c n^1.32, so of 400 rows 2 × 4^1.32.
+    monkeypatch.setattr(planning, "PROBE_ROWS", 100)
+    monkeypatch.setattr(
+        planning, "_build", lambda part, index, order, seed: (2.0 if len(order) == 100 else 0.8, Still())
+    )
+    [first, *_] = planning.probe(study)
+    assert first.build_seconds == pytest.approx(2 * 4 ** np.log2(2 / 0.8))
+
+
+def test_more_builds_show_smaller_differences(study, small):
+    probes = list(planning.probe(study))
+
+    def detectable(builds):
+        experiment = Experiment(
+            datasets=["clustered"],
+            orders=["random"],
+            index=study.experiment.index[:1],
+            ef_search=10,
+            build_seeds=builds,
+        )
+        other = Study("small", experiment, [small])
+        return planned(other, other.trials, probes[:1]).lines[0].detectable
+
+    assert detectable(1) is None
+    assert detectable(3) > detectable(10) > 0
+
+
+def test_planning_stores_nothing(cli, tmp_path):
+    done = cli("run", "default", "--limit", "500", "--plan", check=0)
+    assert "180 builds" in done.stdout
+    assert not (tmp_path / "results").exists()
