@@ -20,14 +20,15 @@ import numpy as np
 from bench.errors import BenchError, BenchWarning
 
 CHECKOUT = Path(__file__).parent.parent
-CATALOGUE_IN_CHECKOUT = CHECKOUT / "datasets"
+# Beside an installed package, a folder of that name would be somebody else's.
+CATALOGUE_IN_CHECKOUT = CHECKOUT / "datasets" if (CHECKOUT / "pyproject.toml").is_file() else None
 
 
 def root() -> Path:
     """The cache's folder: `BENCH_CACHE`, else `datasets/cache` of a checkout, else the user's cache folder."""
     if named := os.environ.get("BENCH_CACHE"):
         return Path(named)
-    if CATALOGUE_IN_CHECKOUT.is_dir():
+    if CATALOGUE_IN_CHECKOUT:
         return CATALOGUE_IN_CHECKOUT / "cache"
     from platformdirs import user_cache_path
 
@@ -93,6 +94,7 @@ def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+        building.chmod(0o755)  # a cache may be shared
     except OSError as error:
         raise BenchError(
             f"cannot write the cache {folder.parent}: {error.strerror}; set BENCH_CACHE elsewhere"
@@ -126,6 +128,8 @@ def _read(folder: Path) -> Entry | None:
             stamp = {"bytes": recorded["bytes"], "mtime_ns": recorded["mtime_ns"]}
             if _stamp(path) != stamp and array_digest(arrays[name]) != recorded["sha256"]:
                 return None
+        if not arrays:
+            return None
         return Entry(arrays, {name: recorded["sha256"] for name, recorded in files.items()})
     except (OSError, ValueError, EOFError, KeyError, TypeError):
         return None

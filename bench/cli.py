@@ -6,6 +6,7 @@ are used, so that `bench --help` is quick.
 
 import json
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -113,16 +114,19 @@ def compare(
     name = f"compare-{base.stem}"
     check(experiment, name)
     dataset = catalog.from_files(base, queries, labels, metric)
+    study = Study(name, experiment, [dataset])
     if queries is None:
         _say(f"{base}: {len(dataset.queries)} rows held out as queries; --queries gives your own")
-    study = Study(name, experiment, [dataset])
     _run(study, store, jobs, as_json, "the same command")
 
 
 @app.command()
 def table(
     experiment: Annotated[str | None, typer.Argument(help="One experiment; without it, all in the store.")] = None,
-    reference: Annotated[str, typer.Option(help="The order that others are compared with.")] = "random",
+    reference: Annotated[
+        str | None, typer.Option(help="The order that others are compared with; random unless told otherwise.")
+    ] = None,
+    ties: Annotated[bool, typer.Option("--ties", help="Count rows as near as the k-th, not by id alone.")] = False,
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -131,11 +135,12 @@ def table(
     \b
     Example:
       bench table default
+      bench table default --ties
     """
     from bench.study.store import Store
 
     found = Store.open(store).outcomes(experiment)
-    _print_table(((name, outcome) for name, outcome in found if name), as_json, reference)
+    _print_table(((name, outcome) for name, outcome in found if name), as_json, reference, ties)
 
 
 @app.command()
@@ -168,7 +173,7 @@ def lid(
     file: Annotated[str, typer.Argument(help="A .npy file of rows, or the name of a dataset.")],
     k: Annotated[int, typer.Option("--k", help="Exact neighbours of each row to estimate from.")] = 100,
     estimator: Annotated[str, typer.Option(help="mle, mom or tle.")] = "mle",
-    metric: Annotated[str, typer.Option(help="l2, cosine or ip; of a .npy file.")] = "l2",
+    metric: Annotated[str | None, typer.Option(help="l2 (the default), cosine or ip; of a .npy file.")] = None,
     output: Annotated[Path | None, typer.Option(help="A .npy file for the estimate of each row.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -181,7 +186,14 @@ def lid(
     from bench.data import catalog
     from bench.geometry import Geometry
 
-    dataset = catalog.whole_file(Path(file), metric) if file.endswith(".npy") else catalog.load(file)
+    if file.lower().endswith(".npy"):
+        dataset = catalog.whole_file(Path(file), metric or "l2")
+    elif metric is not None:
+        raise BenchError(f"--metric {metric}: dataset {file!r} states its own; leave --metric out")
+    else:
+        dataset = catalog.load(file)
+    if output and not output.absolute().parent.is_dir():
+        raise BenchError(f"cannot write {output}: its folder is not there; name another file with --output")
     geometry = Geometry(dataset, _say)
     described = geometry.describe(k, estimator)
     if output:
@@ -234,7 +246,8 @@ def _run(study: "Study", path: Path, jobs: int, as_json: bool, resume: str) -> N
     except KeyboardInterrupt:
         _say(f"interrupted: {done} of {len(missing)} outcomes finished and kept in {path}; {resume} goes on from there")
         raise SystemExit(INTERRUPTED) from None
-    _print_table(store.outcomes(study.name), as_json)
+    asked = {trial.key for trial in study.trials}
+    _print_table(((n, outcome) for n, outcome in store.outcomes(study.name) if outcome.trial.key in asked), as_json)
 
 
 def _plan(study: "Study", path: Path, jobs: int, as_json: bool) -> None:
@@ -271,16 +284,21 @@ def _progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], 
         yield told, step
 
 
-def _print_table(outcomes: "Iterable[tuple[str, Outcome]]", as_json: bool, reference: str = "random") -> None:
-    from bench.analysis.summary import shares, summarize
+def _print_table(
+    outcomes: "Iterable[tuple[str, Outcome]]", as_json: bool, reference: str | None = None, ties: bool = False
+) -> None:
+    from bench.analysis.summary import labels, shares, summarize
     from bench.present.tables import flat, summary_text
 
     found = list(outcomes)
-    summaries = summarize(found, reference)
+    if reference is not None and reference not in (known := labels(found)):
+        raise unknown("order", reference, known)
+    reference = reference or "random"
+    summaries = summarize(found, reference, ties)
     if as_json:
         _print_json([flat(summary) for summary in summaries])
     else:
-        print(summary_text(summaries, shares(found), reference))
+        print(summary_text(summaries, shares(found, ties), reference, ties))
 
 
 def _items(text: str, option: str) -> list[str]:
@@ -307,14 +325,20 @@ def _order(text: str) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals:
             raise BenchError(f"--orders: {pair!r} in {text!r} is not key=value")
+        if key in given:
+            raise BenchError(f"--orders: {key} is given twice in {text!r}")
         given[key] = value.split("+") if key == "permutation" else value
     return {"name": name, **parameters(name, given, strict=False)}
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file whole or not at all; what is no regular file (a pipe, /dev/null) directly."""
+    whole = path if path.exists() and not path.is_file() else path.with_name(f".{path.name}.part")
     try:
-        with path.open("wb") as stream:
+        with whole.open("wb") as stream:
             write(stream)
+        if whole != path:
+            whole.replace(path)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}; name another file with --output") from None
 
@@ -346,15 +370,18 @@ def main() -> None:
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", BenchWarning)
     warnings.showwarning = _warn
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is as good as Ctrl-C
     try:
-        app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        # Typer turns Ctrl-C into this code, which without standalone mode it hands back.
+        if app(sys.argv[1:] or ["--help"], standalone_mode=False) == 130:
+            raise KeyboardInterrupt
     except BenchError as error:
         _say(f"bench: {error}")
         raise SystemExit(USER_MISTAKE) from None
     except UsageError as error:
         _say(f"bench: {error.format_message()} See `bench --help`.")
         raise SystemExit(USER_MISTAKE) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         _say("interrupted: nothing is half written")
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:  # as in `bench export | head`: the reader has what it wants

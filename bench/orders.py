@@ -189,8 +189,8 @@ def farthest_first(dataset: Dataset, geometry: Geometry, rng: np.random.Generato
     known = min(NEIGHBORS, dataset.n - 1)
     distances, ids = geometry.neighbors(known) if known else (np.empty((1, 0)), np.empty((1, 0), np.int64))
     gap = np.full(dataset.n, np.inf, dtype=np.float32)  # by place in `sequence`; -1 once picked
-    squares = np.einsum("ij,ij->i", points, points)[sequence]
-    shuffled = points[sequence]
+    shuffled = points[sequence] - points.mean(axis=0, dtype=np.float64).astype(np.float32)  # products round less
+    squares = np.einsum("ij,ij->i", shuffled, shuffled)
     order = np.empty(dataset.n, dtype=np.int64)
     for i in range(dataset.n):
         order[i] = row
@@ -272,8 +272,10 @@ def check(name: str, params: Mapping[str, Any], dataset: Dataset) -> None:
         categories = np.unique(labels_of(dataset))
         if params["permutation"] is not None:
             category_sequence(categories, params["permutation"])
-    if "k" in params and not 0 < params["k"] < dataset.n:
-        raise refuse(f"k = {params['k']} neighbours of {dataset.n} rows: give k from 1 to {dataset.n - 1}")
+    fewest = 2 if "estimator" in params else 1  # a single distance has no dimension
+    if "k" in params and not fewest <= params["k"] < dataset.n:
+        few = f"give k from {fewest} to {dataset.n - 1}, as in {name}:k={min(10, dataset.n - 1)}"
+        raise refuse(f"k = {params['k']} neighbours of {dataset.n} rows: {few}")
     if "estimator" in params and params["estimator"] not in ESTIMATORS:
         raise unknown("estimator", params["estimator"], ESTIMATORS)
     if params.get("clusters") is not None and not 0 < params["clusters"] <= dataset.n:

@@ -1,7 +1,9 @@
 """The commands as a user gives them, in a folder of their own."""
 
 import json
+import signal
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -102,6 +104,8 @@ def test_run_table_and_export_tell_the_same(cli, tmp_path):
     for row in (first, second):
         assert means[row["order"]] == pytest.approx(row["recall"])
     assert "vs given" in cli("table", "--reference", "given", check=0).stdout
+    assert "unknown order 'randon'; known: given, random" in cli("table", "--reference", "randon", check=2).stderr
+    assert "recall with ties" in cli("table", "--ties", check=0).stdout
 
 
 def test_lid_describes_vectors_and_writes_estimates(cli, vectors):
@@ -169,10 +173,12 @@ def write_zero(path):
         (["run", "no.toml"], "no.toml is not there"),
         (["list", "order"], "unknown list 'order'; known: datasets, orders, engines, experiments"),
         (["lid", "no.npy"], "no.npy is not there"),
+        (["lid", "digits", "--metric", "cosine"], "--metric cosine: dataset 'digits' states its own"),
+        (["compare", "my.npy", "--orders", "block-shuffle:block=3:block=4"], "block is given twice"),
         (["lid", "digit"], "unknown dataset 'digit'; known: clinc150"),
         (["lid", "my.npy", "--k", "400"], "k = 400"),
         (["lid", "my.npy", "--estimator", "ml"], "unknown estimator 'ml'; known: mle, mom, tle"),
-        (["lid", "my.npy", "--output", "no/lid.npy"], "cannot write no/lid.npy"),
+        (["lid", "my.npy", "--output", "no/lid.npy"], "cannot write no/lid.npy: its folder is not there"),
         (["table"], "no store at results/store.sqlite: run `bench run` first"),
         (["export"], "no store at"),
         (["export", "--format", "xls"], "unknown format 'xls'; known: csv, parquet, markdown, latex"),
@@ -200,6 +206,43 @@ def test_bad_vectors_are_one_line_and_nothing_is_written(cli, vectors, harm, wor
     before = sorted(vectors.rglob("*"))
     assert message in one_line(cli("compare", "my.npy", *words))
     assert sorted(vectors.rglob("*")) == before
+
+
+def test_ties_that_decide_are_told(cli, vectors):
+    rows = np.repeat(np.load(vectors / "my.npy")[:40], 15, axis=0)
+    np.save(vectors / "copies.npy", rows)
+    done = cli("compare", "copies.npy", "--queries", "q.npy", *SMALL, check=0)
+    assert "TIES DECIDE" in done.stdout
+    assert "bench table --ties" in done.stdout
+    assert "TIES DECIDE" not in cli("table", "--ties", check=0).stdout
+
+
+def test_two_files_of_one_name_are_kept_apart(cli, vectors):
+    for folder, seed in (("a", 1), ("b", 2)):
+        (vectors / folder).mkdir()
+        rows = np.random.default_rng(seed).standard_normal((300, 8)).astype(np.float32)
+        np.save(vectors / folder / "base.npy", rows)
+        cli("compare", f"{folder}/base.npy", "--orders", "random", "--seeds", "1", "--engines", "hnswlib", check=0)
+    rows = json.loads(cli("table", "compare-base", "--json", check=0).stdout)
+    assert len({row["dataset"] for row in rows}) == 2
+    assert all(row["dataset"].startswith("base #") for row in rows)
+
+
+@pytest.mark.parametrize("after", [0.3, 0.8])
+def test_an_interrupt_before_the_first_build_says_so(bench_script, tmp_path, after):
+    process = subprocess.Popen(
+        [bench_script, "lid", "subspace", "--estimator", "tle", "--output", "l.npy"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(after)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 3, said
+    assert said.strip().splitlines()[-1].startswith("interrupted")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_store_that_cannot_be_used_is_one_line(cli, vectors):

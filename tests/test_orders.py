@@ -181,6 +181,16 @@ def test_farthest_first_agrees_with_its_definition(dimensions):
     assert np.array_equal(order, by_definition(points.astype(np.float64), order[0]))
 
 
+def test_farthest_first_bears_a_large_common_offset():
+    points = (1000 + np.random.default_rng(1).standard_normal((700, 8))).astype(np.float32)
+    order = make("farthest-first", checked("x", points, points[:1] + 1, "l2"))
+    wide = points.astype(np.float64)
+    between = np.linalg.norm(wide[:, None] - wide[None], axis=2)
+    for i in range(1, 700):  # every pick is the farthest of what remains, but for the last digits
+        gaps = between[np.ix_(order[i:], order[:i])].min(axis=1)
+        assert gaps[0] >= gaps.max() * 0.999
+
+
 def test_farthest_first_takes_duplicates_last():
     points = np.concatenate([RNG.standard_normal((100, 3)), np.ones((50, 3))])
     order = make("farthest-first", checked("x", points, np.ones((1, 3)), "l2"))
@@ -211,8 +221,9 @@ def test_unknown_orders_and_parameters_are_told(name, params, message):
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("lid-ascending", {"k": 400}, "k = 400 neighbours of 400 rows: give k from 1 to 399"),
+        ("lid-ascending", {"k": 400}, "k = 400 neighbours of 400 rows: give k from 2 to 399"),
         ("lid-ascending", {"estimator": "x"}, "unknown estimator 'x'; known: mle, mom, tle"),
+        ("lid-descending", {"k": 1}, "k = 1 neighbours of 400 rows: give k from 2 to 399, as in lid-descending:k=10"),
         ("radius-descending", {"k": 0}, "k = 0"),
         ("cluster", {"clusters": 401}, "clusters = 401: give 1 to 400"),
         ("block-shuffle", {"block": 0}, "block = 0"),

@@ -86,22 +86,23 @@ class Shares(msgspec.Struct, frozen=True):
 class _Setting(NamedTuple):
     experiment: str
     fields: tuple[Any, ...]
-    fingerprint: str
+    origin: tuple[str, str]  # the data's fingerprint, and the libraries that made truth and orders
 
 
 _Outcomes = Iterable[tuple[str, Outcome]]
 
 
-def summarize(outcomes: _Outcomes, reference: str = "random") -> list[Summary]:
+def summarize(outcomes: _Outcomes, reference: str = "random", ties: bool = False) -> list[Summary]:
     """A Summary of every order in every setting: settings sorted, best order first.
 
-    outcomes: (experiment, outcome) pairs. reference: an order's label, see `order_label`.
+    outcomes: (experiment, outcome) pairs. reference: an order's label, see `order_label`. ties: whether recall
+    counts rows as near as the k-th true neighbour, rather than going by id.
     """
     settings = _by_setting(outcomes)
-    curves = _curves(settings, reference)
+    curves = _curves(settings, reference, ties)
     summaries = []
     for setting, by_order in settings.items():
-        samples = {order: _sample(found) for order, found in by_order.items()}
+        samples = {order: _sample(found, ties) for order, found in by_order.items()}
         others = [order for order in samples if order != reference]
         compared: dict[str, Verdict] = {}
         if reference in samples:
@@ -135,11 +136,16 @@ def summarize(outcomes: _Outcomes, reference: str = "random") -> list[Summary]:
     return summaries
 
 
-def shares(outcomes: _Outcomes) -> list[Shares]:
+def labels(outcomes: _Outcomes) -> list[str]:
+    """The orders that there are outcomes of, as tables call them."""
+    return sorted({order_label(o.trial.order, o.trial.order_params) for _, o in outcomes})
+
+
+def shares(outcomes: _Outcomes, ties: bool = False) -> list[Shares]:
     """Where the spread comes from, in every setting that has two orders and two builds of each at least."""
     found = []
     for setting, by_order in _by_setting(outcomes).items():
-        samples = [_sample(built) for built in by_order.values() if len(built) > 1]
+        samples = [_sample(built, ties) for built in by_order.values() if len(built) > 1]
         if len(samples) > 1:
             fields = dict(zip(SETTING, setting.fields, strict=True))
             found.append(Shares(setting.experiment, fields, stats.variance_shares(samples)))
@@ -160,7 +166,7 @@ def samples_by_setting(outcomes: _Outcomes) -> Iterator[tuple[dict[str, Any], di
     """Every setting with the Sample of each of its orders."""
     for setting, by_order in _by_setting(outcomes).items():
         fields = dict(zip(SETTING, setting.fields, strict=True))
-        yield fields, {order: _sample(built) for order, built in by_order.items()}
+        yield fields, {order: _sample(built, False) for order, built in by_order.items()}
 
 
 def order_label(name: str, params: str) -> str:
@@ -190,16 +196,22 @@ def _verdict(sample: Sample, reference: Sample, estimate: Estimate, p: float) ->
 
 def _by_setting(outcomes: _Outcomes) -> dict[_Setting, dict[str, list[Outcome]]]:
     settings: dict[_Setting, dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
-    for experiment, outcome in outcomes:
+    listed = list(outcomes)
+    contents = defaultdict(set)  # of datasets of one name: files may be of other folders, or have changed
+    for _, outcome in listed:
+        contents[outcome.trial.dataset].add(outcome.trial.fingerprint)
+    for experiment, outcome in listed:
         trial = outcome.trial
+        if len(contents[trial.dataset]) > 1:
+            trial = msgspec.structs.replace(trial, dataset=f"{trial.dataset} #{trial.fingerprint[:6]}")
         fields = tuple(getattr(trial, field) for field in SETTING)
-        setting = _Setting(experiment, fields, trial.fingerprint)
+        setting = _Setting(experiment, fields, (trial.fingerprint, trial.libraries))
         settings[setting][order_label(trial.order, trial.order_params)].append(outcome)
     return dict(sorted(settings.items(), key=lambda item: _natural([item[0].experiment, *item[0].fields])))
 
 
 def _curves(
-    settings: Mapping[_Setting, Mapping[str, list[Outcome]]], reference: str
+    settings: Mapping[_Setting, Mapping[str, list[Outcome]]], reference: str, ties: bool
 ) -> dict[_Setting, tuple[list[int], list[float]]]:
     """By setting without its ef_search: the ef_search values measured, and the reference's recall at each."""
     curves: dict[_Setting, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
@@ -207,13 +219,13 @@ def _curves(
         if reference in by_order:
             efs, recalls = curves[setting._replace(fields=setting.fields[:-1])]
             efs.append(setting.fields[-1])
-            recalls.append(float(np.mean([outcome.recall for outcome in by_order[reference]])))
+            recalls.append(float(_sample(by_order[reference], ties).recalls.mean()))
     return curves
 
 
-def _sample(outcomes: Sequence[Outcome]) -> Sample:
+def _sample(outcomes: Sequence[Outcome], ties: bool) -> Sample:
     return Sample(
-        np.array([outcome.hits / outcome.trial.k for outcome in outcomes]),
+        np.array([(outcome.hits_tie if ties else outcome.hits) / outcome.trial.k for outcome in outcomes]),
         np.array([outcome.trial.order_seed for outcome in outcomes]),
         np.array([outcome.trial.build_seed for outcome in outcomes]),
     )
@@ -224,7 +236,7 @@ def _natural(fields: Sequence[Any]) -> list[tuple[int, Any]]:
     key: list[tuple[int, Any]] = []
     for field in fields:
         for part in re.split(r"(\d+)", field) if isinstance(field, str) else [field]:
-            key.append((0, float(part)) if not isinstance(part, str) or part.isdigit() else (1, part))
+            key.append((0, float(part)) if not isinstance(part, str) or part.isdecimal() else (1, part))
     return key
 
 

@@ -58,9 +58,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def folder() -> Path:
     """The catalogue's folder: that of the checkout, else the one inside the installed package."""
-    if cache.CATALOGUE_IN_CHECKOUT.is_dir():
-        return cache.CATALOGUE_IN_CHECKOUT
-    return Path(__file__).parent.parent / "datasets"
+    return cache.CATALOGUE_IN_CHECKOUT or Path(__file__).parent.parent / "datasets"
 
 
 def names() -> list[str]:
@@ -80,6 +78,8 @@ def read_spec(path: Path) -> Spec:
         raise BenchError(f"{path}: give one of generator, records and files")
     if spec.generator is not None and spec.generator not in generators.GENERATORS:
         raise BenchError(f"{path}: {unknown('generator', spec.generator, generators.GENERATORS)}")
+    if spec.parameters and spec.generator is None:
+        raise BenchError(f"{path}: parameters are a generator's; without one, leave them out")
     return spec
 
 
@@ -119,6 +119,9 @@ def load_all(name: str, parameters: Mapping[str, Any], beside: Path | None = Non
     if not parameters:
         return [load(name, beside=beside)]
     stated = read_spec(_find(name, beside)).parameters
+    for key, value in parameters.items():
+        if value == []:
+            raise BenchError(f"dataset {name!r}: {key} is an empty list: name at least one value")
     return [load(name, chosen, beside) for chosen in sweep(parameters, stated)]
 
 
@@ -138,6 +141,7 @@ def from_files(
         asked = formats.read_vectors(queries)
         return checked(name or base.stem, vectors, asked, metric, row_labels, files=files)
     # Everything is checked before rows are taken out, so that errors count rows as the file does.
+    vectors = np.atleast_1d(vectors)
     whole = checked(name or base.stem, vectors, vectors[:0], metric, row_labels, files=files)
     kept, asked, row_labels = hold_out_queries(whole.base, whole.labels)
     return checked(whole.name, kept, asked, metric, row_labels, files=files)
@@ -145,7 +149,7 @@ def from_files(
 
 def whole_file(base: Path, metric: str) -> Dataset:
     """A Dataset of all rows of a .npy file and no queries: for its geometry alone."""
-    vectors = formats.read_vectors(base)
+    vectors = np.atleast_1d(formats.read_vectors(base))
     return checked(base.stem, vectors, vectors[:0], metric, files={"base": str(base)})
 
 
@@ -177,6 +181,8 @@ def _generated(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
             base, queries, labels = generate(**given)
         except (TypeError, ValueError) as error:
             raise BenchError(f"dataset {name!r}: {error}") from None
+        except MemoryError:
+            raise BenchError(f"dataset {name!r} does not fit into memory: ask for a smaller n or d") from None
         return _arrays(checked(name, base, queries, spec.metric, labels))
 
     code = hashlib.sha256(Path(generators.__file__).read_bytes()).hexdigest()

@@ -11,6 +11,8 @@ from bench.errors import BenchError, unknown
 Metric = Literal["l2", "cosine", "ip"]
 METRICS: tuple[str, ...] = get_args(Metric)
 
+# Squared lengths outside this range overflow or vanish in float32, in which engines compute.
+_LEAST, _MOST = 1e-30, 1e30
 _BLOCK_VALUES = 1 << 24  # values looked at at a time, so that a base larger than memory can be checked
 
 
@@ -87,6 +89,7 @@ def check_vectors(vectors: np.ndarray, told: str, metric: str) -> np.ndarray:
     with np.errstate(over="ignore"):
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     step = max(1, _BLOCK_VALUES // vectors.shape[1])
+    largest = 0.0
     for start in range(0, len(vectors), step):
         block = vectors[start : start + step]
         bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
@@ -99,6 +102,16 @@ def check_vectors(vectors: np.ndarray, told: str, metric: str) -> np.ndarray:
                     f"{told} is all zeros in row {start + zero[0]}, "
                     "which has no direction under cosine: remove it, or use the metric l2"
                 )
+        squares = np.einsum("ij,ij->i", block, block, dtype=np.float64)
+        largest = max(largest, float(squares.max()))
+        odd = np.flatnonzero((squares > _MOST) | ((squares < _LEAST) & (metric == "cosine")))
+        if len(odd):
+            raise BenchError(
+                f"{told} has length {squares[odd[0]] ** 0.5:.1e} in row {start + odd[0]}, "
+                "whose square float32 cannot hold: scale the vectors"
+            )
+    if 0 < largest < _LEAST:
+        raise BenchError(f"{told} is so small that squares vanish in float32: scale the vectors")
     return read_only(vectors)
 
 
@@ -108,6 +121,8 @@ def check_labels(labels: np.ndarray, told: str, n: int) -> np.ndarray:
         raise BenchError(f"{told} has shape {labels.shape}, the base has {n} rows: one label a row is needed")
     if labels.dtype.kind not in "iuSU":
         raise BenchError(f"{told} has type {labels.dtype}: labels are integers or strings")
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "utf-8")
     return read_only(np.ascontiguousarray(labels))
 
 
@@ -129,8 +144,8 @@ def hold_out_queries(
     n = len(base)
     count = min(1000, n // 10)
     if count == 0:
-        raise BenchError(f"{n} rows are too few to hold queries out of: give queries, or at least 10 rows")
-    rows = np.sort(np.random.default_rng(seed).choice(n, size=count, replace=False))
+        raise BenchError(f"{n} rows are too few to hold queries out of: give --queries, or at least 10 rows")
+    rows = np.sort(np.random.default_rng([seed, *b"queries"]).choice(n, size=count, replace=False))
     stays = np.ones(n, dtype=bool)
     stays[rows] = False
     return base[stays], base[rows], None if labels is None else labels[stays]
@@ -140,7 +155,7 @@ def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
     """The dataset with at most `rows` rows of its base, drawn by seed, in their given order."""
     if rows >= dataset.n:
         return dataset
-    chosen = np.sort(np.random.default_rng(seed).choice(dataset.n, size=rows, replace=False))
+    chosen = np.sort(np.random.default_rng([seed, *b"limit"]).choice(dataset.n, size=rows, replace=False))
     labels = None if dataset.labels is None else dataset.labels[chosen]
     name = f"{dataset.name}[{rows}]"
     return checked(name, dataset.base[chosen], dataset.queries, dataset.metric, labels)

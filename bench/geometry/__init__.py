@@ -1,7 +1,11 @@
 """What the data looks like: neighbours, local dimension, density, clusters; computed when asked, then kept."""
 
+import hashlib
 from collections.abc import Callable
+from functools import cache as cache_once
 from functools import cached_property
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -145,5 +149,14 @@ class Geometry:
     def _kept(
         self, kind: str, key: dict[str, object], make: Callable[[], dict[str, np.ndarray]]
     ) -> dict[str, np.ndarray]:
-        data = {"fingerprint": self._dataset.fingerprint, "metric": self._dataset.metric}
+        data = {"fingerprint": self._dataset.fingerprint, "metric": self._dataset.metric, **_made_by()}
         return cache.entry(f"geometry/{kind}", data | key, make).arrays
+
+
+@cache_once
+def _made_by() -> dict[str, str]:
+    """The code and libraries that geometry depends on: of other ones, nothing kept is taken."""
+    code = hashlib.sha256(
+        b"".join((Path(__file__).parent / f).read_bytes() for f in ("knn.py", "dimension.py"))
+    ).hexdigest()
+    return {"code": code} | {name: metadata.version(name) for name in ("numpy", "faiss-cpu", "scikit-dimension")}

@@ -33,6 +33,8 @@ def pointwise(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, 
         # Rows that TLE would fail on borrow another's neighbours, and their estimate is not used.
         rows = np.where(estimable, np.arange(len(distances)), np.flatnonzero(estimable)[0])
         known = distances[rows].astype(np.float64), neighbors[rows]
+        if points.shape[1] == 1:  # it asks for two columns
+            points = np.concatenate([points, np.zeros_like(points)], axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 at boundaries, which it then replaces
             fitted = skdim.id.TLE().fit(points, precomputed_knn_arrays=known)
         lid[estimable] = fitted.dimension_pw_[estimable]
@@ -42,9 +44,10 @@ def pointwise(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, 
         rows = np.flatnonzero(estimable & (zeros == left_out))
         known = distances[rows, left_out:].astype(np.float64), neighbors[rows, left_out:]
         with warnings.catch_warnings():
-            # With neighbours known the points are only counted, and fewer than 20 are warned of.
+            # With neighbours known the points are only looked at for their shape: any two will do, but for
+            # a warning that they are few.
             warnings.simplefilter("ignore")
-            lid[rows] = fit().fit(points[:2], precomputed_knn_arrays=known).dimension_pw_
+            lid[rows] = fit().fit(np.zeros((2, 2)), precomputed_knn_arrays=known).dimension_pw_
     return lid
 
 

@@ -1,8 +1,10 @@
 """Exact nearest neighbours by faiss: the only reference search.
 
 Rows of queries go through in blocks; the base is read where it lies, so it may be a memory map larger
-than memory. Distances are true and exact: faiss finds candidates with a matrix product, which cannot
-tell a distance of 0 from one of 1e-3, so theirs are computed again from the differences.
+than memory. Distances are true and exact: faiss finds candidates with a matrix product, |q|² + |x|² -
+2 q·x, which rounds small distances between long vectors away. So distances are computed again from the
+differences, and where rounding may have kept a neighbour from being a candidate, the query is searched
+again by differences alone.
 """
 
 from collections.abc import Iterator
@@ -29,10 +31,16 @@ def search(queries: np.ndarray, base: np.ndarray, k: int, metric: str = "l2") ->
     distances = np.empty((len(queries), k), dtype=np.float32)
     ids = np.empty((len(queries), k), dtype=np.int64)
     kind = faiss.METRIC_INNER_PRODUCT if metric == "ip" else faiss.METRIC_L2
+    longest = 0.0 if metric == "ip" else max(float(_squares(base[block]).max()) for block in blocks(base))
     for start in range(0, len(queries), _QUERY_BLOCK):
         rows = slice(start, start + _QUERY_BLOCK)
-        _, candidates = faiss.knn(queries[rows], base, wanted, metric=kind)
+        approximate, candidates = faiss.knn(queries[rows], base, wanted, metric=kind)
         exact = true_distances(queries[rows], base, candidates, metric)
+        if metric != "ip" and wanted < len(base):
+            again = _in_doubt(queries[rows], approximate, exact, k, longest)
+            if len(again):
+                candidates[again] = _by_differences(queries[rows][again], base, wanted)
+                exact[again] = true_distances(queries[rows][again], base, candidates[again])
         # faiss has them nearly sorted: few rows need it.
         unsorted = np.flatnonzero((np.diff(exact, axis=1) <= 0).any(axis=1))
         best = np.lexsort((candidates[unsorted], exact[unsorted]), axis=1)
@@ -40,6 +48,34 @@ def search(queries: np.ndarray, base: np.ndarray, k: int, metric: str = "l2") ->
         candidates[unsorted] = np.take_along_axis(candidates[unsorted], best, axis=1)
         distances[rows], ids[rows] = exact[:, :k], candidates[:, :k]
     return distances, ids
+
+
+def _in_doubt(queries: np.ndarray, approximate: np.ndarray, exact: np.ndarray, k: int, longest: float) -> np.ndarray:
+    """Queries whose k-th distance is so close to the last candidate's that rounding may have cut a neighbour.
+
+    The error of |q|² + |x|² - 2 q·x in float32 grows as the square root of the dimension; eight times that
+    is beyond what was ever seen.
+    """
+    rounding = 8 * np.finfo(np.float32).eps * queries.shape[1] ** 0.5 * (_squares(queries) + longest)
+    kth = np.partition(exact, k - 1, axis=1)[:, k - 1].astype(np.float64) ** 2
+    return np.flatnonzero(approximate[:, -1] - kth <= rounding)
+
+
+def _by_differences(queries: np.ndarray, base: np.ndarray, k: int) -> np.ndarray:
+    """Ids (q, k) of the nearest base rows, every distance summed from differences: exact and slow."""
+    import faiss
+
+    before = faiss.cvar.distance_compute_blas_threshold
+    faiss.cvar.distance_compute_blas_threshold = 2**31 - 1
+    try:
+        return np.asarray(faiss.knn(queries, base, k)[1])
+    finally:
+        faiss.cvar.distance_compute_blas_threshold = before
+
+
+def _squares(rows: np.ndarray) -> np.ndarray:
+    """(n,) float64 squared lengths of rows (n, d)."""
+    return np.asarray(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
 
 
 def neighbors(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

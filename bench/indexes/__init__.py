@@ -28,6 +28,9 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: int = 1
 
 
+MOST = {"M": 10_000, "ef_construction": 2**31 - 1, "chunk": 2**31 - 1, "threads": 1024}  # hnswlib lowers a larger M
+
+
 class Searcher(Protocol):
     """A built index."""
 
@@ -61,8 +64,10 @@ def version(engine: str) -> str:
 def check(engine: str, params: Params, told: str) -> None:
     """A BenchError that names `told` and the parameter that no HNSW graph, or not this engine's, can have."""
     for name in ("M", "ef_construction", "chunk", "threads"):
-        if getattr(params, name) < 1:
-            raise BenchError(f"{told}: {name} = {getattr(params, name)}: give a positive number")
+        value = getattr(params, name)
+        if not 0 < value <= MOST[name]:
+            wanted = "a positive number" if value < 1 else f"at most {MOST[name]:,}"
+            raise BenchError(f"{told}: {name} = {value}: give {wanted}")
     if params.M < 2:
         raise BenchError(f"{told}: M = 1: give at least 2, since levels are drawn with 1 / ln M")
     if params.ef_construction < params.M:

@@ -16,6 +16,7 @@ from bench.analysis.summary import SETTING, UNDECIDED, Shares, Summary
 from bench.errors import BenchError, unknown
 from bench.study.store import Outcome
 
+TIES_MATTER = 0.005  # half a point, by which orders could be told apart wrongly
 FORMATS = ("csv", "parquet", "markdown", "latex")
 TIDY = (
     "experiment",
@@ -46,20 +47,24 @@ TIDY = (
 )
 
 
-def summary_text(summaries: Sequence[Summary], shares: Sequence[Shares], reference: str = "random") -> str:
+def summary_text(
+    summaries: Sequence[Summary], shares: Sequence[Shares], reference: str = "random", ties: bool = False
+) -> str:
     """Summaries as Markdown tables, one an experiment, with where the spread comes from below each.
 
     What is the same all through is said above the table; a row is an order, best first in its setting.
     """
     return "\n\n".join(
         _experiment_text(
-            experiment, list(rows), [share for share in shares if share.experiment == experiment], reference
+            experiment, list(rows), [share for share in shares if share.experiment == experiment], reference, ties
         )
         for experiment, rows in groupby(summaries, key=lambda summary: summary.experiment)
     )
 
 
-def _experiment_text(experiment: str, rows: Sequence[Summary], shares: Sequence[Shares], reference: str) -> str:
+def _experiment_text(
+    experiment: str, rows: Sequence[Summary], shares: Sequence[Shares], reference: str, ties: bool
+) -> str:
     common, varying = _split_settings([row.setting for row in rows])
     compared = any(row.against is not None for row in rows)
     header = [*varying, "order", "builds", "recall", "sd"]
@@ -76,7 +81,7 @@ def _experiment_text(experiment: str, rows: Sequence[Summary], shares: Sequence[
         line += _comparison(row) if compared else []
         lines.append([*line, f"{100 * row.below_half:.1f} %", f"{row.percentile_5:.2f}", f"{row.build_seconds:.2f}"])
     title = ", ".join(f"{field} {value}" for field, value in common.items())
-    parts = [f"{experiment}: {title}", _pipe(lines, header, len(varying) + 1), _note(rows, compared, reference)]
+    parts = [f"{experiment}: {title}", _pipe(lines, header, len(varying) + 1), _note(rows, compared, reference, ties)]
     if shares:
         names = list(dict.fromkeys(name for share in shares for name in share.shares))
         percents = [
@@ -113,8 +118,9 @@ def _equal_ef(row: Summary) -> str:
     return f"{ef:.0f}" if math.isfinite(ef) else "above" if ef > 0 else "below"
 
 
-def _note(rows: Sequence[Summary], compared: bool, reference: str) -> str:
-    note = "recall by id, with the 95 % interval over builds and queries; sd: of a build's mean recall, over builds"
+def _note(rows: Sequence[Summary], compared: bool, reference: str, ties: bool) -> str:
+    note = "recall with ties" if ties else "recall by id"
+    note += ", with the 95 % interval over builds and queries; sd: of a build's mean recall, over builds"
     note += "; below 0.5, 5th %: share of queries with recall below 0.5, and 5th percentile of recall."
     if compared:
         detectable = max((row.against.detectable for row in rows if row.against), default=math.nan)
@@ -125,9 +131,15 @@ def _note(rows: Sequence[Summary], compared: bool, reference: str) -> str:
         )
         if not math.isnan(detectable):
             note += f" Smallest difference these builds show (power 80 %): {100 * detectable:.2f} points or less."
-    ties = max(row.recall_tie - row.recall.value for row in rows)
-    if ties >= 0.00005:
-        note += f" Counting ties would add up to {100 * ties:.2f} points (recall_tie in --json and export)."
+    gained = max(row.recall_tie - row.recall.value for row in rows)
+    if gained >= TIES_MATTER and not ties:
+        note += (
+            f"\n\nTIES DECIDE: counting rows as near as the k-th adds up to {100 * gained:.1f} points. Which of equal"
+            " rows exact search names goes by file order, so recall by id flatters `given`: compare with"
+            " `bench table --ties`."
+        )
+    elif gained >= 0.00005:
+        note += f" Counting ties would add up to {100 * gained:.2f} points (--ties)."
     return note
 
 

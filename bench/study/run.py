@@ -50,7 +50,7 @@ def _builds(study: Study, missing: list[Trial], told: Callable[[str], None]) -> 
     for name, of_dataset in groupby(missing, key=lambda trial: trial.dataset):
         dataset, trials = study.datasets[name], list(of_dataset)
         geometry = Geometry(dataset, told)
-        truth = geometry.ground_truth(max(trial.k for trial in trials))
+        truth = geometry.ground_truth(max(k for _, k in study.experiment.searches))
 
         made = lru_cache(maxsize=len(study.orders))(partial(_order, dataset, geometry))  # engines share orders
         for _, searches in groupby(trials, key=lambda trial: trial.build):

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,13 @@ from bench.data import catalog
 from bench.data.dataset import Dataset, limit
 from bench.errors import BenchError, converted, unknown
 
+# What decides data, truth and orders, beside the engine: another version is another trial.
+LIBRARIES = ("hnsw-order-bench", "numpy", "faiss-cpu", "scikit-dimension")
 EXPERIMENTS = Path(__file__).parent / "experiments"
+
+
+# k: hits a query are kept in 16 bits; ef_search: engines take a 32-bit number
+MOST = {"k": 2**16 - 1, "ef_search": 2**31 - 1, "build_seeds": 2**20, "order_seeds": 2**20}
 
 
 class Index(indexes.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,6 +78,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     d: int
     queries: int
+    libraries: str  # of ours and of what truth, neighbours and orders come from, with versions
     engine: str
     engine_version: str
     M: int
@@ -114,6 +122,7 @@ class Study:
 
     def _trials(self) -> Iterator[Trial]:
         experiment = self.experiment
+        libraries = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
         versions = {index.engine: indexes.version(index.engine) for index in experiment.index}
         for dataset in self.datasets.values():
             for build_seed, order_seed in experiment.seeds:
@@ -127,6 +136,7 @@ class Study:
                                 n=dataset.n,
                                 d=dataset.d,
                                 queries=len(dataset.queries),
+                                libraries=libraries,
                                 engine_version=versions[index.engine],
                                 **msgspec.structs.asdict(index),
                                 order=order.name,
@@ -207,8 +217,13 @@ def check(experiment: Experiment, told: str) -> list[OrderSpec]:
             raise BenchError(f"{told}: {what} is empty: name at least one")
     for what in ("k", "ef_search", "build_seeds", "order_seeds"):
         for number in _listed(getattr(experiment, what)):
-            if number is not None and number < 1:
-                raise BenchError(f"{told}: {what} = {number}: give a positive number")
+            if number is not None and not 0 < number <= MOST[what]:
+                wanted = "a positive number" if number < 1 else f"at most {MOST[what]:,}"
+                raise BenchError(f"{told}: {what} = {number}: give {wanted}")
+    for what in ("k", "ef_search"):
+        values = _listed(getattr(experiment, what))
+        if len(set(values)) < len(values):
+            raise BenchError(f"{told}: {what} names a number twice")
     for place, what in enumerate(("ef_search", "k")):
         for number in _listed(getattr(experiment, what)):
             if number not in [search[place] for search in experiment.searches]:

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,14 +120,16 @@ class Store:
         self._connection.close()
 
     def enlist(self, experiment: str, trials: Iterable[Trial]) -> None:
-        """Make these trials, and no others, the ones that `experiment` consists of. Outcomes all stay."""
-        with self._connection as connection:
-            connection.execute("DELETE FROM members WHERE experiment = ?", (experiment,))
-            connection.executemany("INSERT INTO members VALUES (?, ?)", ((experiment, trial.key) for trial in trials))
+        """Count these trials among those of `experiment`; what it asked before stays."""
+        with self._told(), self._connection as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO members VALUES (?, ?)", ((experiment, trial.key) for trial in trials)
+            )
 
     def missing(self, trials: Sequence[Trial]) -> list[Trial]:
         """The trials that have no outcome yet, in their order."""
-        done = {key for (key,) in self._connection.execute("SELECT key FROM outcomes")}
+        with self._told():
+            done = {key for (key,) in self._connection.execute("SELECT key FROM outcomes")}
         return [trial for trial in trials if trial.key not in done]
 
     def add(self, outcome: Outcome) -> None:
@@ -142,34 +145,41 @@ class Store:
             environment_id,
         )
         values = (outcome.trial.key, *msgspec.structs.astuple(outcome.trial), *measured)
+        with self._told(), self._connection as connection:
+            connection.execute("INSERT OR IGNORE INTO environments VALUES (?, ?)", (environment_id, environment))
+            connection.execute(f"INSERT OR REPLACE INTO outcomes VALUES ({', '.join('?' * len(values))})", values)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Failures of the file, not of ours, as a BenchError."""
         try:
-            with self._connection as connection:
-                connection.execute("INSERT OR IGNORE INTO environments VALUES (?, ?)", (environment_id, environment))
-                connection.execute(f"INSERT OR REPLACE INTO outcomes VALUES ({', '.join('?' * len(values))})", values)
-        except sqlite3.OperationalError as error:
-            raise BenchError(f"cannot write the store {self.path}: {error}; what finished before is kept") from None
+            yield
+        except sqlite3.DatabaseError as error:
+            raise BenchError(
+                f"cannot use the store {self.path}: {error}; what finished before is kept; name another with --store"
+            ) from None
 
     def experiments(self) -> list[str]:
         """The names of the experiments that have outcomes."""
-        rows = self._connection.execute(
-            "SELECT DISTINCT experiment FROM members JOIN outcomes USING (key) ORDER BY experiment"
-        )
+        with self._told():
+            rows = self._connection.execute(
+                "SELECT DISTINCT experiment FROM members JOIN outcomes USING (key) ORDER BY experiment"
+            ).fetchall()
         return [name for (name,) in rows]
 
     def outcomes(self, experiment: str | None = None) -> Iterator[tuple[str, Outcome]]:
         """(experiment, outcome) of one experiment; without a name of all, and outcomes of none under ''."""
         if experiment is not None and experiment not in self.experiments():
             raise BenchError(f"{self.path}: {unknown('experiment', experiment, self.experiments())}")
-        environments = {
-            key: json.loads(content)
-            for key, content in self._connection.execute("SELECT id, content FROM environments")
-        }
         columns = ", ".join(f'outcomes."{name}"' for name in _TRIAL | _MEASURED)
-        rows = self._connection.execute(
-            f"SELECT coalesce(experiment, ''), {columns} FROM outcomes LEFT JOIN members USING (key) "
-            "WHERE ?1 IS NULL OR experiment = ?1 ORDER BY 1, dataset, engine, key",
-            (experiment,),
-        )
+        with self._told():
+            found = self._connection.execute("SELECT id, content FROM environments").fetchall()
+            rows = self._connection.execute(
+                f"SELECT coalesce(experiment, ''), {columns} FROM outcomes LEFT JOIN members USING (key) "
+                "WHERE ?1 IS NULL OR experiment = ?1 ORDER BY 1, dataset, engine, key",
+                (experiment,),
+            ).fetchall()
+        environments = {key: json.loads(content) for key, content in found}
         return (_row(row, environments) for row in rows)
 
 

@@ -17,6 +17,7 @@ TRIAL = Trial(
     n=100,
     d=4,
     queries=2,
+    libraries="l",
     engine="hnswlib",
     engine_version="0.8.0",
     M=16,

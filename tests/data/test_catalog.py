@@ -57,6 +57,7 @@ def test_a_parameter_that_is_a_list_itself_is_not_swept():
         ("subspace", {"dim": 3}, "unknown parameter 'dim'; known: intrinsic_dimension"),
         ("subspace", {"intrinsic_dimension": "3"}, "intrinsic_dimension: expected int, got str"),
         ("subspace", {"intrinsic_dimension": 2000}, "do not fit in d = 1024"),
+        ("subspace", {"n": 10**13}, "does not fit into memory"),
         ("clinc150", {"n": 3}, "takes no parameters: n"),
     ],
 )
@@ -73,6 +74,7 @@ def test_what_cannot_be_loaded_is_told(name, parameters, message):
         ("title = 'x'\nmetric = 'l2'", "give one of generator, records and files"),
         ("title = 'x'\nmetric = 'l1'\ngenerator = 'digits'", "unknown metric 'l1'"),
         ("title = 'x'\nmetric = 'l2'\ngenerator = 'digit'", "unknown generator 'digit'; known: subspace"),
+        ("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'b'\n[parameters]\nn = 3", "parameters are a generator's"),
         ("title = 'x'\nmetric = 'l2'\nurl = 'y'", "unknown key 'url'; known: title, metric"),
         ("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'b.npy'\nquery = 'q'", "files: unknown key 'query'; known: base"),
     ],

@@ -53,6 +53,9 @@ def changed(row, value):
         ((changed(49, -np.inf), QUERIES, "l2"), "row 49"),
         ((BASE.astype(np.float64) * 1e300, QUERIES, "l2"), "row 0"),
         ((changed(3, 0), QUERIES, "cosine"), r"f\.npy is all zeros in row 3"),
+        ((changed(7, 1e20), QUERIES, "l2"), "row 7, whose square float32 cannot hold: scale"),
+        ((changed(7, 1e-20), QUERIES, "cosine"), "row 7, whose square float32 cannot hold: scale"),
+        ((BASE * 1e-20, QUERIES, "l2"), "squares vanish"),
         ((BASE, QUERIES[:, :3], "l2"), "dimension 3, .* has 4"),
         ((BASE, QUERIES, "l3"), "unknown metric 'l3'; known: l2, cosine, ip"),
         ((BASE, QUERIES, "l2", np.arange(49)), "50 rows: one label a row"),
@@ -86,6 +89,10 @@ def test_held_out_queries_leave_the_base_in_its_order_and_keep_labels_aligned():
     again = hold_out_queries(rows, None)
     assert np.array_equal(again[1], queries)
     assert again[2] is None
+
+
+def test_byte_labels_become_text():
+    assert checked("x", BASE, QUERIES, "l2", np.array([b"a", b"b"] * 25)).labels.dtype.kind == "U"
 
 
 def test_too_few_rows_to_hold_out_queries_are_refused():

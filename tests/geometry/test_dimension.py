@@ -71,6 +71,13 @@ def test_a_pile_of_duplicates_spoils_no_other_row(estimator):
     assert np.allclose(lid[:200], dimension.pointwise(*knn.neighbors(clean, 20), clean, estimator))
 
 
+@pytest.mark.parametrize("estimator", dimension.ESTIMATORS)
+def test_vectors_of_one_value_have_a_dimension_too(estimator):
+    points = np.sort(np.random.default_rng(0).random((400, 1)).astype(np.float32), axis=0)
+    lid = dimension.pointwise(*knn.neighbors(points, 20), points, estimator)
+    assert abs(np.median(lid) - 1) < 0.3
+
+
 def test_nothing_but_duplicates_has_no_estimates():
     points = np.ones((20, 3), np.float32)
     assert np.isnan(dimension.pointwise(*knn.neighbors(points, 5), points)).all()

@@ -50,6 +50,16 @@ def test_distances_are_exact_where_a_matrix_product_rounds_them_away():
     assert distances[0, 1] == pytest.approx(step, rel=1e-6)
 
 
+@pytest.mark.parametrize("offset", [1e3, 1e4])
+def test_a_large_common_offset_hides_no_neighbour(offset):
+    rng = np.random.default_rng(1)
+    base = (offset + rng.standard_normal((3000, 64))).astype(np.float32)
+    _, ids = knn.search(base, base, 10)  # enough of them for faiss to take the matrix product
+    expected = np.argsort(np.concatenate([by_hand(row, base, "l2") for row in np.split(base, 60)]), axis=1)[:, :10]
+    # float32 sums may swap rows whose distances differ in the seventh digit, not lose any that matter
+    assert np.mean([len(set(a) & set(b)) for a, b in zip(ids, expected, strict=True)]) > 9.98
+
+
 def test_self_is_left_out_by_id_and_duplicates_stay():
     base = np.concatenate([POINTS[:5], POINTS[:5], POINTS[:5], POINTS])
     distances, ids = knn.neighbors(base, 4)

@@ -116,7 +116,7 @@ def test_nothing_is_compared_with_a_reference_that_is_alone():
 def test_one_build_shows_no_interval_and_ties_are_told():
     text = tables.summary_text([summary(builds=1, ties=0.0012)], [])
     assert rows(text)[2][2:4] == ["0.5000", ""]
-    assert "ties would add up to 0.12 points" in text
+    assert "ties would add up to 0.12 points (--ties)" in text
 
 
 def test_shares_stand_below_their_experiment():

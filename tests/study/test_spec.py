@@ -106,6 +106,10 @@ def test_every_shipped_experiment_reads(name):
         ("k = 10\nef_search = [10, 40]", "k = 2000\nef_search = [2000]", "k = 2000, but the base of 'digits' has only"),
         ("[10, 40]", "[10, 0]", "ef_search = 0: give a positive number"),
         ("[10, 40]", "[5, 40]", "ef_search = 5 pairs with no ef_search >= k"),
+        ("[10, 40]", "[10, 10]", "ef_search names a number twice"),
+        ("[10, 40]", "[10, 99999999999]", "ef_search = 99999999999: give at most"),
+        ("\nk = 10\nef_search = [10, 40]", "\nk = 70000\nef_search = 70000", "k = 70000: give at most 65,535"),
+        ("M = 8", "M = 20000", "M = 20000: give at most 10,000"),
         ("build_seeds = 2", "build_seeds = 0", "build_seeds = 0"),
         ("build_seeds = 2", "build_seed = 2", "unknown key 'build_seed'; known: datasets, orders, index"),
         ("title", "title =", "not valid TOML"),
@@ -126,7 +130,7 @@ def test_an_order_that_needs_labels_is_told_with_the_dataset(write):
 
 
 def test_unknown_experiments_are_told():
-    with pytest.raises(BenchError, match="unknown experiment 'defualt'; known: beyond-lid, clinc150, default"):
+    with pytest.raises(BenchError, match="unknown experiment 'defualt'; known: beyond-lid, calibration, clinc150"):
         read("defualt")
     with pytest.raises(BenchError, match=r"experiment my\.toml is not there"):
         read("my.toml")

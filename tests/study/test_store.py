@@ -15,6 +15,7 @@ TRIAL = Trial(
     n=100,
     d=4,
     queries=3,
+    libraries="l",
     engine="hnswlib",
     engine_version="0.8.0",
     M=16,
@@ -66,18 +67,17 @@ def test_missing_are_those_without_an_outcome_in_their_order(path):
     assert [trial.build_seed for trial in store.missing(trials)] == [3, 2]
 
 
-def test_an_experiment_is_what_it_was_last_asked_to_be_and_outcomes_stay(path):
+def test_an_experiment_keeps_what_it_ever_asked(path):
     store = Store.create(path)
-    one, two = outcome(build_seed=1), outcome(build_seed=2)
-    for each in (one, two):
+    one, two, three = (outcome(build_seed=seed) for seed in (1, 2, 3))
+    for each in (one, two, three):
         store.add(each)
-    store.enlist("e", [one.trial, two.trial])
-    store.enlist("f", [two.trial])
-    assert [name for name, _ in store.outcomes("e")] == ["e", "e"]
     store.enlist("e", [one.trial])
-    assert [o.trial.build_seed for _, o in store.outcomes("e")] == [1]
-    store.enlist("f", [one.trial])
-    assert sorted((name, o.trial.build_seed) for name, o in store.outcomes()) == [("", 2), ("e", 1), ("f", 1)]
+    store.enlist("f", [two.trial])
+    store.enlist("e", [one.trial, two.trial])
+    assert [o.trial.build_seed for _, o in store.outcomes("f")] == [2]
+    rows = sorted((name, o.trial.build_seed) for name, o in store.outcomes())
+    assert rows == [("", 3), ("e", 1), ("e", 2), ("f", 2)]
     assert store.experiments() == ["e", "f"]
 
 
