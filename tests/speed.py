@@ -23,7 +23,7 @@ from bench.geometry import Geometry, dimension, knn
 BENCH = str(Path(sys.executable).parent / "bench")
 DATASET = "clinc150" if os.environ.get("BENCH_MIRROR") else "image-patches"
 ORDERS = ["random", "lid-ascending", "lid-descending"]
-SEEDS = 3
+SEEDS = 2
 EXPERIMENT = f"""
 datasets = ["{DATASET}"]
 orders = {json.dumps(ORDERS)}

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.geometry.knn import faiss_threads, unit
+from bench.geometry.knn import faiss_threads
 
 if TYPE_CHECKING:
     from bench.indexes import Params
@@ -23,9 +23,14 @@ class FaissSearcher:
 
     def search(self, queries: np.ndarray, k: int, ef_search: int) -> np.ndarray:
         """Base ids (q, k), nearest first; -1 where fewer than k were found."""
+        import faiss
+
         self.index.hnsw.efSearch = ef_search
+        if self._metric == "cosine":
+            queries = queries.copy()
+            faiss.normalize_L2(queries)
         with faiss_threads(self._threads):
-            _, positions = self.index.search(unit(queries) if self._metric == "cosine" else queries, k)
+            _, positions = self.index.search(queries, k)
         return np.where(positions >= 0, self._order[positions], -1)
 
 
@@ -40,9 +45,9 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: "Params", se
     block = max(params.chunk, _INSERT_BLOCK // params.chunk * params.chunk)
     with faiss_threads(params.threads):
         for start in range(0, len(order), block):
-            rows = base[order[start : start + block]]
+            rows = base[order[start : start + block]]  # a copy
             if metric == "cosine":
-                rows = unit(rows)
+                faiss.normalize_L2(rows)
             for first in range(0, len(rows), params.chunk):
                 index.add(rows[first : first + params.chunk])
     return FaissSearcher(index, order, metric, params.threads)

@@ -4,10 +4,9 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import pandas as pd
 from tabulate import tabulate
 
 from bench.analysis.plan import Plan
@@ -15,6 +14,9 @@ from bench.analysis.stats import Estimate
 from bench.analysis.summary import SETTING, UNDECIDED, Shares, Summary
 from bench.errors import BenchError, unknown
 from bench.study.store import Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TIES_MATTER = 0.005  # half a point, by which orders could be told apart wrongly
 FORMATS = ("csv", "parquet", "markdown", "latex")
@@ -215,8 +217,10 @@ def _pipe(lines: Sequence[Sequence[Any]], header: Sequence[str], left: int) -> s
     return str(tabulate(lines, header, tablefmt="pipe", disable_numparse=True, colalign=alignment))
 
 
-def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> pd.DataFrame:
+def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
     """One row an outcome, with the columns TIDY."""
+    import pandas as pd
+
     rows = []
     for experiment, outcome in outcomes:
         row = {
@@ -233,7 +237,7 @@ def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(TIDY))
 
 
-def exported(frame: pd.DataFrame, kind: str) -> bytes:
+def exported(frame: "pd.DataFrame", kind: str) -> bytes:
     """A tidy frame as the content of a file of one of FORMATS."""
     if kind not in FORMATS:
         raise unknown("format", kind, FORMATS)

@@ -25,8 +25,8 @@ def plain(engine, base, order, metric, params, seed):
             index.add_items(base[row], row, num_threads=1)
         return index
     if metric == "cosine":
-        base = base.astype(np.float64)
-        base = (base / np.linalg.norm(base, axis=1, keepdims=True)).astype(np.float32)
+        base = base.copy()
+        faiss.normalize_L2(base)
     index = faiss.IndexHNSWFlat(
         base.shape[1], params.M, faiss.METRIC_L2 if metric == "l2" else faiss.METRIC_INNER_PRODUCT
     )
