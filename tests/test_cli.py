@@ -228,7 +228,7 @@ def test_two_files_of_one_name_are_kept_apart(cli, vectors):
     assert all(row["dataset"].startswith("base #") for row in rows)
 
 
-@pytest.mark.parametrize("after", [0.3, 0.8])
+@pytest.mark.parametrize("after", [0.0, 0.5])
 def test_an_interrupt_before_the_first_build_says_so(bench_script, tmp_path, after):
     process = subprocess.Popen(
         [bench_script, "lid", "subspace", "--estimator", "tle", "--output", "l.npy"],
@@ -237,6 +237,7 @@ def test_an_interrupt_before_the_first_build_says_so(bench_script, tmp_path, aft
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert "neighbours" in process.stderr.readline()
     time.sleep(after)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]
