@@ -17,6 +17,8 @@ import hnswlib
 import numpy as np
 
 from bench import orders
+from bench.analysis import stats
+from bench.analysis.summary import verdicts
 from bench.data import catalog
 from bench.geometry import Geometry, dimension, knn
 
@@ -42,6 +44,7 @@ def main() -> None:
         Path("speed.toml").write_text(EXPERIMENT)
         print(f"bench --help: {best(lambda: bench('--help')):.2f} s")
         print(f"pointwise LID, 10,000 × 384: {lid_ratio():.2f} times as fast as scikit-dimension's own fit")
+        print(f"statistics of 6 orders, 20 builds, 1,000 queries: {best(summarize):.2f} s")
         first = timed(lambda: bench("run", "speed.toml", "--store", "first.sqlite"))
         print(f"bench run on {DATASET}, the first time, with LID to compute: {first:.1f} s")
         ours, plain = [], []
@@ -113,6 +116,15 @@ def lid_ratio() -> float:
     assert difference < 1e-5, difference
     print(f"largest relative difference of LID: {difference:.1e}, {(~usable).sum()} rows with duplicates aside")
     return statistics.median(theirs) / statistics.median(ours)
+
+
+def summarize() -> None:
+    """All that a table tells of one setting, on recalls of no meaning."""
+    samples = [stats.independent(np.random.default_rng(seed).random((20, 1000))) for seed in range(6)]
+    for sample in samples:
+        stats.mean(sample)
+    verdicts(samples[1:], samples[0])
+    stats.variance_shares(samples)
 
 
 def bench(*words: str) -> None:

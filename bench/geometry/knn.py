@@ -21,7 +21,7 @@ def search(queries: np.ndarray, base: np.ndarray, k: int, metric: str = "l2") ->
     """The k nearest base rows of every query: distances (q, k) float32, ids (q, k) int64.
 
     metric: `l2` (Euclidean distance) or `ip` (the distance is minus the inner product). Ascending by
-    distance, ties by id. ValueError where k exceeds the base.
+    distance, ties among the candidates by id. ValueError where k exceeds the base.
     """
     import faiss
 
@@ -53,8 +53,8 @@ def search(queries: np.ndarray, base: np.ndarray, k: int, metric: str = "l2") ->
 def _in_doubt(queries: np.ndarray, approximate: np.ndarray, exact: np.ndarray, k: int, longest: float) -> np.ndarray:
     """Queries whose k-th distance is so close to the last candidate's that rounding may have cut a neighbour.
 
-    The error of |q|² + |x|² - 2 q·x in float32 grows as the square root of the dimension; eight times that
-    is beyond what was ever seen.
+    The error of |q|² + |x|² - 2 q·x in float32 grows about as the square root of the dimension; eight times
+    that leaves a margin, which costs a second search where it is not needed and no neighbour.
     """
     rounding = 8 * np.finfo(np.float32).eps * queries.shape[1] ** 0.5 * (_squares(queries) + longest)
     kth = np.partition(exact, k - 1, axis=1)[:, k - 1].astype(np.float64) ** 2
@@ -85,17 +85,11 @@ def neighbors(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """
     if not 0 < k < len(points):
         raise ValueError(f"k = {k} other rows asked of {len(points)}")
-    distances = np.empty((len(points), k), dtype=np.float32)
-    ids = np.empty((len(points), k), dtype=np.int64)
-    for start in range(0, len(points), _QUERY_BLOCK):
-        rows = np.arange(start, min(start + _QUERY_BLOCK, len(points)))
-        found_distances, found = search(points[rows], points, k + 1)
-        others = found != rows[:, None]
-        # Among more than k duplicates a row may not have found itself: then the last one goes.
-        others[others.all(axis=1), -1] = False
-        distances[rows] = found_distances[others].reshape(len(rows), k)
-        ids[rows] = found[others].reshape(len(rows), k)
-    return distances, ids
+    distances, ids = search(points, points, k + 1)
+    others = ids != np.arange(len(points))[:, None]
+    # Among more than k duplicates a row may not have found itself: then the last one goes.
+    others[others.all(axis=1), -1] = False
+    return distances[others].reshape(-1, k), ids[others].reshape(-1, k)
 
 
 def true_distances(queries: np.ndarray, base: np.ndarray, ids: np.ndarray, metric: str = "l2") -> np.ndarray:

@@ -15,7 +15,6 @@ from bench.errors import BenchError, unknown
 from bench.study.spec import Trial
 
 SCHEMA = 1
-DEFAULT = Path("results/store.sqlite")
 
 _APPLICATION = 0x484F5242  # "HORB", in the file's header: this is a store of ours
 _TYPES = {str: "TEXT", int: "INTEGER"}

@@ -1,5 +1,4 @@
 import math
-import time
 
 import numpy as np
 import pytest
@@ -159,13 +158,3 @@ def test_equivalent_ef_by_hand():
     assert stats.equivalent_ef(0.59, efs, curve) == -math.inf
     assert stats.equivalent_ef(0.91, efs, curve) == math.inf
     assert stats.equivalent_ef(0.8, [10, 20, 40], [0.8, 0.8, 0.9]) == pytest.approx(10)
-
-
-def test_a_large_study_is_summarized_quickly():
-    samples = [independent(simulated(20, 1000)) for _ in range(6)]
-    start = time.perf_counter()
-    for sample in samples[1:]:
-        stats.builds_needed(sample, samples[0])
-        stats.difference(sample, samples[0])
-    stats.variance_shares(samples)
-    assert time.perf_counter() - start < 10  # a hang, not a speed: that is measured by `make speed`

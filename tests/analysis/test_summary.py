@@ -3,34 +3,12 @@ import math
 import msgspec
 import numpy as np
 import pytest
+from examples import TRIAL
 
 from bench.analysis.stats import independent
 from bench.analysis.summary import order_label, shares, summarize, verdicts
 from bench.errors import BenchError
-from bench.study.spec import Trial
 from bench.study.store import Outcome
-
-TRIAL = Trial(
-    dataset="d",
-    fingerprint="f",
-    metric="l2",
-    n=100,
-    d=4,
-    queries=2,
-    libraries="l",
-    engine="hnswlib",
-    engine_version="0.8.0",
-    M=16,
-    ef_construction=128,
-    chunk=1,
-    threads=1,
-    order="random",
-    order_params="{}",
-    order_seed=1,
-    build_seed=1,
-    ef_search=10,
-    k=10,
-)
 
 
 def outcome(hits, seconds=1.0, **changed):

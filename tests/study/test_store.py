@@ -3,32 +3,10 @@ import sqlite3
 import msgspec
 import numpy as np
 import pytest
+from examples import TRIAL
 
 from bench.errors import BenchError
-from bench.study.spec import Trial
 from bench.study.store import SCHEMA, Outcome, Store
-
-TRIAL = Trial(
-    dataset="d",
-    fingerprint="f",
-    metric="l2",
-    n=100,
-    d=4,
-    queries=3,
-    libraries="l",
-    engine="hnswlib",
-    engine_version="0.8.0",
-    M=16,
-    ef_construction=128,
-    chunk=1,
-    threads=1,
-    order="random",
-    order_params="{}",
-    order_seed=1,
-    build_seed=1,
-    ef_search=10,
-    k=10,
-)
 
 
 def outcome(**changed):
