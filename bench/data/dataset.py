@@ -1,5 +1,6 @@
 """Base vectors, queries, labels: checked once, when made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -17,11 +18,26 @@ _BLOCK_VALUES = 1 << 24  # values looked at at a time, so that a base larger tha
 
 
 @dataclass(frozen=True)
+class Judgements:
+    """What is relevant to a dataset's queries.
+
+    query_ids: (q,) str, one a query; doc_ids: (n,) str, one a base row. qrels: by query id and document id, a grade, 0 for
+    not relevant.
+    """
+
+    query_ids: np.ndarray
+    doc_ids: np.ndarray
+    qrels: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Vectors to index and vectors to search for. Make one with `checked`.
 
     base: (n, d) float32, queries: (q, d) float32, labels: (n,) integers or strings, or None; all
     C-contiguous and read-only. metric: `l2`, `cosine` or `ip`. fingerprint: SHA-256 of the arrays.
+    judgements: relevance, where the dataset has it. neighbors: (q, k) base ids that came with the data as the
+    queries' nearest: to be verified, never trusted.
     """
 
     name: str
@@ -30,6 +46,8 @@ class Dataset:
     metric: str
     labels: np.ndarray | None
     fingerprint: str
+    judgements: Judgements | None = None
+    neighbors: np.ndarray | None = None
 
     @property
     def n(self) -> int:
