@@ -85,6 +85,16 @@ def p_value(estimate: Estimate, null: float = 0.0) -> float:
     return float(2 * stdtr(estimate.df, -abs(estimate.value - null) / estimate.se))
 
 
+def interval(estimate: Estimate, confidence: float) -> tuple[float, float]:
+    """The ends of the estimate's interval at another confidence than 95 %."""
+    from scipy.special import stdtrit
+
+    if not estimate.se:
+        return estimate.value, estimate.value
+    reach = float(stdtrit(estimate.df, 0.5 + confidence / 2)) * estimate.se
+    return estimate.value - reach, estimate.value + reach
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """p values adjusted for their number (Holm 1979): all below 0.05 are significant at 5 % family-wise.
 

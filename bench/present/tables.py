@@ -67,7 +67,7 @@ def summary_text(
 def _experiment_text(
     experiment: str, rows: Sequence[Summary], shares: Sequence[Shares], reference: str, ties: bool
 ) -> str:
-    common, varying = _split_settings([row.setting for row in rows])
+    common, varying = split_settings([row.setting for row in rows])
     compared = any(row.against is not None for row in rows)
     header = [*varying, "order", "builds", "recall", "sd"]
     header += [f"vs {reference}, points", "p", "verdict", "equals ef"] * compared
@@ -83,7 +83,7 @@ def _experiment_text(
         line += _comparison(row) if compared else []
         lines.append([*line, f"{100 * row.below_half:.1f} %", f"{row.percentile_5:.2f}", f"{row.build_seconds:.2f}"])
     title = ", ".join(f"{field} {value}" for field, value in common.items())
-    parts = [f"{experiment}: {title}", _pipe(lines, header, len(varying) + 1), _note(rows, compared, reference, ties)]
+    parts = [f"{experiment}: {title}", pipe(lines, header, len(varying) + 1), _note(rows, compared, reference, ties)]
     if shares:
         names = list(dict.fromkeys(name for share in shares for name in share.shares))
         percents = [
@@ -95,7 +95,7 @@ def _experiment_text(
         ]
         parts += [
             "Where the variance of a query's recall comes from, %:",
-            _pipe(percents, [*varying, *names], len(varying)),
+            pipe(percents, [*varying, *names], len(varying)),
         ]
     return "\n\n".join(parts)
 
@@ -175,7 +175,7 @@ def plan_text(name: str, plan: Plan) -> str:
     minutes = f"{plan.seconds / 60:.1f} minutes" if plan.seconds >= 90 else f"{plan.seconds:.0f} seconds"
     return (
         f"{name}: {plan.outcomes} outcomes, {plan.missing} missing: {plan.builds} builds, about {minutes}\n\n"
-        f"{_pipe(lines, header, 2)}\n\n"
+        f"{pipe(lines, header, 2)}\n\n"
         "detectable: the smallest difference between two orders that this number of builds finds with power 80 %,"
         " by a probe of a few thousand rows."
     )
@@ -211,7 +211,7 @@ def _number(value: float, form: str, factor: float = 1) -> str:
     return "" if math.isnan(value) else form.format(factor * value)
 
 
-def _pipe(lines: Sequence[Sequence[Any]], header: Sequence[str], left: int) -> str:
+def pipe(lines: Sequence[Sequence[Any]], header: Sequence[str], left: int) -> str:
     """A Markdown table, its first `left` columns to the left."""
     alignment = ["left"] * left + ["right"] * (len(header) - left)
     return str(tabulate(lines, header, tablefmt="pipe", disable_numparse=True, colalign=alignment))
@@ -255,7 +255,7 @@ def exported(frame: "pd.DataFrame", kind: str) -> bytes:
     return f"{text}\n".encode()
 
 
-def _split_settings(settings: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+def split_settings(settings: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:
     """What is the same in all settings with its value, and the names of the rest."""
     first = settings[0]
     common = {field: first[field] for field in SETTING if all(setting[field] == first[field] for setting in settings)}

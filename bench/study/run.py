@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import groupby
 from typing import NamedTuple
@@ -30,16 +30,21 @@ class Build(NamedTuple):
 
 
 def run(
-    study: Study, store: Store, jobs: int = 1, told: Callable[[str], None] = lambda line: None
+    study: Study,
+    store: Store,
+    jobs: int = 1,
+    told: Callable[[str], None] = lambda line: None,
+    trials: Sequence[Trial] | None = None,
 ) -> Iterator[Outcome]:
-    """The outcomes of a study that the store misses, each on disk before it is given out.
+    """The outcomes of a study, or of some of its trials, that the store misses, each on disk before it is given out.
 
     jobs: processes that build side by side; recall stays the same, times do not. told: is called with a
     line before anything that takes time other than builds.
     """
-    store.enlist(study.name, study.trials)
+    asked = study.trials if trials is None else trials
+    store.enlist(study.name, asked)
     found_on = environment(jobs)
-    for outcome in _measured(_builds(study, store.missing(study.trials), told), jobs):
+    for outcome in _measured(_builds(study, store.missing(asked), told), jobs):
         outcome = msgspec.structs.replace(outcome, environment=found_on)
         store.add(outcome)
         yield outcome

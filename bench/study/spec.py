@@ -185,6 +185,12 @@ def read(name: str, limit_rows: int | None = None) -> Study:
     return Study(path.stem, experiment, datasets)
 
 
+def with_builds(study: Study, builds: int) -> Study:
+    """The study with `builds` build seeds, its data as loaded."""
+    experiment = msgspec.structs.replace(study.experiment, build_seeds=builds)
+    return Study(study.name, experiment, list(study.datasets.values()))
+
+
 def order_specs(listed: Sequence[str | dict[str, Any]], told: str) -> list[OrderSpec]:
     """Orders by name or table, with all parameters."""
     specs = []

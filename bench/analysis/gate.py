@@ -1,0 +1,293 @@
+"""Now against a baseline: has recall fallen?
+
+A setting whose builds return the very ids of the baseline is bit-exact, and needs no statistics. Where
+they may differ, the miss rate must not be shown to have risen, and is to be shown not to have risen by the margin:
+`fell` is a fall that is significant *and* larger than the margin, `holds` one whose interval excludes
+the margin, and what is neither is `undecided` and gets more builds, as many as the baseline has.
+
+The difference is estimated twice: paired by build seed, which is sharp where a release hardly changes
+the graphs, and unpaired, which has more degrees of freedom where it does. Either may decide, each at half the error.
+A line over all settings of an engine finds small falls everywhere, which no setting shows by itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from bench.analysis import stats
+from bench.analysis.stats import Estimate, Sample
+from bench.geometry import Geometry
+from bench.measure import recall
+from bench.study.baseline import Baseline, Kept, check_repeats, comparable
+from bench.study.environment import differences
+from bench.study.spec import Study, Trial
+from bench.study.store import Outcome
+
+MARGIN = 0.005  # of recall, half a point
+ALPHA = 0.01  # false alarms, over all lines and looks of a gate
+
+NOT_EXACT, RESCORED, FELL, UNDECIDED = "not bit-exact", "scored otherwise", "fell", "undecided"
+HOLDS, ROSE, BIT_EXACT = "holds", "rose", "bit-exact"
+FAILURES = (NOT_EXACT, RESCORED, FELL)
+WORST_FIRST = (*FAILURES, UNDECIDED, HOLDS, ROSE, BIT_EXACT)
+ABOUT = {
+    NOT_EXACT: "other ids, though versions, threads and machine are those of the baseline",
+    RESCORED: "the same ids, but other hits: ground truth or recall has changed",
+    FELL: "a significant fall that is larger than the margin",
+    UNDECIDED: "neither a fall nor its absence is shown by as many builds as the baseline has",
+    HOLDS: "the interval excludes a fall as large as the margin",
+    ROSE: "a significant rise that is larger than the margin: if it is meant, save a new baseline",
+    BIT_EXACT: "the very ids of the baseline",
+}
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on one setting and order, or on all of an engine's together (`setting` None).
+
+    setting: a trial of it, versions and seeds left out. was, now: mean recall over the builds compared. difference:
+    now - was, with low and high its 95 % interval, which holds for both ways of estimating it; NaN where there is
+    nothing to estimate. builds: of the baseline, and now.
+    """
+
+    verdict: str
+    engine: str
+    setting: Trial | None
+    was: float
+    now: float
+    difference: float
+    low: float
+    high: float
+    builds: tuple[int, int]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gate found, worst first. changes: in the environment; scoring: known answers that are scored wrong."""
+
+    baseline: str
+    saved: str
+    reason: str
+    margin: float
+    passed: bool
+    changes: list[str]
+    scoring: list[str]
+    lines: list[Line]
+
+
+class _Pair(NamedTuple):
+    """Recalls of the baseline's builds and of those now, on the same queries."""
+
+    then: Sample
+    now: Sample
+
+
+def check(
+    baseline: Baseline,
+    study: Study,
+    measure: Callable[[Sequence[Trial]], Iterable[Outcome]],
+    first: int,
+    margin: float = MARGIN,
+) -> Report:
+    """Repeat a baseline's builds, `first` of each order and more where undecided, and decide.
+
+    study: the baseline's experiment, with as many builds. measure: the outcomes of trials, with what is
+    installed now. A BenchError where the study's trials are not the baseline's.
+    """
+    check_repeats(baseline, study)
+    scoring = misscored(study)
+    then = {comparable(kept.trial): kept for kept in baseline.outcomes}
+    steps = looks(first, baseline.builds)
+    now: dict[Trial, Outcome] = {}
+    wanted = study.trials
+    for step in steps:
+        missing = [trial for trial in wanted if trial.build_seed <= step and comparable(trial) not in now]
+        now |= {comparable(outcome.trial): outcome for outcome in measure(missing)}
+        changes = list(differences(baseline.environment, next(iter(now.values())).environment))
+        lines = decide(then, now, identical=not changes, margin=margin, steps=len(steps))
+        failed = bool(scoring) or any(line.verdict in FAILURES for line in lines)
+        undecided = [line for line in lines if line.verdict == UNDECIDED]
+        if failed or not undecided:
+            break
+        settings, engines = {line.setting for line in undecided}, {x.engine for x in undecided if x.setting is None}
+        wanted = [trial for trial in study.trials if _setting(trial) in settings or trial.engine in engines]
+    return Report(
+        baseline=baseline.name,
+        saved=baseline.saved,
+        reason=baseline.reason,
+        margin=margin,
+        passed=not failed,
+        changes=changes,
+        scoring=scoring,
+        lines=sorted(lines, key=lambda line: (WORST_FIRST.index(line.verdict), line.difference)),
+    )
+
+
+def looks(first: int, most: int) -> list[int]:
+    """After how many builds it is decided: after `first`, then twice as many each time, `most` at last."""
+    steps = [min(first, most)]
+    while steps[-1] < most:
+        steps.append(min(2 * steps[-1], most))
+    return steps
+
+
+def decide(
+    then: Mapping[Trial, Kept],
+    now: Mapping[Trial, Outcome],
+    *,
+    identical: bool,
+    margin: float = MARGIN,
+    steps: int = 1,
+) -> list[Line]:
+    """A Line a setting and order, and one for all those of an engine that have to be compared.
+
+    then, now: by `comparable` trial. identical: whether versions, threads and machine are the same. steps:
+    how often it is decided in all, since they share the error.
+    """
+    known, repeated = _by_setting(then), _by_setting(now)
+    exact, pairs = [], {}
+    for setting, trials in repeated.items():
+        builds = [(then[trial], now[trial]) for trial in trials]
+        if all(was.ids_sha256 == is_now.ids_sha256 for was, is_now in builds):
+            same = all(np.array_equal(was.hits, is_now.hits) for was, is_now in builds)
+            exact.append(_exact_line(BIT_EXACT if same else RESCORED, setting, builds))
+        elif identical:
+            exact.append(_exact_line(NOT_EXACT, setting, builds))
+        else:
+            pairs[setting] = _Pair(_sample(then, known[setting]), _sample(now, trials))
+    engines = {}
+    for engine in dict.fromkeys(setting.engine for setting in pairs):
+        of_engine = {setting: pair for setting, pair in pairs.items() if setting.engine == engine}
+        engines[engine] = _Pair(*(_pooled({s: pair[side] for s, pair in of_engine.items()}) for side in (0, 1)))
+    alpha = ALPHA / 2 / steps
+    found = _judged([(setting.engine, setting, pair) for setting, pair in pairs.items()], margin, alpha)
+    return exact + found + _judged([(engine, None, pair) for engine, pair in engines.items()], margin, alpha)
+
+
+def misscored(study: Study) -> list[str]:
+    """Known answers that are not scored as they must be, a sentence each; none where all is well.
+
+    The exact answer must score k, its nearest row repeated k times 1, and no answer at all 0.
+    """
+    wrong = []
+    for dataset in study.datasets.values():
+        for k in sorted({k for _, k in study.experiment.searches}):
+            distances, ids = (part[:, :k] for part in Geometry(dataset).ground_truth(k))
+            nearest = np.zeros(ids.shape, dtype=np.int64)
+            answers = {
+                "the exact answer": (ids, distances, k),
+                "one row repeated": (ids[:, nearest[0]], distances[:, nearest[0]], 1),
+                "no answer": (nearest - 1, np.full(distances.shape, np.inf, dtype=np.float32), 0),
+            }
+            for told, (answer, reached, score) in answers.items():
+                by_id, with_ties = recall.hits(answer, ids), recall.hits_with_ties(answer, reached, distances)
+                if (by_id != score).any() or (with_ties != score).any():
+                    wrong.append(f"{dataset.name}: {told} does not score {score} of {k}")
+    return wrong
+
+
+def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, alpha: float) -> list[Line]:
+    """Lines for pairs of samples; p values are adjusted for their number, and significant below `alpha`, one-sided."""
+    estimates = [_estimates(pair) for _, _, pair in compared]
+    falls = stats.holm([_one_sided(both) for both in estimates])
+    rises = stats.holm([_one_sided([_turned(estimate) for estimate in both]) for both in estimates])
+    lines = []
+    for (engine, setting, pair), both, fall, rise in zip(compared, estimates, falls, rises, strict=True):
+        # Each way of estimating has half of the error, so the narrower interval may be the one.
+        intervals = [(estimate, *stats.interval(estimate, 1 - (1 - stats.CONFIDENCE) / 2)) for estimate in both]
+        known = [one for one in intervals if not np.isnan(one[0].se)]
+        estimate, low, high = min(known or intervals, key=lambda one: one[2] - one[1])
+        if fall < alpha and estimate.value < -margin:
+            verdict = FELL
+        elif rise < alpha and estimate.value > margin:
+            verdict = ROSE
+        else:
+            verdict = HOLDS if low > -margin else UNDECIDED
+        lines.append(
+            Line(
+                verdict=verdict,
+                engine=engine,
+                setting=setting,
+                was=float(pair.then.recalls.mean()),
+                now=float(pair.now.recalls.mean()),
+                difference=estimate.value,
+                low=low,
+                high=high,
+                builds=(len(pair.then.recalls), len(pair.now.recalls)),
+            )
+        )
+    return lines
+
+
+def _estimates(pair: _Pair) -> list[Estimate]:
+    """now - then, unpaired and paired by seeds."""
+    then, now = pair
+    row = {seeds: index for index, seeds in enumerate(_seeds(then))}
+    same = then.recalls[[row[seeds] for seeds in _seeds(now)]]
+    return [stats.difference(now, then), stats.mean(now._replace(recalls=now.recalls - same))]
+
+
+def _one_sided(estimates: Sequence[Estimate]) -> float:
+    """The p of a fall by either estimate, Bonferroni for the two; NaN from a single build."""
+    ps = []
+    for estimate in estimates:
+        half = stats.p_value(estimate) / 2
+        ps.append(half if estimate.value < 0 else 1 - half)
+    return float(min(1.0, 2 * min(ps)))
+
+
+def _turned(estimate: Estimate) -> Estimate:
+    return msgspec.structs.replace(estimate, value=-estimate.value)
+
+
+def _exact_line(verdict: str, setting: Trial, builds: Sequence[tuple[Kept, Outcome]]) -> Line:
+    was, is_now = (float(np.mean([one[side].hits for one in builds]) / setting.k) for side in (0, 1))
+    unknown = 0.0 if verdict == BIT_EXACT else float("nan")
+    return Line(
+        verdict=verdict,
+        engine=setting.engine,
+        setting=setting,
+        was=was,
+        now=is_now,
+        difference=is_now - was,
+        low=unknown,
+        high=unknown,
+        builds=(len(builds), len(builds)),
+    )
+
+
+def _by_setting(trials: Iterable[Trial]) -> dict[Trial, list[Trial]]:
+    found = defaultdict(list)
+    for trial in trials:
+        found[_setting(trial)].append(trial)
+    return found
+
+
+def _setting(trial: Trial) -> Trial:
+    """What builds of one order in one setting have in common."""
+    return msgspec.structs.replace(comparable(trial), build_seed=0, order_seed=0)
+
+
+def _sample(found: Mapping[Trial, Kept] | Mapping[Trial, Outcome], trials: Sequence[Trial]) -> Sample:
+    return Sample(
+        np.array([found[trial].hits / trial.k for trial in trials]),
+        np.array([trial.order_seed for trial in trials]),
+        np.array([trial.build_seed for trial in trials]),
+    )
+
+
+def _seeds(sample: Sample) -> list[tuple[int, int]]:
+    return list(zip(sample.order_seeds.tolist(), sample.build_seeds.tolist(), strict=True))
+
+
+def _pooled(samples: Mapping[Trial, Sample]) -> Sample:
+    """Mean recalls over settings, of the seeds that all have: a dataset's settings share its queries, so they are
+    averaged query by query; other datasets bring other queries."""
+    common = sorted(set.intersection(*(set(_seeds(sample)) for sample in samples.values())))
+    by_dataset = defaultdict(list)
+    for setting, sample in samples.items():
+        row = {seeds: index for index, seeds in enumerate(_seeds(sample))}
+        by_dataset[setting.dataset].append(sample.recalls[[row[seeds] for seeds in common]])
+    recalls = np.hstack([np.mean(of_dataset, axis=0) for of_dataset in by_dataset.values()])
+    return Sample(recalls, *(np.array(column) for column in zip(*common, strict=True)))

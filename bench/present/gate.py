@@ -1,0 +1,73 @@
+"""A gate's report as text: Markdown, for a terminal and a workflow's summary alike."""
+
+import math
+from typing import Any
+
+import msgspec
+
+from bench.analysis.gate import ABOUT, FAILURES, UNDECIDED, WORST_FIRST, Line, Report
+from bench.analysis.summary import SETTING, order_label
+from bench.present.tables import pipe, split_settings
+
+
+def text(report: Report) -> str:
+    """The verdict, what has changed in the environment, and a line a setting, worst first."""
+    counts = {verdict: sum(line.verdict == verdict for line in report.lines) for verdict in WORST_FIRST}
+    found = {verdict: count for verdict, count in counts.items() if count}
+    verdict = "recall has not fallen" if report.passed else "FAILED"
+    told = ", ".join(f"{count} {name}" for name, count in found.items())
+    parts = [
+        f"gate {report.baseline}: {verdict}: {told}",
+        f"Baseline of {report.saved}: {report.reason}",
+        "Changed since: " + "; ".join(report.changes)
+        if report.changes
+        else "Versions, threads and machine are those of the baseline: ids must be equal, and "
+        + ("are." if report.passed else "are NOT all."),
+    ]
+    if report.scoring:
+        parts.append("Recall is counted wrong: " + "; ".join(report.scoring))
+    parts.append(_table(report.lines))
+    notes = [f"{name}: {ABOUT[name]}" for name in found]
+    margin = f"margin {100 * report.margin:g} points"
+    parts.append(f"{margin}; difference with its 95 % interval, in points. " + "; ".join(notes) + ".")
+    if worst := [line for line in report.lines if line.verdict == UNDECIDED]:
+        low = min(line.low for line in worst)
+        parts.append(
+            f"Undecided lines do not fail the gate; a fall of up to {-100 * low:.2f} points is not excluded there. "
+            "A baseline of more builds decides them (`bench baseline save --builds`)."
+        )
+    return "\n\n".join(parts)
+
+
+def flat(report: Report) -> dict[str, Any]:
+    """A Report as plain values, for JSON."""
+    rows = []
+    for line in report.lines:
+        row = msgspec.structs.asdict(line)
+        setting = row.pop("setting")
+        if setting is not None:
+            fields = {name: getattr(setting, name) for name in SETTING if name != "engine_version"}
+            row |= {**fields, "order": order_label(setting.order, setting.order_params)}
+        rows.append(row)
+    return {**msgspec.structs.asdict(report), "lines": rows}
+
+
+def _table(lines: list[Line]) -> str:
+    settings = [{name: getattr(line.setting, name) for name in SETTING} for line in lines if line.setting]
+    varying = [name for name in split_settings(settings)[1] if name != "engine"]
+    rows = []
+    for line in lines:
+        setting = line.setting
+        told = ["all" if name == "dataset" else "" for name in varying]
+        order = ""
+        if setting is not None:
+            told = [getattr(setting, name) for name in varying]
+            order = order_label(setting.order, setting.order_params)
+        points = f"{100 * line.difference:+.2f}"
+        if not math.isnan(line.low):
+            points += f" [{100 * line.low:+.2f}, {100 * line.high:+.2f}]"
+        verdict = line.verdict.upper() if line.verdict in FAILURES else line.verdict
+        builds = "{} → {}".format(*line.builds)
+        rows.append([verdict, line.engine, *told, order, f"{line.was:.4f}", f"{line.now:.4f}", points, builds])
+    header = ["verdict", "engine", *varying, "order", "was", "now", "difference, points", "builds"]
+    return pipe(rows, header, len(varying) + 3)
