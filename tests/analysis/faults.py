@@ -1,0 +1,126 @@
+"""Faults to plant in the harness and its engines, each as a context manager: does the gate find them?"""
+
+from contextlib import ExitStack, contextmanager
+from unittest import mock
+
+import msgspec
+import numpy as np
+
+from bench import indexes
+from bench.geometry import Geometry, knn
+from bench.measure import recall
+
+
+@contextmanager
+def adapters(change_build=None, change_answer=None):
+    """All engines with their arguments or their answers changed."""
+
+    class Changed:
+        def __init__(self, searcher, n):
+            self._searcher, self._n = searcher, n
+
+        def search(self, queries, k, ef_search):
+            ids = self._searcher.search(queries, k, ef_search)
+            return change_answer(ids, self._n) if change_answer else ids
+
+    def changed(build):
+        def call(base, order, metric, params, seed):
+            if change_build:
+                order, params = change_build(order, params)
+            return Changed(build(base, order, metric, params, seed), len(base))
+
+        return call
+
+    engines = {name: engine._replace(build=changed(engine.build)) for name, engine in indexes.INDEXES.items()}
+    with mock.patch.dict(indexes.INDEXES, engines):
+        yield
+
+
+@contextmanager
+def one_point_lower(rng):
+    """Every tenth query loses a hit of its ten."""
+    whole = recall.hits
+
+    def fewer(ids, truth):
+        hits = whole(ids, truth)
+        return np.maximum(hits - (rng.random(len(hits)) < 0.01 * ids.shape[1]), 0)
+
+    with mock.patch.object(recall, "hits", fewer):
+        yield
+
+
+def m_halved(rng):
+    return adapters(lambda order, params: (order, msgspec.structs.replace(params, M=params.M // 2)))
+
+
+def ef_construction_quartered(rng):
+    return adapters(
+        lambda order, params: (order, msgspec.structs.replace(params, ef_construction=params.ef_construction // 4))
+    )
+
+
+def shuffles(rng):
+    return adapters(lambda order, params: (rng.permutation(order), params))
+
+
+def ids_off_by_one(rng):
+    return adapters(change_answer=lambda ids, n: (ids + 1) % n)
+
+
+@contextmanager
+def duplicates_counted_twice(rng):
+    """The engine names its nearest row twice, and recall counts it twice."""
+
+    def repeated(ids, n):
+        ids = ids.copy()
+        ids[:, -1] = ids[:, 0]
+        return ids
+
+    def each(ids, truth):
+        return (ids[:, :, None] == truth[:, None, :]).any(axis=2).sum(axis=1)
+
+    with ExitStack() as both:
+        both.enter_context(adapters(change_answer=repeated))
+        both.enter_context(mock.patch.object(recall, "hits", each))
+        yield
+
+
+@contextmanager
+def truth_of_another_metric(rng):
+    def other(self, k):
+        return knn.search(self.query_points, self.points, k, "l2" if self.ranks_by == "ip" else "ip")
+
+    with mock.patch.object(Geometry, "ground_truth", other):
+        yield
+
+
+FAULTS = {
+    "recall 1 point lower": one_point_lower,
+    "M halved": m_halved,
+    "ef_construction quartered": ef_construction_quartered,
+    "an adapter that shuffles": shuffles,
+    "ids off by one": ids_off_by_one,
+    "a duplicate id counted twice": duplicates_counted_twice,
+    "ground truth of another metric": truth_of_another_metric,
+}
+
+
+def measured(study, trials, store, shift=0, version="another"):
+    """Outcomes of trials with all seeds moved by `shift`, as if from another version of hnswlib (None: as they are)."""
+    from bench.study.run import run
+
+    def moved(trial, by):
+        return msgspec.structs.replace(trial, build_seed=trial.build_seed + by, order_seed=trial.order_seed + by)
+
+    wanted = [moved(trial, shift) for trial in trials]
+    for _ in run(study, store, trials=wanted):
+        pass
+    keys = {trial.key for trial in wanted}
+    found = []
+    for _, outcome in store.outcomes(study.name):
+        if outcome.trial.key in keys:
+            environment = outcome.environment
+            if version:
+                environment = environment | {"versions": environment["versions"] | {"hnswlib": version}}
+            found.append(msgspec.structs.replace(outcome, trial=moved(outcome.trial, -shift), environment=environment))
+    return found
