@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
+JOBS ?= $(shell nproc 2> /dev/null || echo 1)
 # The catalogue's folder must not pass for the package `datasets`.
 export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -42,8 +43,12 @@ lint: setup  ## format, style, types, and the rule that data flows one way
 speed: setup  ## what the harness costs beside the plain library calls
 	$(BIN)/python tests/speed.py
 
-calibrate: setup  ## whether intervals and verdicts hold what they promise, on simulated studies (half an hour)
+gate: setup  ## hold recall against the committed baseline of the default experiment
+	@$(BIN)/bench gate default --jobs $(JOBS)
+
+calibrate: setup  ## whether intervals, verdicts and the gate hold what they promise (an hour)
 	$(BIN)/python tests/calibrate.py
+	PYTHONPATH=tests/analysis $(BIN)/python tests/calibrate_gate.py --jobs $(JOBS)
 
 lock: setup  ## pin every dependency anew (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev --no-header \
@@ -56,4 +61,4 @@ clean:  ## remove .venv, caches and local results; baselines and the catalogue s
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
-.PHONY: setup bench test lint speed calibrate lock clean help
+.PHONY: setup bench gate test lint speed calibrate lock clean help

@@ -189,7 +189,9 @@ def misscored(study: Study) -> list[str]:
 
 def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, alpha: float) -> list[Line]:
     """Lines for pairs of samples; p values are adjusted for their number, and significant below `alpha`, one-sided."""
-    estimates = [_estimates(pair) for _, _, pair in compared]
+    estimates = [
+        [stats.difference(pair.now, pair.then), stats.paired_difference(pair.now, pair.then)] for _, _, pair in compared
+    ]
     falls = stats.holm([_one_sided(both) for both in estimates])
     rises = stats.holm([_one_sided([_turned(estimate) for estimate in both]) for both in estimates])
     lines = []
@@ -218,14 +220,6 @@ def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, 
             )
         )
     return lines
-
-
-def _estimates(pair: _Pair) -> list[Estimate]:
-    """now - then, unpaired and paired by seeds."""
-    then, now = pair
-    row = {seeds: index for index, seeds in enumerate(_seeds(then))}
-    same = then.recalls[[row[seeds] for seeds in _seeds(now)]]
-    return [stats.difference(now, then), stats.mean(now._replace(recalls=now.recalls - same))]
 
 
 def _one_sided(estimates: Sequence[Estimate]) -> float:
@@ -277,17 +271,13 @@ def _sample(found: Mapping[Trial, Kept] | Mapping[Trial, Outcome], trials: Seque
     )
 
 
-def _seeds(sample: Sample) -> list[tuple[int, int]]:
-    return list(zip(sample.order_seeds.tolist(), sample.build_seeds.tolist(), strict=True))
-
-
 def _pooled(samples: Mapping[Trial, Sample]) -> Sample:
     """Mean recalls over settings, of the seeds that all have: a dataset's settings share its queries, so they are
     averaged query by query; other datasets bring other queries."""
-    common = sorted(set.intersection(*(set(_seeds(sample)) for sample in samples.values())))
+    common = sorted(set.intersection(*(set(stats.seeds_of(sample)) for sample in samples.values())))
     by_dataset = defaultdict(list)
     for setting, sample in samples.items():
-        row = {seeds: index for index, seeds in enumerate(_seeds(sample))}
+        row = {seeds: index for index, seeds in enumerate(stats.seeds_of(sample))}
         by_dataset[setting.dataset].append(sample.recalls[[row[seeds] for seeds in common]])
     recalls = np.hstack([np.mean(of_dataset, axis=0) for of_dataset in by_dataset.values()])
     return Sample(recalls, *(np.array(column) for column in zip(*common, strict=True)))

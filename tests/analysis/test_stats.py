@@ -23,8 +23,47 @@ def test_a_mean_by_hand():
     assert estimate.value == pytest.approx(0.4)
     assert estimate.se == pytest.approx(math.sqrt(0.05))
     assert estimate.df == pytest.approx(0.05**2 / (0.04**2 / 1 + 0.01**2 / 1))
-    reach = scipy_stats.t.ppf(0.975, estimate.df) * estimate.se
-    assert (estimate.low, estimate.high) == (pytest.approx(0.4 - reach), pytest.approx(0.4 + reach))
+    # In log-odds: ln(.4 / .6), with a standard error of se / (.4 * .6).
+    reach = scipy_stats.t.ppf(0.975, estimate.df) * estimate.se / 0.24
+    ends = [1 / (1 + math.exp(-(math.log(0.4 / 0.6) + sign * reach))) for sign in (-1, 1)]
+    assert (estimate.low, estimate.high) == (pytest.approx(ends[0]), pytest.approx(ends[1]))
+
+
+def test_the_interval_of_a_mean_stays_within_0_and_1():
+    recalls = np.ones((3, 20))
+    recalls[1, 4] = 0
+    estimate = stats.mean(independent(recalls))
+    assert 0 < estimate.low < estimate.value < estimate.high < 1
+    assert estimate.high - estimate.value < estimate.value - estimate.low
+
+
+def test_queries_that_differ_much_are_few():
+    # One query of 200 has all the difference: its variance is known as if from a handful of queries.
+    a, b = np.full((5, 200), 0.9), np.full((5, 200), 0.9)
+    a[:, 17] = 0.1
+    assert stats.difference(independent(a), independent(b)).df < 4
+    spread = 0.9 + 0.1 * np.sign(RNG.standard_normal(200))
+    assert stats.difference(independent(np.tile(spread, (5, 1))), independent(b)).df == pytest.approx(199)
+
+
+def test_builds_paired_by_their_seeds_cancel_what_they_share():
+    seeds = np.arange(1, 7)
+    shared = simulated(6, 300, build_sd=0.05)
+    then = Sample(shared, seeds, seeds)
+    now = Sample(shared[::-1][:4] - 0.01, seeds[::-1][:4], seeds[::-1][:4])
+    paired, unpaired = stats.paired_difference(now, then), stats.difference(now, then)
+    assert paired.value == pytest.approx(-0.01)
+    assert paired.se < 1e-9 < unpaired.se
+    with pytest.raises(KeyError):
+        stats.paired_difference(Sample(shared, seeds + 1, seeds), then)
+
+
+def test_an_interval_of_another_confidence():
+    estimate = stats.difference(independent(simulated(5, 100)), independent(simulated(5, 100)))
+    assert stats.interval(estimate, 0.95) == (pytest.approx(estimate.low), pytest.approx(estimate.high))
+    assert stats.interval(estimate, 0.99)[0] < estimate.low
+    ones = independent(np.ones((3, 10)))
+    assert stats.interval(stats.difference(ones, ones), 0.99) == (0, 0)
 
 
 def test_a_difference_by_hand():
