@@ -1,0 +1,205 @@
+import msgspec
+import numpy as np
+import pytest
+from conftest import clustered
+from faults import FAULTS, measured
+
+from bench.analysis.gate import (
+    BIT_EXACT,
+    FELL,
+    HOLDS,
+    NOT_EXACT,
+    RESCORED,
+    ROSE,
+    UNDECIDED,
+    check,
+    decide,
+    looks,
+    misscored,
+)
+from bench.data import catalog
+from bench.present.gate import flat, text
+from bench.study import baseline
+from bench.study.baseline import Kept, comparable
+from bench.study.spec import Experiment, Index, Study
+from bench.study.store import Outcome, Store
+
+BUILDS = 6
+
+
+@pytest.fixture(scope="module")
+def study():
+    """Patches, where order matters much; digits, where an inner product is no distance."""
+    experiment = Experiment(
+        datasets=["image-patches", "digits"],
+        orders=["random", "lid-descending", "radius-ascending"],
+        index=[Index(engine="hnswlib"), Index(engine="faiss")],
+        ef_search=10,
+        build_seeds=BUILDS,
+    )
+    patches = catalog.load("image-patches", {"n": 1000, "queries": 200})
+    return Study("e", experiment, [patches, catalog.load("digits", {"queries": 200})])
+
+
+@pytest.fixture(scope="module")
+def kept(study, tmp_path_factory):
+    store = Store.create(tmp_path_factory.mktemp("baseline") / "b.sqlite")
+    return baseline.made("b", study, "e", "r", measured(study, study.trials, store, version=None))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store.create(tmp_path / "s.sqlite")
+
+
+def test_the_same_environment_gives_the_very_ids(study, kept, store):
+    report = check(kept, study, lambda trials: measured(study, trials, store, version=None), first=1)
+    assert report.passed
+    assert report.changes == report.scoring == []
+    assert {line.verdict for line in report.lines} == {BIT_EXACT}
+    assert {line.builds for line in report.lines} == {(1, 1)}
+    assert "ids must be equal, and are." in text(report)
+
+
+def test_other_seeds_raise_no_alarm(study, kept, store):
+    asked = []
+
+    def measure(trials):
+        asked.append(len(trials))
+        return measured(study, trials, store, shift=1000)
+
+    report = check(kept, study, measure, first=3)
+    assert report.passed
+    assert report.changes == [f"hnswlib {kept.environment['versions']['hnswlib']} -> another"]
+    assert {line.verdict for line in report.lines} <= {HOLDS, UNDECIDED}
+    assert asked[0] == 3 * 12  # what is undecided gets more builds, up to as many as the baseline has
+    assert sum(asked[1:]) == 3 * sum(line.builds[1] == BUILDS for line in report.lines if line.setting)
+    assert "Undecided lines do not fail the gate" in text(report) or UNDECIDED not in text(report)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(study, kept, store, fault):
+    with FAULTS[fault](np.random.default_rng(1)):
+        report = check(kept, study, lambda trials: measured(study, trials, store, shift=2000), first=3)
+    assert not report.passed
+    assert "FAILED" in text(report)
+
+
+@pytest.mark.parametrize("fault", ["M halved", "an adapter that shuffles", "ids off by one"])
+def test_other_ids_in_the_same_environment_are_a_fault(study, kept, store, fault):
+    with FAULTS[fault](np.random.default_rng(1)):
+        report = check(kept, study, lambda trials: measured(study, trials, store, version=None), first=1)
+    assert not report.passed
+    assert report.lines[0].verdict == NOT_EXACT
+    assert "ids must be equal, and are NOT all." in text(report)
+
+
+def test_the_same_ids_scored_otherwise_are_a_fault(study, kept, store):
+    with FAULTS["recall 1 point lower"](np.random.default_rng(1)):
+        report = check(kept, study, lambda trials: measured(study, trials, store), first=1)
+    assert not report.passed
+    assert {line.verdict for line in report.lines} == {RESCORED}
+
+
+def test_known_answers_are_scored_as_they_must_be(study):
+    assert misscored(study) == []
+    with FAULTS["a duplicate id counted twice"](None):
+        assert misscored(study) == [f"{name}: one row repeated does not score 1 of 10" for name in study.datasets]
+
+
+def test_looks_double_up_to_the_baselines_builds():
+    assert looks(3, 10) == [3, 6, 10]
+    assert looks(5, 5) == [5]
+    assert looks(8, 5) == [5]
+    assert looks(1, 4) == [1, 2, 4]
+
+
+def drawn(trials, recall, rng, sd=0.002, ids=""):
+    """Outcomes whose builds vary about a mean recall, of queries that differ among themselves."""
+    found = {}
+    for n, trial in enumerate(trials):
+        chance = np.clip(recall + sd * rng.standard_normal() + np.linspace(-0.05, 0.05, trial.queries), 0, 1)
+        hits = rng.binomial(trial.k, chance)
+        found[comparable(trial)] = Outcome(trial, hits, hits, f"{ids}{n}", 1.0, 1.0, {})
+    return found
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    experiment = Experiment(
+        datasets=["clustered"],
+        orders=["random"],
+        index=[Index(engine="hnswlib")],
+        ef_search=10,
+        build_seeds=10,
+    )
+    return Study("e", experiment, [clustered(n=1500, queries=1000)]).trials
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "sd", "verdict"),
+    [
+        (0.9, 0.9, 0.001, HOLDS),
+        (0.9, 0.899, 0.0005, HOLDS),
+        (0.9, 0.88, 0.002, FELL),
+        (0.9, 0.93, 0.002, ROSE),
+        (0.9, 0.894, 0.02, UNDECIDED),
+    ],
+)
+def test_verdicts_on_known_differences(simulated, then, now, sd, verdict):
+    rng = np.random.default_rng(3)
+    was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in drawn(simulated, then, rng, sd).items()}
+    [line, of_engine] = decide(was, drawn(simulated, now, rng, sd, "other"), identical=False)
+    assert line.verdict == of_engine.verdict == verdict
+    assert line.low <= now - then <= line.high
+    assert (line.builds, of_engine.setting) == ((10, 10), None)
+
+
+def test_an_engine_shows_what_none_of_its_settings_does():
+    # 12 settings that each vary by two points a build, and all fall by one.
+    rng = np.random.default_rng(4)
+    experiment = Experiment(
+        datasets=["clustered"],
+        orders=["random", "given", "reverse", "lid-ascending", "lid-descending", "radius-ascending"],
+        index=[Index(engine="hnswlib"), Index(engine="hnswlib", M=8)],
+        ef_search=10,
+        build_seeds=10,
+    )
+    trials = Study("e", experiment, [clustered(n=1500, queries=500)]).trials
+    was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in drawn(trials, 0.9, rng, 0.008).items()}
+    lines = decide(was, drawn(trials, 0.89, rng, 0.008, "other"), identical=False)
+    assert [line.verdict for line in lines if line.setting is None] == [FELL]
+    assert sum(line.verdict == FELL for line in lines if line.setting) <= 2
+
+
+def test_versions_that_hardly_change_the_graphs_are_decided_by_pairs(simulated):
+    # Builds vary by two points, but each is the baseline's but for a query in a hundred.
+    rng = np.random.default_rng(5)
+    then = drawn(simulated, 0.9, rng, 0.02)
+    now = {}
+    for key, outcome in then.items():
+        hits = np.where(rng.random(len(outcome.hits)) < 0.01, rng.binomial(10, 0.9, len(outcome.hits)), outcome.hits)
+        now[key] = msgspec.structs.replace(outcome, hits=hits, ids_sha256="other" + outcome.ids_sha256)
+    was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in then.items()}
+    assert {line.verdict for line in decide(was, now, identical=False)} == {HOLDS}
+
+
+def test_a_report_lists_the_worst_first_and_reads_as_json(study, kept, store):
+    def measure(trials):
+        found = measured(study, trials, store)
+        return [
+            msgspec.structs.replace(o, hits=np.maximum(o.hits - 2, 0), ids_sha256="other")
+            if o.trial.order == "random" and o.trial.engine == "faiss"
+            else o
+            for o in found
+        ]
+
+    report = check(kept, study, measure, first=3)
+    assert [line.verdict for line in report.lines] == [FELL] * 3 + [BIT_EXACT] * 10
+    found = flat(report)
+    assert found["passed"] is False
+    assert found["lines"][0].keys() >= {"verdict", "engine", "dataset", "order", "ef_search", "difference", "low"}
+    assert len(msgspec.json.decode(msgspec.json.encode(found))["lines"]) == 13
+    rows = [row for row in text(report).splitlines() if row.startswith("| FELL")]
+    assert len(rows) == 3
+    assert sum("all" in row for row in rows) == 1

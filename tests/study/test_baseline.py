@@ -1,0 +1,176 @@
+import base64
+import json
+import zlib
+
+import msgspec
+import numpy as np
+import pytest
+from examples import TRIAL
+
+from bench import cache
+from bench.data.dataset import Dataset
+from bench.errors import BenchError
+from bench.study import baseline, spec
+from bench.study.environment import DECIDES, differences, environment
+from bench.study.spec import Experiment, Index, Study
+from bench.study.store import Outcome
+
+HERE = {"versions": {"hnswlib": "0.8.0"}, "binaries": {"hnswlib": "a"}, "cpu": "c", "commit": "1", "jobs": 2}
+
+
+@pytest.fixture(scope="module")
+def study(small):
+    experiment = Experiment(
+        datasets=["clustered"],
+        orders=["random", "given"],
+        index=[Index(engine="hnswlib"), Index(engine="faiss")],
+        ef_search=[10, 40],
+        build_seeds=3,
+    )
+    return Study("e", experiment, [small])
+
+
+def outcomes(study, here=HERE):
+    rng = np.random.default_rng(0)
+    return [
+        Outcome(trial, rng.integers(0, trial.k + 1, trial.queries), None, cache.key_digest({"n": n}), 1.0, 1.0, here)
+        for n, trial in enumerate(study.trials)
+    ]
+
+
+@pytest.fixture
+def saved(study, tmp_path):
+    """A baseline's file."""
+    path = tmp_path / "b.json"
+    path.write_text(baseline.text(baseline.made("b", study, "e.toml", "why", outcomes(study))))
+    return path
+
+
+def rewritten(path, change):
+    """The file with a change made to its content, and a sha256 that matches it."""
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    change(content)
+    path.write_text(json.dumps(content | {"sha256": cache.key_digest(content)}))
+    return path
+
+
+def test_a_baseline_reads_back_as_it_was_saved(study, saved):
+    found = baseline.read(saved)
+    assert (found.name, found.experiment, found.reason, found.builds) == ("b", "e.toml", "why", 3)
+    kept = {k.trial.key: k for k in found.outcomes}
+    for outcome in outcomes(study):
+        assert kept[outcome.trial.key].trial == outcome.trial
+        assert kept[outcome.trial.key].hits.tolist() == outcome.hits.tolist()
+        assert kept[outcome.trial.key].ids_sha256 == outcome.ids_sha256
+    assert len(kept) == len(study.trials)
+
+
+def test_another_program_can_read_the_file(study, saved):
+    content = json.loads(saved.read_text())
+    setting = next(s for s in content["settings"] if s["engine"] == "faiss" and s["order"] == "given")
+    build = setting["builds"][1]
+    hits = np.frombuffer(zlib.decompress(base64.b64decode(build["hits"])), dtype="<u1")
+    assert len(hits) == setting["queries"]
+    assert build["recall"] == pytest.approx(hits.mean() / setting["k"], abs=1e-6)
+
+
+def test_a_change_of_one_build_is_a_change_of_one_line(study, saved):
+    changed = outcomes(study)
+    changed[5] = msgspec.structs.replace(changed[5], hits=changed[5].hits * 0)
+    before = saved.read_text().splitlines()
+    after = baseline.text(baseline.made("b", study, "e.toml", "why", changed)).splitlines()
+    differing = [line for line, other in zip(before, after, strict=True) if line != other]
+    assert len(differing) == 2  # the build, and the sha256
+
+
+def test_hits_of_a_large_k_keep_their_values():
+    trial = msgspec.structs.replace(TRIAL, k=1000, queries=2)
+    study = type("S", (), {"trials": [trial], "experiment": type("E", (), {"build_seeds": 1})})
+    made = baseline.made("b", study, "e", "r", [Outcome(trial, np.array([1000, 3]), None, "", 1.0, 1.0, HERE)])
+    build = json.loads(baseline.text(made))["settings"][0]["builds"][0]
+    assert np.frombuffer(zlib.decompress(base64.b64decode(build["hits"])), dtype="<u2").tolist() == [1000, 3]
+
+
+def test_outcomes_of_several_environments_are_no_baseline(study):
+    mixed = outcomes(study)
+    mixed[3] = msgspec.structs.replace(mixed[3], environment=HERE | {"versions": {"hnswlib": "0.7.0"}})
+    with pytest.raises(BenchError, match=r"several environments \(hnswlib 0.8.0 -> 0.7.0\)"):
+        baseline.made("b", study, "e", "r", mixed)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda c: c.update(schema=2), "is of schema 2, and this bench reads 1"),
+        (lambda c: c["settings"][0].update(engine="annoy"), "unknown engine 'annoy'; known: hnswlib, faiss"),
+        (lambda c: c["settings"][0].update(M="16"), "settings: M: expected int, got str"),
+        (lambda c: c["settings"][0].pop("builds"), "builds: expected array, got null"),
+        (lambda c: c["settings"][0]["builds"][0].update(hits="!"), "do not unpack"),
+        (lambda c: c["settings"][0]["builds"][0].update(hits=base64.b64encode(b"x").decode()), "do not unpack"),
+        (lambda c: c.update(settings=[]), "has no builds"),
+        (lambda c: c.pop("schema"), "is not a baseline of this harness"),
+        (lambda c: c.update(extra=1), "unknown key 'extra'"),
+    ],
+)
+def test_what_is_no_baseline_of_ours_is_told(saved, change, told):
+    with pytest.raises(BenchError, match=told.replace("(", r"\(")):
+        baseline.read(rewritten(saved, change))
+
+
+def test_damaged_and_edited_files_are_told(saved):
+    whole = saved.read_text()
+    for cut in (0, 1, len(whole) // 2, len(whole) - 3):
+        saved.write_text(whole[:cut])
+        with pytest.raises(BenchError, match="truncated or not JSON"):
+            baseline.read(saved)
+    saved.write_text(whole.replace('"reason": "why"', '"reason": "better"'))
+    with pytest.raises(BenchError, match="does not match its content"):
+        baseline.read(saved)
+    saved.write_text("[1, 2]")
+    with pytest.raises(BenchError, match="not a baseline"):
+        baseline.read(saved)
+    with pytest.raises(BenchError, match=r"no baseline at .*; there: b;"):
+        baseline.read(saved.with_name("c.json"))
+
+
+def test_names_of_baselines():
+    assert baseline.path_of("default").as_posix() == "results/baselines/default.json"
+    assert baseline.path_of("a/b.json").as_posix() == "a/b.json"
+    with pytest.raises(BenchError, match="a name is made of"):
+        baseline.path_of("../x")
+
+
+def test_other_versions_are_compared_and_other_settings_refused(study, saved):
+    found = baseline.read(saved)
+    older = [
+        k._replace(trial=msgspec.structs.replace(k.trial, engine_version="0", libraries="")) for k in found.outcomes
+    ]
+    baseline.check_repeats(msgspec.structs.replace(found, outcomes=older), study)
+    wider = msgspec.structs.replace(
+        study.experiment, index=[Index(engine="hnswlib", M=32), Index(engine="faiss", M=32)]
+    )
+    datasets = list(study.datasets.values())
+    with pytest.raises(BenchError, match=r"experiment 'e.toml' has changed .*M was 16, is 32"):
+        baseline.check_repeats(found, Study("e", wider, datasets))
+    with pytest.raises(BenchError, match=r"build_seed was 1.2.3, is 1.2.3.4"):
+        baseline.check_repeats(found, spec.with_builds(study, 4))
+    moved = Dataset(**{**vars(datasets[0]), "fingerprint": "f" * 64})
+    with pytest.raises(
+        BenchError, match=r"dataset 'clustered' is not that of baseline 'b' .fingerprint ffffffffffff, was"
+    ):
+        baseline.check_repeats(found, Study("e", study.experiment, [moved]))
+
+
+def test_environments_differ_by_what_decides_the_ids():
+    here = environment(1)
+    assert {*DECIDES} <= {*here}
+    assert all(here["binaries"].values())
+    assert list(differences(here, here | {"jobs": 2, "commit": "other", "platform": "another kernel"})) == []
+    newer = here | {"versions": here["versions"] | {"hnswlib": "9"}, "binaries": here["binaries"] | {"hnswlib": "z"}}
+    assert list(differences(here, newer)) == [f"hnswlib {here['versions']['hnswlib']} -> 9"]
+    rebuilt = here | {"binaries": here["binaries"] | {"hnswlib": "z"}, "cpu": "c"}
+    assert list(differences(here, rebuilt)) == [
+        f"hnswlib, compiled {here['binaries']['hnswlib']} -> z",
+        f"cpu {here['cpu']} -> c",
+    ]
