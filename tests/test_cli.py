@@ -32,7 +32,7 @@ def one_line(done):
 
 def test_help_is_quick_and_every_command_shows_an_example(cli):
     text = cli("--help", check=0).stdout
-    for command in ("run", "compare", "table", "export", "lid", "list"):
+    for command in ("run", "compare", "table", "export", "lid", "gate", "list"):
         assert command in text
         assert f"Example:\n    bench {command}" in cli(command, "--help", check=0).stdout
     assert cli(check=0).stdout == text

@@ -1,0 +1,113 @@
+"""`bench baseline save` and `bench gate` as a user gives them."""
+
+import json
+
+import pytest
+from test_cli import one_line
+
+EXPERIMENT = """
+datasets = [{ name = "digits", queries = 50 }]
+orders = ["random", "given"]
+ef_search = 10
+build_seeds = 1
+[[index]]
+engine = "hnswlib"
+M = 6
+ef_construction = 20
+"""
+
+
+@pytest.fixture
+def saved(cli, tmp_path):
+    """A folder with an experiment and its baseline."""
+    (tmp_path / "mine.toml").write_text(EXPERIMENT)
+    done = cli("baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "3", "--reason", "first", check=0)
+    assert done.stdout == "results/baselines/mine.json: 6 outcomes\n"
+    return tmp_path
+
+
+def changed(folder, old, new):
+    path = folder / "results" / "baselines" / "mine.json"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_a_gate_on_the_machine_of_the_baseline_is_bit_exact(cli, saved):
+    done = cli("gate", "mine", check=0, GITHUB_STEP_SUMMARY=str(saved / "summary.md"))
+    assert "gate mine: recall has not fallen: 2 bit-exact" in done.stdout
+    assert (saved / "summary.md").read_text() == done.stdout
+    assert not (saved / "results" / "store.sqlite").exists()
+    report = json.loads(cli("gate", "results/baselines/mine.json", "--json", check=0).stdout)
+    assert report["passed"]
+    assert [line["verdict"] for line in report["lines"]] == ["bit-exact"] * 2
+
+
+def test_a_failed_gate_exits_with_1(cli, saved):
+    # A sitecustomize plants the fault in the command's own process: M is halved.
+    (saved / "sitecustomize.py").write_text(
+        "import hnswlib\n"
+        "whole = hnswlib.Index.init_index\n"
+        "class Index(hnswlib.Index):\n"
+        "    def init_index(self, *, M, **rest): super().init_index(M=M // 2, **rest)\n"
+        "hnswlib.Index = Index\n"
+    )
+    done = cli("gate", "mine", check=1, PYTHONPATH=str(saved))
+    assert "gate mine: FAILED: 2 not bit-exact" in done.stdout
+
+
+def test_a_store_lets_a_gate_go_on_where_it_stopped(cli, saved):
+    assert "2 outcomes to measure" in cli("gate", "mine", "--store", "g.sqlite", check=0).stderr
+    assert "0 outcomes to measure" in cli("gate", "mine", "--store", "g.sqlite", check=0).stderr
+
+
+def test_saving_again_replaces_and_says_so(cli, saved):
+    words = ["baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "4", "--reason", "second"]
+    done = cli(*words, check=0)
+    assert "8 outcomes, in place of that of" in done.stdout
+    assert "(first)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"schema": 1', '"schema": 7', "is of schema 7, and this bench reads 1"),
+        ('"reason": "first"', '"reason": "other"', "does not match its content"),
+        ('"sha256"', '"sha"', "does not match its content"),
+        ("\n}\n", "\n", "truncated or not JSON"),
+    ],
+)
+def test_a_bad_baseline_is_told_and_not_overwritten(cli, saved, old, new, told):
+    path = changed(saved, old, new)
+    before = path.read_bytes()
+    assert told in one_line(cli("gate", "mine"))
+    words = ["baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "3", "--reason", "x"]
+    assert told in one_line(cli(*words))
+    assert path.read_bytes() == before
+
+
+def test_changed_settings_and_data_are_refused(cli, saved):
+    (saved / "mine.toml").write_text(EXPERIMENT.replace("M = 6", "M = 8"))
+    assert "M was 6, is 8" in one_line(cli("gate", "mine"))
+    (saved / "mine.toml").write_text(EXPERIMENT.replace("queries = 50", "queries = 60"))
+    assert "has changed since baseline 'mine' was saved" in one_line(cli("gate", "mine"))
+    (saved / "mine.toml").unlink()
+    assert "experiment mine.toml is not there" in one_line(cli("gate", "mine"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["gate", "nosuch"], "no baseline at results/baselines/nosuch.json; there: none"),
+        (["gate", "a/b"], "a name is made of letters"),
+        (["gate", "x", "--margin", "0"], "--margin 0.0: give points of recall"),
+        (["baseline", "save", "x", "--reason", " "], "--reason is empty"),
+        (["baseline", "save", "x", "--reason", "y", "--builds", "2"], "--builds 2: give at least 3"),
+        (["baseline", "save", "x"], "Missing option '--reason'"),
+        (["baseline", "save", "x", "--reason", "y", "--experiment", "nosuch"], "unknown experiment 'nosuch'"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(cli, tmp_path, words, told):
+    assert told in one_line(cli(*words))
+    assert list(tmp_path.iterdir()) == []
