@@ -35,7 +35,7 @@ def study():
         index=[Index(engine="hnswlib"), Index(engine="faiss")],
         build_seeds=BUILDS,
     )
-    patches = catalog.load("image-patches", {"n": 1500, "queries": 300})
+    patches = catalog.load("image-patches", {"n": 1000, "queries": 200})
     return Study("gate", experiment, [patches, catalog.load("digits")])
 
 
