@@ -287,8 +287,11 @@ def gate(
         report = check(kept, study, measure, first, margin / 100)
     told = text(report)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as stream:
-            stream.write(told + "\n")
+        try:
+            with Path(summary).open("a", encoding="utf-8") as stream:
+                stream.write(told + "\n")
+        except OSError as error:
+            _say(f"warning: no summary written to GITHUB_STEP_SUMMARY={summary}: {error.strerror}")
     if as_json:
         _print_json(flat(report))
     else:

@@ -152,7 +152,7 @@ def decide(
         if all(was.ids_sha256 == is_now.ids_sha256 for was, is_now in builds):
             same = all(np.array_equal(was.hits, is_now.hits) for was, is_now in builds)
             exact.append(_exact_line(BIT_EXACT if same else RESCORED, setting, builds))
-        elif identical:
+        elif identical and setting.threads == 1:  # with more, no two builds are the same
             exact.append(_exact_line(NOT_EXACT, setting, builds))
         else:
             pairs[setting] = _Pair(_sample(then, known[setting]), _sample(now, trials))

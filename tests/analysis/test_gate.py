@@ -155,6 +155,13 @@ def test_verdicts_on_known_differences(simulated, then, now, sd, verdict):
     assert (line.builds, of_engine.setting) == ((10, 10), None)
 
 
+def test_builds_on_several_threads_are_not_held_to_their_ids(simulated):
+    rng = np.random.default_rng(6)
+    trials = [msgspec.structs.replace(trial, threads=2) for trial in simulated]
+    was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in drawn(trials, 0.9, rng).items()}
+    assert {line.verdict for line in decide(was, drawn(trials, 0.9, rng, ids="other"), identical=True)} == {HOLDS}
+
+
 def test_an_engine_shows_what_none_of_its_settings_does():
     # 12 settings that each vary by two points a build, and all fall by one.
     rng = np.random.default_rng(4)
