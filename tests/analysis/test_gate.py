@@ -159,7 +159,8 @@ def test_builds_on_several_threads_are_not_held_to_their_ids(simulated):
     rng = np.random.default_rng(6)
     trials = [msgspec.structs.replace(trial, threads=2) for trial in simulated]
     was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in drawn(trials, 0.9, rng).items()}
-    assert {line.verdict for line in decide(was, drawn(trials, 0.9, rng, ids="other"), identical=True)} == {HOLDS}
+    verdicts = {line.verdict for line in decide(was, drawn(trials, 0.9, rng, ids="other"), identical=True)}
+    assert verdicts <= {HOLDS, UNDECIDED}
 
 
 def test_an_engine_shows_what_none_of_its_settings_does():
