@@ -61,6 +61,11 @@ def mean(sample: Sample) -> Estimate:
     return _estimate(float(recalls.mean()), parts)
 
 
+def mean_over_queries(values: np.ndarray) -> Estimate:
+    """Mean of values (queries,) that no build has a part in, as those of exact search."""
+    return _estimate(float(values.mean()), [_query_part(values)])
+
+
 def difference(sample: Sample, reference: Sample) -> Estimate:
     """Mean recall of one sample minus that of another, paired on the queries, which must be the same.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import cache, indexes
 
-_LIBRARIES = ("hnsw-order-bench", "numpy", "scipy", "scikit-learn", "scikit-dimension", "faiss-cpu")
+_LIBRARIES = ("hnsw-order-bench", "numpy", "scipy", "scikit-learn", "scikit-dimension", "faiss-cpu", "ir-measures")
 
 
 def environment(jobs: int) -> dict[str, Any]:

@@ -74,6 +74,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     dataset: str
     fingerprint: str
+    judgements: str = ""  # digest of the relevance judgements, where the dataset has them
     metric: str
     n: int
     d: int
@@ -95,7 +96,10 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """SHA-256 over all fields, hexadecimal."""
-        return cache.key_digest(msgspec.structs.asdict(self))
+        fields = msgspec.structs.asdict(self)
+        if not self.judgements:  # so that trials without any keep the key they had before there were judgements
+            del fields["judgements"]
+        return cache.key_digest(fields)
 
     @property
     def build(self) -> tuple[Any, ...]:
@@ -125,6 +129,7 @@ class Study:
         libraries = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
         versions = {index.engine: indexes.version(index.engine) for index in experiment.index}
         for dataset in self.datasets.values():
+            judgements = dataset.judgements.digest if dataset.judgements else ""
             for build_seed, order_seed in experiment.seeds:
                 for index in experiment.index:
                     for order in self.orders:
@@ -132,6 +137,7 @@ class Study:
                             yield Trial(
                                 dataset=dataset.name,
                                 fingerprint=dataset.fingerprint,
+                                judgements=judgements,
                                 metric=dataset.metric,
                                 n=dataset.n,
                                 d=dataset.d,
