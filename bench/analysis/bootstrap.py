@@ -66,7 +66,7 @@ def correlation(
 
     def found(of: Callable[[np.ndarray], np.ndarray]) -> Interval:
         value = _pearson(of(x.reshape(1, -1)), of(y.reshape(1, -1)))[0]
-        drawn = _pearson(*(of(each[chosen].reshape(len(chosen), -1)) for each in (x, y)))
+        drawn = _pearson(*(of(each[chosen].reshape(len(chosen), each.size)) for each in (x, y)))
         drawn = drawn[~np.isnan(drawn)]  # one model drawn every time
         low, high = np.quantile(drawn, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]) if len(drawn) else (np.nan, np.nan)
         return Interval(float(value), float(low), float(high))

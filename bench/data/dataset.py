@@ -29,12 +29,6 @@ class Judgements:
     doc_ids: np.ndarray
     qrels: Mapping[str, Mapping[str, int]]
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the ids and the judgements."""
-        qrels = {query: dict(documents) for query, documents in self.qrels.items()}
-        return cache.key_digest({"queries": self.query_ids.tolist(), "docs": self.doc_ids.tolist(), "qrels": qrels})
-
 
 @dataclass(frozen=True)
 class Dataset:

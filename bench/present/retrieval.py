@@ -40,8 +40,8 @@ def _experiment_text(experiment: str, rows: Sequence[Retrieval]) -> str:
         [
             f"{experiment}, retrieval: {title}",
             pipe(lines, [*header, f"exact {measures[0]}"], len(varying) + 1),
-            f"Over the {judged} judged queries, with the 95 % interval over builds and queries; the mean of RR@10 is MRR@10;"
-            " vs exact: difference to exact search, paired on queries.",
+            f"Over the {judged} judged queries, with the 95 % interval over builds and queries; the mean of RR@10 is"
+            " MRR@10; vs exact: difference to exact search, paired on queries.",
         ]
     )
 
@@ -132,8 +132,8 @@ def _swaps_text(found: Rankings, short: dict[str, str]) -> str:
         f"{pipe(lines, header, 3)}\n\n"
         "P(swap): share of resamples of queries and builds in which the index orders the two otherwise than"
         f" {found.reference} does on the same queries; {SURE} or more is no noise. P(unsure there): share in which"
-        f" {found.reference} itself orders them the other way than above: near 0.5, these queries cannot tell the models"
-        " apart."
+        f" {found.reference} itself orders them the other way than above: near 0.5, these queries cannot tell the"
+        " models apart."
     )
 
 
