@@ -47,6 +47,13 @@ def judged(judgements: Judgements) -> dict[str, dict[str, int]]:
     }
 
 
+def out_of_reach(judgements: Judgements) -> float:
+    """The share of relevant documents, over all judged queries, that are not in the base."""
+    relevant = [document for grades in judged(judgements).values() for document, grade in grades.items() if grade > 0]
+    known = set(judgements.doc_ids.tolist())
+    return sum(document not in known for document in relevant) / max(1, len(relevant))
+
+
 def _ranked(ids: np.ndarray, doc_ids: np.ndarray) -> dict[str, float]:
     """Documents with scores that fall by rank: trec_eval goes by score, and would order equal ones by their ids."""
     places = dict.fromkeys(ids[ids >= 0].tolist())

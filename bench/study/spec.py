@@ -1,6 +1,7 @@
 """Experiment TOML -> frozen structs, every mistake told before anything is built."""
 
 import tomllib
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib import metadata
@@ -12,7 +13,8 @@ import msgspec
 from bench import cache, indexes, orders
 from bench.data import catalog
 from bench.data.dataset import Dataset, limit
-from bench.errors import BenchError, converted, unknown
+from bench.errors import BenchError, BenchWarning, converted, unknown
+from bench.measure import retrieval
 
 # What decides data, truth and orders, beside the engine: another version is another trial.
 LIBRARIES = ("hnsw-order-bench", "numpy", "faiss-cpu", "scikit-dimension")
@@ -188,7 +190,20 @@ def read(name: str, limit_rows: int | None = None) -> Study:
         datasets += catalog.load_all(named, parameters, beside=path.parent)
     if limit_rows is not None:
         datasets = [limit(dataset, limit_rows) for dataset in datasets]
+        _tell_out_of_reach(datasets)
     return Study(path.stem, experiment, datasets)
+
+
+def _tell_out_of_reach(datasets: Sequence[Dataset]) -> None:
+    for dataset in datasets:
+        lost = retrieval.out_of_reach(dataset.judgements) if dataset.judgements else 0.0
+        if lost:
+            warnings.warn(
+                f"{dataset.name}: {100 * lost:.0f} % of the relevant documents are not among these rows; they count as"
+                " not found, by exact search too",
+                BenchWarning,
+                stacklevel=2,
+            )
 
 
 def order_specs(listed: Sequence[str | dict[str, Any]], told: str) -> list[OrderSpec]:

@@ -3,8 +3,10 @@ import math
 import numpy as np
 import pytest
 
+from bench.data import catalog
 from bench.data.dataset import Judgements
-from bench.measure.retrieval import CUTOFFS, scores
+from bench.geometry import Geometry
+from bench.measure.retrieval import CUTOFFS, out_of_reach, scores
 
 DOCS = np.array([f"d{i}" for i in range(200)])
 
@@ -98,3 +100,24 @@ def test_any_ranking_agrees_with_the_formula():
         assert found["nDCG@10"][i] == pytest.approx(gains[:10] @ discount / (ideal @ discount), abs=1e-6)
         assert found["RR@10"][i] == pytest.approx(1 / (relevant[0] + 1) if len(relevant) else 0, abs=1e-6)
         assert found["R@100"][i] == pytest.approx((gains > 0).sum() / sum(g > 0 for g in grades.values()), abs=1e-6)
+
+
+def test_documents_out_of_reach_are_counted_where_relevant():
+    assert out_of_reach(judgements(a={"d1": 1, "elsewhere": 2, "nowhere": 0}, b={"d2": 1, "d3": 1}, c={})) == 0.25
+    assert out_of_reach(judgements(a={})) == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"), [("minilm-l6-mean", 0.4335), ("minilm-l6-cls", 0.3373), ("minilm-l6-max", 0.3861)]
+)
+def test_exact_search_on_npl_scores_as_known(mirror, model, expected):
+    dataset = catalog.load("npl", {"model": model})
+    found = scores(Geometry(dataset).ground_truth(10)[1], dataset.judgements)
+    assert np.isfinite(found["nDCG@10"]).sum() == 93
+    assert found["nDCG@10"].mean(dtype=float) == pytest.approx(expected, abs=0.002)
+
+
+def test_exact_search_on_npl_by_lsa_scores_as_known(mirror):
+    dataset = catalog.load("npl", {"model": "lsa@384"})
+    found = scores(Geometry(dataset).ground_truth(10)[1], dataset.judgements)
+    assert found["nDCG@10"].mean(dtype=float) == pytest.approx(0.215, abs=0.002)
