@@ -141,7 +141,7 @@ def _grouped(listed: Sequence[tuple[str, Outcome]]) -> dict[_Group, _Ways]:
         for order, built in by_order.items():
             if np.isfinite(built[0].retrieval.get(MEASURE, np.nan)).any():
                 groups[group][_Way(fields["engine"], fields["engine_version"], order)][fields["dataset"]] = built
-    return groups
+    return {group: dict(sorted(ways.items())) for group, ways in groups.items()}
 
 
 def _models(ways: _Ways, which: Any = any) -> list[str]:

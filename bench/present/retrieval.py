@@ -82,7 +82,16 @@ def _rankings_text(found: Rankings) -> str:
         f"A cell is rank, places moved against {found.reference} where there are any, and mean {MEASURE}.",
         pipe(
             [_column_line(column) for column in found.columns],
-            ["engine", "order", "Kendall's tau", "most places moved", "pairs swapped", f"P ≥ {SURE}", "P ≥ 0.5"],
+            [
+                "engine",
+                "order",
+                f"mean recall@{found.setting['k']}",
+                "Kendall's tau",
+                "most places moved",
+                "pairs swapped",
+                f"P(swap) ≥ {SURE}",
+                "P(swap) ≥ 0.5",
+            ],
             2,
         ),
         _swaps_text(found, short),
@@ -103,6 +112,7 @@ def _column_line(column: Column) -> list[str]:
     return [
         column.engine,
         column.order,
+        f"{sum(column.recalls) / len(column.recalls):.4f}",
         f"{column.tau:.3f}",
         str(max(map(abs, column.moved))),
         str(len(swaps)),

@@ -44,6 +44,19 @@ def test_swaps_are_counted_by_hand():
     assert bootstrap.share_swapped(found, reference) == pytest.approx(2 / 6)
 
 
+def test_a_swap_that_is_not_there_is_seldom_sure():
+    """Two models far apart under exact search and of one quality under the index: at most 5 % may look swapped."""
+    rng = np.random.default_rng(6)
+    sure = []
+    for _ in range(200):
+        ahead, behind = rng.normal(0.3, 0.1, (1, 93)), np.zeros((1, 93))
+        found = rng.normal(0, 0.02, (1, 93)) + rng.normal(0, 0.02, (4, 1)) + rng.normal(0, 0.1, (4, 93))
+        other = rng.normal(0, 0.02, (4, 1)) + rng.normal(0, 0.1, (4, 93))
+        a, b, c, d = bootstrap.means([ahead, behind, found, other], resamples=400)
+        sure.append(bootstrap.share_swapped(c - d, a - b) >= 0.95)
+    assert np.mean(sure) < 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
+
+
 def test_correlations_of_known_points():
     x = np.arange(12.0).reshape(4, 3)
     pearson, spearman = bootstrap.correlation(x, 2 * x + 1)
