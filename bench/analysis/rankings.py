@@ -104,6 +104,7 @@ class _Way(NamedTuple):
     order: str
 
 
+_EXACT = _Way(EXACT, "", EXACT)
 _Ways = dict[_Way, dict[str, list[Outcome]]]  # and in each the outcomes of every model
 
 
@@ -156,21 +157,20 @@ def _has(ways: Iterable[_Way], reference: str) -> bool:
 
 
 def _ranked(group: _Group, ways: _Ways, models: Sequence[str], reference: str) -> Rankings:
-    """The Rankings of a group's models that have every column."""
-    exact = {model: retrieval.sample(next(iter(ways.values()))[model], MEASURE)[1] for model in models}
-    models = sorted(models, key=lambda model: -float(exact[model].mean()))
-    tables = {_Way(EXACT, "", EXACT): [exact[model][None, :] for model in models]}
+    """The Rankings of the models that have every column."""
+    scored = {model: retrieval.sample(next(iter(ways.values()))[model], MEASURE)[1] for model in models}
+    models = sorted(models, key=lambda model: -float(scored[model].mean()))
+    tables = {_EXACT: [scored[model][None, :] for model in models]}  # of (builds, judged queries), as all that follow
     for way, by_model in ways.items():
         tables[way] = [retrieval.sample(by_model[model], MEASURE)[0].recalls for model in models]
-    drawn = bootstrap.means([table for row in tables.values() for table in row])
-    resampled = dict(zip(tables, drawn.reshape(len(tables), len(models), -1), strict=True))
+    drawn = bootstrap.means([table for row in tables.values() for table in row]).reshape(len(tables), len(models), -1)
+    resampled = dict(zip(tables, drawn, strict=True))
     means = {way: np.array([table.mean() for table in row]) for way, row in tables.items()}
     recalls = {way: np.array([_recall(by_model[model]) for model in models]) for way, by_model in ways.items()}
-    of_exact = means[_Way(EXACT, "", EXACT)]
     columns = []
     for way in ways:
-        other = _Way(EXACT, "", EXACT) if reference == EXACT else way._replace(order=reference)
-        ranks, reference_ranks = _ranks(means[way]), _ranks(means[other])
+        other = _EXACT if reference == EXACT else way._replace(order=reference)
+        ranks = _ranks(means[way])
         columns.append(
             Column(
                 engine=way.engine,
@@ -179,7 +179,7 @@ def _ranked(group: _Group, ways: _Ways, models: Sequence[str], reference: str) -
                 means=means[way].tolist(),
                 recalls=recalls[way].tolist(),
                 ranks=ranks.tolist(),
-                moved=(reference_ranks - ranks).tolist(),
+                moved=(_ranks(means[other]) - ranks).tolist(),
                 tau=_tau(means[way], means[other]),
                 swaps=_swaps(models, means[way], means[other], resampled[way], resampled[other]),
             )
@@ -187,13 +187,13 @@ def _ranked(group: _Group, ways: _Ways, models: Sequence[str], reference: str) -
     return Rankings(
         experiment=group.experiment,
         setting=dict(zip(_SHARED, group.shared, strict=True)),
-        judged=len(exact[models[0]]),
+        judged=len(scored[models[0]]),
         reference=reference,
         models=models,
-        exact=of_exact.tolist(),
-        exact_ranks=_ranks(of_exact).tolist(),
+        exact=means[_EXACT].tolist(),
+        exact_ranks=_ranks(means[_EXACT]).tolist(),
         columns=columns,
-        correlations=_correlations(recalls, means, of_exact),
+        correlations=_correlations(recalls, means, means[_EXACT]),
         left_out=[model for model in _models(ways) if model not in models],
     )
 

@@ -202,13 +202,14 @@ class Store:
             raise BenchError(f"{self.path}: {unknown('experiment', experiment, self.experiments())}")
         columns = ", ".join(f'outcomes."{name}"' for name in _TRIAL | _MEASURED)
         with self._told():
-            found = self._connection.execute("SELECT id, content FROM environments").fetchall()
-            scored = self._connection.execute("SELECT id, content FROM scores").fetchall()
             rows = self._connection.execute(
                 f"SELECT coalesce(experiment, ''), {columns} FROM outcomes LEFT JOIN members USING (key) "
                 "WHERE ?1 IS NULL OR experiment = ?1 ORDER BY 1, dataset, engine, key",
                 (experiment,),
             ).fetchall()
+            # After the rows: what another process adds meanwhile has its environment and scores in any case.
+            found = self._connection.execute("SELECT id, content FROM environments").fetchall()
+            scored = self._connection.execute("SELECT id, content FROM scores").fetchall()
         environments = {key: json.loads(content) for key, content in found}
         scores: dict[str, dict[str, np.ndarray]] = {"": {}}
         scores |= {key: _unpacked_scores(content) for key, content in scored}
