@@ -83,8 +83,18 @@ def mirrored(file: str, sha256: str, needed_by: str) -> Path:
     path = Path(mirror) / file
     if not path.is_file():
         raise BenchError(f"{needed_by} needs {path}, which is not there: BENCH_MIRROR is the folder above")
+    return verified(path, sha256, needed_by)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, as hexadecimal."""
     with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def verified(path: Path, sha256: str, needed_by: str) -> Path:
+    """The path, its content's checksum verified."""
+    found = file_digest(path)
     if found != sha256:
         raise BenchError(f"{path}: SHA-256 is {found[:12]}..., {needed_by} states {sha256[:12]}...: get the file again")
     return path

@@ -322,6 +322,33 @@ def list_(
         print(listings.text(rows))
 
 
+@app.command()
+def rankings(
+    experiment: Annotated[str | None, typer.Argument(help="One experiment; without it, all in the store.")] = None,
+    reference: Annotated[
+        str, typer.Option(help="What rankings are compared with: exact search, or an order in the same engine.")
+    ] = "exact",
+    store: StoreOption = STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Rank models by nDCG@10 under exact search, every engine and order, and tell which moves are more than noise.
+
+    \b
+    Example:
+      bench rankings npl-models
+      bench rankings npl-models --reference random
+    """
+    from bench.analysis.rankings import rankings as ranked
+    from bench.present.retrieval import rankings_text
+    from bench.study.store import Store
+
+    found = ranked([(name, outcome) for name, outcome in Store.open(store).outcomes(experiment) if name], reference)
+    if as_json:
+        _print_json(found)
+    else:
+        print(rankings_text(found))
+
+
 def _run(study: "Study", path: Path, jobs: int, as_json: bool, resume: str) -> None:
     """Run what a store misses of a study, with progress, and print the study's table."""
     from bench.study.run import run as run_study
@@ -404,7 +431,10 @@ def _progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], 
 def _print_table(
     outcomes: "Iterable[tuple[str, Outcome]]", as_json: bool, reference: str | None = None, ties: bool = False
 ) -> None:
+    from bench.analysis.retrieval import retrieval
     from bench.analysis.summary import labels, shares, summarize
+    from bench.present.retrieval import flat as flat_retrieval
+    from bench.present.retrieval import retrieval_text
     from bench.present.tables import flat, summary_text
 
     found = list(outcomes)
@@ -412,10 +442,14 @@ def _print_table(
         raise unknown("order", reference, known)
     reference = reference or "random"
     summaries = summarize(found, reference, ties)
+    scored = retrieval(found)
     if as_json:
-        _print_json([flat(summary) for summary in summaries])
-    else:
-        print(summary_text(summaries, shares(found, ties), reference, ties))
+        more = {(row.experiment, row.order, *row.setting.values()): flat_retrieval(row) for row in scored}
+        _print_json([flat(s) | more.get((s.experiment, s.order, *s.setting.values()), {}) for s in summaries])
+        return
+    print(summary_text(summaries, shares(found, ties), reference, ties))
+    if scored:
+        print(f"\n{retrieval_text(scored)}")
 
 
 def _items(text: str, option: str) -> list[str]:

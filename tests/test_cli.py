@@ -32,7 +32,7 @@ def one_line(done):
 
 def test_help_is_quick_and_every_command_shows_an_example(cli):
     text = cli("--help", check=0).stdout
-    for command in ("run", "compare", "table", "export", "lid", "gate", "list"):
+    for command in ("run", "compare", "table", "export", "lid", "gate", "list", "rankings"):
         assert command in text
         assert f"Example:\n    bench {command}" in cli(command, "--help", check=0).stdout
     assert cli(check=0).stdout == text
@@ -106,6 +106,67 @@ def test_run_table_and_export_tell_the_same(cli, tmp_path):
     assert "vs given" in cli("table", "--reference", "given", check=0).stdout
     assert "unknown order 'randon'; known: given, random" in cli("table", "--reference", "randon", check=2).stderr
     assert "recall with ties" in cli("table", "--ties", check=0).stdout
+
+
+@pytest.fixture
+def judged(tmp_path, models):
+    """A BEIR folder with the vectors of three models, and an experiment on them."""
+    folder = tmp_path / "blurred"
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "embeddings").mkdir()
+    judgements = models[0].judgements
+    for file, ids in (("corpus", judgements.doc_ids), ("queries", judgements.query_ids)):
+        lines = [json.dumps({"_id": name, "title": "", "text": f"text of {name}"}) for name in ids.tolist()]
+        (folder / f"{file}.jsonl").write_text("\n".join(lines) + "\n")
+    rows = [f"{query}\t{doc}\t{grade}" for query, row in judgements.qrels.items() for doc, grade in row.items()]
+    (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *rows]) + "\n")
+    names = [dataset.name.partition("=")[2].strip(")") for dataset in models]
+    for name, dataset in zip(names, models, strict=True):
+        np.save(folder / "embeddings" / f"{name}.corpus.npy", dataset.base)
+        np.save(folder / "embeddings" / f"{name}.queries.npy", dataset.queries)
+    (tmp_path / "blurred.toml").write_text(
+        f"title = 'Blurred'\nmetric = 'l2'\n[beir]\nfolder = 'blurred'\nmodel = '{names[0]}'\n"
+    )
+    (tmp_path / "my.toml").write_text(
+        f"datasets = [{{ name = 'blurred.toml', model = {names} }}]\norders = ['random', 'given']\nef_search = 10\n"
+        "build_seeds = 2\n[[index]]\nengine = 'hnswlib'\nM = 2\nef_construction = 4\n"
+    )
+    return tmp_path
+
+
+def test_judged_models_are_scored_and_ranked(cli, judged):
+    ran = cli("run", "my.toml", check=0)
+    assert "my, retrieval: metric l2, n 400" in ran.stdout
+    assert "Over the 29 judged queries" in ran.stdout
+    assert cli("table", "my", check=0).stdout == ran.stdout
+    row = json.loads(cli("table", "--json", check=0).stdout)[0]
+    assert row["nDCG@10"] - row["nDCG@10_difference"] == pytest.approx(row["nDCG@10_exact"])
+    text = cli("rankings", "my", check=0).stdout
+    assert "my, 3 models by mean nDCG@10" in text
+    [found] = json.loads(cli("rankings", "--json", check=0).stdout)
+    assert found["models"] == [f"blurred(model={name})" for name in ("sharp", "fair", "poor")]
+    assert {column["order"] for column in found["columns"]} == {"random", "given"}
+    assert found["exact_ranks"] == [1, 2, 3]
+    by_order = json.loads(cli("rankings", "--reference", "given", "--json", check=0).stdout)[0]
+    [given] = [column for column in by_order["columns"] if column["order"] == "given"]
+    assert (given["tau"], given["swaps"]) == (1, [])
+    assert "unknown reference 'best'" in one_line(cli("rankings", "--reference", "best"))
+
+
+def test_a_part_of_the_documents_is_told_to_lose_relevant_ones(cli, judged):
+    done = cli("run", "my.toml", "--limit", "100", check=0)
+    assert "warning: blurred(model=sharp)[100]: 7" in done.stderr  # about three quarters of them
+    assert "% of the relevant documents are not among these rows" in done.stderr
+
+
+def test_what_cannot_be_ranked_is_told(cli, judged, vectors):
+    cli("compare", "my.npy", "--engines", "hnswlib", *SMALL, check=0)
+    assert "no outcome has nDCG@10" in one_line(cli("rankings"))
+    (judged / "one.toml").write_text(
+        (judged / "my.toml").read_text().replace("'sharp', 'fair', 'poor'", "'sharp'").replace("'given'", "'reverse'")
+    )
+    cli("run", "one.toml", check=0)
+    assert "one model alone has no ranking" in one_line(cli("rankings"))
 
 
 def test_lid_describes_vectors_and_writes_estimates(cli, vectors):

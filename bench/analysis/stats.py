@@ -90,6 +90,11 @@ def seeds_of(sample: Sample) -> list[tuple[int, int]]:
     return list(zip(sample.order_seeds.tolist(), sample.build_seeds.tolist(), strict=True))
 
 
+def mean_over_queries(values: np.ndarray) -> Estimate:
+    """Mean of values (queries,) that no build has a part in, as those of exact search."""
+    return _estimate(float(values.mean()), [_query_part(values)])
+
+
 def difference(sample: Sample, reference: Sample) -> Estimate:
     """Mean recall of one sample minus that of another, paired on the queries, which must be the same.
 

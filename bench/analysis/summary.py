@@ -12,6 +12,7 @@ from bench.analysis import stats
 from bench.analysis.stats import Estimate, Sample
 from bench.errors import BenchError
 from bench.orders import parameters
+from bench.study.spec import Trial
 from bench.study.store import Outcome
 
 # The fields of a Trial that, when equal, make builds comparable but for their order; ef_search last.
@@ -83,10 +84,12 @@ class Shares(msgspec.Struct, frozen=True):
     shares: dict[str, float]
 
 
-class _Setting(NamedTuple):
+class Setting(NamedTuple):
+    """What builds that differ in their order and seeds alone have in common; fields: the values of SETTING."""
+
     experiment: str
     fields: tuple[Any, ...]
-    origin: tuple[str, str]  # the data's fingerprint, and the libraries that made truth and orders
+    origin: tuple[str, str, str]  # the data's and judgements' digests, and the libraries that made truth and orders
 
 
 _Outcomes = Iterable[tuple[str, Outcome]]
@@ -98,7 +101,7 @@ def summarize(outcomes: _Outcomes, reference: str = "random", ties: bool = False
     outcomes: (experiment, outcome) pairs. reference: an order's label, see `order_label`. ties: whether recall
     counts rows as near as the k-th true neighbour, rather than going by id.
     """
-    settings = _by_setting(outcomes)
+    settings = by_setting(outcomes)
     curves = _curves(settings, reference, ties)
     summaries = []
     for setting, by_order in settings.items():
@@ -144,7 +147,7 @@ def labels(outcomes: _Outcomes) -> list[str]:
 def shares(outcomes: _Outcomes, ties: bool = False) -> list[Shares]:
     """Where the spread comes from, in every setting that has two orders and two builds of each at least."""
     found = []
-    for setting, by_order in _by_setting(outcomes).items():
+    for setting, by_order in by_setting(outcomes).items():
         samples = [_sample(built, ties) for built in by_order.values() if len(built) > 1]
         if len(samples) > 1:
             fields = dict(zip(SETTING, setting.fields, strict=True))
@@ -164,7 +167,7 @@ def verdicts(samples: Sequence[Sample], reference: Sample) -> list[Verdict]:
 
 def samples_by_setting(outcomes: _Outcomes) -> Iterator[tuple[dict[str, Any], dict[str, Sample]]]:
     """Every setting with the Sample of each of its orders."""
-    for setting, by_order in _by_setting(outcomes).items():
+    for setting, by_order in by_setting(outcomes).items():
         fields = dict(zip(SETTING, setting.fields, strict=True))
         yield fields, {order: _sample(built, False) for order, built in by_order.items()}
 
@@ -194,27 +197,33 @@ def _verdict(sample: Sample, reference: Sample, estimate: Estimate, p: float) ->
     )
 
 
-def _by_setting(outcomes: _Outcomes) -> dict[_Setting, dict[str, list[Outcome]]]:
-    settings: dict[_Setting, dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
+def by_setting(outcomes: _Outcomes) -> dict[Setting, dict[str, list[Outcome]]]:
+    """Outcomes by setting, sorted, and in it by the order's label; datasets of one name are told apart by digests."""
+    settings: dict[Setting, dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
     listed = list(outcomes)
     contents = defaultdict(set)  # of datasets of one name: files may be of other folders, or have changed
     for _, outcome in listed:
-        contents[outcome.trial.dataset].add(outcome.trial.fingerprint)
+        contents[outcome.trial.dataset].add(_content(outcome.trial))
     for experiment, outcome in listed:
         trial = outcome.trial
         if len(contents[trial.dataset]) > 1:
-            trial = msgspec.structs.replace(trial, dataset=f"{trial.dataset} #{trial.fingerprint[:6]}")
+            trial = msgspec.structs.replace(trial, dataset=f"{trial.dataset} #{_content(trial)}")
         fields = tuple(getattr(trial, field) for field in SETTING)
-        setting = _Setting(experiment, fields, (trial.fingerprint, trial.libraries))
+        setting = Setting(experiment, fields, (trial.fingerprint, trial.judgements, trial.libraries))
         settings[setting][order_label(trial.order, trial.order_params)].append(outcome)
     return dict(sorted(settings.items(), key=lambda item: _natural([item[0].experiment, *item[0].fields])))
 
 
+def _content(trial: Trial) -> str:
+    """What tells apart datasets of one name: some digits of the vectors' digest, and of the judgements'."""
+    return "-".join(digest[:6] for digest in (trial.fingerprint, trial.judgements) if digest)
+
+
 def _curves(
-    settings: Mapping[_Setting, Mapping[str, list[Outcome]]], reference: str, ties: bool
-) -> dict[_Setting, tuple[list[int], list[float]]]:
+    settings: Mapping[Setting, Mapping[str, list[Outcome]]], reference: str, ties: bool
+) -> dict[Setting, tuple[list[int], list[float]]]:
     """By setting without its ef_search: the ef_search values measured, and the reference's recall at each."""
-    curves: dict[_Setting, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
+    curves: dict[Setting, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
     for setting, by_order in settings.items():  # ef_search ascending, as settings are sorted
         if reference in by_order:
             efs, recalls = curves[setting._replace(fields=setting.fields[:-1])]

@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 
 from bench import cache
-from bench.data import formats, generators
+from bench.data import beir, formats, generators
+from bench.data.beir import Beir
 from bench.data.dataset import (
     METRICS,
     Dataset,
@@ -44,7 +45,7 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One TOML file of the catalogue: what the data is, and one of the three places it comes from."""
+    """One TOML file of the catalogue: what the data is, and one of the four places it comes from."""
 
     title: str
     metric: str
@@ -54,6 +55,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parameters: dict[str, Any] = {}
     records: Records | None = None
     files: Files | None = None
+    beir: Beir | None = None
 
 
 def folder() -> Path:
@@ -74,8 +76,8 @@ def read_spec(path: Path) -> Spec:
         raise BenchError(f"{path} is not valid TOML: {error}") from None
     if spec.metric not in METRICS:
         raise BenchError(f"{path}: {unknown('metric', spec.metric, METRICS)}")
-    if sum(source is not None for source in (spec.generator, spec.records, spec.files)) != 1:
-        raise BenchError(f"{path}: give one of generator, records and files")
+    if sum(source is not None for source in (spec.generator, spec.records, spec.files, spec.beir)) != 1:
+        raise BenchError(f"{path}: give one of generator, records, files and beir")
     if spec.generator is not None and spec.generator not in generators.GENERATORS:
         raise BenchError(f"{path}: {unknown('generator', spec.generator, generators.GENERATORS)}")
     if spec.parameters and spec.generator is None:
@@ -86,13 +88,17 @@ def read_spec(path: Path) -> Spec:
 def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | None = None) -> Dataset:
     """The Dataset that the catalogue, or a path ending in .toml (from the folder `beside`), names.
 
-    parameters: what to change of a generator's parameters; the dataset's name then tells it.
+    parameters: what to change of a generator's parameters, or the `model` of a BEIR folder; the dataset's name then
+    tells it.
     """
     path = _find(name, beside)
     spec = read_spec(path)
     stem = path.stem
     if spec.generator is not None:
         return _generated(stem, spec, dict(parameters or {}))
+    if spec.beir is not None:
+        chosen = converted(dict(parameters or {}), beir.Chosen, f"dataset {stem!r}")
+        return beir.load(stem, spec.metric, spec.beir, path.parent, chosen.model)
     if parameters:
         raise BenchError(f"dataset {stem!r} comes from files and takes no parameters: {', '.join(parameters)}")
     if spec.records is not None:

@@ -1,7 +1,8 @@
 """Base vectors, queries, labels: checked once, when made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -21,13 +22,19 @@ _BLOCK_VALUES = 1 << 24  # values looked at at a time, so that a base larger tha
 class Judgements:
     """What is relevant to a dataset's queries.
 
-    query_ids: (q,) str, one a query; doc_ids: (n,) str, one a base row. qrels: by query id and document id,
-    a grade, 0 for not relevant.
+    query_ids: (q,) str, one a query; doc_ids: (n,) str, one a base row. qrels: by query id and document id, a
+    grade, 0 for not relevant.
     """
 
     query_ids: np.ndarray
     doc_ids: np.ndarray
     qrels: Mapping[str, Mapping[str, int]]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything that figures of retrieval depend on beside the ids found, as hexadecimal."""
+        ids = {part: cache.array_digest(ids) for part, ids in (("queries", self.query_ids), ("docs", self.doc_ids))}
+        return cache.key_digest({**ids, "qrels": {query: dict(row) for query, row in self.qrels.items()}})
 
 
 @dataclass(frozen=True)
@@ -66,11 +73,13 @@ def checked(
     labels: np.ndarray | None = None,
     *,
     files: dict[str, str] | None = None,
+    judgements: Judgements | None = None,
 ) -> Dataset:
     """A Dataset of these arrays, or a BenchError that says what is wrong with which of them.
 
     Arrays of another type than float32 are converted; float64 and integers may lose digits.
     files: where `base`, `queries` and `labels` came from, for the error; by default the dataset's name.
+    judgements: carried along; the fingerprint is that of the arrays alone, so that recall is shared.
     """
     told = {part: f"{name}: {part}" for part in ("base", "queries", "labels")} | (files or {})
     if metric not in METRICS:
@@ -86,9 +95,14 @@ def checked(
         )
     if labels is not None:
         labels = check_labels(labels, told["labels"], base.shape[0])
+    if judgements and (len(judgements.query_ids), len(judgements.doc_ids)) != (len(queries), len(base)):
+        raise BenchError(
+            f"{name}: judgements name {len(judgements.query_ids)} queries and {len(judgements.doc_ids)} documents, "
+            f"the data has {len(queries)} and {len(base)} rows: one id a row is needed"
+        )
     arrays = {"base": base, "queries": queries} | ({} if labels is None else {"labels": labels})
     digests = {part: cache.array_digest(array) for part, array in arrays.items()}
-    return Dataset(name, base, queries, metric, labels, fingerprint(digests))
+    return Dataset(name, base, queries, metric, labels, fingerprint(digests), judgements)
 
 
 def fingerprint(digests: dict[str, str]) -> str:
@@ -170,10 +184,16 @@ def hold_out_queries(
 
 
 def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
-    """The dataset with at most `rows` rows of its base, drawn by seed, in their given order."""
+    """The dataset with at most `rows` rows of its base, drawn by seed, in their given order.
+
+    Judgements of the rows left out stay: they are relevant, and cannot be found.
+    """
     if rows >= dataset.n:
         return dataset
     chosen = np.sort(np.random.default_rng([seed, *b"limit"]).choice(dataset.n, size=rows, replace=False))
     labels = None if dataset.labels is None else dataset.labels[chosen]
+    judgements = dataset.judgements
+    if judgements is not None:
+        judgements = replace(judgements, doc_ids=judgements.doc_ids[chosen])
     name = f"{dataset.name}[{rows}]"
-    return checked(name, dataset.base[chosen], dataset.queries, dataset.metric, labels)
+    return checked(name, dataset.base[chosen], dataset.queries, dataset.metric, labels, judgements=judgements)

@@ -18,7 +18,11 @@ def datasets() -> list[dict[str, Any]]:
         {
             "name": name,
             "metric": stated.metric,
-            "comes from": "generator" if stated.generator else "BENCH_MIRROR" if stated.records else "files",
+            "comes from": "generator"
+            if stated.generator
+            else "BENCH_MIRROR"
+            if stated.records or stated.beir
+            else "files",
             "title": stated.title,
         }
         for name, stated in specs.items()

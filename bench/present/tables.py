@@ -2,17 +2,19 @@
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 from tabulate import tabulate
 
 from bench.analysis.plan import Plan
 from bench.analysis.stats import Estimate
 from bench.analysis.summary import SETTING, UNDECIDED, Shares, Summary
 from bench.errors import BenchError, unknown
+from bench.measure.retrieval import CUTOFFS
 from bench.study.store import Outcome
 
 if TYPE_CHECKING:
@@ -41,9 +43,12 @@ TIDY = (
     "queries",
     "recall",
     "recall_tie",
+    *CUTOFFS,
+    *(f"{measure}_exact" for measure in CUTOFFS),
     "build_seconds",
     "search_seconds",
     "fingerprint",
+    "judgements",
     "ids_sha256",
     "commit",
 )
@@ -79,7 +84,7 @@ def _experiment_text(
         # A setting is told once, at its first row.
         line = ["" if setting == shown_before else value for value in setting]
         shown_before = setting
-        line += [row.order, row.builds, _interval(row.recall), _number(row.sd, "{:.4f}")]
+        line += [row.order, row.builds, interval(row.recall), number(row.sd, "{:.4f}")]
         line += _comparison(row) if compared else []
         lines.append([*line, f"{100 * row.below_half:.1f} %", f"{row.percentile_5:.2f}", f"{row.build_seconds:.2f}"])
     title = ", ".join(f"{field} {value}" for field, value in common.items())
@@ -105,12 +110,11 @@ def _comparison(row: Summary) -> list[str]:
     if row.against is None:
         return ["", "", "", ""]
     found = row.against
-    interval = _number(found.difference.low, " [{:+.2f}, ", 100) + _number(found.difference.high, "{:+.2f}]", 100)
     verdict = found.verdict
     if verdict == UNDECIDED:
         verdict += f": {found.builds_needed} builds" if found.builds_needed else ": more builds or queries"
     p = "" if math.isnan(found.p) else "< 0.001" if found.p < 0.001 else f"{found.p:.3f}"
-    return [f"{100 * found.difference.value:+.2f}{interval}", p, verdict, _equal_ef(row)]
+    return [points(found.difference), p, verdict, _equal_ef(row)]
 
 
 def _equal_ef(row: Summary) -> str:
@@ -200,13 +204,20 @@ def flat(summary: Summary) -> dict[str, Any]:
     return {"experiment": row.pop("experiment"), **setting, **row, **tail}
 
 
-def _interval(estimate: Estimate) -> str:
+def interval(estimate: Estimate) -> str:
+    """A mean with its interval, where there is one."""
     if math.isnan(estimate.se):
         return f"{estimate.value:.4f}"
     return f"{estimate.value:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"
 
 
-def _number(value: float, form: str, factor: float = 1) -> str:
+def points(difference: Estimate) -> str:
+    """A difference in points, with its interval, where there is one."""
+    between = number(difference.low, " [{:+.2f}, ", 100) + number(difference.high, "{:+.2f}]", 100)
+    return f"{100 * difference.value:+.2f}{between}"
+
+
+def number(value: float, form: str, factor: float = 1) -> str:
     """A number in a form, or nothing where there is none."""
     return "" if math.isnan(value) else form.format(factor * value)
 
@@ -228,6 +239,8 @@ def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
             **msgspec.structs.asdict(outcome.trial),
             "recall": outcome.recall,
             "recall_tie": outcome.recall_tie,
+            **{measure: _judged_mean(outcome.retrieval, measure) for measure in CUTOFFS},
+            **{f"{measure}_exact": _judged_mean(outcome.retrieval_exact, measure) for measure in CUTOFFS},
             "build_seconds": outcome.build_seconds,
             "search_seconds": outcome.search_seconds,
             "ids_sha256": outcome.ids_sha256,
@@ -235,6 +248,13 @@ def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
         }
         rows.append([row[column] for column in TIDY])
     return pd.DataFrame(rows, columns=list(TIDY))
+
+
+def _judged_mean(scores: Mapping[str, np.ndarray], measure: str) -> float:
+    """The mean of a measure over the queries that are judged; NaN where there is none."""
+    found = scores.get(measure, np.array([]))
+    judged = found[~np.isnan(found)]
+    return float(judged.mean(dtype=np.float64)) if judged.size else math.nan
 
 
 def exported(frame: "pd.DataFrame", kind: str) -> bytes:

@@ -14,7 +14,7 @@ from bench import cache, indexes
 DECIDES = ("versions", "binaries", "cpu", "simd", "cores", "omp_num_threads")
 
 _SIMD = ("sse", "ssse", "avx", "fma", "f16c", "amx", "asimd", "sve")
-_LIBRARIES = ("hnsw-order-bench", "numpy", "scipy", "scikit-learn", "scikit-dimension", "faiss-cpu")
+_LIBRARIES = ("hnsw-order-bench", "numpy", "scipy", "scikit-learn", "scikit-dimension", "faiss-cpu", "ir-measures")
 
 
 def environment(jobs: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from bench import indexes, orders
 from bench.data.dataset import Dataset
 from bench.geometry import Geometry, knn
-from bench.measure import recall
+from bench.measure import recall, retrieval
 from bench.study.environment import environment
 from bench.study.spec import Study, Trial
 from bench.study.store import Outcome, Store
@@ -25,6 +25,7 @@ class Build(NamedTuple):
     dataset: Dataset
     geometry: Geometry
     truth: tuple[np.ndarray, np.ndarray]  # distances and ids (q, k), for the largest k asked
+    exact: dict[int, dict[str, np.ndarray]]  # by k: retrieval scores of the exact neighbours
     order: np.ndarray
     trials: list[Trial]
 
@@ -56,13 +57,13 @@ def _builds(study: Study, missing: list[Trial], told: Callable[[str], None]) -> 
         dataset, trials = study.datasets[name], list(of_dataset)
         geometry = Geometry(dataset, told)
         truth = geometry.ground_truth(max(k for _, k in study.experiment.searches))
-
+        exact = {k: retrieval.scores(truth[1][:, :k], dataset.judgements) for k in {trial.k for trial in trials}}
         made = lru_cache(maxsize=len(study.orders))(partial(_order, dataset, geometry))  # engines share orders
         for _, searches in groupby(trials, key=lambda trial: trial.build):
             served = list(searches)
             first = served[0]
             order = made(first.order, first.order_params, first.order_seed)
-            yield Build(dataset, geometry, truth, order, served)
+            yield Build(dataset, geometry, truth, exact, order, served)
 
 
 def _order(dataset: Dataset, geometry: Geometry, name: str, params: str, seed: int) -> np.ndarray:
@@ -108,4 +109,6 @@ def measure(build: Build) -> Iterator[Outcome]:
             build_seconds=build_seconds,
             search_seconds=search_seconds,
             environment={},
+            retrieval=retrieval.scores(found, build.dataset.judgements),
+            retrieval_exact=build.exact[trial.k],
         )

@@ -1,6 +1,7 @@
 """Experiment TOML -> frozen structs, every mistake told before anything is built."""
 
 import tomllib
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib import metadata
@@ -12,7 +13,8 @@ import msgspec
 from bench import cache, indexes, orders
 from bench.data import catalog
 from bench.data.dataset import Dataset, limit
-from bench.errors import BenchError, converted, unknown
+from bench.errors import BenchError, BenchWarning, converted, unknown
+from bench.measure import retrieval
 
 # What decides data, truth and orders, beside the engine: another version is another trial.
 LIBRARIES = ("hnsw-order-bench", "numpy", "faiss-cpu", "scikit-dimension")
@@ -74,6 +76,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     dataset: str
     fingerprint: str
+    judgements: str = ""  # digest of the relevance judgements, where the dataset has them
     metric: str
     n: int
     d: int
@@ -95,7 +98,10 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """SHA-256 over all fields, hexadecimal."""
-        return cache.key_digest(msgspec.structs.asdict(self))
+        fields = msgspec.structs.asdict(self)
+        if not self.judgements:  # so that trials without any keep the key they had before there were judgements
+            del fields["judgements"]
+        return cache.key_digest(fields)
 
     @property
     def build(self) -> tuple[Any, ...]:
@@ -125,6 +131,7 @@ class Study:
         libraries = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
         versions = {index.engine: indexes.version(index.engine) for index in experiment.index}
         for dataset in self.datasets.values():
+            judgements = dataset.judgements.digest if dataset.judgements else ""
             for build_seed, order_seed in experiment.seeds:
                 for index in experiment.index:
                     for order in self.orders:
@@ -132,6 +139,7 @@ class Study:
                             yield Trial(
                                 dataset=dataset.name,
                                 fingerprint=dataset.fingerprint,
+                                judgements=judgements,
                                 metric=dataset.metric,
                                 n=dataset.n,
                                 d=dataset.d,
@@ -182,6 +190,7 @@ def read(name: str, limit_rows: int | None = None) -> Study:
         datasets += catalog.load_all(named, parameters, beside=path.parent)
     if limit_rows is not None:
         datasets = [limit(dataset, limit_rows) for dataset in datasets]
+        _tell_out_of_reach(datasets)
     return Study(path.stem, experiment, datasets)
 
 
@@ -189,6 +198,18 @@ def with_builds(study: Study, builds: int) -> Study:
     """The study with `builds` build seeds, its data as loaded."""
     experiment = msgspec.structs.replace(study.experiment, build_seeds=builds)
     return Study(study.name, experiment, list(study.datasets.values()))
+
+
+def _tell_out_of_reach(datasets: Sequence[Dataset]) -> None:
+    for dataset in datasets:
+        lost = retrieval.out_of_reach(dataset.judgements) if dataset.judgements else 0.0
+        if lost:
+            warnings.warn(
+                f"{dataset.name}: {100 * lost:.0f} % of the relevant documents are not among these rows; they count as"
+                " not found, by exact search too",
+                BenchWarning,
+                stacklevel=2,
+            )
 
 
 def order_specs(listed: Sequence[str | dict[str, Any]], told: str) -> list[OrderSpec]:

@@ -1,5 +1,6 @@
 """Results in SQLite: a finished outcome is never lost and never run twice."""
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from bench import cache
 from bench.errors import BenchError, unknown
 from bench.study.spec import Trial
 
-SCHEMA = 1
+SCHEMA = 2
 
 _APPLICATION = 0x484F5242  # "HORB", in the file's header: this is a store of ours
 _TYPES = {str: "TEXT", int: "INTEGER"}
@@ -26,7 +27,12 @@ _MEASURED = {
     "build_seconds": "REAL",
     "search_seconds": "REAL",
     "environment": "TEXT",
+    "retrieval": "TEXT",  # id of the scores
+    "retrieval_exact": "TEXT",
 }
+_SINCE_2 = ("judgements", "retrieval", "retrieval_exact")  # columns that a store of version 1 lacks
+# Retrieval scores by the hash of their content: all builds of a dataset share those of exact search
+_SCORES = "CREATE TABLE IF NOT EXISTS scores (id TEXT PRIMARY KEY, content BLOB NOT NULL)"
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -34,7 +40,9 @@ class Outcome(msgspec.Struct, frozen=True):
 
     hits, hits_tie: (q,) int64, true neighbours found a query by id and with ties; recall is these over k.
     ids_sha256: of the ids returned, so that builds can be compared bit by bit. build_seconds: of the
-    build that served this search. environment: versions, commit and machine.
+    build that served this search. environment: versions, commit and machine. retrieval, retrieval_exact: by
+    measure (q,) float32, see `measure.retrieval`, of what was found and of the exact neighbours; empty
+    without judgements.
     """
 
     trial: Trial
@@ -44,6 +52,8 @@ class Outcome(msgspec.Struct, frozen=True):
     build_seconds: float
     search_seconds: float
     environment: dict[str, Any]
+    retrieval: dict[str, np.ndarray] = {}
+    retrieval_exact: dict[str, np.ndarray] = {}
 
     @property
     def recall(self) -> float:
@@ -98,6 +108,9 @@ class Store:
         )
         if (application, version) == (_APPLICATION, SCHEMA):
             return
+        if (application, version) == (_APPLICATION, 1):
+            self._upgrade()
+            return
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             found = f"a store of version {version}" if application == _APPLICATION else "not a store of this harness"
             raise BenchError(
@@ -112,7 +125,19 @@ class Store:
                 "CREATE TABLE IF NOT EXISTS members "
                 "(experiment TEXT, key TEXT, PRIMARY KEY (experiment, key)) WITHOUT ROWID"
             )
+            connection.execute(_SCORES)
             connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def _upgrade(self) -> None:
+        """Add to a store of version 1 what version 2 has more; its outcomes stay as they are."""
+        with self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA:
+                return  # another process was first
+            for name in _SINCE_2:
+                connection.execute(f"ALTER TABLE outcomes ADD COLUMN \"{name}\" TEXT NOT NULL DEFAULT ''")
+            connection.execute(_SCORES)
             connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def close(self) -> None:
@@ -135,6 +160,7 @@ class Store:
         """Keep an outcome: when this returns it is on disk."""
         environment = json.dumps(outcome.environment, sort_keys=True)
         environment_id = cache.key_digest(outcome.environment)[:16]
+        scores = [_packed_scores(found) for found in (outcome.retrieval, outcome.retrieval_exact)]
         measured = (
             _packed(outcome.hits),
             _packed(outcome.hits_tie),
@@ -142,11 +168,15 @@ class Store:
             outcome.build_seconds,
             outcome.search_seconds,
             environment_id,
+            *(key for key, _ in scores),
         )
         values = (outcome.trial.key, *msgspec.structs.astuple(outcome.trial), *measured)
+        columns = ", ".join(f'"{name}"' for name in ("key", *_TRIAL, *_MEASURED))
         with self._told(), self._connection as connection:
             connection.execute("INSERT OR IGNORE INTO environments VALUES (?, ?)", (environment_id, environment))
-            connection.execute(f"INSERT OR REPLACE INTO outcomes VALUES ({', '.join('?' * len(values))})", values)
+            connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", (row for row in scores if row[0]))
+            places = ", ".join("?" * len(values))
+            connection.execute(f"INSERT OR REPLACE INTO outcomes ({columns}) VALUES ({places})", values)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -172,20 +202,26 @@ class Store:
             raise BenchError(f"{self.path}: {unknown('experiment', experiment, self.experiments())}")
         columns = ", ".join(f'outcomes."{name}"' for name in _TRIAL | _MEASURED)
         with self._told():
-            found = self._connection.execute("SELECT id, content FROM environments").fetchall()
             rows = self._connection.execute(
                 f"SELECT coalesce(experiment, ''), {columns} FROM outcomes LEFT JOIN members USING (key) "
                 "WHERE ?1 IS NULL OR experiment = ?1 ORDER BY 1, dataset, engine, key",
                 (experiment,),
             ).fetchall()
+            # After the rows: what another process adds meanwhile has its environment and scores in any case.
+            found = self._connection.execute("SELECT id, content FROM environments").fetchall()
+            scored = self._connection.execute("SELECT id, content FROM scores").fetchall()
         environments = {key: json.loads(content) for key, content in found}
-        return (_row(row, environments) for row in rows)
+        scores: dict[str, dict[str, np.ndarray]] = {"": {}}
+        scores |= {key: _unpacked_scores(content) for key, content in scored}
+        return (_row(row, environments, scores) for row in rows)
 
 
-def _row(row: Sequence[Any], environments: Mapping[str, dict[str, Any]]) -> tuple[str, Outcome]:
+def _row(
+    row: Sequence[Any], environments: Mapping[str, dict[str, Any]], scores: Mapping[str, dict[str, np.ndarray]]
+) -> tuple[str, Outcome]:
     experiment, *fields = row
     trial = Trial(**dict(zip(_TRIAL, fields[: len(_TRIAL)], strict=True)))
-    hits, hits_tie, ids_sha256, build_seconds, search_seconds, environment = fields[len(_TRIAL) :]
+    hits, hits_tie, ids_sha256, build_seconds, search_seconds, environment, *retrieval = fields[len(_TRIAL) :]
     return experiment, Outcome(
         trial,
         _unpacked(hits),
@@ -194,6 +230,7 @@ def _row(row: Sequence[Any], environments: Mapping[str, dict[str, Any]]) -> tupl
         build_seconds,
         search_seconds,
         environments[environment],
+        *(scores[key] for key in retrieval),
     )
 
 
@@ -203,3 +240,16 @@ def _packed(hits: np.ndarray) -> bytes:
 
 def _unpacked(blob: bytes) -> np.ndarray:
     return np.frombuffer(blob, dtype="<u2").astype(np.int64)
+
+
+def _packed_scores(scores: Mapping[str, np.ndarray]) -> tuple[str, bytes]:
+    """Id and content of retrieval scores: MessagePack, by measure float32, little-endian; '' where there are none."""
+    if not scores:
+        return "", b""
+    content = msgspec.msgpack.encode({name: found.astype("<f4").tobytes() for name, found in scores.items()})
+    return hashlib.sha256(content).hexdigest()[:32], content
+
+
+def _unpacked_scores(content: bytes) -> dict[str, np.ndarray]:
+    packed = msgspec.msgpack.decode(content, type=dict[str, bytes])
+    return {name: np.frombuffer(blob, dtype="<f4") for name, blob in packed.items()}

@@ -71,7 +71,7 @@ def test_what_cannot_be_loaded_is_told(name, parameters, message):
     [
         ("title = 'x", "not valid TOML"),
         ("title = 'x'", "missing required field metric"),
-        ("title = 'x'\nmetric = 'l2'", "give one of generator, records and files"),
+        ("title = 'x'\nmetric = 'l2'", "give one of generator, records, files and beir"),
         ("title = 'x'\nmetric = 'l1'\ngenerator = 'digits'", "unknown metric 'l1'"),
         ("title = 'x'\nmetric = 'l2'\ngenerator = 'digit'", "unknown generator 'digit'; known: subspace"),
         ("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'b'\n[parameters]\nn = 3", "parameters are a generator's"),

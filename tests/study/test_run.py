@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from bench.data import catalog
 from bench.data.dataset import checked
 from bench.geometry import Geometry
 from bench.indexes import INDEXES
+from bench.measure import retrieval
 from bench.study import run as running
 from bench.study.spec import Experiment, Index, Study
 from bench.study.store import Store
@@ -141,6 +143,41 @@ def test_every_metric_reaches_full_recall_at_a_saturating_ef(small, store, metri
     for outcome in running.run(Study("small", experiment, [dataset]), store):
         assert outcome.recall_tie == 1
         assert outcome.recall == 1
+
+
+def test_judged_data_is_scored_beside_exact_search(models, store):
+    dataset = models[0]
+    experiment = msgspec.structs.replace(EXPERIMENT, orders=["random"], k=[1, 10], ef_search=[10, 400])
+    study = Study("judged", experiment, [dataset])
+    list(running.run(study, store))
+    exact = retrieval.scores(Geometry(dataset).ground_truth(10)[1], dataset.judgements)["nDCG@10"]
+    assert np.isnan(exact[-1])
+    for _, outcome in store.outcomes("judged"):
+        assert outcome.trial.judgements == dataset.judgements.digest
+        if outcome.trial.k == 1:
+            assert outcome.retrieval == outcome.retrieval_exact == {}
+            continue
+        assert list(outcome.retrieval) == ["nDCG@10", "RR@10"]
+        assert np.array_equal(outcome.retrieval_exact["nDCG@10"], exact, equal_nan=True)
+        found = outcome.retrieval["nDCG@10"]
+        if outcome.trial.ef_search == 400:  # every row: as good as exact search
+            assert np.array_equal(found, exact, equal_nan=True)
+        missed = outcome.hits < 10
+        assert np.array_equal(found[~missed], exact[~missed], equal_nan=True)
+        if outcome.trial.ef_search == 10:
+            assert np.nanmean(found) < np.nanmean(exact)
+
+
+def test_the_same_vectors_with_other_judgements_are_other_trials(models, store):
+    dataset = models[0]
+    study = Study("judged", EXPERIMENT, [dataset])
+    fewer = {query: grades for query, grades in dataset.judgements.qrels.items() if query != "q0"}
+    other = replace(dataset, judgements=replace(dataset.judgements, qrels=fewer))
+    plain = replace(dataset, judgements=None)
+    keys = [{trial.key for trial in Study("judged", EXPERIMENT, [d]).trials} for d in (dataset, other, plain)]
+    assert keys[0] == {trial.key for trial in study.trials}
+    assert not keys[0] & keys[1]
+    assert not keys[0] & keys[2]
 
 
 def with_metric(dataset, metric):

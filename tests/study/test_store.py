@@ -32,6 +32,56 @@ def test_an_outcome_comes_back_as_it_was(path):
     assert back.recall_tie == pytest.approx(18 / 30)
 
 
+def scored():
+    found = {"nDCG@10": np.array([0.5, np.nan, 1.0], np.float32), "RR@10": np.array([1, np.nan, 0.5], np.float32)}
+    return msgspec.structs.replace(
+        outcome(judgements="j"), retrieval=found, retrieval_exact={"nDCG@10": np.array([1, np.nan, 1], np.float32)}
+    )
+
+
+def test_retrieval_scores_come_back_as_they_were_and_are_kept_once(path):
+    store = Store.create(path)
+    for seed in (1, 2):
+        trial = msgspec.structs.replace(scored().trial, build_seed=seed)
+        store.add(msgspec.structs.replace(scored(), trial=trial))
+    store.add(outcome())
+    *two, plain = sorted((back for _, back in Store.open(path).outcomes()), key=lambda o: not o.trial.judgements)
+    assert (plain.retrieval, plain.retrieval_exact) == ({}, {})
+    for back in two:
+        assert list(back.retrieval) == ["nDCG@10", "RR@10"]
+        for found, kept in ((back.retrieval, scored().retrieval), (back.retrieval_exact, scored().retrieval_exact)):
+            assert all(np.array_equal(found[name], kept[name], equal_nan=True) for name in kept)
+    assert sqlite3.connect(path).execute("SELECT count(*) FROM scores").fetchone() == (2,)
+
+
+def test_judgements_make_another_trial_and_none_the_same_key_as_ever():
+    assert scored().trial.key != TRIAL.key
+    assert TRIAL.key == "35ca81f496e44e108db8b16c6c2828307985f9e6afe88f3e92455d40d756373b"
+
+
+def version_1(path):
+    """A store as it was before there were judgements, with one outcome."""
+    Store.create(path).add(outcome())
+    connection = sqlite3.connect(path)
+    for name in ("judgements", "retrieval", "retrieval_exact"):
+        connection.execute(f"ALTER TABLE outcomes DROP COLUMN {name}")
+    connection.execute("DROP TABLE scores")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+
+
+def test_a_store_from_before_there_were_judgements_is_taken_over(path):
+    version_1(path)
+    store = Store.open(path)
+    assert store.missing([TRIAL, scored().trial]) == [scored().trial]
+    store.add(scored())
+    plain, judged = sorted((back for _, back in Store.open(path).outcomes()), key=lambda o: o.trial.judgements)
+    assert (plain.trial, plain.hits.tolist(), plain.retrieval) == (TRIAL, [10, 7, 0], {})
+    assert judged.trial == scored().trial
+    assert judged.retrieval["RR@10"][2] == 0.5
+
+
 def test_an_outcome_is_on_disk_when_add_returns(path):
     store = Store.create(path)
     store.add(outcome())

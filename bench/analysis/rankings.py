@@ -1,0 +1,254 @@
+"""Do models keep their ranking when an index answers instead of exact search, and is a move more than noise?
+
+Models are datasets that share their judgements: the same documents and queries in other vectors. A ranking goes by
+mean nDCG@10. Whether two models really change places is asked of resamples: queries are drawn with replacement, the
+same for every model and for exact search, and builds within each model, engine and order. The probability of a swap
+is the share of resamples in which an index orders the two otherwise than the reference does in the same resample. So
+queries that favour one model under both are no swap.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from bench.analysis import bootstrap, retrieval
+from bench.analysis.bootstrap import Interval
+from bench.analysis.summary import SETTING, by_setting, labels
+from bench.errors import BenchError, unknown
+from bench.study.store import Outcome
+
+MEASURE = "nDCG@10"
+EXACT = "exact"
+SURE = 0.95
+
+# What models of one ranking have in common, beside their judgements
+_SHARED = ("queries", "M", "ef_construction", "chunk", "threads", "k", "ef_search")
+
+
+class Swap(msgspec.Struct, frozen=True, kw_only=True):
+    """Two models that an index orders otherwise than the reference does.
+
+    ahead, behind: by the reference. reference, found: how far `ahead` is ahead under each; `found` is not above 0.
+    probability: of a swap, as above. reference_unsure: the share of resamples in which the reference itself orders
+    the two the other way: where it is large, these queries cannot tell the models apart.
+    """
+
+    ahead: str
+    behind: str
+    reference: float
+    found: float
+    probability: float
+    reference_unsure: float
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """The ranking under one engine and order of insertion; lists are by model, as in Rankings.
+
+    ranks: 1 is best, equal means share the better rank. moved: places gained against the reference. tau: Kendall's
+    tau-b with it. swaps: every pair in another order, the likeliest first.
+    """
+
+    engine: str
+    engine_version: str
+    order: str
+    means: list[float]
+    recalls: list[float]
+    ranks: list[int]
+    moved: list[int]
+    tau: float
+    swaps: list[Swap]
+
+
+class Correlation(msgspec.Struct, frozen=True, kw_only=True):
+    """Of mean recall@k with another figure over points, one a model and column; intervals by drawing models."""
+
+    of: str
+    points: int
+    pearson: Interval
+    spearman: Interval
+
+
+class Rankings(msgspec.Struct, frozen=True, kw_only=True):
+    """Models ranked in one setting: best under exact search first. left_out: models without every column."""
+
+    experiment: str
+    setting: dict[str, Any]
+    judged: int
+    reference: str
+    models: list[str]
+    exact: list[float]
+    exact_ranks: list[int]
+    columns: list[Column]
+    correlations: list[Correlation]
+    left_out: list[str]
+
+
+class _Group(NamedTuple):
+    """What models must share to be ranked together."""
+
+    experiment: str
+    shared: tuple[Any, ...]
+    judgements: str
+    libraries: str
+
+
+class _Way(NamedTuple):
+    """How the models of a column were searched."""
+
+    engine: str
+    engine_version: str
+    order: str
+
+
+_EXACT = _Way(EXACT, "", EXACT)
+_Ways = dict[_Way, dict[str, list[Outcome]]]  # and in each the outcomes of every model
+
+
+def rankings(outcomes: Iterable[tuple[str, Outcome]], reference: str = EXACT) -> list[Rankings]:
+    """The Rankings in every setting in which two models at least share judgements.
+
+    reference: `exact`, or an order's label: then every column is compared with that order in the same engine.
+    """
+    listed = list(outcomes)
+    if reference != EXACT and reference not in (known := labels(listed)):
+        raise unknown("reference", reference, [EXACT, *known])
+    groups = _grouped(listed)
+    if not groups:
+        raise BenchError(f"no outcome has {MEASURE}: rank datasets that have relevance judgements, with k 10 or more")
+    if not any(len(_models(ways)) > 1 for ways in groups.values()):
+        raise BenchError("one model alone has no ranking: run two datasets at least that share their judgements")
+    found = [
+        _ranked(group, ways, complete, reference)
+        for group, ways in groups.items()
+        if len(complete := _models(ways, all)) > 1 and _has(ways, reference)
+    ]
+    if not found:
+        missing = "of every engine and order" + ("" if reference == EXACT else f", {reference!r} among them")
+        raise BenchError(f"fewer than two models have outcomes {missing}: finish `bench run` first")
+    return found
+
+
+def _grouped(listed: Sequence[tuple[str, Outcome]]) -> dict[_Group, _Ways]:
+    """By group and way of searching, the outcomes of every model that has scores."""
+    groups: dict[_Group, _Ways] = defaultdict(lambda: defaultdict(dict))
+    for setting, by_order in by_setting(listed).items():
+        fields = dict(zip(SETTING, setting.fields, strict=True))
+        _, judgements, libraries = setting.origin
+        group = _Group(setting.experiment, tuple(fields[name] for name in _SHARED), judgements, libraries)
+        for order, built in by_order.items():
+            if np.isfinite(built[0].retrieval.get(MEASURE, np.nan)).any():
+                groups[group][_Way(fields["engine"], fields["engine_version"], order)][fields["dataset"]] = built
+    return {group: dict(sorted(ways.items())) for group, ways in groups.items()}
+
+
+def _models(ways: _Ways, which: Any = any) -> list[str]:
+    """The models that any way has outcomes of, or that all have."""
+    seen = dict.fromkeys(model for by_model in ways.values() for model in by_model)
+    return [model for model in seen if which(model in by_model for by_model in ways.values())]
+
+
+def _has(ways: Iterable[_Way], reference: str) -> bool:
+    """Whether every engine has outcomes of the reference."""
+    return reference == EXACT or all(way._replace(order=reference) in ways for way in ways)
+
+
+def _ranked(group: _Group, ways: _Ways, models: Sequence[str], reference: str) -> Rankings:
+    """The Rankings of the models that have every column."""
+    scored = {model: retrieval.sample(next(iter(ways.values()))[model], MEASURE)[1] for model in models}
+    models = sorted(models, key=lambda model: -float(scored[model].mean()))
+    tables = {_EXACT: [scored[model][None, :] for model in models]}  # of (builds, judged queries), as all that follow
+    for way, by_model in ways.items():
+        tables[way] = [retrieval.sample(by_model[model], MEASURE)[0].recalls for model in models]
+    drawn = bootstrap.means([table for row in tables.values() for table in row]).reshape(len(tables), len(models), -1)
+    resampled = dict(zip(tables, drawn, strict=True))
+    means = {way: np.array([table.mean() for table in row]) for way, row in tables.items()}
+    recalls = {way: np.array([_recall(by_model[model]) for model in models]) for way, by_model in ways.items()}
+    columns = []
+    for way in ways:
+        other = _EXACT if reference == EXACT else way._replace(order=reference)
+        ranks = _ranks(means[way])
+        columns.append(
+            Column(
+                engine=way.engine,
+                engine_version=way.engine_version,
+                order=way.order,
+                means=means[way].tolist(),
+                recalls=recalls[way].tolist(),
+                ranks=ranks.tolist(),
+                moved=(_ranks(means[other]) - ranks).tolist(),
+                tau=_tau(means[way], means[other]),
+                swaps=_swaps(models, means[way], means[other], resampled[way], resampled[other]),
+            )
+        )
+    return Rankings(
+        experiment=group.experiment,
+        setting=dict(zip(_SHARED, group.shared, strict=True)),
+        judged=len(scored[models[0]]),
+        reference=reference,
+        models=models,
+        exact=means[_EXACT].tolist(),
+        exact_ranks=_ranks(means[_EXACT]).tolist(),
+        columns=columns,
+        correlations=_correlations(recalls, means, means[_EXACT]),
+        left_out=[model for model in _models(ways) if model not in models],
+    )
+
+
+def _recall(outcomes: Sequence[Outcome]) -> float:
+    return float(np.mean([outcome.recall for outcome in outcomes]))
+
+
+def _ranks(means: np.ndarray) -> np.ndarray:
+    """(models,) rank of each mean, the highest first; equal means share the better rank."""
+    return np.asarray(1 + (means[None, :] > means[:, None]).sum(axis=1))
+
+
+def _tau(means: np.ndarray, reference: np.ndarray) -> float:
+    from scipy.stats import kendalltau
+
+    return float(kendalltau(means, reference).statistic)
+
+
+def _swaps(
+    models: Sequence[str],
+    means: np.ndarray,
+    reference: np.ndarray,
+    resampled: np.ndarray,
+    resampled_reference: np.ndarray,
+) -> list[Swap]:
+    """Every pair in another order than the reference's; resampled: (models, resamples)."""
+    found = []
+    for i, j in combinations(np.argsort(-reference, kind="stable").tolist(), 2):
+        ahead, now_ahead = reference[i] - reference[j], means[i] - means[j]
+        if np.sign(ahead) == np.sign(now_ahead):
+            continue
+        drawn, drawn_reference = resampled[i] - resampled[j], resampled_reference[i] - resampled_reference[j]
+        found.append(
+            Swap(
+                ahead=models[i],
+                behind=models[j],
+                reference=float(ahead),
+                found=float(now_ahead),
+                probability=bootstrap.share_swapped(drawn, drawn_reference),
+                reference_unsure=bootstrap.share_swapped(drawn_reference, np.full_like(drawn_reference, ahead)),
+            )
+        )
+    return sorted(found, key=lambda swap: -swap.probability)
+
+
+def _correlations(
+    recalls: Mapping[_Way, np.ndarray], means: Mapping[_Way, np.ndarray], exact: np.ndarray
+) -> list[Correlation]:
+    """Of recall with the measure, and with its share of what exact search reaches, free of the model's quality."""
+    x = np.array(list(recalls.values())).T  # (models, columns)
+    y = np.array([means[way] for way in recalls]).T
+    kept = np.divide(y, exact[:, None], out=np.full_like(y, np.nan), where=exact[:, None] > 0)
+    found = []
+    for name, other in ((MEASURE, y), (f"{MEASURE} / exact {MEASURE}", kept)):
+        pearson, spearman = bootstrap.correlation(x, other)
+        found.append(Correlation(of=name, points=x.size, pearson=pearson, spearman=spearman))
+    return found

@@ -1,0 +1,265 @@
+"""BEIR folders: texts, queries and relevance judgements, with vectors of the texts.
+
+A folder holds `corpus.jsonl` (`_id`, `title`, `text`), `queries.jsonl` (`_id`, `text`) and `qrels/SPLIT.tsv`
+(`query-id`, `corpus-id`, `score`), as Thakur et al. 2021 distribute their sets. Row i of the vectors embeds line i.
+"""
+
+import csv
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from bench import cache
+from bench.data import formats, lsa
+from bench.data.dataset import Dataset, Judgements, checked
+from bench.errors import BenchError, BenchWarning, unknown
+
+CORPUS, QUERIES = "corpus.jsonl", "queries.jsonl"
+QRELS_HEADER = ["query-id", "corpus-id", "score"]
+_LISTED = 3  # unknown ids that a message shows
+
+
+class Beir(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A BEIR folder and vectors of its texts.
+
+    folder: from the folder of the TOML file; where it is not there, below BENCH_MIRROR, and every file read needs
+    its checksum in `sha256`, by its path in the folder. model: what replaces {model} in `corpus` and `queries`, or
+    `lsa@d`, computed from the texts; NAME@d takes the first d dimensions. strict: judgements of unknown ids are
+    refused.
+    """
+
+    folder: str
+    model: str
+    split: str = "test"
+    corpus: str = "embeddings/{model}.corpus.npy"
+    queries: str = "embeddings/{model}.queries.npy"
+    sha256: dict[str, str] = {}
+    strict: bool = False
+
+
+class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an experiment may choose of a BEIR folder."""
+
+    model: str | None = None
+
+
+class _Document(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+    text: str
+    title: str | None = None
+
+
+class _Query(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+    text: str
+
+
+class _Text(msgspec.Struct):
+    text: str
+
+
+_Line = TypeVar("_Line", _Document, _Query, _Text)
+
+
+def load(name: str, metric: str, source: Beir, beside: Path, model: str | None = None) -> Dataset:
+    """The Dataset of a BEIR folder: base rows are documents, queries are the judged ones, both in file order.
+
+    beside: the folder of the TOML file. model: another than the source's; the dataset's name then tells it.
+    """
+    told = f"dataset {name!r}"
+    stem, dimension = _parsed(model or source.model, told)
+    path = _finder(source, beside, told)
+    corpus, queries = path(CORPUS), path(QUERIES)
+    judgements, judged = judge(corpus, queries, path(f"qrels/{source.split}.tsv"), strict=source.strict)
+    if stem == lsa.NAME:
+        assert dimension is not None
+        base, every = _lsa(corpus, queries, dimension)
+        files = {part: f"{stem}@{dimension} of {file}" for part, file in (("base", corpus), ("queries", queries))}
+    else:
+        of_corpus, of_queries = _vectors(source, beside / source.folder, stem, path, told)
+        base = _first(of_corpus, dimension, corpus, len(judgements.doc_ids))
+        every = _first(of_queries, dimension, queries, len(judged))
+        files = {"base": str(of_corpus), "queries": str(of_queries)}
+    named = name if model is None else f"{name}(model={model})"
+    return checked(named, base, every[judged], metric, files=files, judgements=judgements)
+
+
+def judge(corpus: Path, queries: Path, qrels: Path, *, strict: bool = False) -> tuple[Judgements, np.ndarray]:
+    """The judgements of a folder, and (lines of `queries`,) bool: which queries have any.
+
+    A query without judgements cannot be scored and is left out, as trec_eval does; a warning counts them.
+    Judgements of documents that are not in the corpus stay, as trec_eval counts them (relevant, never found), those
+    of unknown queries cannot; a warning counts and shows both, or, where `strict`, a BenchError.
+    """
+    doc_ids = [document for document, _ in documents(corpus)]
+    query_ids = np.array([query for query, _ in asked(queries)])
+    grades = read_qrels(qrels)
+    unasked = sorted(set(grades) - set(query_ids.tolist()))
+    known = set(doc_ids)
+    missing = [document for row in grades.values() for document in row if document not in known]
+    for ids, what, file in ((unasked, "queries", queries), (missing, "documents", corpus)):
+        if ids:
+            shown = ", ".join(repr(one) for one in ids[:_LISTED]) + (", ..." if len(ids) > _LISTED else "")
+            found = f"{qrels} judges {len(ids):,} {what} that {file.name} does not have: {shown}"
+            if strict:
+                raise BenchError(f"{found}; get the files of one release, or leave strict out")
+            warnings.warn(found, BenchWarning, stacklevel=2)
+    judged = np.isin(query_ids, list(grades))
+    if not judged.any():
+        raise BenchError(f"{qrels} judges none of the queries in {queries}: name another split")
+    if not judged.all():
+        warnings.warn(
+            f"{len(judged) - judged.sum():,} of {len(judged):,} queries have no judgements in {qrels}; left out",
+            BenchWarning,
+            stacklevel=2,
+        )
+    kept = query_ids[judged]
+    return Judgements(kept, np.array(doc_ids), {query: grades[query] for query in kept.tolist()}), judged
+
+
+def documents(corpus: Path) -> Iterator[tuple[str, str]]:
+    """(id, text) of every document, in file order; title and text are joined as BEIR does, and may be empty."""
+    for _, line in _lines(corpus, _Document):
+        yield line.id, f"{line.title or ''} {line.text}".strip()
+
+
+def asked(queries: Path) -> Iterator[tuple[str, str]]:
+    """(id, text) of every query, in file order; a text that is empty is a BenchError."""
+    for number, line in _lines(queries, _Query):
+        if not line.text.strip():
+            raise BenchError(f"{queries}: line {number}: query {line.id!r} has an empty text: remove it")
+        yield line.id, line.text
+
+
+def read_qrels(qrels: Path) -> dict[str, dict[str, int]]:
+    """Grades by query id and document id, from a tab-separated file with BEIR's header."""
+    grades: dict[str, dict[str, int]] = {}
+    with _opened(qrels).open(encoding="utf-8", newline="") as stream:
+        rows = csv.reader(stream, delimiter="\t")
+        if next(rows, None) != QRELS_HEADER:
+            raise BenchError(f"{qrels}: the first line is not {' '.join(QRELS_HEADER)}, with tabs between")
+        for row in rows:
+            where = f"{qrels}: line {rows.line_num}"
+            if len(row) != len(QRELS_HEADER):
+                raise BenchError(f"{where} has {len(row)} fields, not {len(QRELS_HEADER)} with tabs between")
+            query, document, score = row
+            try:
+                grade = int(score)
+            except ValueError:
+                raise BenchError(f"{where}: score {score!r} is not a whole number") from None
+            if grades.setdefault(query, {}).setdefault(document, grade) != grade:
+                raise BenchError(f"{where}: query {query!r} judges document {document!r} again, with another score")
+    return grades
+
+
+def texts(path: Path) -> Iterator[str]:
+    """The `text` of every line of a JSON Lines file; one that is empty is a BenchError."""
+    for number, line in _lines(path, _Text):
+        if not line.text.strip():
+            raise BenchError(f"{path}: line {number} has an empty text: remove it")
+        yield line.text
+
+
+def _lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
+    """(number, content) of every line of a JSON Lines file; ids, where lines have them, are checked to be distinct."""
+    decode = msgspec.json.Decoder(kind).decode
+    first: dict[str, int] = {}
+    number = 0
+    with _opened(path).open("rb") as stream:
+        for number, content in enumerate(stream, start=1):
+            try:
+                line = decode(content)
+            except msgspec.ValidationError as error:
+                raise BenchError(f"{path}: line {number}: {str(error).replace('`', '')}") from None
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise BenchError(f"{path}: line {number} is not a JSON object: {error}") from None
+            if not isinstance(line, _Text) and first.setdefault(line.id, number) != number:
+                raise BenchError(f"{path}: line {number} has the id {line.id!r} of line {first[line.id]}: remove one")
+            yield number, line
+    if number == 0:
+        raise BenchError(f"{path} is empty")
+
+
+def _opened(path: Path) -> Path:
+    if not path.is_file():
+        raise BenchError(f"{path} is not there: a BEIR folder has {CORPUS}, {QUERIES} and qrels/SPLIT.tsv")
+    return path
+
+
+def _parsed(model: str, told: str) -> tuple[str, int | None]:
+    """Name and number of dimensions of NAME or NAME@d."""
+    stem, at, dimension = model.partition("@")
+    if at and not dimension.isdecimal():
+        raise BenchError(f"{told}: model {model!r}: give the number of dimensions after @, as in {stem}@128")
+    if stem == lsa.NAME and not at:
+        raise BenchError(f"{told}: model {model!r}: say how many dimensions, as in {stem}@384")
+    return stem, int(dimension) if at else None
+
+
+def _finder(source: Beir, beside: Path, told: str) -> Callable[[str], Path]:
+    """What gives the path of a file of the folder, its checksum verified where the source states it."""
+    here = beside / source.folder
+    local = here.is_dir()
+
+    def path(file: str) -> Path:
+        stated = source.sha256.get(file)
+        if local:
+            found = _opened(here / file)
+            return cache.verified(found, stated, told) if stated else found
+        if stated is None:
+            raise BenchError(f"{told}: {here} is not there, and beir.sha256 states no checksum of {file} to get it by")
+        return cache.mirrored(f"{source.folder}/{file}", stated, told)
+
+    return path
+
+
+def _vectors(source: Beir, here: Path, model: str, path: Callable[[str], Path], told: str) -> tuple[Path, Path]:
+    """The files of a model's vectors of the corpus and of the queries."""
+    before, placed, after = source.corpus.partition("{model}")
+    if not placed or "{model}" not in source.queries:
+        raise BenchError(f"{told}: beir.corpus and beir.queries name a model's files by {{model}}")
+    present = [file.relative_to(here).as_posix() for file in here.glob(f"{before}*{after}")]
+    models = {
+        file.removeprefix(before).removesuffix(after)
+        for file in [*source.sha256, *present]
+        if file.startswith(before) and file.endswith(after)
+    }
+    if model not in models:
+        raise BenchError(f"{told}: {unknown('model', model, [*sorted(models), f'{lsa.NAME}@d'])}")
+    corpus, queries = (path(pattern.replace("{model}", model)) for pattern in (source.corpus, source.queries))
+    return corpus, queries
+
+
+def _first(vectors: Path, dimension: int | None, texts: Path, lines: int) -> np.ndarray:
+    """(lines, dimension) the first dimensions of the vectors of `texts`; all where dimension is None."""
+    rows = formats.read_npy(vectors)
+    if rows.ndim != 2 or len(rows) != lines:
+        raise BenchError(f"{vectors} has shape {rows.shape}, {texts} has {lines:,} lines: embed it again")
+    if dimension is not None and not 0 < dimension <= rows.shape[1]:
+        raise BenchError(f"{vectors} has {rows.shape[1]} dimensions: @{dimension} takes too many or none")
+    return rows[:, :dimension]
+
+
+def _lsa(corpus: Path, queries: Path, dimension: int) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of all documents and of all queries, kept in the cache."""
+
+    def make() -> dict[str, np.ndarray]:
+        of_corpus = [text for _, text in documents(corpus)]
+        transform = lsa.fit(of_corpus, dimension, str(corpus))
+        return {"base": transform(of_corpus), "queries": transform([text for _, text in asked(queries)])}
+
+    key = {
+        "dimension": dimension,
+        "seed": lsa.SEED,
+        "corpus": cache.file_digest(corpus),
+        "queries": cache.file_digest(queries),
+        "code": hashlib.sha256(Path(lsa.__file__).read_bytes()).hexdigest(),
+        "libraries": lsa.versions(),
+    }
+    arrays = cache.entry(lsa.NAME, key, make).arrays
+    return arrays["base"], arrays["queries"]

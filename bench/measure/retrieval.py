@@ -1,0 +1,60 @@
+"""nDCG, reciprocal rank and recall against relevance judgements, as trec_eval counts them (by ir-measures).
+
+These are figures of a ranking of documents, not of an index: exact search has them too, and that is what an
+index's are compared with. R@100 is the share of a query's relevant documents among the first 100; recall@k of
+the exact neighbours is `recall`'s.
+"""
+
+import numpy as np
+
+from bench.data.dataset import Judgements
+
+CUTOFFS = {"nDCG@10": 10, "RR@10": 10, "R@100": 100}  # by ir-measures' names; the mean of RR@10 is known as MRR@10
+
+
+def scores(ids: np.ndarray, judgements: Judgements | None) -> dict[str, np.ndarray]:
+    """Every measure of CUTOFFS that k reaches, a query: (q,) float32, NaN where a query is not judged.
+
+    ids: (q, k) base ids, nearest first, -1 where nothing was found; an id returned twice counts once, at its first
+    place. nDCG's gain is the grade itself, as in trec_eval; others raise 2 to the grade under the same name. Grades
+    above 0 are relevant. Documents that were judged but are not in the base stay in the denominators: they count
+    as not found. A query that is judged and returns nothing scores 0. Without judgements, nothing is scored.
+    """
+    if judgements is None:
+        return {}
+    if len(ids) != len(judgements.query_ids):
+        raise ValueError(f"ids of {len(ids)} queries, judgements of {len(judgements.query_ids)}")
+    import ir_measures
+
+    qrels = judged(judgements)
+    known = {str(measure): measure for measure in (ir_measures.nDCG @ 10, ir_measures.RR @ 10, ir_measures.R @ 100)}
+    measures = {name: known[name] for name, cutoff in CUTOFFS.items() if cutoff <= ids.shape[1]}
+    found = {name: np.full(len(ids), np.nan, dtype=np.float32) for name in measures}
+    if not qrels or not measures:
+        return found
+    query_ids = judgements.query_ids.tolist()
+    run = {query: _ranked(row, judgements.doc_ids) for query, row in zip(query_ids, ids, strict=True) if query in qrels}
+    place = {query: i for i, query in enumerate(query_ids)}
+    for metric in ir_measures.iter_calc(list(measures.values()), qrels, run):
+        found[str(metric.measure)][place[metric.query_id]] = metric.value
+    return found
+
+
+def judged(judgements: Judgements) -> dict[str, dict[str, int]]:
+    """The judgements of the dataset's own queries, those without any left out."""
+    return {
+        query: dict(judgements.qrels[query]) for query in judgements.query_ids.tolist() if judgements.qrels.get(query)
+    }
+
+
+def out_of_reach(judgements: Judgements) -> float:
+    """The share of relevant documents, over all judged queries, that are not in the base."""
+    relevant = [document for grades in judged(judgements).values() for document, grade in grades.items() if grade > 0]
+    known = set(judgements.doc_ids.tolist())
+    return sum(document not in known for document in relevant) / max(1, len(relevant))
+
+
+def _ranked(ids: np.ndarray, doc_ids: np.ndarray) -> dict[str, float]:
+    """Documents with scores that fall by rank: trec_eval goes by score, and would order equal ones by their ids."""
+    places = dict.fromkeys(ids[ids >= 0].tolist())
+    return {doc: float(-rank) for rank, doc in enumerate(doc_ids[list(places)].tolist())}

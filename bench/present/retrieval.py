@@ -1,0 +1,178 @@
+"""Retrieval quality and rankings of models as text tables."""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from bench.analysis.bootstrap import Interval
+from bench.analysis.rankings import EXACT, MEASURE, SURE, Column, Rankings
+from bench.analysis.retrieval import Retrieval
+from bench.present.tables import interval, pipe, points, split_settings
+
+
+def retrieval_text(rows: Sequence[Retrieval]) -> str:
+    """Retrieval quality as Markdown tables, one an experiment: a row is an order, best first in its setting."""
+    return "\n\n".join(
+        _experiment_text(experiment, list(found)) for experiment, found in groupby(rows, key=lambda row: row.experiment)
+    )
+
+
+def _experiment_text(experiment: str, rows: Sequence[Retrieval]) -> str:
+    common, varying = split_settings([row.setting for row in rows])
+    measures = list(dict.fromkeys(measure for row in rows for measure in row.scores))
+    lines = []
+    shown_before: list[Any] = []
+    for row in rows:
+        setting = [row.setting[field] for field in varying]
+        line = ["" if setting == shown_before else value for value in setting]
+        shown_before = setting
+        line.append(row.order)
+        for measure in measures:
+            score = row.scores.get(measure)
+            line += [interval(score.mean), points(score.difference)] if score else ["", ""]
+        first = next(iter(row.scores.values()))
+        lines.append([*line, f"{first.exact.value:.4f}"])
+    header = [*varying, "order", *(title for measure in measures for title in (measure, "vs exact, points"))]
+    title = ", ".join(f"{field} {value}" for field, value in common.items())
+    judged = ", ".join(sorted({str(row.judged) for row in rows}))
+    return "\n\n".join(
+        [
+            f"{experiment}, retrieval: {title}",
+            pipe(lines, [*header, f"exact {measures[0]}"], len(varying) + 1),
+            f"Over the {judged} judged queries, with the 95 % interval over builds and queries; the mean of RR@10 is"
+            " MRR@10; vs exact: difference to exact search, paired on queries.",
+        ]
+    )
+
+
+def flat(row: Retrieval) -> dict[str, Any]:
+    """What a Retrieval adds to its Summary, as one level of names, for JSON."""
+    named: dict[str, Any] = {"judged": row.judged}
+    for measure, score in row.scores.items():
+        for part, estimate in (("", score.mean), ("_exact", score.exact), ("_difference", score.difference)):
+            named |= {
+                f"{measure}{part}": estimate.value,
+                f"{measure}{part}_low": estimate.low,
+                f"{measure}{part}_high": estimate.high,
+            }
+    return named
+
+
+def rankings_text(found: Sequence[Rankings]) -> str:
+    """Rankings of models as Markdown tables, one after the other."""
+    return "\n\n".join(_rankings_text(rankings) for rankings in found)
+
+
+def _rankings_text(found: Rankings) -> str:
+    short = _short([*found.models, *found.left_out])
+    title = ", ".join(f"{field} {value}" for field, value in found.setting.items())
+    lines = [
+        [
+            short[model],
+            f"{found.exact_ranks[i]}: {found.exact[i]:.4f}",
+            *(f"{column.ranks[i]}{_moved(column.moved[i])}: {column.means[i]:.4f}" for column in found.columns),
+        ]
+        for i, model in enumerate(found.models)
+    ]
+    header = ["model", EXACT, *(f"{column.engine} {column.order}" for column in found.columns)]
+    parts = [
+        f"{found.experiment}, {len(found.models)} models by mean {MEASURE}: {title}, {found.judged} of them judged",
+        pipe(lines, header, 1),
+        f"A cell is rank, places moved against {found.reference} where there are any, and mean {MEASURE}.",
+        pipe(
+            [_column_line(column) for column in found.columns],
+            [
+                "engine",
+                "order",
+                f"mean recall@{found.setting['k']}",
+                "Kendall's tau",
+                "most places moved",
+                "pairs swapped",
+                f"P(swap) ≥ {SURE}",
+                "P(swap) ≥ 0.5",
+            ],
+            2,
+        ),
+        _swaps_text(found, short),
+        _correlations_text(found),
+    ]
+    if found.left_out:
+        missing = ", ".join(short[model] for model in found.left_out)
+        parts.append(f"Left out, since they lack an engine or order that others have: {missing}.")
+    return "\n\n".join(parts)
+
+
+def _moved(places: int) -> str:
+    return f" ({places:+d})" if places else ""
+
+
+def _column_line(column: Column) -> list[str]:
+    swaps = [swap.probability for swap in column.swaps]
+    return [
+        column.engine,
+        column.order,
+        f"{sum(column.recalls) / len(column.recalls):.4f}",
+        f"{column.tau:.3f}",
+        str(max(map(abs, column.moved))),
+        str(len(swaps)),
+        str(sum(probability >= SURE for probability in swaps)),
+        str(sum(probability >= 0.5 for probability in swaps)),
+    ]
+
+
+def _swaps_text(found: Rankings, short: dict[str, str]) -> str:
+    lines = [
+        [
+            column.engine,
+            column.order,
+            f"{short[swap.ahead]} > {short[swap.behind]}",
+            f"{100 * swap.reference:+.2f}",
+            f"{100 * swap.found:+.2f}",
+            f"{swap.probability:.2f}",
+            f"{swap.reference_unsure:.2f}",
+        ]
+        for column in found.columns
+        for swap in column.swaps
+    ]
+    if not lines:
+        return f"No pair of models stands in another order than under {found.reference}."
+    header = ["engine", "order", f"by {found.reference}", "points ahead there", "here", "P(swap)", "P(unsure there)"]
+    return (
+        f"{pipe(lines, header, 3)}\n\n"
+        "P(swap): share of resamples of queries and builds in which the index orders the two otherwise than"
+        f" {found.reference} does on the same queries; {SURE} or more is no noise. P(unsure there): share in which"
+        f" {found.reference} itself orders them the other way than above: near 0.5, these queries cannot tell the"
+        " models apart."
+    )
+
+
+def _correlations_text(found: Rankings) -> str:
+    lines = [
+        [
+            f"recall@{found.setting['k']} and {correlation.of}",
+            correlation.points,
+            _between(correlation.pearson),
+            _between(correlation.spearman),
+        ]
+        for correlation in found.correlations
+    ]
+    return (
+        f"{pipe(lines, ['correlation of', 'points', 'Pearson', 'Spearman'], 1)}\n\n"
+        f"Over models × columns; intervals by drawing models, of which there are {len(found.models)}: rough, and too"
+        " narrow rather than too wide."
+    )
+
+
+def _between(found: Interval) -> str:
+    if math.isnan(found.low):
+        return "" if math.isnan(found.value) else f"{found.value:.2f}"
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def _short(names: Sequence[str]) -> dict[str, str]:
+    """Names without what all share: of `npl(model=lsa@64)` and the like, `lsa@64`."""
+    parts = {name: name.partition("=") for name in names}
+    if len({(head, equals) for head, equals, _ in parts.values()}) > 1 or not next(iter(parts.values()))[1]:
+        return {name: name for name in names}
+    return {name: tail.replace(")", "", 1) for name, (_, _, tail) in parts.items()}

@@ -1,0 +1,63 @@
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from examples import TRIAL
+
+from bench.analysis.retrieval import retrieval
+from bench.study.store import Outcome
+
+
+def outcome(ndcg, exact, judgements="j", **changed):
+    trial = msgspec.structs.replace(TRIAL, judgements=judgements, **changed)
+    hits = np.full(len(ndcg), 5)
+    found, of_exact = ({"nDCG@10": np.array(values, dtype=np.float32)} for values in (ndcg, exact))
+    return "e", Outcome(trial, hits, hits, "", 1.0, 0.1, {}, found, of_exact)
+
+
+def test_a_score_by_hand():
+    exact = [1.0, 0.5, 0.0]
+    # Builds with means 0.3 and 0.5; differences to exact, by build: -0.2 and 0 each query.
+    [row] = retrieval([outcome([0.8, 0.3, -0.2], exact, build_seed=1), outcome(exact, exact, build_seed=2)])
+    score = row.scores["nDCG@10"]
+    assert (row.builds, row.judged, row.order) == (2, 3, "random")
+    assert score.exact.value == pytest.approx(0.5)
+    assert score.exact.se == pytest.approx(0.5 / math.sqrt(3))
+    assert score.mean.value == pytest.approx(0.4)
+    assert score.difference.value == pytest.approx(-0.1)
+    # What is left of the difference is between builds alone: sd 0.1414 / sqrt(2), one degree of freedom.
+    assert score.difference.se == pytest.approx(0.1)
+    assert score.difference.df == pytest.approx(1)
+
+
+def test_queries_that_are_not_judged_do_not_count():
+    exact = [1.0, math.nan, 0.0]
+    [row] = retrieval([outcome([1.0, math.nan, 0.5], exact, build_seed=seed) for seed in (1, 2)])
+    assert row.judged == 2
+    assert row.scores["nDCG@10"].mean.value == pytest.approx(0.75)
+    assert row.scores["nDCG@10"].difference.value == pytest.approx(0.25)
+
+
+def test_what_equals_exact_search_has_no_difference_and_no_interval_to_speak_of():
+    exact = [1.0, 0.25, 0.0]
+    [row] = retrieval([outcome(exact, exact, build_seed=seed) for seed in (1, 2)])
+    difference = row.scores["nDCG@10"].difference
+    assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+
+
+def test_outcomes_without_judgements_are_left_out_and_others_never_mixed():
+    exact = [1.0, 0.5]
+    plain = Outcome(TRIAL, np.array([1, 2]), np.array([1, 2]), "", 1.0, 0.1, {})
+    rows = retrieval([("e", plain), outcome([1, 0], exact), outcome([0, 0], exact, judgements="other")])
+    assert sorted(row.scores["nDCG@10"].mean.value for row in rows) == [0, 0.5]
+    assert len({row.setting["dataset"] for row in rows}) == 2  # named apart
+    assert retrieval([("e", plain)]) == []
+    assert retrieval([outcome([math.nan] * 2, [math.nan] * 2)]) == []
+
+
+def test_the_best_order_comes_first():
+    exact = [1.0, 1.0]
+    rows = retrieval([outcome([0, 0], exact, order="given"), outcome([1, 1], exact, order="random")])
+    assert [row.order for row in rows] == ["random", "given"]
+    assert math.isnan(rows[0].scores["nDCG@10"].mean.low)  # a single build

@@ -1,0 +1,183 @@
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from examples import TRIAL
+
+from bench.analysis.rankings import rankings
+from bench.errors import BenchError
+from bench.study.store import Outcome
+
+QUERIES = 200
+HARD = np.random.default_rng(0).normal(0, 0.2, QUERIES)  # queries are hard for all models alike
+
+
+def outcome(model, ndcg, exact, hits=5, **changed):
+    trial = msgspec.structs.replace(
+        TRIAL, dataset=model, fingerprint=model, judgements="j", queries=len(exact), **changed
+    )
+    of_queries = np.full(len(exact), hits)
+    found, of_exact = ({"nDCG@10": np.asarray(values, dtype=np.float32)} for values in (ndcg, exact))
+    return "e", Outcome(trial, of_queries, of_queries, "", 1.0, 0.1, {}, found, of_exact)
+
+
+def model(name, exact_mean, mean, builds=4, noise=0.02, hits=5, **changed):
+    """Outcomes of a model whose scores are near exact_mean under exact search and near mean under the index."""
+    rng = np.random.default_rng([*name.encode(), *f"{changed}".encode()])
+    own = rng.normal(0, noise, QUERIES)
+    exact = exact_mean + HARD + own - own.mean() - HARD.mean()
+    for seed in range(1, builds + 1):
+        lost = rng.normal(0, noise, QUERIES)
+        found = exact + (mean - exact_mean) + lost - lost.mean()
+        yield outcome(name, found, exact, hits, build_seed=seed, order_seed=seed, **changed)
+
+
+def three(means, **changed):
+    """Models that exact search ranks a, b, c, with these means under the index."""
+    exact = {"a": 0.6, "b": 0.5, "c": 0.4}
+    return [
+        o
+        for (name, of_exact), mean in zip(exact.items(), means, strict=True)
+        for o in model(name, of_exact, mean, **changed)
+    ]
+
+
+def test_a_ranking_by_hand():
+    [found] = rankings(three([0.4, 0.5, 0.3]))
+    assert found.models == ["a", "b", "c"]
+    assert found.exact == pytest.approx([0.6, 0.5, 0.4], abs=1e-6)
+    assert found.exact_ranks == [1, 2, 3]
+    assert (found.judged, found.left_out, found.reference) == (QUERIES, [], "exact")
+    [column] = found.columns
+    assert (column.engine, column.order) == ("hnswlib", "random")
+    assert column.means == pytest.approx([0.4, 0.5, 0.3], abs=1e-6)
+    assert column.ranks == [2, 1, 3]
+    assert column.moved == [-1, 1, 0]
+    assert column.tau == pytest.approx(1 / 3)  # two pairs of three keep their order
+    [swap] = column.swaps
+    assert (swap.ahead, swap.behind) == ("a", "b")
+    assert (swap.reference, swap.found) == pytest.approx((0.1, -0.1), abs=1e-6)
+
+
+def test_a_move_far_larger_than_noise_is_sure():
+    [swap] = rankings(three([0.4, 0.5, 0.3]))[0].columns[0].swaps
+    assert swap.probability == 1
+    assert swap.reference_unsure == 0
+
+
+def test_models_that_are_far_apart_never_swap():
+    [found] = rankings(three([0.5, 0.4, 0.3]))
+    [column] = found.columns
+    assert column.swaps == []
+    assert column.moved == [0, 0, 0]
+    assert column.tau == 1
+
+
+def test_models_that_are_alike_swap_about_half_the_time():
+    # Of one quality under exact search (to a rounding), other errors under the index, hardly different in the mean.
+    exact = (0.5 + HARD).astype(np.float32)
+    better = exact.copy()
+    better[0] += 1e-3
+    rng = np.random.default_rng(1)
+    lost = rng.normal(0, 0.1, (2, 4, QUERIES))
+    lost -= lost.mean(axis=(1, 2), keepdims=True)
+    lost[0] -= 1e-4
+    found = [
+        outcome(name, of_exact + lost[i, seed], of_exact, build_seed=seed, order_seed=seed)
+        for i, (name, of_exact) in enumerate({"a": better, "b": exact}.items())
+        for seed in range(4)
+    ]
+    [swap] = rankings(found)[0].columns[0].swaps
+    assert swap.probability == pytest.approx(0.5, abs=0.1)
+    # Only draws without query 0 (37 %) find no difference, counted half.
+    assert swap.reference_unsure == pytest.approx(math.exp(-1) / 2, abs=0.03)
+
+
+def test_queries_that_favour_a_model_under_both_are_no_swap():
+    # Exact search cannot tell the two apart, but the index answers as it does, with a little lost by `a`.
+    rng = np.random.default_rng(2)
+    a, b = 0.5 + rng.normal(0, 0.2, (2, QUERIES))
+    a += b.mean() - a.mean() + 1e-3
+    found = [
+        outcome(name, of_exact - lost, of_exact, build_seed=seed)
+        for name, of_exact, lost in (("a", a, 2e-3), ("b", b, 0.0))
+        for seed in (1, 2)
+    ]
+    [swap] = rankings(found)[0].columns[0].swaps
+    assert swap.reference_unsure > 0.4
+    assert swap.probability < 0.1
+
+
+def test_equal_models_share_the_better_rank():
+    exact = np.linspace(0, 1, 20)
+    found = [outcome(name, exact / 2, exact) for name in ("a", "b")]
+    found += [outcome("c", exact / 4, exact / 2)]
+    [ranking] = rankings(found)
+    assert ranking.exact_ranks == ranking.columns[0].ranks == [1, 1, 3]
+    assert ranking.columns[0].swaps == []
+
+
+def test_an_order_may_be_the_reference_in_its_own_engine():
+    found = three([0.5, 0.4, 0.3]) + three([0.3, 0.4, 0.35], order="given")
+    found += three([0.3, 0.4, 0.2], engine="faiss") + three([0.3, 0.4, 0.2], engine="faiss", order="given")
+    [ranking] = rankings(found, "given")
+    moved = {(column.engine, column.order): column.moved for column in ranking.columns}
+    assert moved == {
+        ("hnswlib", "random"): [2, -1, -1],
+        ("hnswlib", "given"): [0, 0, 0],
+        ("faiss", "random"): [0, 0, 0],
+        ("faiss", "given"): [0, 0, 0],
+    }
+    assert ranking.models == ["a", "b", "c"]  # still listed by exact search
+    with pytest.raises(BenchError, match="unknown reference 'best'; known: exact, given, random"):
+        rankings(found, "best")
+    with pytest.raises(BenchError, match="'given' among them"):
+        rankings([o for o in found if o[1].trial.order == "random" or o[1].trial.engine == "faiss"], "given")
+
+
+def test_settings_and_judgements_are_never_mixed():
+    found = three([0.5, 0.4, 0.3]) + three([0.5, 0.4, 0.3], ef_search=40)
+    assert [ranking.setting["ef_search"] for ranking in rankings(found)] == [10, 40]
+    other = [
+        (name, msgspec.structs.replace(o, trial=msgspec.structs.replace(o.trial, judgements="other", dataset="z")))
+        for name, o in three([0.5, 0.4, 0.3])[:1]
+    ]
+    [ranking] = rankings(three([0.5, 0.4, 0.3]) + other)
+    assert ranking.models == ["a", "b", "c"]
+
+
+def test_models_that_lack_a_column_are_left_out_and_told():
+    found = three([0.5, 0.4, 0.3]) + three([0.5, 0.4, 0.3], order="given")
+    [ranking] = rankings([o for o in found if o[1].trial.dataset != "b" or o[1].trial.order == "random"])
+    assert ranking.models == ["a", "c"]
+    assert ranking.left_out == ["b"]
+
+
+def test_correlations_of_recall():
+    found = [
+        o for i, name in enumerate("abcd") for o in model(name, 0.6 - i / 10, (0.6 - i / 10) / (i + 1), hits=8 - i)
+    ]
+    [quality, kept] = rankings(found)[0].correlations
+    recalls = [0.8, 0.7, 0.6, 0.5]
+    assert (quality.of, quality.points) == ("nDCG@10", 4)
+    assert quality.pearson.value == pytest.approx(np.corrcoef(recalls, [0.6, 0.25, 0.4 / 3, 0.075])[0, 1], abs=1e-4)
+    assert kept.pearson.value == pytest.approx(np.corrcoef(recalls, [1, 1 / 2, 1 / 3, 1 / 4])[0, 1], abs=1e-4)
+    assert quality.spearman.value == kept.spearman.value == 1
+
+
+def test_a_model_that_finds_nothing_under_exact_search_has_no_share_to_correlate():
+    found = [outcome(name, np.full(4, mean), np.full(4, mean)) for name, mean in (("a", 0.5), ("b", 0.0))]
+    [_, kept] = rankings(found)[0].correlations
+    assert math.isnan(kept.pearson.value)
+
+
+def test_without_models_to_rank_the_error_says_why():
+    plain = Outcome(TRIAL, np.array([1]), np.array([1]), "", 1.0, 0.1, {})
+    with pytest.raises(BenchError, match=r"no outcome has nDCG@10: .*relevance judgements"):
+        rankings([("e", plain)])
+    with pytest.raises(BenchError, match="one model alone has no ranking"):
+        rankings(list(model("a", 0.5, 0.4)))
+    found = [*model("a", 0.5, 0.4), *model("b", 0.5, 0.4, order="given")]
+    with pytest.raises(BenchError, match="fewer than two models have outcomes of every engine and order: finish"):
+        rankings(found)
