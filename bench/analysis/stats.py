@@ -85,6 +85,16 @@ def p_value(estimate: Estimate, null: float = 0.0) -> float:
     return float(2 * stdtr(estimate.df, -abs(estimate.value - null) / estimate.se))
 
 
+def simultaneous(estimate: Estimate, comparisons: int) -> Estimate:
+    """The estimate with an interval that holds for so many of its like at once (Bonferroni)."""
+    from scipy.special import stdtrit
+
+    if np.isnan(estimate.se) or estimate.se == 0:
+        return estimate
+    reach = float(stdtrit(estimate.df, 1 - (1 - CONFIDENCE) / (2 * comparisons))) * estimate.se
+    return Estimate(estimate.value, estimate.value - reach, estimate.value + reach, estimate.se, estimate.df)
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """p values adjusted for their number (Holm 1979): all below 0.05 are significant at 5 % family-wise.
 
