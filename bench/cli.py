@@ -349,18 +349,24 @@ def _progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], 
 def _print_table(
     outcomes: "Iterable[tuple[str, Outcome]]", as_json: bool, reference: str | None = None, ties: bool = False
 ) -> None:
+    from bench.analysis.categories import permuted, separated
     from bench.analysis.summary import labels, shares, summarize
+    from bench.present.categories import permuted_text
     from bench.present.tables import flat, summary_text
 
-    found = list(outcomes)
+    of_permutations, found = separated(outcomes)
     if reference is not None and reference not in (known := labels(found)):
         raise unknown("order", reference, known)
     reference = reference or "random"
-    summaries = summarize(found, reference, ties)
+    summaries = summarize(found, reference, ties) if found or not of_permutations else []
+    categories = permuted(of_permutations, ties)
     if as_json:
-        _print_json([flat(summary) for summary in summaries])
-    else:
+        _print_json([*(flat(summary) for summary in summaries), *categories])
+        return
+    if summaries:
         print(summary_text(summaries, shares(found, ties), reference, ties))
+    if categories:
+        print("\n" * bool(summaries) + permuted_text(categories))
 
 
 def _items(text: str, option: str) -> list[str]:

@@ -58,7 +58,7 @@ def mean(sample: Sample) -> Estimate:
     """Mean recall over builds and queries."""
     recalls = sample.recalls
     parts = [*_build_parts(sample), _query_part(recalls.mean(axis=0)), _rest_part(recalls)]
-    return _estimate(float(recalls.mean()), parts)
+    return combined(float(recalls.mean()), parts)
 
 
 def difference(sample: Sample, reference: Sample) -> Estimate:
@@ -71,7 +71,7 @@ def difference(sample: Sample, reference: Sample) -> Estimate:
     by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
     parts = [*_build_parts(sample), *_build_parts(reference), _query_part(by_query)]
     parts += [_rest_part(sample.recalls), _rest_part(reference.recalls)]
-    return _estimate(float(by_query.mean()), parts)
+    return combined(float(by_query.mean()), parts)
 
 
 def p_value(estimate: Estimate, null: float = 0.0) -> float:
@@ -139,7 +139,7 @@ def planned(sample: Sample, reference: Sample, builds: int) -> Estimate:
     for each in (sample, reference):
         of_one_build = sum(part for part, _ in _build_parts(each)) * len(each.recalls)
         parts.append((of_one_build / builds, builds - 1.0) if builds > 1 else (float("nan"), 1.0))
-    return _estimate(float(by_query.mean()), parts)
+    return combined(float(by_query.mean()), parts)
 
 
 def variance_shares(samples: Sequence[Sample]) -> dict[str, float]:
@@ -179,7 +179,7 @@ def equivalent_ef(recall: float, efs: Sequence[int], reference: Sequence[float])
     return float(np.exp(np.interp(recall, curve[distinct], np.log(np.asarray(efs)[distinct]))))
 
 
-def _estimate(value: float, parts: Sequence[Part]) -> Estimate:
+def combined(value: float, parts: Sequence[Part]) -> Estimate:
     """A t interval from parts of a variance that add up, with Satterthwaite's degrees of freedom."""
     from scipy.special import stdtrit
 

@@ -52,7 +52,7 @@ def _builds(study: Study, missing: list[Trial], told: Callable[[str], None]) -> 
         geometry = Geometry(dataset, told)
         truth = geometry.ground_truth(max(k for _, k in study.experiment.searches))
 
-        made = lru_cache(maxsize=len(study.orders))(partial(_order, dataset, geometry))  # engines share orders
+        made = lru_cache(maxsize=len(study.orders[name]))(partial(_order, dataset, geometry))  # engines share orders
         for _, searches in groupby(trials, key=lambda trial: trial.build):
             served = list(searches)
             first = served[0]
