@@ -190,6 +190,7 @@ def lid(
     estimator: Annotated[str, typer.Option(help="mle, mom or tle.")] = "mle",
     metric: Annotated[str | None, typer.Option(help="l2 (the default), cosine or ip; of a .npy file.")] = None,
     output: Annotated[Path | None, typer.Option(help="A .npy file for the estimate of each row.")] = None,
+    by_label: Annotated[bool, typer.Option("--by-label", help="The dimension of each label's rows instead.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Estimate the local intrinsic dimension of every row, and the global dimension.
@@ -197,6 +198,7 @@ def lid(
     \b
     Example:
       bench lid embeddings.npy --metric cosine --output lid.npy
+      bench lid clinc150-10 --by-label
     """
     from bench.data import catalog
     from bench.geometry import Geometry
@@ -210,13 +212,18 @@ def lid(
     if output and not output.absolute().parent.is_dir():
         raise BenchError(f"cannot write {output}: its folder is not there; name another file with --output")
     geometry = Geometry(dataset, _say)
-    described = geometry.describe(k, estimator)
+    described = geometry.by_label(k, estimator) if by_label else geometry.describe(k, estimator)
     if output:
         import numpy as np
 
         _write(output, lambda stream: np.save(stream, geometry.lid(k, estimator)))
     if as_json:
         _print_json(described)
+        return
+    if isinstance(described, list):
+        from bench.present.listings import text
+
+        print(text([row | {"lid_mean": f"{row['lid_mean']:.3f}"} for row in described]))
         return
     for name, value in described.items():
         print(f"{name:22}{value:.3f}" if isinstance(value, float) else f"{name:22}{value}")

@@ -2,8 +2,8 @@
 
 The best of 120 permutations lies well above the worst even where the permutation does not matter, since
 builds differ by their seed. So the range is given beside the range that as many draws of that noise have;
-and two permutations are picked as best and worst by all seeds but one, and compared on the one left out,
-whose noise had no part in the choice: that difference is not biased by it.
+and two permutations are picked as best and worst by half of the seeds, and compared on the others, whose
+noise had no part in the choice: that difference is not biased by it.
 """
 
 import itertools
@@ -89,7 +89,7 @@ def _permuted(experiment: str, setting: dict[str, Any], samples: Mapping[str, Sa
     means = builds.mean(axis=1)
     seeds = builds.shape[1]
     between, noise = variances(builds)
-    expected, exceeded = noise_range(len(names), (noise / seeds) ** 0.5)
+    expected, exceeded = noise_range(len(names), (noise / seeds) ** 0.5, (len(names) - 1) * (seeds - 1))
     return Permuted(
         experiment=experiment,
         setting=setting,
@@ -139,41 +139,44 @@ def variances(builds: np.ndarray) -> tuple[float, float]:
     return max(float(builds.mean(axis=1).var(ddof=1)) - noise / seeds, 0.0), noise
 
 
-def noise_range(draws: int, sd: float) -> tuple[float, float]:
+def noise_range(draws: int, sd: float, df: float) -> tuple[float, float]:
     """The mean range of so many independent normal draws, and the range that one in 20 such sets exceeds.
 
-    Normal, since a build's recall is a mean over many queries, and since residuals of two seeds a permutation
-    mirror each other, which a resampling of them would have to undo.
+    sd: of a draw, estimated with `df` degrees of freedom, which makes the second the studentized range's. Normal,
+    since a build's recall is a mean over many queries, and since residuals of two seeds a permutation mirror each
+    other, which a resampling of them would have to undo.
     """
     rng = np.random.default_rng(0)
     step = max(1, 1_000_000 // draws)
     ranges = np.concatenate(
         [np.ptp(rng.standard_normal((min(step, _DRAWS - start), draws)), axis=1) for start in range(0, _DRAWS, step)]
     )
-    return float(sd * ranges.mean()), float(sd * np.quantile(ranges, CONFIDENCE))
+    studentized = ranges / np.sqrt(rng.chisquare(df, _DRAWS) / df) if df else ranges
+    return float(sd * ranges.mean()), float(sd * np.quantile(studentized, CONFIDENCE))
 
 
 def found_again(recalls: np.ndarray) -> Estimate:
     """Recall of the best permutation minus that of the worst, both picked without the builds they are measured on.
 
-    recalls: (permutations, seeds, queries), two seeds at least. Every seed in turn is left out, best and worst
-    are picked by the means over the others and measured on it; the value is the mean. It is what the two picked
+    recalls: (permutations, seeds, queries), two seeds at least. Best and worst are picked by every other seed and
+    measured on the rest, then the other way round; the value is the mean of both. It is what the two picked
     differ by, hence no more than the true extremes do. The interval is over seeds and queries; the noise of a
     build is taken from all permutations.
     """
     permutations, seeds, queries = recalls.shape
-    builds = recalls.mean(axis=2)
+    halves = recalls[:, ::2].mean(axis=1), recalls[:, 1::2].mean(axis=1)  # (permutations, queries)
     by_query = np.zeros(queries)
-    for seed in range(seeds):
-        others = np.delete(builds, seed, axis=1).mean(axis=1)
-        by_query += (recalls[others.argmax(), seed] - recalls[others.argmin(), seed]) / seeds
-    noise = variances(builds)[1]
+    for picked_by, measured_on in (halves, halves[::-1]):
+        means = picked_by.mean(axis=1)
+        by_query += (measured_on[means.argmax()] - measured_on[means.argmin()]) / 2
+    noise = variances(recalls.mean(axis=2))[1]
     rest = float(np.mean([_rest(of_permutation) for of_permutation in recalls]))
+    builds = 2 / (1 / ((seeds + 1) // 2) + 1 / (seeds // 2))  # in effect, of each of the two
     parts = [
-        (2 * noise / seeds, (permutations - 1.0) * (seeds - 1.0)),
+        (noise / builds, (permutations - 1.0) * (seeds - 1.0)),
         (float(by_query.var(ddof=1)) / queries, queries - 1.0),
         # In both: the noise of builds and the spread over queries are of means that contain it.
-        (-2 * rest / (seeds * queries), permutations * (seeds - 1.0) * (queries - 1.0)),
+        (-rest / (builds * queries), permutations * (seeds - 1.0) * (queries - 1.0)),
     ]
     return stats.combined(float(by_query.mean()), parts)
 

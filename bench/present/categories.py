@@ -15,13 +15,13 @@ HEADER = (
     *("found again, points", "sd permutations", "sd seeds"),
 )
 NOTE = (
-    "lowest, median, highest: recall by id of the permutations, each a mean over its seeds (levels, and the sequence of"
-    " rows within categories). range: highest minus lowest; noise alone: the range to expect if the permutation did not"
-    " matter, from the spread of builds of one permutation, and the range that one in 20 such studies would exceed; one"
-    " build each: the range with a single build a permutation, mean over seeds. found again: what the best and worst differ"
-    " by when they are picked by other seeds than they are measured on, with the 95 % interval over builds and queries: the"
-    " difference without the luck of the draw. sd: of recall in points, between permutations without noise, and between"
-    " builds of one."
+    "lowest, median, highest: recall by id of the permutations, each a mean over its seeds (levels, and the sequence"
+    " of rows within categories). range: highest minus lowest; noise alone: the range to expect if the permutation"
+    " did not matter, from the spread of builds of one permutation, and what one in 20 such studies would exceed; one"
+    " build each: the range with a single build a permutation, mean over seeds. found again: what the best and worst"
+    " differ by when they are picked by other seeds than they are measured on, with the 95 % interval over builds and"
+    " queries: the difference without the luck of the draw. sd: of recall in points, between permutations without"
+    " noise, and between builds of one."
 )
 
 

@@ -208,7 +208,7 @@ def order_specs(listed: Sequence[str | dict[str, Any]], told: str) -> list[Order
 
 def _check_permutations(permutations: object, given: dict[str, Any], told: str) -> None:
     where = f"{told}: order 'category': permutations = {permutations}"
-    if not isinstance(permutations, int) or not 2 <= permutations <= MOST["permutations"]:
+    if type(permutations) is not int or not 2 <= permutations <= MOST["permutations"]:
         raise BenchError(f"{where}: give a number from 2 to {MOST['permutations']:,}")
     if "permutation" in given:
         raise BenchError(f"{where}: a permutation is named besides; leave one of the two out")
