@@ -66,7 +66,8 @@ def test_noise_has_the_range_that_order_statistics_give():
     assert math.isnan(noise_range(10, math.nan, 0)[0])
 
 
-def test_permutations_that_do_not_matter_are_not_found_again():
+def test_permutations_that_do_not_matter_are_not_found_again(monkeypatch):
+    monkeypatch.setattr(categories, "_DRAWS", 4000)
     held, ranges, expected = [], [], []
     for _ in range(150):
         _, recalls = simulated(30, 2, 150, sd=0.0, noise=0.01)
