@@ -19,7 +19,9 @@ import typer
 from bench.errors import BenchError, BenchWarning, unknown
 
 if TYPE_CHECKING:
-    from bench.study.spec import Study, Trial
+    from bench.data.dataset import Dataset
+    from bench.indexes.presets import Preset
+    from bench.study.spec import Experiment, Study, Trial
     from bench.study.store import Outcome
 
 FAILED, USER_MISTAKE, INTERRUPTED = 1, 2, 3
@@ -87,10 +89,16 @@ def compare(
         str, typer.Option(help="Comma-separated; parameters after colons, as in block-shuffle:block=1024.")
     ] = "given,random,lid-ascending,lid-descending,radius-descending,residual-descending",
     engines: Annotated[str, typer.Option(help="Comma-separated; see `bench list engines`.")] = "hnswlib,faiss",
-    ef_search: Annotated[str, typer.Option(help="Comma-separated.")] = "10,40",
+    ef_search: Annotated[str | None, typer.Option(help="Comma-separated; 10,40 unless told otherwise.")] = None,
     k: Annotated[int, typer.Option("--k", help="Neighbours asked for.")] = 10,
-    m: Annotated[int, typer.Option("--M", help="Links a node.")] = 16,
-    ef_construction: Annotated[int, typer.Option(help="Candidates while building.")] = 128,
+    m: Annotated[int | None, typer.Option("--M", help="Links a node; 16 unless told otherwise.")] = None,
+    ef_construction: Annotated[
+        int | None, typer.Option(help="Candidates while building; 128 unless told otherwise.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="These three as a system has them by default: a name of `bench list presets`, or all."),
+    ] = None,
     seeds: Annotated[int, typer.Option(help="Builds of every order.")] = 5,
     store: StoreOption = STORE,
     jobs: JobsOption = 1,
@@ -102,26 +110,33 @@ def compare(
     Example:
       bench compare embeddings.npy --metric cosine
       bench compare base.npy --queries queries.npy --orders given,random,block-shuffle:block=4096
+      bench compare embeddings.npy --preset all --orders given,random,residual-descending --seeds 3
     """
     from bench.data import catalog
     from bench.study.spec import Experiment, Index, Study, check
 
+    shape = {"M": m, "ef_construction": ef_construction}
+    chosen = _chosen(preset, {**shape, "ef_search": ef_search})
+    graph = {name: value for name, value in shape.items() if value is not None}
+    efs = str(max(k, 1)) if chosen else "10,40" if ef_search is None else ef_search  # a preset's own come later
     experiment = Experiment(
         title=f"Orders compared on {base}",
         datasets=[base.stem],
         orders=[_order(text) for text in _items(orders, "--orders")],
-        index=[Index(engine=name, M=m, ef_construction=ef_construction) for name in _items(engines, "--engines")],
+        index=[Index(engine=name, **graph) for name in _items(engines, "--engines")],
         k=k,
-        ef_search=[_integer(text, "--ef-search") for text in _items(ef_search, "--ef-search")],
+        ef_search=[_integer(text, "--ef-search") for text in _items(efs, "--ef-search")],
         build_seeds=seeds,
     )
     name = f"compare-{base.stem}"
     check(experiment, name)
     dataset = catalog.from_files(base, queries, labels, metric)
-    study = Study(name, experiment, [dataset])
     if queries is None:
         _say(f"{base}: {len(dataset.queries)} rows held out as queries; --queries gives your own")
-    _run(study, store, jobs, as_json, "the same command")
+    if chosen:
+        _run_presets(f"{name}-{preset}", experiment, dataset, chosen, store, jobs, as_json)
+    else:
+        _run(Study(name, experiment, [dataset]), store, jobs, as_json, "the same command")
 
 
 @app.command()
@@ -179,6 +194,7 @@ def lid(
     estimator: Annotated[str, typer.Option(help="mle, mom or tle.")] = "mle",
     metric: Annotated[str | None, typer.Option(help="l2 (the default), cosine or ip; of a .npy file.")] = None,
     output: Annotated[Path | None, typer.Option(help="A .npy file for the estimate of each row.")] = None,
+    by_label: Annotated[bool, typer.Option("--by-label", help="The dimension of each label's rows instead.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Estimate the local intrinsic dimension of every row, and the global dimension.
@@ -186,6 +202,7 @@ def lid(
     \b
     Example:
       bench lid embeddings.npy --metric cosine --output lid.npy
+      bench lid clinc150-10 --by-label
     """
     from bench.data import catalog
     from bench.geometry import Geometry
@@ -199,13 +216,18 @@ def lid(
     if output and not output.absolute().parent.is_dir():
         raise BenchError(f"cannot write {output}: its folder is not there; name another file with --output")
     geometry = Geometry(dataset, _say)
-    described = geometry.describe(k, estimator)
+    described = geometry.by_label(k, estimator) if by_label else geometry.describe(k, estimator)
     if output:
         import numpy as np
 
         _write(output, lambda stream: np.save(stream, geometry.lid(k, estimator)))
     if as_json:
         _print_json(described)
+        return
+    if isinstance(described, list):
+        from bench.present.listings import text
+
+        print(text([row | {"lid_mean": f"{row['lid_mean']:.3f}"} for row in described]))
         return
     for name, value in described.items():
         print(f"{name:22}{value:.3f}" if isinstance(value, float) else f"{name:22}{value}")
@@ -302,7 +324,7 @@ def gate(
 
 @app.command(name="list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="datasets, orders, engines or experiments.")],
+    kind: Annotated[str, typer.Argument(help="datasets, orders, engines, experiments or presets.")],
     as_json: JsonOption = False,
 ) -> None:
     """List what there is to name.
@@ -318,8 +340,48 @@ def list_(
     rows = listings.KINDS[kind]()
     if as_json:
         _print_json(rows)
+        return
+    print(listings.text(rows))
+    if kind in listings.BELOW:
+        print(f"\n{listings.BELOW[kind]()}")
+
+
+def _chosen(preset: str | None, given: dict[str, object]) -> "dict[str, Preset]":
+    """The presets that `--preset` names, none without it; a BenchError where their parameters are given besides."""
+    if preset is None:
+        return {}
+    from bench.indexes.presets import ALL, SURVEYED, chosen, presets
+
+    for name in SURVEYED:
+        if given[name] is not None:
+            raise BenchError(f"--preset {preset} sets --{name.replace('_', '-')} itself: leave one of the two out")
+    found = chosen(preset)
+    if preset == ALL and (out := [f"{p.system} ({', '.join(p.unstated)})" for p in presets().values() if p.unstated]):
+        _say(f"left out, for what their sources do not state: {', '.join(out)}")
+    return found
+
+
+def _run_presets(
+    name: str,
+    experiment: "Experiment",
+    dataset: "Dataset",
+    chosen: "dict[str, Preset]",
+    path: Path,
+    jobs: int,
+    as_json: bool,
+) -> None:
+    """Run what a store misses of an experiment under systems' defaults, and print a row a system and engine."""
+    from bench.analysis.presets import by_preset
+    from bench.present.presets import flat, preset_text
+    from bench.study.presets import searches, studies
+
+    assert isinstance(experiment.k, int)
+    asked = searches(chosen, experiment.k, _say)
+    found = by_preset(_filled(studies(name, experiment, asked, dataset), path, jobs, "the same command"), asked, chosen)
+    if as_json:
+        _print_json([flat(row) for row in found])
     else:
-        print(listings.text(rows))
+        print(preset_text(name, found))
 
 
 @app.command()
@@ -351,23 +413,30 @@ def rankings(
 
 def _run(study: "Study", path: Path, jobs: int, as_json: bool, resume: str) -> None:
     """Run what a store misses of a study, with progress, and print the study's table."""
+    _print_table(_filled([study], path, jobs, resume), as_json)
+
+
+def _filled(studies: "Sequence[Study]", path: Path, jobs: int, resume: str) -> "Iterator[tuple[str, Outcome]]":
+    """What studies of one name ask, from the store, after what it misses of them was run with progress."""
     from bench.study.run import run as run_study
     from bench.study.store import Store
 
     store = Store.create(path)
-    missing = store.missing(study.trials)
+    name, trials = studies[0].name, [trial for study in studies for trial in study.trials]
+    missing = store.missing(trials)
     done = 0
-    _say(f"{study.name}: {len(study.trials)} outcomes asked, {len(missing)} missing in {path}")
+    _say(f"{name}: {len(trials)} outcomes asked, {len(missing)} missing in {path}")
     try:
         with _progress(len(missing)) as (told, step):
-            for _ in run_study(study, store, jobs, told):
-                done += 1
-                step()
+            for study in studies:
+                for _ in run_study(study, store, jobs, told):
+                    done += 1
+                    step()
     except KeyboardInterrupt:
         _say(f"interrupted: {done} of {len(missing)} outcomes finished and kept in {path}; {resume} goes on from there")
         raise SystemExit(INTERRUPTED) from None
-    asked = {trial.key for trial in study.trials}
-    _print_table(((n, outcome) for n, outcome in store.outcomes(study.name) if outcome.trial.key in asked), as_json)
+    asked = {trial.key for trial in trials}
+    return ((n, outcome) for n, outcome in store.outcomes(name) if outcome.trial.key in asked)
 
 
 @contextmanager
@@ -431,25 +500,29 @@ def _progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], 
 def _print_table(
     outcomes: "Iterable[tuple[str, Outcome]]", as_json: bool, reference: str | None = None, ties: bool = False
 ) -> None:
+    from bench.analysis.categories import permuted, separated
     from bench.analysis.retrieval import retrieval
     from bench.analysis.summary import labels, shares, summarize
+    from bench.present.categories import permuted_text
     from bench.present.retrieval import flat as flat_retrieval
     from bench.present.retrieval import retrieval_text
     from bench.present.tables import flat, summary_text
 
-    found = list(outcomes)
+    of_permutations, found = separated(outcomes)
     if reference is not None and reference not in (known := labels(found)):
         raise unknown("order", reference, known)
     reference = reference or "random"
-    summaries = summarize(found, reference, ties)
-    scored = retrieval(found)
+    summaries = summarize(found, reference, ties) if found or not of_permutations else []
+    scored, categories = retrieval(found), permuted(of_permutations, ties)
     if as_json:
         more = {(row.experiment, row.order, *row.setting.values()): flat_retrieval(row) for row in scored}
-        _print_json([flat(s) | more.get((s.experiment, s.order, *s.setting.values()), {}) for s in summaries])
+        rows = [flat(s) | more.get((s.experiment, s.order, *s.setting.values()), {}) for s in summaries]
+        _print_json([*rows, *categories])
         return
-    print(summary_text(summaries, shares(found, ties), reference, ties))
-    if scored:
-        print(f"\n{retrieval_text(scored)}")
+    texts = [summary_text(summaries, shares(found, ties), reference, ties)] if summaries else []
+    texts += [retrieval_text(scored)] if scored else []
+    texts += [permuted_text(categories)] if categories else []
+    print("\n\n".join(texts))
 
 
 def _items(text: str, option: str) -> list[str]:

@@ -5,6 +5,8 @@ Parameters are keyword arguments, with the same names in an experiment's TOML an
 """
 
 import inspect
+import itertools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -309,6 +311,18 @@ def category_sequence(categories: np.ndarray, permutation: list[str | int]) -> n
             f"not each of these once: {', '.join(position)}"
         )
     return np.array([position[label] for label in named])
+
+
+def permutations(categories: np.ndarray, most: int) -> list[list[str | int]]:
+    """All permutations of distinct labels where they are at most `most`, else `most` of them, by a fixed seed."""
+    labels: list[str | int] = categories.tolist()
+    if math.factorial(len(labels)) <= most:
+        return [list(permutation) for permutation in itertools.permutations(labels)]
+    rng = np.random.default_rng([0, *b"permutations"])
+    drawn: dict[tuple[int, ...], None] = {}
+    while len(drawn) < most:
+        drawn[tuple(rng.permutation(len(labels)))] = None
+    return [[labels[i] for i in places] for places in drawn]
 
 
 def _by(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:

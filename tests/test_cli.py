@@ -179,7 +179,7 @@ def test_lid_describes_vectors_and_writes_estimates(cli, vectors):
     assert "digits" in cli("lid", "digits", "--estimator", "mom", check=0).stdout
 
 
-@pytest.mark.parametrize("kind", ["datasets", "orders", "engines", "experiments"])
+@pytest.mark.parametrize("kind", ["datasets", "orders", "engines", "experiments", "presets"])
 def test_lists_are_for_people_and_programs(cli, kind):
     names = [row["name"] for row in json.loads(cli("list", kind, "--json", check=0).stdout)]
     text = cli("list", kind, check=0).stdout
@@ -232,6 +232,12 @@ def write_zero(path):
         (["compare"], "Missing argument"),
         (["run", "defualt"], "unknown experiment 'defualt'; known: beyond-lid"),
         (["run", "no.toml"], "no.toml is not there"),
+        (["compare", "my.npy", "--preset", "qdran"], "unknown preset 'qdran'; known: faiss, hnswlib"),
+        (["compare", "my.npy", "--preset", "lucene"], "preset 'lucene' states no ef_search: give --M 16"),
+        (["compare", "my.npy", "--preset", "faiss", "--M", "16"], "--preset faiss sets --M itself: leave one"),
+        (["compare", "my.npy", "--preset", "all", "--ef-search", "9"], "--preset all sets --ef-search itself"),
+        (["compare", "my.npy", "--preset", "all", "--k", "0"], "k = 0: give a positive number"),
+        (["lid", "my.npy", "--by-label"], "'my' has no labels"),
         (["list", "order"], "unknown list 'order'; known: datasets, orders, engines, experiments"),
         (["lid", "no.npy"], "no.npy is not there"),
         (["lid", "digits", "--metric", "cosine"], "--metric cosine: dataset 'digits' states its own"),
@@ -321,6 +327,73 @@ def test_a_reader_that_leaves_early_is_no_error(cli, vectors, bench_script):
         f"{bench_script} export | head -1", shell=True, capture_output=True, text=True, cwd=vectors, check=True
     )
     assert done.stderr == ""
+
+
+def test_the_survey_is_listed_with_its_medians(cli):
+    text = cli("list", "presets", check=0).stdout
+    assert "medians of 21 systems" in text
+    assert "M 16, ef_construction 128" in text
+    [weaviate] = [
+        row for row in json.loads(cli("list", "presets", "--json", check=0).stdout) if row["name"] == "weaviate"
+    ]
+    assert (weaviate["M"], weaviate["ef_search"]) == (32, "8 k, at least 100, at most 500")
+
+
+def test_a_preset_sets_the_parameters_and_leaves_the_engines(cli, vectors):
+    words = ["compare", "my.npy", "--orders", "given,random", "--seeds", "2"]
+    rows = json.loads(cli(*words, "--preset", "pgvector", "--json", check=0).stdout)
+    assert {(row["engine"], row["M"], row["ef_construction"], row["ef_search"]) for row in rows} == {
+        ("hnswlib", 16, 64, 40),
+        ("faiss", 16, 64, 40),
+    }
+    [plain, _] = json.loads(
+        cli(
+            *[*words, "--M", "16", "--ef-construction", "64", "--ef-search", "40", "--engines", "hnswlib", "--json"],
+            check=0,
+        ).stdout
+    )
+    assert "0 missing" in cli(*words, "--M", "16", "--ef-construction", "64", "--ef-search", "40", check=0).stderr
+    [hnswlib] = [row for row in rows if row["engine"] == "hnswlib"]
+    assert hnswlib["recall"][plain["order"]] == pytest.approx(plain["recall"])
+
+
+def test_all_presets_share_builds_and_have_a_row_a_system(cli, vectors):
+    words = ["compare", "my.npy", "--preset", "all", "--orders", "given,random", "--seeds", "1", "--engines", "hnswlib"]
+    done = cli(*words, check=0)
+    assert "left out, for what their sources do not state: Lucene (ef_search)" in done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 18
+    assert "26 outcomes asked, 26 missing" in done.stderr  # 13 different graphs and searches, of two orders
+    again = cli(*words, check=0)
+    assert "26 outcomes asked, 0 missing" in again.stderr
+    assert again.stdout == done.stdout
+    assert "ef_search 10 is below k = 12 and raised" in cli(*words, "--k", "12", check=0).stderr
+
+
+def test_permutations_have_a_table_of_their_own(cli, vectors):
+    (vectors / "my.toml").write_text(
+        "datasets = [{ name = 'mixture', n = 200, queries = 20, dimensions = [2, 3, 4] }]\n"
+        "orders = ['random', { name = 'category', permutations = 120 }]\nef_search = 10\nbuild_seeds = 2\n"
+        "[[index]]\nengine = 'hnswlib'\nM = 4\nef_construction = 10\n"
+    )
+    ran = cli("run", "my.toml", check=0)
+    assert "14 outcomes asked" in ran.stderr
+    assert "my: permutations of categories" in ran.stdout
+    lines = [line for line in ran.stdout.splitlines() if line.startswith("|")]
+    assert len(lines) == 3 + 3 + 4  # random; the permutations in figures; the best and the worst
+    assert cli("table", "my", check=0).stdout == ran.stdout
+    random, permuted = json.loads(cli("table", "--json", check=0).stdout)
+    assert (random["order"], permuted["permutations"], permuted["seeds"]) == ("random", 6, 2)
+    assert permuted["lowest"] <= permuted["median"] <= permuted["highest"]
+    assert sorted(permuted["best"].split("+")) == ["0", "1", "2"]
+    assert len(cli("export", check=0).stdout.splitlines()) == 1 + 14
+
+
+def test_dimensions_by_label(cli):
+    rows = json.loads(cli("lid", "digits", "--by-label", "--json", check=0).stdout)
+    assert [row["label"] for row in rows] == ["(all)", *map(str, range(10))]
+    assert sum(row["n"] for row in rows[1:]) == rows[0]["n"]
+    assert "pca_same_number" in cli("lid", "digits", "--by-label", check=0).stdout
 
 
 def test_real_data_is_named_when_its_mirror_is_not_set(cli):

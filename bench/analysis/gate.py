@@ -197,15 +197,15 @@ def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, 
     lines = []
     for (engine, setting, pair), both, fall, rise in zip(compared, estimates, falls, rises, strict=True):
         # Each way of estimating has half of the error, so the narrower interval may be the one.
-        intervals = [(estimate, *stats.interval(estimate, 1 - (1 - stats.CONFIDENCE) / 2)) for estimate in both]
-        known = [one for one in intervals if not np.isnan(one[0].se)]
-        estimate, low, high = min(known or intervals, key=lambda one: one[2] - one[1])
+        intervals = [stats.simultaneous(estimate, len(both)) for estimate in both]
+        known = [interval for interval in intervals if not np.isnan(interval.se)]
+        estimate = min(known or intervals, key=lambda interval: interval.half_width)
         if fall < alpha and estimate.value < -margin:
             verdict = FELL
         elif rise < alpha and estimate.value > margin:
             verdict = ROSE
         else:
-            verdict = HOLDS if low > -margin else UNDECIDED
+            verdict = HOLDS if estimate.low > -margin else UNDECIDED
         lines.append(
             Line(
                 verdict=verdict,
@@ -214,8 +214,8 @@ def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, 
                 was=float(pair.then.recalls.mean()),
                 now=float(pair.now.recalls.mean()),
                 difference=estimate.value,
-                low=low,
-                high=high,
+                low=estimate.low,
+                high=estimate.high,
                 builds=(len(pair.then.recalls), len(pair.now.recalls)),
             )
         )

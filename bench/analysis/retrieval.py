@@ -73,4 +73,4 @@ def sample(outcomes: Sequence[Outcome], measure: str) -> tuple[Sample, np.ndarra
 
 def _score(found: Sample, exact: np.ndarray) -> Score:
     lost = found._replace(recalls=found.recalls - exact)
-    return Score(stats.mean(found), stats.mean_over_queries(exact), stats.mean(lost))
+    return Score(stats.mean(found), stats.mean_over_queries(exact), stats.mean_difference(lost))

@@ -59,7 +59,7 @@ def independent(recalls: np.ndarray) -> Sample:
 
 def mean(sample: Sample) -> Estimate:
     """Mean recall over builds and queries; the interval is symmetric in log-odds, so it stays within 0 and 1."""
-    estimate = _mean(sample)
+    estimate = mean_difference(sample)
     if not (estimate.se > 0 and 0 < estimate.value < 1):
         return estimate
     odds = estimate.value / (1 - estimate.value)
@@ -69,10 +69,11 @@ def mean(sample: Sample) -> Estimate:
     return msgspec.structs.replace(estimate, low=low / (1 + low), high=high / (1 + high))
 
 
-def _mean(sample: Sample) -> Estimate:
+def mean_difference(sample: Sample) -> Estimate:
+    """Mean over builds and queries of what may be below 0 or above 1, as differences are; a symmetric interval."""
     recalls = sample.recalls
     parts = [*_build_parts(sample), _query_part(recalls.mean(axis=0)), _rest_part(recalls)]
-    return _estimate(float(recalls.mean()), parts)
+    return combined(float(recalls.mean()), parts)
 
 
 def paired_difference(sample: Sample, reference: Sample) -> Estimate:
@@ -82,7 +83,7 @@ def paired_difference(sample: Sample, reference: Sample) -> Estimate:
     """
     row = {seeds: index for index, seeds in enumerate(seeds_of(reference))}
     same = reference.recalls[[row[seeds] for seeds in seeds_of(sample)]]
-    return _mean(sample._replace(recalls=sample.recalls - same))
+    return mean_difference(sample._replace(recalls=sample.recalls - same))
 
 
 def seeds_of(sample: Sample) -> list[tuple[int, int]]:
@@ -92,7 +93,7 @@ def seeds_of(sample: Sample) -> list[tuple[int, int]]:
 
 def mean_over_queries(values: np.ndarray) -> Estimate:
     """Mean of values (queries,) that no build has a part in, as those of exact search."""
-    return _estimate(float(values.mean()), [_query_part(values)])
+    return combined(float(values.mean()), [_query_part(values)])
 
 
 def difference(sample: Sample, reference: Sample) -> Estimate:
@@ -105,7 +106,7 @@ def difference(sample: Sample, reference: Sample) -> Estimate:
     by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
     parts = [*_build_parts(sample), *_build_parts(reference), _query_part(by_query)]
     parts += [_rest_part(sample.recalls), _rest_part(reference.recalls)]
-    return _estimate(float(by_query.mean()), parts)
+    return combined(float(by_query.mean()), parts)
 
 
 def p_value(estimate: Estimate, null: float = 0.0) -> float:
@@ -119,14 +120,14 @@ def p_value(estimate: Estimate, null: float = 0.0) -> float:
     return float(2 * stdtr(estimate.df, -abs(estimate.value - null) / estimate.se))
 
 
-def interval(estimate: Estimate, confidence: float) -> tuple[float, float]:
-    """The ends of the estimate's interval at another confidence than 95 %."""
+def simultaneous(estimate: Estimate, comparisons: int) -> Estimate:
+    """The estimate with an interval that holds for so many of its like at once (Bonferroni)."""
     from scipy.special import stdtrit
 
-    if not estimate.se:
-        return estimate.value, estimate.value
-    reach = float(stdtrit(estimate.df, 0.5 + confidence / 2)) * estimate.se
-    return estimate.value - reach, estimate.value + reach
+    if np.isnan(estimate.se) or estimate.se == 0:
+        return estimate
+    reach = float(stdtrit(estimate.df, 1 - (1 - CONFIDENCE) / (2 * comparisons))) * estimate.se
+    return Estimate(estimate.value, estimate.value - reach, estimate.value + reach, estimate.se, estimate.df)
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -173,7 +174,7 @@ def planned(sample: Sample, reference: Sample, builds: int) -> Estimate:
     for each in (sample, reference):
         of_one_build = sum(part for part, _ in _build_parts(each)) * len(each.recalls)
         parts.append((of_one_build / builds, builds - 1.0) if builds > 1 else (float("nan"), 1.0))
-    return _estimate(float(by_query.mean()), parts)
+    return combined(float(by_query.mean()), parts)
 
 
 def variance_shares(samples: Sequence[Sample]) -> dict[str, float]:
@@ -213,7 +214,7 @@ def equivalent_ef(recall: float, efs: Sequence[int], reference: Sequence[float])
     return float(np.exp(np.interp(recall, curve[distinct], np.log(np.asarray(efs)[distinct]))))
 
 
-def _estimate(value: float, parts: Sequence[Part]) -> Estimate:
+def combined(value: float, parts: Sequence[Part]) -> Estimate:
     """A t interval from parts of a variance that add up, with Satterthwaite's degrees of freedom."""
     from scipy.special import stdtrit
 

@@ -165,11 +165,11 @@ def verdicts(samples: Sequence[Sample], reference: Sample) -> list[Verdict]:
     ]
 
 
-def samples_by_setting(outcomes: _Outcomes) -> Iterator[tuple[dict[str, Any], dict[str, Sample]]]:
+def samples_by_setting(outcomes: _Outcomes, ties: bool = False) -> Iterator[tuple[dict[str, Any], dict[str, Sample]]]:
     """Every setting with the Sample of each of its orders."""
     for setting, by_order in by_setting(outcomes).items():
         fields = dict(zip(SETTING, setting.fields, strict=True))
-        yield fields, {order: _sample(built, False) for order, built in by_order.items()}
+        yield fields, {order: _sample(built, ties) for order, built in by_order.items()}
 
 
 def order_label(name: str, params: str) -> str:

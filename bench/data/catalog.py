@@ -24,7 +24,7 @@ from bench.data.dataset import (
 from bench.errors import BenchError, converted, unknown
 
 
-class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Vectors in a .npy file that a JSON Lines file describes row by row; see `formats.read_records`."""
 
     vectors: str
@@ -34,6 +34,7 @@ class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_queries: int
     sha256: dict[str, str]
     label_field: str | None = None
+    labels: list[str] | None = None
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,6 +81,8 @@ def read_spec(path: Path) -> Spec:
         raise BenchError(f"{path}: give one of generator, records, files and beir")
     if spec.generator is not None and spec.generator not in generators.GENERATORS:
         raise BenchError(f"{path}: {unknown('generator', spec.generator, generators.GENERATORS)}")
+    if spec.records is not None and spec.records.labels is not None and spec.records.label_field is None:
+        raise BenchError(f"{path}: records.labels needs records.label_field, the field that holds them")
     if spec.parameters and spec.generator is None:
         raise BenchError(f"{path}: parameters are a generator's; without one, leave them out")
     return spec
@@ -217,6 +220,7 @@ def _recorded(name: str, metric: str, source: Records) -> Dataset:
             source.query_splits,
             source.max_queries,
             source.label_field,
+            source.labels,
         )
         return _arrays(checked(name, base, queries, metric, labels))
 

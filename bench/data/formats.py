@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import BenchError, BenchWarning
+from bench.errors import BenchError, BenchWarning, unknown
 
 
 def read_npy(path: Path) -> np.ndarray:
@@ -44,11 +44,13 @@ def read_records(
     query_splits: Sequence[str],
     max_queries: int,
     label_field: str | None = None,
+    labels: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Base, queries and labels from vectors that a JSON Lines file describes row by row.
 
     Records whose `split_field` is one of `query_splits` are queries (the first `max_queries` of them),
-    all others are the base; both in file order. Labels are the base's `label_field`.
+    all others are the base; both in file order. Labels are the base's `label_field`. With `labels`, only records of
+    these are taken, queries too.
     """
     array = read_npy(vectors)
     rows = []
@@ -65,5 +67,12 @@ def read_records(
     if len(rows) != len(array):
         raise BenchError(f"{records} has {len(rows)} lines, {vectors} has {len(array)} rows: they must match")
     is_query = np.isin([split for split, _ in rows], list(query_splits))
-    labels = np.array([label for _, label in rows])[~is_query] if label_field else None
-    return array[~is_query], array[is_query][:max_queries], labels
+    label = np.array([label for _, label in rows])
+    taken = np.ones(len(rows), dtype=bool)
+    if labels is not None:
+        for wanted in labels:
+            if wanted not in label:
+                raise unknown(f"label in {records}", wanted, np.unique(label))
+        taken = np.isin(label, list(labels))
+    base = taken & ~is_query
+    return array[base], array[taken & is_query][:max_queries], label[base] if label_field else None

@@ -143,6 +143,34 @@ class Geometry:
             "two_nn_dimension": dimension.two_nn(nearest),
         }
 
+    def by_label(self, k: int = NEIGHBORS, estimator: str = "mle") -> list[dict[str, Any]]:
+        """Dimension of all rows, under `(all)`, and of those of each label; a BenchError where there are no labels.
+
+        pca_dimension_99: of the label's rows; pca_same_number: of as many rows drawn from all, since fewer rows span
+        fewer dimensions. lid_mean: over the label's rows, their neighbours sought among all.
+        """
+        dataset = self._dataset
+        if dataset.labels is None:
+            raise BenchError(f"{dataset.name!r} has no labels: name a dataset that has; see `bench list datasets`")
+        whole = self.describe(k, estimator)
+        lid = self.lid(k, estimator)
+        rng = np.random.default_rng([0, *b"by-label"])
+        dimensions = {"pca_dimension_99": whole["pca_dimension_99"], "pca_same_number": whole["pca_dimension_99"]}
+        found: list[dict[str, Any]] = [{"label": "(all)", "n": dataset.n, **dimensions, "lid_mean": whole["lid_mean"]}]
+        for label in np.unique(dataset.labels):
+            rows = np.flatnonzero(dataset.labels == label)
+            known = lid[rows][np.isfinite(lid[rows])]
+            found.append(
+                {
+                    "label": str(label),
+                    "n": len(rows),
+                    "pca_dimension_99": dimension.pca(self.points[rows]),
+                    "pca_same_number": dimension.pca(self.points[rng.choice(dataset.n, len(rows), replace=False)]),
+                    "lid_mean": float(known.mean()) if len(known) else float("nan"),
+                }
+            )
+        return found
+
     def _tell(self, line: str) -> None:
         self._told(f"{self._dataset.name}: {line}")
 

@@ -8,6 +8,7 @@ from tabulate import tabulate
 from bench import indexes
 from bench import orders as insertion_orders
 from bench.data import catalog
+from bench.indexes import presets as surveyed
 from bench.study import spec
 
 
@@ -57,12 +58,48 @@ def experiments() -> list[dict[str, Any]]:
     return [{"name": name, "title": spec.read_experiment(name)[1].title} for name in spec.experiments()]
 
 
+def presets() -> list[dict[str, Any]]:
+    """Systems' defaults, `-` for what their sources do not state."""
+    return [
+        {
+            "name": name,
+            "system": preset.system,
+            **{field: _stated(getattr(preset, field)) for field in surveyed.SURVEYED},
+            "metric": _stated(preset.metric),
+            "version": preset.version,
+            "source": preset.source,
+            "doubtful": preset.doubtful,
+            "note": preset.note,
+        }
+        for name, preset in surveyed.presets().items()
+    ]
+
+
+def medians() -> str:
+    """The medians of what the systems state, in a line."""
+    found = surveyed.medians()
+    return (
+        f"medians of {len(surveyed.presets())} systems, where a number is stated that does not go by k: "
+        + ", ".join(f"{name} {value:g}" for name, value in found.items())
+        + "\nM is links of a node on the upper levels, twice as many on level 0;"
+        " `bench compare --preset` takes a name, or all"
+    )
+
+
+def _stated(value: Any) -> Any:
+    """A number as it is, a rule or name as text, `-` for nothing."""
+    return "-" if value is None else value if isinstance(value, int) else str(value)
+
+
 KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "datasets": datasets,
     "orders": orders,
     "engines": engines,
     "experiments": experiments,
+    "presets": presets,
 }
+# What is said below a list, for people only
+BELOW: dict[str, Callable[[], str]] = {"presets": medians}
 
 
 def text(rows: Sequence[dict[str, Any]]) -> str:

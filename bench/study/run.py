@@ -58,7 +58,7 @@ def _builds(study: Study, missing: list[Trial], told: Callable[[str], None]) -> 
         geometry = Geometry(dataset, told)
         truth = geometry.ground_truth(max(k for _, k in study.experiment.searches))
         exact = {k: retrieval.scores(truth[1][:, :k], dataset.judgements) for k in {trial.k for trial in trials}}
-        made = lru_cache(maxsize=len(study.orders))(partial(_order, dataset, geometry))  # engines share orders
+        made = lru_cache(maxsize=len(study.orders[name]))(partial(_order, dataset, geometry))  # engines share orders
         for _, searches in groupby(trials, key=lambda trial: trial.build):
             served = list(searches)
             first = served[0]

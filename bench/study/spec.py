@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from bench import cache, indexes, orders
 from bench.data import catalog
@@ -22,7 +23,7 @@ EXPERIMENTS = Path(__file__).parent / "experiments"
 
 
 # k: hits a query are kept in 16 bits; ef_search: engines take a 32-bit number
-MOST = {"k": 2**16 - 1, "ef_search": 2**31 - 1, "build_seeds": 2**20, "order_seeds": 2**20}
+MOST = {"k": 2**16 - 1, "ef_search": 2**31 - 1, "build_seeds": 2**20, "order_seeds": 2**20, "permutations": 10_000}
 
 
 class Index(indexes.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,20 +33,25 @@ class Index(indexes.Params, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class OrderSpec(msgspec.Struct, frozen=True):
-    """An order by name, with all its parameters."""
+    """An order by name, with all its parameters.
+
+    permutations: of `category` alone; stands for an order a permutation of the labels, at most so many.
+    """
 
     name: str
     params: dict[str, Any]
+    permutations: int | None = None
 
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What to build, as a TOML file states it; `read` checks it.
 
     datasets: names, paths of TOML files, or tables of a name and generator parameters, where a list
-    makes a sweep. orders: names, or tables of a name and parameters. build_seeds: builds of each order, seeds 1, 2, ...
-    order_seeds: how many seeds of each order are crossed with them; without it every build draws its
-    order anew, with the build's own seed. Pairs of ef_search and k with ef_search < k are left out, since
-    engines would raise ef_search to k.
+    makes a sweep. orders: names, or tables of a name and parameters; `permutations` of `category` stands for
+    an order a permutation of the labels: all if there are at most so many, else so many drawn.
+    build_seeds: builds of each order, seeds 1, 2, ... order_seeds: how many seeds of each order are crossed
+    with them; without it every build draws its order anew, with the build's own seed. Pairs of ef_search and k
+    with ef_search < k are left out, since engines would raise ef_search to k.
     """
 
     datasets: list[str | dict[str, Any]]
@@ -116,10 +122,11 @@ class Study:
         self.name = name
         self.experiment = experiment
         self.datasets = {dataset.name: dataset for dataset in datasets}
-        self.orders = check(experiment, name)
+        specs = check(experiment, name)
         if len(self.datasets) < len(datasets):
             raise BenchError(f"{name}: a dataset is named twice")
-        _check_data(name, experiment, self.orders, datasets)
+        _check_data(name, experiment, specs, datasets)
+        self.orders = {dataset.name: _expanded(specs, dataset) for dataset in datasets}
 
     @cached_property
     def trials(self) -> list[Trial]:
@@ -134,7 +141,7 @@ class Study:
             judgements = dataset.judgements.digest if dataset.judgements else ""
             for build_seed, order_seed in experiment.seeds:
                 for index in experiment.index:
-                    for order in self.orders:
+                    for order in self.orders[dataset.name]:
                         for ef_search, k in experiment.searches:
                             yield Trial(
                                 dataset=dataset.name,
@@ -217,10 +224,36 @@ def order_specs(listed: Sequence[str | dict[str, Any]], told: str) -> list[Order
     specs = []
     for entry in listed:
         name, given = _named(entry, f"{told}: orders")
-        specs.append(OrderSpec(name, orders.parameters(name, given)))
-    if len({(spec.name, order_params_text(spec.params)) for spec in specs}) < len(specs):
+        permutations = given.pop("permutations", None) if name == "category" else None
+        if permutations is not None:
+            _check_permutations(permutations, given, told)
+        specs.append(OrderSpec(name, orders.parameters(name, given), permutations))
+    if len({(spec.name, order_params_text(spec.params), spec.permutations) for spec in specs}) < len(specs):
         raise BenchError(f"{told}: an order is listed twice with the same parameters")
     return specs
+
+
+def _check_permutations(permutations: object, given: dict[str, Any], told: str) -> None:
+    where = f"{told}: order 'category': permutations = {permutations}"
+    if type(permutations) is not int or not 2 <= permutations <= MOST["permutations"]:
+        raise BenchError(f"{where}: give a number from 2 to {MOST['permutations']:,}")
+    if "permutation" in given:
+        raise BenchError(f"{where}: a permutation is named besides; leave one of the two out")
+
+
+def _expanded(specs: Sequence[OrderSpec], dataset: Dataset) -> list[OrderSpec]:
+    """The orders of one dataset, one a permutation where permutations are asked; what is named twice is there once."""
+    expanded: dict[str, OrderSpec] = {}
+    for spec in specs:
+        one_each = [spec]
+        if spec.permutations is not None:
+            categories = np.unique(orders.labels_of(dataset))
+            one_each = [
+                OrderSpec(spec.name, spec.params | {"permutation": permutation})
+                for permutation in orders.permutations(categories, spec.permutations)
+            ]
+        expanded |= {f"{order.name} {order_params_text(order.params)}": order for order in one_each}
+    return list(expanded.values())
 
 
 def order_params_text(params: dict[str, Any]) -> str:

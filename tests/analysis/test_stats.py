@@ -58,14 +58,6 @@ def test_builds_paired_by_their_seeds_cancel_what_they_share():
         stats.paired_difference(Sample(shared, seeds + 1, seeds), then)
 
 
-def test_an_interval_of_another_confidence():
-    estimate = stats.difference(independent(simulated(5, 100)), independent(simulated(5, 100)))
-    assert stats.interval(estimate, 0.95) == (pytest.approx(estimate.low), pytest.approx(estimate.high))
-    assert stats.interval(estimate, 0.99)[0] < estimate.low
-    ones = independent(np.ones((3, 10)))
-    assert stats.interval(stats.difference(ones, ones), 0.99) == (0, 0)
-
-
 def test_a_difference_by_hand():
     # By query the difference is .1 and .3; builds' means are .2, .6 and .1, .3; no rest.
     a, b = np.array([[0.1, 0.3], [0.5, 0.7]]), np.array([[0.1, 0.1], [0.3, 0.3]])

@@ -52,7 +52,7 @@ def test_a_parameter_that_is_a_list_itself_is_not_swept():
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
-        ("sift", {}, "unknown dataset 'sift'; known: clinc150, digits"),
+        ("sift", {}, "unknown dataset 'sift'; known: .*digits"),
         ("nope.toml", {}, "nope.toml is not there"),
         ("subspace", {"dim": 3}, "unknown parameter 'dim'; known: intrinsic_dimension"),
         ("subspace", {"intrinsic_dimension": "3"}, "intrinsic_dimension: expected int, got str"),
@@ -114,3 +114,20 @@ def test_clinc150_is_split_as_its_readme_says(mirror):
     assert len(np.unique(dataset.labels)) == 11
     rows = formats.read_npy(mirror / "clinc150" / "minilm-l6-mean.npy")
     assert np.array_equal(dataset.base[0], rows[0].astype(np.float32))
+
+
+@pytest.mark.parametrize(("name", "domains"), [("clinc150-5", 5), ("clinc150-10", 10)])
+def test_domains_of_clinc150_have_base_and_queries_of_their_own(mirror, name, domains):
+    whole, part = catalog.load("clinc150"), catalog.load(name)
+    assert part.base.shape == (1800 * domains, 384)
+    assert part.queries.shape == (450 * domains, 384)
+    alphabetical = sorted(set(whole.labels) - {"oos"})
+    assert sorted(set(part.labels)) == alphabetical[:domains]
+    assert np.array_equal(part.base, whole.base[np.isin(whole.labels, part.labels)])
+
+
+def test_labels_of_records_need_the_field_that_holds_them(tmp_path):
+    stated = (catalog.folder() / "clinc150-5.toml").read_text()
+    (tmp_path / "my.toml").write_text(stated.replace('label_field = "domain"', ""))
+    with pytest.raises(BenchError, match=r"records\.labels needs records\.label_field"):
+        catalog.load("my.toml", beside=tmp_path)

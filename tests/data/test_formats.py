@@ -72,6 +72,18 @@ def test_records_split_rows_in_file_order(records, tmp_path):
     assert labels.tolist() == ["l0", "l2", "l4"]
 
 
+def test_records_of_some_labels_are_taken_queries_too(records, tmp_path):
+    rows = [("train", "a"), ("test", "b"), ("train", "b"), ("test", "a"), ("test", "c"), ("train", "c")]
+    records.write_text("".join(json.dumps({"split": s, "label": label}) + "\n" for s, label in rows))
+    arguments = tmp_path / "v.npy", records, "split", ["test"], 9, "label"
+    base, queries, labels = read_records(*arguments, ["c", "a"])
+    assert base[:, 0].tolist() == [0, 5]
+    assert queries[:, 0].tolist() == [3, 4]
+    assert labels.tolist() == ["a", "c"]
+    with pytest.raises(BenchError, match=r"unknown label in .*r\.jsonl 'd'; known: a, b, c"):
+        read_records(*arguments, ["a", "d"])
+
+
 @pytest.mark.parametrize("line", ["{", "[]", '{"split": "train"}'])
 def test_a_bad_record_is_told_with_its_line(records, tmp_path, line):
     records.write_text(records.read_text().replace('{"split": "val", "label": "l2"}', line))

@@ -74,3 +74,23 @@ def test_a_description_states_what_it_was_made_from():
 
 def test_lid_of_clinc150_is_that_of_the_study_files(mirror):
     assert Geometry(catalog.load("clinc150")).lid().mean() == pytest.approx(10.39, abs=0.005)
+
+
+def test_dimension_by_label_is_that_of_its_rows_beside_as_many_of_all():
+    # Label 0 lies in a plane, label 1 fills six dimensions; rows of both span six.
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((400, 6))
+    rows[:100, 2:] = 0
+    dataset = checked("x", rows, rows[:1], "l2", np.repeat([0, 1], [100, 300]))
+    whole, plane, full = Geometry(dataset).by_label(20)
+    assert (whole["label"], whole["n"], whole["pca_dimension_99"]) == ("(all)", 400, 6)
+    assert (plane["label"], plane["n"], plane["pca_dimension_99"], plane["pca_same_number"]) == ("0", 100, 2, 6)
+    assert (full["label"], full["n"], full["pca_dimension_99"]) == ("1", 300, 6)
+    lid = Geometry(dataset).lid(20)
+    assert plane["lid_mean"] == pytest.approx(lid[:100].mean())
+    assert plane["lid_mean"] < full["lid_mean"]
+
+
+def test_dimension_by_label_needs_labels():
+    with pytest.raises(BenchError, match="'x' has no labels"):
+        Geometry(on("l2")).by_label()

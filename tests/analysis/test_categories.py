@@ -1,0 +1,149 @@
+import math
+
+import numpy as np
+import pytest
+from examples import TRIAL
+from msgspec.structs import replace
+
+from bench.analysis import categories
+from bench.analysis.categories import crossed, found_again, noise_range, permuted, separated, variances
+from bench.analysis.stats import Sample
+from bench.present.categories import permuted_text
+from bench.study.store import Outcome
+
+RNG = np.random.default_rng(0)
+SIX = ["abc", "acb", "bac", "bca", "cab", "cba"]
+
+
+def outcome(hits, order="random", params="{}", seed=1, experiment="e", **changed):
+    trial = replace(TRIAL, order=order, order_params=params, build_seed=seed, order_seed=seed, **changed)
+    return experiment, Outcome(trial, np.array(hits), np.array(hits), "", 1.0, 0.1, {})
+
+
+def of(permutation, hits, seed=1, **changed):
+    params = '{{"permutation":["{}"]}}'.format('","'.join(permutation))
+    return outcome(hits, "category", params, seed, **changed)
+
+
+def simulated(permutations, seeds, queries, sd, noise):
+    """Recalls of a known model: permutations, seeds for all alike, builds, hard queries and luck."""
+    effect = sd * RNG.standard_normal(permutations)
+    builds = effect[:, None] + 0.02 * RNG.standard_normal(seeds) + noise * RNG.standard_normal((permutations, seeds))
+    luck = 0.15 * RNG.standard_normal((permutations, seeds, queries))
+    return effect, 0.7 + builds[:, :, None] + 0.2 * RNG.standard_normal(queries) + luck
+
+
+def test_a_range_and_its_parts_by_hand():
+    # Recalls of abc .1 and .3, acb .5 and .7: a seed adds .2 to all, and nothing is left for noise.
+    hits = {"abc": (1, 3), "acb": (5, 7), "bac": (4, 6), "bca": (4, 6), "cab": (4, 6), "cba": (4, 6)}
+    outcomes = [of(name, [h, h], seed) for name, both in hits.items() for seed, h in enumerate(both, start=1)]
+    [row] = permuted(outcomes)
+    assert (row.permutations, row.seeds) == (6, 2)
+    assert (row.lowest, row.median, row.highest) == pytest.approx((0.2, 0.5, 0.6))
+    assert (row.worst, row.best) == ("a+b+c", "a+c+b")
+    assert (row.range, row.one_build_range) == pytest.approx((0.4, 0.4))
+    assert (row.noise_range, row.noise_range_95, row.sd_seeds) == pytest.approx((0, 0, 0), abs=1e-9)
+    assert row.found_again.value == pytest.approx(0.4)
+    assert row.sd_permutations == pytest.approx(np.std([0.2, 0.6, 0.5, 0.5, 0.5, 0.5], ddof=1))
+    text = permuted_text([row])
+    assert "a, c, b" in text
+    assert "+40.00 [" in text
+
+
+def test_variances_by_hand():
+    # Rows' means 1 and 3, what rows and columns leave ± 1: noise 4 / 1, between 2 - 4 / 2.
+    assert variances(np.array([[0.0, 2.0], [4.0, 2.0]])) == (0.0, 4.0)
+    assert all(math.isnan(value) for value in variances(np.array([[0.0], [4.0]])))
+
+
+def test_noise_has_the_range_that_order_statistics_give():
+    # The expected range of normal draws (Tippett 1925): 1.128 of two, 3.078 of ten, 5.015 of a hundred
+    for draws, expected in ((2, 1.128), (10, 3.078), (100, 5.015)):
+        mean, _ = noise_range(draws, 0.01, 1000)
+        assert mean == pytest.approx(0.01 * expected, rel=0.02)
+    # The upper 5 % point of the studentized range: 5.60 of ten with 10 degrees of freedom
+    assert noise_range(10, 1, 10)[1] == pytest.approx(5.60, rel=0.02)
+    assert math.isnan(noise_range(10, math.nan, 0)[0])
+
+
+def test_permutations_that_do_not_matter_are_not_found_again(monkeypatch):
+    monkeypatch.setattr(categories, "_DRAWS", 4000)
+    held, ranges, expected = [], [], []
+    for _ in range(150):
+        _, recalls = simulated(30, 2, 150, sd=0.0, noise=0.01)
+        again = found_again(recalls)
+        held.append(again.low <= 0 <= again.high)
+        means = recalls.mean(axis=(1, 2))
+        ranges.append(np.ptp(means))
+        expected.append(noise_range(30, (variances(recalls.mean(axis=2))[1] / 2) ** 0.5, 29))
+    # 150 studies: the standard error of a coverage of 95 % is 1.8 %; four of them, the queries' part being shared
+    assert np.mean(held) > 0.88
+    # while best and worst always lie apart, by what noise alone gives
+    assert min(ranges) > 0.01
+    assert np.mean(ranges) == pytest.approx(np.mean([mean for mean, _ in expected]), rel=0.05)
+    assert np.mean(np.array(ranges) > [high for _, high in expected]) < 0.05 + 4 * 0.018
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 4])
+def test_what_is_found_again_is_what_the_picked_differ_by(seeds):
+    errors, held = [], []
+    for _ in range(150):
+        effect, recalls = simulated(20, seeds, 150, sd=0.02, noise=0.01)
+        halves = recalls[:, ::2].mean(axis=(1, 2)), recalls[:, 1::2].mean(axis=(1, 2))
+        truth = np.mean([effect[half.argmax()] - effect[half.argmin()] for half in halves])
+        again = found_again(recalls)
+        errors.append(again.value - truth)
+        held.append(again.low <= truth <= again.high)
+    assert abs(np.mean(errors)) < 4 * np.std(errors) / 150**0.5  # not biased by the choice
+    assert np.mean(held) > 0.87
+
+
+def test_sds_of_a_known_model_are_found():
+    _, recalls = simulated(120, 4, 100, sd=0.02, noise=0.01)
+    between, noise = variances(recalls.mean(axis=2))
+    # 360 degrees of freedom for noise, which has .15² / 100 of the queries' luck besides; 119 between
+    assert noise == pytest.approx(0.01**2 + 0.15**2 / 100, rel=4 * (2 / 357) ** 0.5)
+    assert between**0.5 == pytest.approx(0.02, rel=4 * (1 / 238) ** 0.5 * 1.3)
+
+
+def test_one_seed_has_a_range_and_nothing_beside_it():
+    [row] = permuted([of(name, [h, h]) for h, name in enumerate(SIX)])
+    assert row.range == pytest.approx(0.5)
+    assert math.isnan(row.noise_range)
+    assert row.found_again is None
+    assert "From one seed nothing can be told from noise" in permuted_text([row])
+
+
+def test_a_run_cut_short_shows_the_seeds_that_all_have():
+    outcomes = [of(name, [h, h], seed) for seed in (1, 2) for h, name in enumerate(SIX)]
+    [row] = permuted(outcomes[:-1])
+    assert (row.permutations, row.seeds) == (6, 1)
+    seeds = np.array([1, 2])
+    samples = {
+        "x": Sample(np.array([[0.1], [0.2]]), seeds, seeds),
+        "y": Sample(np.array([[0.4], [0.3]]), seeds[::-1], seeds[::-1]),
+        "z": Sample(np.array([[0.9]]), seeds[1:], seeds[1:]),
+    }
+    labels, recalls = crossed(samples)
+    assert labels == ["x", "y", "z"]
+    assert recalls[:, :, 0].tolist() == [[0.2], [0.4], [0.9]]
+
+
+def test_permutations_are_told_from_other_orders_where_they_are_many():
+    many = [of(name, [1, 1]) for name in SIX]
+    few = [of(name, [1, 1], experiment="f") for name in SIX[: categories.FEWEST - 1]]
+    drawn = outcome([1, 1], "category", '{"permutation":null}')
+    rest = [*few, drawn, outcome([2, 2])]
+    permutations, others = separated([*many, *rest])
+    assert [outcome.trial for _, outcome in permutations] == [outcome.trial for _, outcome in many]
+    assert [(name, outcome.trial) for name, outcome in others] == [(name, outcome.trial) for name, outcome in rest]
+
+
+def test_settings_and_experiments_have_rows_of_their_own():
+    outcomes = [of(name, [h, h]) for h, name in enumerate(SIX)]
+    outcomes += [of(name, [9, 9], ef_search=40) for name in SIX]
+    outcomes += [of(name, [h, h], experiment="f") for h, name in enumerate(SIX)]
+    rows = permuted(outcomes)
+    assert [(row.experiment, row.setting["ef_search"]) for row in rows] == [("e", 10), ("e", 40), ("f", 10)]
+    assert rows[1].range == 0
+    assert permuted_text(rows).count("permutations of categories") == 2

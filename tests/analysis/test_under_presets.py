@@ -1,0 +1,82 @@
+import math
+
+import numpy as np
+import pytest
+from examples import TRIAL
+from msgspec.structs import replace
+
+from bench.analysis import stats
+from bench.analysis.presets import by_preset
+from bench.indexes.presets import Preset
+from bench.present.presets import flat, preset_text
+from bench.study.presets import Search
+from bench.study.store import Outcome
+
+PRESETS = {
+    "a": Preset(system="A", source="s", version="1"),
+    "b": Preset(system="B", source="s", version="1", doubtful="hearsay"),
+    "c": Preset(system="C", source="s", version="1"),
+}
+ASKED = {"a": Search(16, 128, 10), "b": Search(16, 128, 40), "c": Search(16, 128, 40)}
+
+
+def outcome(hits, **changed):
+    return "e", Outcome(replace(TRIAL, **changed), np.array(hits), np.array(hits), "", 1.0, 0.1, {})
+
+
+@pytest.fixture
+def found():
+    outcomes = []
+    for seed, more in ((1, 0), (2, 1)):
+        outcomes += [
+            outcome([4 + more, 6], build_seed=seed, order_seed=seed),
+            outcome([2, 3 + more], build_seed=seed, order_seed=seed, order="given"),
+            outcome([3, 4 + more], build_seed=seed, order_seed=seed, order="reverse"),
+            outcome([9, 9], build_seed=seed, order_seed=seed, ef_search=40),
+            outcome([9, 9], build_seed=seed, order_seed=seed, ef_search=40, order="given"),
+        ]
+    return by_preset(outcomes, ASKED, PRESETS)
+
+
+def test_every_system_has_the_recall_of_its_parameters(found):
+    assert [row.name for row in found] == ["b", "c", "a"]  # best first
+    *_, a = found
+    # Builds of hits (4, 6) and (5, 6) of 10; of (2, 3) and (2, 4); of (3, 4) and (3, 5)
+    assert {order: estimate.value for order, estimate in a.recalls.items()} == pytest.approx(
+        {"random": 0.525, "reverse": 0.375, "given": 0.275}
+    )
+    assert a.builds == 2
+    assert a.spread.value == pytest.approx(0.25)
+    assert found[0].recalls == found[1].recalls
+    assert found[0].spread.value == 0
+
+
+def test_the_interval_of_the_spread_holds_for_all_pairs_at_once(found):
+    spread = found[-1].spread
+    single = stats.simultaneous(spread, 1)
+    assert spread.half_width > single.half_width
+    # Three orders are three pairs: what is left outside is a third of 5 %.
+    assert stats.p_value(spread, spread.low) == pytest.approx(0.05 / 3)
+    assert stats.p_value(single, single.low) == pytest.approx(0.05)
+
+
+def test_a_table_says_whose_parameters_and_whose_engines(found):
+    text = preset_text("compare-x-all", found)
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
+    ]
+    assert lines[0][:8] == ["engine", "parameters of", "M", "ef_construction", "ef_search", "builds", "random", "given"]
+    assert lines[2][:6] == ["hnswlib", "B *", "16", "128", "40", "2"]
+    assert lines[2][8:12] == ["-", "0.9000", "-", "0.9000"]  # no order is best where all are alike
+    assert lines[4][8:12] == ["random", "0.5250", "given", "0.2750"]
+    assert lines[4][12].startswith("+25.00 [")
+    assert "the engines are ours" in text
+    assert "\\* B: hearsay." in text
+
+
+def test_one_order_has_no_spread():
+    [row] = by_preset([outcome([4, 6])], {"a": ASKED["a"]}, PRESETS)
+    assert row.spread is None
+    assert flat(row)["spread"] is None
+    assert math.isnan(row.recalls["random"].low)
+    assert "[" not in preset_text("x", [row]).splitlines()[4]
