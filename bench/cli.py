@@ -229,6 +229,46 @@ def list_(
         print(listings.text(rows))
 
 
+@app.command()
+def fetch(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Datasets; see `bench list datasets`.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Download datasets that are published, check them, and keep them in the cache.
+
+    \b
+    Example:
+      bench fetch fashion-mnist-784-euclidean
+      bench fetch scifact nfcorpus
+    """
+    from bench.data import catalog
+    from bench.present.progress import transfers
+
+    rows: list[dict[str, Any]] = []
+    failed = False
+    try:
+        with transfers(_say, sys.stderr.isatty()) as progress:
+            for name in names:
+                try:
+                    got = catalog.fetch(name, progress)
+                except BenchError as error:
+                    failed = True
+                    rows.append({"name": name, "error": str(error)})
+                    _say(f"bench: {error}")
+                    continue
+                for file in got:
+                    rows.append({"name": name, "path": str(file.path), "sha256": file.sha256, "from": file.came})
+                    if not as_json:
+                        print(f"{name}  {file.path}  sha256:{file.sha256}  (from {file.came})", flush=True)
+    except KeyboardInterrupt:
+        _say("interrupted: what came is kept where the server allows; the same command goes on from there")
+        raise SystemExit(INTERRUPTED) from None
+    if as_json:
+        _print_json(rows)
+    if failed:
+        raise SystemExit(USER_MISTAKE)
+
+
 def _run(study: "Study", path: Path, jobs: int, as_json: bool, resume: str) -> None:
     """Run what a store misses of a study, with progress, and print the study's table."""
     from bench.study.run import run as run_study
