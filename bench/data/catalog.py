@@ -1,5 +1,6 @@
 """The catalogue: datasets/*.toml, each of which becomes a Dataset."""
 
+import difflib
 import hashlib
 import inspect
 import itertools
@@ -69,6 +70,13 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     download: list[Published] = []
 
     @property
+    def download_size(self) -> str:
+        """How much is to be downloaded, for people: as published, else from n and d; empty where neither tells."""
+        if stated := sum(file.bytes or 0 for file in self.download):
+            return transfer.size(stated)
+        return "over " + transfer.size(4 * self.n * self.d) if self.download and self.n and self.d else ""
+
+    @property
     def published(self) -> list[Published]:
         """The published files that it is made from."""
         if self.records is None:
@@ -129,7 +137,7 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
             f"dataset {stem!r} is texts without vectors: run `bench fetch {stem}`, then `bench embed` on what it gives"
         )
     if spec.download:
-        return from_files(_fetched(path, spec.download[0]), metric=spec.metric, name=stem)
+        return from_files(_fetched(path, spec, spec.download[0]), metric=spec.metric, name=stem)
     assert spec.files is not None
     here = path.parent
     queries, labels = (here / part if part else None for part in (spec.files.queries, spec.files.labels))
@@ -202,7 +210,8 @@ def _find(name: str, beside: Path | None) -> Path:
             raise BenchError(
                 f"dataset {path} is not there: give the path of a TOML file, or a name; see `bench list datasets`"
             )
-        raise unknown("dataset", name, names())
+        near = [known for known in names() if name in known] or difflib.get_close_matches(name, names())
+        raise BenchError(f"unknown dataset {name!r}; near it: {', '.join(near) or 'none'}; see `bench list datasets`")
     return path
 
 
@@ -241,7 +250,7 @@ def _generated(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
 def _recorded(path: Path, spec: Spec) -> Dataset:
     name, metric, source = path.stem, spec.metric, spec.records
     assert source is not None
-    vectors, records = (_fetched(path, file) for file in spec.published)
+    vectors, records = (_fetched(path, spec, file) for file in spec.published)
 
     def make() -> dict[str, np.ndarray]:
         base, queries, labels = formats.read_records(
@@ -258,14 +267,14 @@ def _recorded(path: Path, spec: Spec) -> Dataset:
     return _from_entry(name, metric, cache.entry("datasets", key, make))
 
 
-def _fetched(path: Path, file: Published) -> Path:
+def _fetched(path: Path, spec: Spec, file: Published) -> Path:
     """Where a published file of the dataset that the TOML file `path` describes lies, or how to get it."""
     told = f"dataset {path.stem!r}"
     got = download.found(file, told)
     if got is None:
         name = path.stem if path.parent == folder() else path
         mirror = "" if file.url else "set BENCH_MIRROR to a folder or URL that has it, then "
-        about = f" ({transfer.size(file.bytes)})" if file.bytes else ""
+        about = f" ({spec.download_size})" if spec.download_size else ""
         raise BenchError(f"{told} needs {file.name}, which is not here: {mirror}run `bench fetch {name}`{about}")
     return got.path
 

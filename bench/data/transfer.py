@@ -3,7 +3,8 @@
 import glob
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from bench.errors import BenchError
 
 Progress = Callable[[str, int, int | None], None]
 
-_CHUNK = 1 << 20  # bytes
+_CHUNK = 1 << 16  # bytes; of the last chunk of a download that breaks off, nothing is kept
 
 
 class RefusedError(Exception):
@@ -26,31 +27,27 @@ def receive(url: str, output: Path, path: Path, expected: int | None, timeout: f
     server does not say. progress: called with the file's name, the bytes that came, and how many there will be.
     Raises requests.RequestException for what may go better another time, RefusedError for what will not.
     """
-    import requests
-
     headers = {"Accept-Encoding": "identity"}  # so that lengths are those of the file
-    with requests.get(url, headers=headers, stream=True, timeout=timeout) as answer:
-        _check(answer)
-        version = _version(answer)
-        total = int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
+    with _answer(url, headers, timeout) as answer:
+        version, total = _version(answer), _length(answer)
         part = _part(path, url, version)
         have = _take(part, output)
-        check_space(path.parent, (total or expected or 0) - have, url)
-        try:
-            if not have:
-                _copy(answer, output, 0, total, path.name, progress)
-            elif have != total:
-                headers |= {"Range": f"bytes={have}-", "If-Range": version}
-                with requests.get(url, headers=headers, stream=True, timeout=timeout) as rest:
-                    _check(rest)
-                    goes_on = rest.status_code == 206 and rest.headers["Content-Range"].startswith(f"bytes {have}-")
-                    _copy(rest, output, have if goes_on else 0, total, path.name, progress)
-            if total is not None and output.stat().st_size != total:
-                raise requests.ConnectionError(f"closed after {output.stat().st_size} of {total} bytes")
-        except BaseException:
-            if part:
-                output.replace(part)
-            raise
+        if not have or (total is not None and have > total):
+            _save(answer, output, 0, total or expected, path, part, progress)
+            return
+    if have == total:
+        return
+    try:
+        with _answer(url, headers | {"Range": f"bytes={have}-", "If-Range": version}, timeout) as answer:
+            if answer.status_code == 206:
+                _check_range(answer, have, output)
+                _save(answer, output, have, total or expected, path, part, progress)
+            else:  # the whole file, and perhaps another version of it
+                part = _part(path, url, _version(answer))
+                _save(answer, output, 0, _length(answer) or expected, path, part, progress)
+    except BaseException:
+        _leave(output, part)
+        raise
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:
@@ -84,11 +81,30 @@ def reason(error: Exception) -> str:
     return "no connection" if isinstance(error, requests.ConnectionError) else text
 
 
-def _check(answer: Any) -> None:
-    """Raise for a requests.Response that is an error."""
-    if 400 <= answer.status_code < 500 and answer.status_code not in (408, 429):
-        raise RefusedError(f"{answer.status_code} {answer.reason}")
-    answer.raise_for_status()
+@contextmanager
+def _answer(url: str, headers: dict[str, str], timeout: float) -> Iterator[Any]:
+    """The requests.Response to a question for `url`, its body not yet read; raises where it is an error."""
+    import requests
+
+    with requests.get(url, headers=headers, stream=True, timeout=timeout) as answer:
+        if 400 <= answer.status_code < 500 and answer.status_code not in (408, 429):
+            raise RefusedError(f"{answer.status_code} {answer.reason}")
+        answer.raise_for_status()
+        yield answer
+
+
+def _check_range(answer: Any, have: int, output: Path) -> None:
+    """Raise where the server goes on from another place than asked: the next try then begins at the start."""
+    import requests
+
+    if not str(answer.headers.get("Content-Range", "")).startswith(f"bytes {have}-"):
+        output.write_bytes(b"")
+        raise requests.ConnectionError("closed after another part than asked")
+
+
+def _length(answer: Any) -> int | None:
+    """The bytes of the body, where the server tells."""
+    return int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
 
 
 def _version(answer: Any) -> str:
@@ -118,20 +134,34 @@ def _take(part: Path | None, output: Path) -> int:
     return output.stat().st_size
 
 
-def _copy(answer: Any, output: Path, have: int, total: int | None, name: str, progress: Progress) -> None:
-    """Write the body of a requests.Response behind the first `have` bytes of a file."""
+def _leave(output: Path, part: Path | None) -> None:
+    """Keep what came for the next try, where its version is known."""
+    if part and output.exists():
+        output.replace(part)
+
+
+def _save(
+    answer: Any, output: Path, have: int, total: int | None, path: Path, part: Path | None, progress: Progress
+) -> None:
+    """Write the body of a requests.Response behind the first `have` bytes of `output`, or leave what came as `part`."""
     import requests
 
+    coming = _length(answer)
+    check_space(path.parent, (total or 0) - have, path.name)
     try:
         with output.open("r+b") as stream:
             stream.truncate(have)
             stream.seek(have)
-            progress(name, have, total)
+            came = 0
+            progress(path.name, have, total)
             for chunk in answer.iter_content(_CHUNK):
                 stream.write(chunk)
-                have += len(chunk)
-                progress(name, have, total)
-    except requests.RequestException:  # an OSError too, but the network's
+                came += len(chunk)
+                progress(path.name, have + came, total)
+        if coming is not None and came != coming:
+            raise requests.ConnectionError(f"closed after {came} of {coming} bytes")
+    except BaseException as error:
+        _leave(output, part)
+        if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+            raise BenchError(f"cannot write {output.parent}: {error.strerror}; set BENCH_CACHE elsewhere") from None
         raise
-    except OSError as error:
-        raise BenchError(f"cannot write {output.parent}: {error.strerror}; set BENCH_CACHE elsewhere") from None

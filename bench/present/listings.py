@@ -8,7 +8,6 @@ from tabulate import tabulate
 from bench import indexes
 from bench import orders as insertion_orders
 from bench.data import catalog, download
-from bench.data.transfer import size
 from bench.study import spec
 
 
@@ -24,7 +23,7 @@ def datasets() -> list[dict[str, Any]]:
             "queries": stated.queries or stated.parameters.get("queries"),
             "file order": stated.file_order,
             "comes from": _origin(stated),
-            "size": _size(stated),
+            "download": stated.download_size,
             "here": "-" if not stated.published else "yes" if all(map(download.here, stated.published)) else "no",
             "licence": stated.licence,
             "citation": stated.citation,
@@ -41,11 +40,6 @@ def _origin(stated: catalog.Spec) -> str:
     if stated.records:
         return "BENCH_MIRROR"
     return "files" if stated.files else "download (texts)" if stated.texts else "download"
-
-
-def _size(stated: catalog.Spec) -> str:
-    total = sum(file.bytes or 0 for file in stated.download)
-    return size(total) if total else ""
 
 
 def orders() -> list[dict[str, Any]]:

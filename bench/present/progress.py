@@ -68,7 +68,7 @@ def transfers(say: Callable[[str], None], terminal: bool, every: float = 10.0) -
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, "TaskID"] = {}
+        tasks: dict[str, TaskID] = {}
 
         def step(name: str, done: int, total: int | None) -> None:
             if name not in tasks:
