@@ -273,9 +273,10 @@ def _fetched(path: Path, spec: Spec, file: Published) -> Path:
     got = download.found(file, told)
     if got is None:
         name = path.stem if path.parent == folder() else path
-        mirror = "" if file.url else "set BENCH_MIRROR to a folder or URL that has it, then "
-        about = f" ({spec.download_size})" if spec.download_size else ""
-        raise BenchError(f"{told} needs {file.name}, which is not here: {mirror}run `bench fetch {name}`{about}")
+        how = f"run `bench fetch {name}`" + (f" ({spec.download_size})" if spec.download_size else "")
+        if not file.url:
+            how = f"set BENCH_MIRROR to a folder that has it, or to a URL and {how}"
+        raise BenchError(f"{told} needs {file.name}, which is not here: {how}")
     return got.path
 
 

@@ -72,7 +72,7 @@ def found(published: Published, told: str) -> Got | None:
     A file once verified is read again only when its size or time has changed. told: who needs it, for errors.
     """
     if published.members:
-        unpacked, record = _unpacked(published), _record(published)
+        unpacked, record = _unpacked(published), _record(published, told)
         if not unpacked.is_dir() or not record:
             return None
         algorithm, _, stated = published.checksum.partition(":")
@@ -215,7 +215,7 @@ def _verified(path: Path, published: Published, told: str, url: str = "", place:
     import pooch
 
     algorithm, _, stated = published.checksum.partition(":")
-    record = _record(published)
+    record = _record(published, told)
     status = path.stat()
     seen = {"path": str((place or path).absolute()), "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
     if record and record["seen"] == seen and (not stated or record["checksums"].get(algorithm) == stated):
@@ -235,7 +235,7 @@ def _verified(path: Path, published: Published, told: str, url: str = "", place:
             f"{whose}: SHA-256 is {sums['sha256'][:12]}..., when first fetched it was {before[:12]}...: {undone}; "
             f"if its publisher has changed it, remove {_record_path(published)}"
         )
-    _write_record(published, {"checksums": sums, "seen": seen, "url": url or (record or {}).get("url", "")})
+    _write_record(published, {"checksums": sums, "seen": seen, "of": published.url})
     return sums["sha256"]
 
 
@@ -253,13 +253,20 @@ def _record_path(published: Published) -> Path:
     return _folder() / f"{published.name}.json"
 
 
-def _record(published: Published) -> dict[str, Any] | None:
-    """What was written when the file was last verified: its checksums, and place, size and time."""
+def _record(published: Published, told: str) -> dict[str, Any] | None:
+    """What was written when the file was last verified: its checksums, place, size and time, and whose it is."""
     try:
         record = json.loads(_record_path(published).read_text())
-        return record if record["checksums"]["sha256"] and record["seen"] else None
+        whole = record["checksums"]["sha256"] and record["seen"]
+        of = record["of"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    if of != published.url and not published.checksum:
+        raise BenchError(
+            f"{told}: {published.name} is the name of what {of or 'a mirror'} gave before; give this one another with "
+            f"`file = ...`, or, if it has only moved, remove {_record_path(published)}"
+        )
+    return record if whole else None
 
 
 def _write_record(published: Published, record: dict[str, Any]) -> None:

@@ -42,6 +42,8 @@ def receive(url: str, output: Path, path: Path, expected: int | None, timeout: f
             if answer.status_code == 206:
                 _check_range(answer, have, output)
                 _save(answer, output, have, total or expected, path, part, progress)
+                if total is not None and output.stat().st_size != total:
+                    raise _broken(f"{output.stat().st_size} of {total} bytes")
             else:  # the whole file, and perhaps another version of it
                 part = _part(path, url, _version(answer))
                 _save(answer, output, 0, _length(answer) or expected, path, part, progress)
@@ -95,11 +97,15 @@ def _answer(url: str, headers: dict[str, str], timeout: float) -> Iterator[Any]:
 
 def _check_range(answer: Any, have: int, output: Path) -> None:
     """Raise where the server goes on from another place than asked: the next try then begins at the start."""
-    import requests
-
     if not str(answer.headers.get("Content-Range", "")).startswith(f"bytes {have}-"):
         output.write_bytes(b"")
-        raise requests.ConnectionError("closed after another part than asked")
+        raise _broken("another part than asked")
+
+
+def _broken(came: str) -> Exception:
+    import requests
+
+    return requests.ConnectionError(f"closed after {came}")
 
 
 def _length(answer: Any) -> int | None:
@@ -159,7 +165,7 @@ def _save(
                 came += len(chunk)
                 progress(path.name, have + came, total)
         if coming is not None and came != coming:
-            raise requests.ConnectionError(f"closed after {came} of {coming} bytes")
+            raise _broken(f"{came} of {coming} bytes")
     except BaseException as error:
         _leave(output, part)
         if isinstance(error, OSError) and not isinstance(error, requests.RequestException):

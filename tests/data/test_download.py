@@ -1,9 +1,11 @@
 import hashlib
+import io
 import json
 import os
 import re
 import threading
 import time
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -176,6 +178,17 @@ def test_a_download_starts_again_where_the_server_cannot_go_on(server, folder, t
     assert files(folder) == ["x.npy"]
 
 
+def test_more_than_the_whole_file_is_not_gone_on_from(server, folder):
+    server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000}]
+    published = Published(url=f"{server.url}/x.npy")
+    with pytest.raises(BenchError):
+        fetch(published, retries=0)
+    [part] = files(folder)
+    (folder / part).write_bytes(CONTENT + CONTENT)
+    server.answers["/x.npy"] = [{"content": CONTENT}]
+    assert fetch(published).path.read_bytes() == CONTENT
+
+
 def test_without_a_version_nothing_is_gone_on_from(server, folder):
     server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000, "tag": ""}]
     with pytest.raises(BenchError, match="broke off"):
@@ -247,6 +260,16 @@ def test_what_the_first_download_was_later_ones_must_be(server, folder):
     assert json.loads(record.read_text())["checksums"]["sha256"] == SHA256
     record.unlink()
     assert fetch(published).sha256 == hashlib.sha256(CONTENT + b"!").hexdigest()
+
+
+def test_two_files_of_one_name_are_not_taken_for_each_other(server, folder):
+    server.answers["/a/x.npy"] = server.answers["/b/x.npy"] = [{"content": CONTENT}]
+    fetch(Published(url=f"{server.url}/a/x.npy"))
+    with pytest.raises(BenchError, match=r"x\.npy is the name of what .*/a/x\.npy gave before; give this one another"):
+        fetch(Published(url=f"{server.url}/b/x.npy"))
+    assert fetch(Published(url=f"{server.url}/b/x.npy", file="b/x.npy")).path == folder / "b" / "x.npy"
+    # By a checksum it is the same file, wherever it came from.
+    assert fetch(Published(url=f"{server.url}/b/x.npy", checksum=f"md5:{MD5}")).came == "cache"
 
 
 def test_a_damaged_record_is_made_again(server, folder):
@@ -370,3 +393,46 @@ def test_what_could_not_be_fetched_is_told_at_once(published, message):
 )
 def test_sizes_are_told_in_decimal_units(count, told):
     assert transfer.size(int(count)) == told
+
+
+def test_of_an_archive_what_is_needed_is_unpacked_and_kept(server, folder, monkeypatch):
+    content = zipped({"x/corpus.jsonl": b"{}", "x/qrels/test.tsv": b"a", "x/huge.bin": b"no"})
+    server.answers["/x.zip"] = [{"content": content}]
+    published = Published(url=f"{server.url}/x.zip", members=["*/corpus.jsonl", "*/qrels/*.tsv"])
+    got = fetch(published)
+    assert got.path == folder / "x" / "x"
+    assert got.sha256 == hashlib.sha256(content).hexdigest()
+    assert files(folder) == ["corpus.jsonl", "test.tsv"]
+    assert fetch(published) == got._replace(came="cache")
+    assert download.here(published)
+    assert len(server.asked) == 1
+    stated = Published(url=published.url, members=published.members, checksum=f"md5:{MD5}")
+    with pytest.raises(BenchError, match="is not of the file that dataset 'x' states: remove it, and fetch it again"):
+        fetch(stated)
+
+
+def test_an_archive_in_a_mirror_stays_there(tmp_path, folder, monkeypatch):
+    monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
+    (tmp_path / "x.zip").write_bytes(zipped({"corpus.jsonl": b"{}", "queries.jsonl": b"{}"}))
+    published = Published(url="http://127.0.0.1:1/x.zip", members=["*.jsonl"])
+    assert not download.here(published)
+    assert fetch(published).path == folder / "x"
+    assert files(folder) == ["corpus.jsonl", "queries.jsonl"]
+    assert (tmp_path / "x.zip").is_file()
+
+
+def test_an_archive_that_is_refused_leaves_nothing_unpacked(server, folder):
+    server.answers["/x.zip"] = [{"content": zipped({"../corpus.jsonl": b"{}"})}]
+    published = Published(url=f"{server.url}/x.zip", members=["*corpus.jsonl"])
+    with pytest.raises(BenchError, match=r"its member '\.\./corpus\.jsonl' would be written outside"):
+        fetch(published)
+    assert not download.here(published)
+    assert not list(folder.parent.rglob("corpus.jsonl"))
+
+
+def zipped(members):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
