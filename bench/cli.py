@@ -246,23 +246,22 @@ def fetch(
 
     rows: list[dict[str, Any]] = []
     failed = False
-    try:
-        with transfers(_say, sys.stderr.isatty()) as progress:
-            for name in names:
-                try:
-                    got = catalog.fetch(name, progress)
-                except BenchError as error:
-                    failed = True
-                    rows.append({"name": name, "error": str(error)})
-                    _say(f"bench: {error}")
-                    continue
-                for file in got:
-                    rows.append({"name": name, "path": str(file.path), "sha256": file.sha256, "from": file.came})
-                    if not as_json:
-                        print(f"{name}  {file.path}  sha256:{file.sha256}  (from {file.came})", flush=True)
-    except KeyboardInterrupt:
-        _say("interrupted: what came is kept where the server allows; the same command goes on from there")
-        raise SystemExit(INTERRUPTED) from None
+    for name in names:
+        try:
+            with transfers(_say, sys.stderr.isatty()) as progress:
+                got = catalog.fetch(name, progress)
+        except BenchError as error:
+            failed = True
+            rows.append({"name": name, "error": str(error)})
+            _say(f"bench: {error}")
+            continue
+        except KeyboardInterrupt:
+            _say("interrupted: what came is kept where the server allows; the same command goes on from there")
+            raise SystemExit(INTERRUPTED) from None
+        rows += [{"name": name, "path": str(f.path), "sha256": f.sha256, "from": f.came} for f in got]
+        if not as_json:
+            for file in got:
+                print(f"{name}  {file.path}  sha256:{file.sha256}  (from {file.came})", flush=True)
     if as_json:
         _print_json(rows)
     if failed:

@@ -220,7 +220,7 @@ def _verified(path: Path, published: Published, told: str, url: str = "", place:
     seen = {"path": str((place or path).absolute()), "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
     if record and record["seen"] == seen and (not stated or record["checksums"].get(algorithm) == stated):
         return str(record["checksums"]["sha256"])
-    whose = f"{url}: what it gave" if url else str(path)
+    whose = f"what {url} gave" if url else str(path)
     undone = "it was not kept" if url else "get the file again"
     if not stated:
         _check_beginning(path, published, whose, undone)
