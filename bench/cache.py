@@ -75,29 +75,10 @@ def entry(kind: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.
     return written
 
 
-def mirrored(file: str, sha256: str, needed_by: str) -> Path:
-    """The path of a published file under the folder `BENCH_MIRROR`, its checksum verified."""
-    mirror = os.environ.get("BENCH_MIRROR")
-    if not mirror:
-        raise BenchError(f"{needed_by} needs {file}: set BENCH_MIRROR to a folder that holds it")
-    path = Path(mirror) / file
-    if not path.is_file():
-        raise BenchError(f"{needed_by} needs {path}, which is not there: BENCH_MIRROR is the folder above")
-    return verified(path, sha256, needed_by)
-
-
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, as hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def verified(path: Path, sha256: str, needed_by: str) -> Path:
-    """The path, its content's checksum verified."""
-    found = file_digest(path)
-    if found != sha256:
-        raise BenchError(f"{path}: SHA-256 is {found[:12]}..., {needed_by} states {sha256[:12]}...: get the file again")
-    return path
 
 
 def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:

@@ -411,6 +411,45 @@ def rankings(
         print(rankings_text(found))
 
 
+@app.command()
+def fetch(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Datasets; see `bench list datasets`.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Download datasets that are published, check them, and keep them in the cache.
+
+    \b
+    Example:
+      bench fetch fashion-mnist-784-euclidean
+      bench fetch scifact nfcorpus
+    """
+    from bench.data import catalog
+    from bench.present.progress import transfers
+
+    rows: list[dict[str, Any]] = []
+    failed = False
+    for name in names:
+        try:
+            with transfers(_say, sys.stderr.isatty()) as progress:
+                got = catalog.fetch(name, progress)
+        except BenchError as error:
+            failed = True
+            rows.append({"name": name, "error": str(error)})
+            _say(f"bench: {error}")
+            continue
+        except KeyboardInterrupt:
+            _say("interrupted: what came is kept where the server allows; the same command goes on from there")
+            raise SystemExit(INTERRUPTED) from None
+        rows += [{"name": name, "path": str(f.path), "sha256": f.sha256, "from": f.came} for f in got]
+        if not as_json:
+            for file in got:
+                print(f"{name}  {file.path}  sha256:{file.sha256}  (from {file.came})", flush=True)
+    if as_json:
+        _print_json(rows)
+    if failed:
+        raise SystemExit(USER_MISTAKE)
+
+
 def _run(study: "Study", path: Path, jobs: int, as_json: bool, resume: str) -> None:
     """Run what a store misses of a study, with progress, and print the study's table."""
     _print_table(_filled([study], path, jobs, resume), as_json)

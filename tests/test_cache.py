@@ -97,18 +97,3 @@ def test_digests_tell_type_shape_and_content_apart_but_not_layout():
     assert cache.array_digest(a) == cache.array_digest(np.asfortranarray(a))
     different = [a, a.astype(np.float64), a.reshape(3, 2), a + 1, a[:0]]
     assert len({cache.array_digest(array) for array in different}) == len(different)
-
-
-def test_a_mirrored_file_must_be_there_with_its_checksum(tmp_path, monkeypatch):
-    monkeypatch.delenv("BENCH_MIRROR", raising=False)
-    with pytest.raises(BenchError, match="set BENCH_MIRROR"):
-        cache.mirrored("x/y.npy", "0" * 64, "dataset 'x'")
-    monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
-    with pytest.raises(BenchError, match="not there"):
-        cache.mirrored("x/y.npy", "0" * 64, "dataset 'x'")
-    (tmp_path / "x").mkdir()
-    (tmp_path / "x" / "y.npy").write_bytes(b"abc")
-    with pytest.raises(BenchError, match=r"SHA-256 is ba7816bf8f01\.\.\., dataset 'x' states 000000000000"):
-        cache.mirrored("x/y.npy", "0" * 64, "dataset 'x'")
-    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert cache.mirrored("x/y.npy", known, "dataset 'x'") == tmp_path / "x" / "y.npy"

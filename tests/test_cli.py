@@ -1,5 +1,6 @@
 """The commands as a user gives them, in a folder of their own."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -32,7 +33,7 @@ def one_line(done):
 
 def test_help_is_quick_and_every_command_shows_an_example(cli):
     text = cli("--help", check=0).stdout
-    for command in ("run", "compare", "table", "export", "lid", "gate", "list", "rankings"):
+    for command in ("run", "compare", "table", "export", "lid", "gate", "list", "rankings", "fetch"):
         assert command in text
         assert f"Example:\n    bench {command}" in cli(command, "--help", check=0).stdout
     assert cli(check=0).stdout == text
@@ -186,6 +187,25 @@ def test_lists_are_for_people_and_programs(cli, kind):
     assert all(name in text for name in names)
 
 
+def test_fetch_tells_the_outcome_of_every_name(cli, tmp_path):
+    np.save(tmp_path / "v.npy", np.ones((20, 3), np.float32))
+    sha256 = hashlib.sha256((tmp_path / "v.npy").read_bytes()).hexdigest()
+    for name in ("first", "last"):
+        (tmp_path / f"{name}.toml").write_text(
+            "title = 'x'\nmetric = 'l2'\n[[download]]\nurl = 'http://127.0.0.1:1/v.npy'"
+        )
+    words = ("fetch", "first.toml", "digits", "last.toml")
+    done = cli(*words, check=2, BENCH_MIRROR=str(tmp_path))
+    assert done.stdout.splitlines() == [
+        f"{name}.toml  {tmp_path}/v.npy  sha256:{sha256}  (from mirror)" for name in ("first", "last")
+    ]
+    assert done.stderr == "bench: dataset 'digits' is generated when it is asked for: there is nothing to fetch\n"
+    first, digits, _ = json.loads(cli(*words, "--json", check=2, BENCH_MIRROR=str(tmp_path)).stdout)
+    assert first == {"name": "first.toml", "path": f"{tmp_path}/v.npy", "sha256": sha256, "from": "mirror"}
+    assert set(digits) == {"name", "error"}
+    cli("fetch", "first.toml", check=0, BENCH_MIRROR=str(tmp_path))
+
+
 def test_conversion_is_told(cli, vectors):
     np.save(vectors / "half.npy", np.load(vectors / "my.npy").astype(np.float16))
     done = cli("lid", "half.npy", check=0)
@@ -242,7 +262,13 @@ def write_zero(path):
         (["lid", "no.npy"], "no.npy is not there"),
         (["lid", "digits", "--metric", "cosine"], "--metric cosine: dataset 'digits' states its own"),
         (["compare", "my.npy", "--orders", "block-shuffle:block=3:block=4"], "block is given twice"),
-        (["lid", "digit"], "unknown dataset 'digit'; known: clinc150"),
+        (["lid", "digit"], "unknown dataset 'digit'; near it: digits; see `bench list datasets`"),
+        (
+            ["lid", "scifact"],
+            "dataset 'scifact' is texts without vectors: run `bench fetch scifact`, then `bench embed`",
+        ),
+        (["fetch", "digits"], "dataset 'digits' is generated when it is asked for: there is nothing to fetch"),
+        (["fetch", "sift"], "unknown dataset 'sift'; near it: sift-128-euclidean"),
         (["lid", "my.npy", "--k", "400"], "k = 400"),
         (["lid", "my.npy", "--estimator", "ml"], "unknown estimator 'ml'; known: mle, mom, tle"),
         (["lid", "my.npy", "--output", "no/lid.npy"], "cannot write no/lid.npy: its folder is not there"),
@@ -398,4 +424,4 @@ def test_dimensions_by_label(cli):
 
 def test_real_data_is_named_when_its_mirror_is_not_set(cli):
     line = one_line(cli("lid", "clinc150", BENCH_MIRROR=""))
-    assert "dataset 'clinc150' needs clinc150/minilm-l6-mean.npy: set BENCH_MIRROR" in line
+    assert "dataset 'clinc150' needs clinc150/minilm-l6-mean.npy, which is not here: set BENCH_MIRROR" in line

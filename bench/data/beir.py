@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from bench import cache
-from bench.data import formats, lsa
+from bench.data import download, formats, lsa
 from bench.data.dataset import Dataset, Judgements, checked
 from bench.errors import BenchError, BenchWarning, unknown
 
@@ -73,7 +73,7 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
     """
     told = f"dataset {name!r}"
     stem, dimension = _parsed(model or source.model, told)
-    path = _finder(source, beside, told)
+    path = _finder(source, beside, name)
     corpus, queries = path(CORPUS), path(QUERIES)
     judgements, judged = judge(corpus, queries, path(f"qrels/{source.split}.tsv"), strict=source.strict)
     if stem == lsa.NAME:
@@ -201,8 +201,9 @@ def _parsed(model: str, told: str) -> tuple[str, int | None]:
     return stem, int(dimension) if at else None
 
 
-def _finder(source: Beir, beside: Path, told: str) -> Callable[[str], Path]:
+def _finder(source: Beir, beside: Path, name: str) -> Callable[[str], Path]:
     """What gives the path of a file of the folder, its checksum verified where the source states it."""
+    told = f"dataset {name!r}"
     here = beside / source.folder
     local = here.is_dir()
 
@@ -210,11 +211,27 @@ def _finder(source: Beir, beside: Path, told: str) -> Callable[[str], Path]:
         stated = source.sha256.get(file)
         if local:
             found = _opened(here / file)
-            return cache.verified(found, stated, told) if stated else found
+            return _verified(found, stated, told) if stated else found
         if stated is None:
             raise BenchError(f"{told}: {here} is not there, and beir.sha256 states no checksum of {file} to get it by")
-        return cache.mirrored(f"{source.folder}/{file}", stated, told)
+        return download.needed(_published(source, file), told, name)
 
+    return path
+
+
+def published(source: Beir) -> list[download.Published]:
+    """The files that a mirror has of the folder."""
+    return [_published(source, file) for file in source.sha256]
+
+
+def _published(source: Beir, file: str) -> download.Published:
+    return download.Published(file=f"{source.folder}/{file}", checksum=f"sha256:{source.sha256[file]}")
+
+
+def _verified(path: Path, sha256: str, told: str) -> Path:
+    found = cache.file_digest(path)
+    if found != sha256:
+        raise BenchError(f"{path}: SHA-256 is {found[:12]}..., {told} states {sha256[:12]}...: get the file again")
     return path
 
 

@@ -1,18 +1,19 @@
 """The catalogue: datasets/*.toml, each of which becomes a Dataset."""
 
+import difflib
 import hashlib
 import inspect
 import itertools
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
 from bench import cache
-from bench.data import beir, formats, generators
+from bench.data import beir, download, formats, generators, transfer
 from bench.data.beir import Beir
 from bench.data.dataset import (
     METRICS,
@@ -21,6 +22,7 @@ from bench.data.dataset import (
     fingerprint,
     hold_out_queries,
 )
+from bench.data.download import Published
 from bench.errors import BenchError, converted, unknown
 
 
@@ -46,17 +48,46 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One TOML file of the catalogue: what the data is, and one of the four places it comes from."""
+    """One TOML file of the catalogue: what the data is, and one of the five places it comes from.
+
+    source: the page that tells about it. file_order: `natural` where the rows stand as in the source's own files,
+    `shuffled` where making the file permuted them, `unknown` where no published code tells. n, d, queries: as its
+    publisher states them. texts: what is downloaded are texts, to be embedded first.
+    """
 
     title: str
     metric: str
     licence: str = ""
     citation: str = ""
+    source: str = ""
+    file_order: Literal["natural", "shuffled", "unknown"] = "unknown"
+    n: int | None = None
+    d: int | None = None
+    queries: int | None = None
+    texts: bool = False
     generator: str | None = None
     parameters: dict[str, Any] = {}
     records: Records | None = None
     files: Files | None = None
     beir: Beir | None = None
+    download: list[Published] = []
+
+    @property
+    def download_size(self) -> str:
+        """How much is to be downloaded, for people: as published, else from n and d; empty where neither tells."""
+        if stated := sum(file.bytes or 0 for file in self.download):
+            return transfer.size(stated)
+        return "over " + transfer.size(4 * self.n * self.d) if self.download and self.n and self.d else ""
+
+    @property
+    def published(self) -> list[Published]:
+        """The published files that it is made from."""
+        if self.beir is not None:
+            return beir.published(self.beir)
+        if self.records is None:
+            return self.download
+        files = (self.records.vectors, self.records.records)
+        return [Published(file=f, checksum=f"sha256:{self.records.sha256.get(f, '')}") for f in files]
 
 
 def folder() -> Path:
@@ -77,14 +108,21 @@ def read_spec(path: Path) -> Spec:
         raise BenchError(f"{path} is not valid TOML: {error}") from None
     if spec.metric not in METRICS:
         raise BenchError(f"{path}: {unknown('metric', spec.metric, METRICS)}")
-    if sum(source is not None for source in (spec.generator, spec.records, spec.files, spec.beir)) != 1:
-        raise BenchError(f"{path}: give one of generator, records, files and beir")
+    sources = (spec.generator, spec.records, spec.files, spec.beir, spec.download)
+    if sum(bool(source) for source in sources) != 1:
+        raise BenchError(f"{path}: give one of generator, records, files, beir and download")
     if spec.generator is not None and spec.generator not in generators.GENERATORS:
         raise BenchError(f"{path}: {unknown('generator', spec.generator, generators.GENERATORS)}")
     if spec.records is not None and spec.records.labels is not None and spec.records.label_field is None:
         raise BenchError(f"{path}: records.labels needs records.label_field, the field that holds them")
     if spec.parameters and spec.generator is None:
         raise BenchError(f"{path}: parameters are a generator's; without one, leave them out")
+    if spec.texts and not spec.download:
+        raise BenchError(f"{path}: texts are downloaded; without download, leave them out")
+    if not spec.texts and (len(spec.download) > 1 or any(file.members for file in spec.download)):
+        raise BenchError(f"{path}: vectors are downloaded as one file that is no archive")
+    for file in spec.published:
+        download.check(file, str(path))
     return spec
 
 
@@ -105,11 +143,26 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     if parameters:
         raise BenchError(f"dataset {stem!r} comes from files and takes no parameters: {', '.join(parameters)}")
     if spec.records is not None:
-        return _recorded(stem, spec.metric, spec.records)
+        return _recorded(path, spec)
+    if spec.texts:
+        raise BenchError(
+            f"dataset {stem!r} is texts without vectors: run `bench fetch {stem}`, then `bench embed` on what it gives"
+        )
+    if spec.download:
+        return from_files(_fetched(path, spec, spec.download[0]), metric=spec.metric, name=stem)
     assert spec.files is not None
     here = path.parent
     queries, labels = (here / part if part else None for part in (spec.files.queries, spec.files.labels))
     return from_files(here / spec.files.base, queries, labels, spec.metric, name=stem)
+
+
+def fetch(name: str, progress: transfer.Progress = lambda *_: None) -> list[download.Got]:
+    """Download what a dataset of the catalogue is made from and is not here yet; the files, all verified."""
+    spec = read_spec(_find(name, None))
+    if not spec.published:
+        how = "is generated when it is asked for" if spec.generator else "is read from files of yours"
+        raise BenchError(f"dataset {name!r} {how}: there is nothing to fetch")
+    return [download.fetch(file, f"dataset {name!r}", progress) for file in spec.published]
 
 
 def sweep(parameters: Mapping[str, Any], generator_takes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -169,7 +222,8 @@ def _find(name: str, beside: Path | None) -> Path:
             raise BenchError(
                 f"dataset {path} is not there: give the path of a TOML file, or a name; see `bench list datasets`"
             )
-        raise unknown("dataset", name, names())
+        near = [known for known in names() if name in known] or difflib.get_close_matches(name, names())
+        raise BenchError(f"unknown dataset {name!r}; near it: {', '.join(near) or 'none'}; see `bench list datasets`")
     return path
 
 
@@ -205,17 +259,15 @@ def _generated(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
     return _from_entry(name, spec.metric, cache.entry("datasets", made_from, make))
 
 
-def _recorded(name: str, metric: str, source: Records) -> Dataset:
-    paths = {}
-    for file in (source.vectors, source.records):
-        if file not in source.sha256:
-            raise BenchError(f"dataset {name!r}: no checksum of {file} under records.sha256")
-        paths[file] = cache.mirrored(file, source.sha256[file], f"dataset {name!r}")
+def _recorded(path: Path, spec: Spec) -> Dataset:
+    name, metric, source = path.stem, spec.metric, spec.records
+    assert source is not None
+    vectors, records = (_fetched(path, spec, file) for file in spec.published)
 
     def make() -> dict[str, np.ndarray]:
         base, queries, labels = formats.read_records(
-            paths[source.vectors],
-            paths[source.records],
+            vectors,
+            records,
             source.split_field,
             source.query_splits,
             source.max_queries,
@@ -226,6 +278,12 @@ def _recorded(name: str, metric: str, source: Records) -> Dataset:
 
     key = {"metric": metric, "records": msgspec.to_builtins(source)}
     return _from_entry(name, metric, cache.entry("datasets", key, make))
+
+
+def _fetched(path: Path, spec: Spec, file: Published) -> Path:
+    """Where a published file of the dataset that the TOML file `path` describes lies, or how to get it."""
+    name = path.stem if path.parent == folder() else str(path)
+    return download.needed(file, f"dataset {path.stem!r}", name, spec.download_size)
 
 
 def _arrays(dataset: Dataset) -> dict[str, np.ndarray]:

@@ -7,27 +7,40 @@ from tabulate import tabulate
 
 from bench import indexes
 from bench import orders as insertion_orders
-from bench.data import catalog
+from bench.data import catalog, download
 from bench.indexes import presets as surveyed
 from bench.study import spec
 
 
 def datasets() -> list[dict[str, Any]]:
-    """The catalogue."""
+    """The catalogue. `file order` is that of the rows as published: see `Spec`."""
     specs = {name: catalog.read_spec(catalog.folder() / f"{name}.toml") for name in catalog.names()}
     return [
         {
             "name": name,
             "metric": stated.metric,
-            "comes from": "generator"
-            if stated.generator
-            else "BENCH_MIRROR"
-            if stated.records or stated.beir
-            else "files",
+            "n": stated.n or stated.parameters.get("n"),
+            "d": stated.d or stated.parameters.get("d"),
+            "queries": stated.queries or stated.parameters.get("queries"),
+            "file order": stated.file_order,
+            "comes from": _origin(stated),
+            "download": stated.download_size,
+            "here": "-" if not stated.published else "yes" if all(map(download.here, stated.published)) else "no",
+            "licence": stated.licence,
+            "citation": stated.citation,
+            "source": stated.source,
             "title": stated.title,
         }
         for name, stated in specs.items()
     ]
+
+
+def _origin(stated: catalog.Spec) -> str:
+    if stated.generator:
+        return "generator"
+    if stated.records or stated.beir:
+        return "BENCH_MIRROR"
+    return "files" if stated.files else "download (texts)" if stated.texts else "download"
 
 
 def orders() -> list[dict[str, Any]]:
@@ -91,6 +104,8 @@ def _stated(value: Any) -> Any:
     return "-" if value is None else value if isinstance(value, int) else str(value)
 
 
+_FOR_PROGRAMS = {"queries", "licence", "citation", "source"}
+
 KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "datasets": datasets,
     "orders": orders,
@@ -103,5 +118,10 @@ BELOW: dict[str, Callable[[], str]] = {"presets": medians}
 
 
 def text(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows of the same keys as a plain table."""
-    return str(tabulate(rows, headers="keys", tablefmt="plain", disable_numparse=True))
+    """Rows of the same keys as a plain table, without what is for programs alone."""
+    shown = [{key: _cell(value) for key, value in row.items() if key not in _FOR_PROGRAMS} for row in rows]
+    return str(tabulate(shown, headers="keys", tablefmt="plain", disable_numparse=True))
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,8 +1,14 @@
-"""How far a run has come: a bar in a terminal, lines elsewhere."""
+"""How far a run or a download has come: a bar in a terminal, lines elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bench.data.transfer import Progress, size
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 class Lines:
@@ -48,3 +54,40 @@ def bar(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]
                 progress.update(task, rate=f"{60 * speed:.0f}")
 
         yield lambda line: progress.console.print(line, highlight=False), step
+
+
+@contextmanager
+def transfers(say: Callable[[str], None], terminal: bool, every: float = 10.0) -> Iterator[Progress]:
+    """What to call as bytes of files come: a bar for each in a terminal, else a line now and then."""
+    if not terminal:
+        yield _TransferLines(say, every).step
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def step(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
+            bars.update(tasks[name], completed=done, total=total)
+
+        yield step
+
+
+class _TransferLines:
+    """A line when a file begins, when it is whole, and every so many seconds between."""
+
+    def __init__(self, say: Callable[[str], None], every: float) -> None:
+        self._say, self._every = say, every
+        self._said: dict[str, float] = {}
+
+    def step(self, name: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if name in self._said and done != total and now - self._said[name] < self._every:
+            return
+        self._said[name] = now
+        self._say(f"{name}: {size(done)}" + (f" of {size(total)}" if total else ""))

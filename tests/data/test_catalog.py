@@ -5,13 +5,89 @@ from bench.data import catalog, formats
 from bench.data.dataset import METRICS
 from bench.errors import BenchError
 
+SPECS = {path.stem: catalog.read_spec(path) for path in catalog.folder().glob("*.toml")}
+DIGITS = np.arange(40, dtype=np.float32).reshape(20, 2) + 1
+
 
 @pytest.mark.parametrize("name", catalog.names())
 def test_every_dataset_of_the_catalogue_states_what_it_is(name):
-    spec = catalog.read_spec(catalog.folder() / f"{name}.toml")
+    spec = SPECS[name]
     assert spec.title
     assert spec.licence
     assert spec.metric in METRICS
+    assert spec.citation or spec.source or spec.generator
+    assert spec.n or "n" in spec.parameters
+    assert spec.d or "d" in spec.parameters or spec.texts
+
+
+@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.download])
+def test_every_download_of_the_catalogue_tells_its_address_and_its_order(name):
+    spec = SPECS[name]
+    assert spec.source.startswith("https://")
+    # The order of rows is stated, be it as unknown: an order left out would pass for unknown.
+    assert "file_order = " in (catalog.folder() / f"{name}.toml").read_text()
+    for file in spec.download:
+        assert file.url.startswith(("http://", "https://"))
+    if not spec.texts:
+        assert spec.download[0].name == f"{name}.hdf5"
+        assert str(spec.d) in name or name == "lastfm-64-dot"  # whose 65th value is none of its name's
+
+
+def test_no_two_datasets_are_kept_in_one_place():
+    names = [file.name for spec in SPECS.values() for file in spec.published]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.generator])
+def test_generated_datasets_have_the_size_that_is_stated(name):
+    spec, dataset = SPECS[name], catalog.load(name)
+    stated = {"n": spec.n, "d": spec.d, "queries": spec.queries}
+    stated = {key: spec.parameters.get(key) if value is None else value for key, value in stated.items()}
+    assert stated == {"n": dataset.n, "d": dataset.d, "queries": len(dataset.queries)}
+
+
+@pytest.fixture
+def no_mirror(tmp_path, monkeypatch):
+    monkeypatch.delenv("BENCH_MIRROR", raising=False)
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sift-128-euclidean", r"needs sift-128-euclidean\.hdf5, which is not here: run `bench fetch .*` \(501 MB\)"),
+        ("dpr-jina-768-normalized", r"run `bench fetch dpr-jina-768-normalized` \(over 64 GB\)"),
+        (
+            "clinc150",
+            r"not here: set BENCH_MIRROR to a folder that has it, or to a URL and run `bench fetch clinc150`$",
+        ),
+        ("scifact", r"is texts without vectors: run `bench fetch scifact`, then `bench embed`"),
+        ("banking77", r"is texts without vectors"),
+    ],
+)
+def test_what_is_not_here_is_told_with_how_to_get_it(no_mirror, name, message):
+    with pytest.raises(BenchError, match=message):
+        catalog.load(name)
+
+
+def test_a_download_is_fetched_once_and_then_loads(no_mirror, tmp_path, monkeypatch):
+    np.save(tmp_path / "v.npy", DIGITS)
+    (tmp_path / "my.toml").write_text("title = 'x'\nmetric = 'l2'\n[[download]]\nurl = 'http://127.0.0.1:1/v.npy'")
+    with pytest.raises(BenchError, match=rf"run `bench fetch {tmp_path}/my\.toml`$"):
+        catalog.load("my.toml", beside=tmp_path)
+    monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
+    [got] = catalog.fetch(str(tmp_path / "my.toml"))
+    assert (got.path, got.came) == (tmp_path / "v.npy", "mirror")
+    dataset = catalog.load("my.toml", beside=tmp_path)
+    assert (dataset.name, dataset.n + len(dataset.queries)) == ("my", 20)
+
+
+@pytest.mark.parametrize("name", ["digits", "my.toml"])
+def test_what_is_not_published_cannot_be_fetched(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.toml").write_text("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'b.npy'")
+    with pytest.raises(BenchError, match="there is nothing to fetch"):
+        catalog.fetch(name)
 
 
 def test_a_generated_dataset_is_made_once(monkeypatch):
@@ -52,7 +128,8 @@ def test_a_parameter_that_is_a_list_itself_is_not_swept():
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
-        ("sift", {}, "unknown dataset 'sift'; known: .*digits"),
+        ("sift", {}, "unknown dataset 'sift'; near it: sift-128-euclidean; see `bench list datasets`"),
+        ("clink150", {}, "unknown dataset 'clink150'; near it: clinc150"),
         ("nope.toml", {}, "nope.toml is not there"),
         ("subspace", {"dim": 3}, "unknown parameter 'dim'; known: intrinsic_dimension"),
         ("subspace", {"intrinsic_dimension": "3"}, "intrinsic_dimension: expected int, got str"),
@@ -71,10 +148,23 @@ def test_what_cannot_be_loaded_is_told(name, parameters, message):
     [
         ("title = 'x", "not valid TOML"),
         ("title = 'x'", "missing required field metric"),
-        ("title = 'x'\nmetric = 'l2'", "give one of generator, records, files and beir"),
+        ("title = 'x'\nmetric = 'l2'", "give one of generator, records, files, beir and download"),
         ("title = 'x'\nmetric = 'l1'\ngenerator = 'digits'", "unknown metric 'l1'"),
         ("title = 'x'\nmetric = 'l2'\ngenerator = 'digit'", "unknown generator 'digit'; known: subspace"),
         ("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'b'\n[parameters]\nn = 3", "parameters are a generator's"),
+        ("title = 'x'\nmetric = 'l2'\nfile_order = 'random'\ngenerator = 'digits'", "file_order: invalid enum value"),
+        ("title = 'x'\nmetric = 'l2'\ntexts = true\ngenerator = 'digits'", "texts are downloaded"),
+        ("title = 'x'\nmetric = 'l2'\n[[download]]\nurl = 'ftp://h/x'", "does not begin with https://"),
+        (
+            "title = 'x'\nmetric = 'l2'\n[[download]]\nurl = 'http://h/x'\n[[download]]\nurl = 'http://h/y'",
+            "vectors are downloaded as one file",
+        ),
+        ("title = 'x'\nmetric = 'l2'\n[[download]]\nurl = 'http://h/x'\nsha = 'y'", r"unknown key 'sha'; known: url"),
+        (
+            "title = 'x'\nmetric = 'l2'\n[records]\nvectors = 'v'\nrecords = 'r'\nsplit_field = 's'\n"
+            "query_splits = []\nmax_queries = 1\n[records.sha256]\n",
+            "checksum 'sha256:' of v is not",
+        ),
         ("title = 'x'\nmetric = 'l2'\nurl = 'y'", "unknown key 'url'; known: title, metric"),
         ("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'b.npy'\nquery = 'q'", "files: unknown key 'query'; known: base"),
     ],

@@ -1,4 +1,6 @@
-from bench.present.progress import Lines, bar
+import pytest
+
+from bench.present.progress import Lines, bar, transfers
 
 
 def test_lines_tell_the_rate_and_the_time_left_now_and_then(monkeypatch):
@@ -17,3 +19,21 @@ def test_a_bar_takes_lines_and_steps(capsys):
         step()
         step()
     assert "something" in capsys.readouterr().err
+
+
+def test_downloads_tell_lines_where_no_terminal_is():
+    said = []
+    with transfers(said.append, terminal=False) as step:
+        for done in range(0, 10_001, 1000):
+            step("x.npy", done, 10_000)
+        step("y.npy", 500, None)
+        step("y.npy", 1500, None)
+    assert said == ["x.npy: 0 bytes of 10 kB", "x.npy: 10 kB of 10 kB", "y.npy: 500 bytes"]
+
+
+def test_downloads_show_a_bar_in_a_terminal(capsys):
+    with transfers(pytest.fail, terminal=True) as step:
+        step("x.npy", 0, None)
+        step("x.npy", 500, 1000)
+        step("x.npy", 1000, 1000)
+    assert capsys.readouterr().out == ""

@@ -176,6 +176,21 @@ def test_export_has_one_tidy_row_an_outcome_in_every_format(filled):
 def test_every_list_names_things_and_says_what_they_are(kind):
     listed = listings.KINDS[kind]()
     assert len(listed) >= 2
-    assert all(all(value is not None for value in row.values()) for row in listed)
+    assert all(list(row.values())[-1] for row in listed)
     text = listings.text(listed)
     assert all(row["name"] in text for row in listed)
+
+
+def test_the_list_of_datasets_tells_order_origin_and_what_is_here(monkeypatch, tmp_path):
+    monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
+    (tmp_path / "glove-25-angular.hdf5").write_bytes(b"")
+    rows = {row["name"]: row for row in listings.datasets()}
+    told = ("n", "d", "file order", "comes from", "download", "here")
+    assert [rows["sift-128-euclidean"][key] for key in told] == [10**6, 128, "natural", "download", "501 MB", "no"]
+    assert [rows["glove-25-angular"][key] for key in told] == [1183514, 25, "shuffled", "download", "121 MB", "yes"]
+    assert [rows["scifact"][key] for key in told] == [5183, None, "unknown", "download (texts)", "2.8 MB", "no"]
+    assert [rows["clinc150"][key] for key in told] == [18200, 384, "natural", "BENCH_MIRROR", "", "no"]
+    assert [rows["subspace"][key] for key in told] == [10000, 1024, "shuffled", "generator", "", "-"]
+    text = listings.text(listings.datasets())
+    assert "1,183,514" in text
+    assert "Pennington" not in text
