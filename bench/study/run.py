@@ -38,6 +38,8 @@ def run(
     line before anything that takes time other than builds.
     """
     store.enlist(study.name, study.trials)
+    for dataset in study.datasets.values():
+        Geometry(dataset, told).check_given()
     found_on = environment(jobs)
     for outcome in _measured(_builds(study, store.missing(study.trials), told), jobs):
         outcome = msgspec.structs.replace(outcome, environment=found_on)
