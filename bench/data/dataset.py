@@ -21,8 +21,8 @@ _BLOCK_VALUES = 1 << 24  # values looked at at a time, so that a base larger tha
 class Judgements:
     """What is relevant to a dataset's queries.
 
-    query_ids: (q,) str, one a query; doc_ids: (n,) str, one a base row. qrels: by query id and document id, a grade, 0 for
-    not relevant.
+    query_ids: (q,) str, one a query; doc_ids: (n,) str, one a base row. qrels: by query id and document
+    id, a grade, 0 for not relevant.
     """
 
     query_ids: np.ndarray
@@ -175,7 +175,9 @@ def check_neighbors(neighbors: np.ndarray, told: str, queries: int) -> np.ndarra
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
-    """A view of `array` that cannot be written through."""
+    """A view of `array` that cannot be written through; `array` itself where it cannot be written."""
+    if not array.flags.writeable:
+        return array
     view = array.view()
     view.flags.writeable = False
     return view

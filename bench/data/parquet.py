@@ -16,7 +16,7 @@ _BATCH_ROWS = 4096
 
 
 def parquet(path: Path) -> dict[str, Stored]:
-    """The one column of lists of numbers, as the one array; a BenchError names the columns where it is not the only one."""
+    """The one column of lists of numbers, or a BenchError that names the columns where it is not the only one."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -45,7 +45,7 @@ def _is_vector(kind: Any) -> bool:
     import pyarrow.types as types
 
     lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    return lists and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type))
+    return bool(lists and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)))
 
 
 def _blocks(path: Path, name: str, rows: int) -> Iterator[np.ndarray]:

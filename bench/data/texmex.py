@@ -13,7 +13,7 @@ TYPES: dict[str, np.dtype[Any]] = {".fvecs": np.dtype("<f4"), ".bvecs": np.dtype
 
 
 def texmex(path: Path) -> dict[str, Stored]:
-    """The rows of a file in one of TYPES, as the one array; a BenchError names the row where it breaks off or changes."""
+    """The rows of a file in one of TYPES, or a BenchError that names the row where it breaks off or changes."""
     dtype, size = TYPES[path.suffix.lower()], path.stat().st_size
     d = int(np.fromfile(path, "<i4", 1)[0]) if size >= 4 else 0
     if d < 1:

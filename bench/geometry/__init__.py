@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache as cache_once
 from functools import cached_property
 from importlib import metadata
@@ -41,7 +41,12 @@ class Geometry:
         dataset = self._dataset
         if dataset.metric != "cosine":
             return dataset.base
-        return self._kept("unit", {}, lambda: {"points": knn.unit(dataset.base)})["points"]
+
+        def make() -> dict[str, cache.Blocks]:
+            units = (knn.unit(dataset.base[rows]) for rows in knn.blocks(dataset.base))
+            return {"points": cache.Blocks(dataset.base.shape, dataset.base.dtype, units)}
+
+        return self._kept("unit", {}, make)["points"]
 
     @cached_property
     def query_points(self) -> np.ndarray:
@@ -191,7 +196,10 @@ class Geometry:
         self._told(f"{self._dataset.name}: {line}")
 
     def _kept(
-        self, kind: str, key: dict[str, object], make: Callable[[], dict[str, np.ndarray]]
+        self,
+        kind: str,
+        key: dict[str, object],
+        make: Callable[[], Mapping[str, np.ndarray | cache.Blocks]],
     ) -> dict[str, np.ndarray]:
         data = {"fingerprint": self._dataset.fingerprint, "metric": self._dataset.metric, **_made_by()}
         return cache.entry(f"geometry/{kind}", data | key, make).arrays
