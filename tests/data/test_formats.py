@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bench import cache
+from bench import cache, cli
 from bench.data import formats
 from bench.data.formats import read_labels, read_npy, read_records, read_vectors
 from bench.errors import BenchError, BenchWarning
@@ -254,7 +254,7 @@ BAD = {
 
 @pytest.mark.filterwarnings("ignore::bench.errors.BenchWarning")
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_file_is_told_with_what_is_wrong_and_nothing_is_kept(tmp_path, monkeypatch, kind):
+def test_a_bad_file_is_told_with_what_is_wrong_and_nothing_is_kept(tmp_path, monkeypatch, capsys, kind):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("bench.data.parquet._BATCH_ROWS", 4)
     name, write, message = BAD[kind]
@@ -264,6 +264,16 @@ def test_a_bad_file_is_told_with_what_is_wrong_and_nothing_is_kept(tmp_path, mon
     assert "\n" not in str(error.value)
     assert not list(tmp_path.rglob("*.json"))
     assert not list(tmp_path.rglob(".building*"))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["bench", "compare", str(tmp_path / name)])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with warnings.catch_warnings(), pytest.raises(SystemExit) as left:
+        cli.main()
+    told = capsys.readouterr()
+    assert (left.value.code, told.out) == (2, "")
+    assert told.err.splitlines()[-1] == f"bench: {error.value}"
+    assert not (tmp_path / "results").exists()
 
 
 def test_parquet_without_pyarrow_tells_the_extra(tmp_path, monkeypatch):
