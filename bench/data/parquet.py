@@ -32,10 +32,12 @@ def parquet(path: Path) -> dict[str, Stored]:
     if len(names) != 1:
         found = f"{len(names)} columns of lists of numbers" if names else "no column of lists of numbers"
         raise BenchError(f"{path} has {found}: {', '.join(names or schema.names)}; write one that has exactly one")
+    if n == 0:
+        raise BenchError(f"{path} has no rows")
     name = names[0]
     dtype = np.dtype(schema.field(name).type.value_type.to_pandas_dtype())
     try:
-        d = next((block.shape[1] for block in _blocks(path, name, 1)), 0)
+        d = next(_blocks(path, name, 1)).shape[1]
         return {"": Stored(path, name, (n, d), dtype, lambda: _blocks(path, name, _BATCH_ROWS))}
     except (pa.ArrowException, OSError):
         raise damaged(path) from None

@@ -242,6 +242,11 @@ BAD = {
         lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[1.0]]),
         r"x\.parquet has dimension 1 in row 5, 2 before",
     ),
+    "no rows": (
+        "x.parquet",
+        lambda p: parquet_with(p, a=pa.array([], pa.list_(pa.float32()))),
+        r"x\.parquet has no rows",
+    ),
     "null list": ("x.parquet", lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [None]), "has a null in row 5"),
     "null value": ("x.parquet", lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[3.0, None]]), "has a null in row 5"),
     "null fixed list": (
