@@ -7,17 +7,20 @@ and memory-mapped.
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from bench.errors import BenchError, BenchWarning
+
+_BLOCK_BYTES = 1 << 26  # looked at at a time, of an array that may be larger than memory
 
 CHECKOUT = Path(__file__).parent.parent
 # Beside an installed package, a folder of that name would be somebody else's.
@@ -38,13 +41,28 @@ def root() -> Path:
 def array_digest(array: np.ndarray) -> str:
     """SHA-256 of an array's type, shape and C-ordered content, as hexadecimal."""
     digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
-    digest.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
+    for block in _blocks(array):
+        digest.update(_bytes(block))
     return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, as hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def key_digest(key: Mapping[str, Any]) -> str:
     """SHA-256 of a mapping of plain values, whatever the order of its keys, as hexadecimal."""
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+
+
+class Blocks(NamedTuple):
+    """An array to keep that comes as blocks of its rows, in order, so that it need not fit into memory."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    blocks: Iterable[np.ndarray]
 
 
 class Entry:
@@ -55,7 +73,7 @@ class Entry:
         self.digests = digests
 
 
-def entry(kind: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray]]) -> Entry:
+def entry(kind: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray | Blocks]]) -> Entry:
     """The arrays that `key` names: from disk if they are there and whole, else made and kept.
 
     kind: a folder for entries of one sort. key: plain values that name everything the arrays depend
@@ -75,13 +93,7 @@ def entry(kind: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.
     return written
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, as hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray | Blocks]) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
@@ -94,8 +106,10 @@ def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray
         files = {}
         for name, array in arrays.items():
             path = building / f"{name}.npy"
-            np.save(path, array, allow_pickle=False)
-            files[name] = {"sha256": array_digest(array), **_stamp(path)}
+            whole = array if isinstance(array, Blocks) else Blocks(array.shape, array.dtype, _blocks(array))
+            with path.open("wb") as stream:
+                digest = _save(stream, whole)
+            files[name] = {"sha256": digest, **_stamp(path)}
         (building / "entry.json").write_text(json.dumps({"key": dict(key), "files": files}, indent=1))
         # Another process may have been first: its entry has the same content, so either will do.
         if not folder.exists():
@@ -105,6 +119,36 @@ def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray
             raise BenchError(f"cannot write the cache {folder}: {error.strerror}; set BENCH_CACHE elsewhere") from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _save(stream: BinaryIO, array: Blocks) -> str:
+    """Write an array as a .npy file; its digest, as `array_digest` has it."""
+    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
+    np.lib.format.write_array_header_1_0(stream, header)
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
+    written = 0
+    for block in array.blocks:
+        content = _bytes(block.astype(array.dtype, copy=False))
+        digest.update(content)
+        written += stream.write(content)
+    if written != math.prod(array.shape) * array.dtype.itemsize:
+        raise ValueError(f"blocks hold {written} bytes, which do not make an array of shape {array.shape}")
+    return digest.hexdigest()
+
+
+def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The array in blocks of its rows, whole where it has none."""
+    if array.ndim == 0 or array.size == 0:
+        yield array
+        return
+    step = max(1, _BLOCK_BYTES * len(array) // array.nbytes)
+    for start in range(0, len(array), step):
+        yield array[start : start + step]
+
+
+def _bytes(array: np.ndarray) -> memoryview | bytes:
+    """The array's content in C order."""
+    return np.ascontiguousarray(array).view(np.uint8).data.cast("B") if array.size else b""
 
 
 def _read(folder: Path) -> Entry | None:

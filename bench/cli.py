@@ -79,12 +79,18 @@ def run(
 
 @app.command()
 def compare(
-    base: Annotated[Path, typer.Argument(help="Your vectors: a .npy file of rows.")],
+    base: Annotated[Path, typer.Argument(help="Your vectors: npy, npz, HDF5, fvecs, bvecs, fbin, u8bin, parquet ...")],
     queries: Annotated[
-        Path | None, typer.Option(help="A .npy file of queries; without it, base rows are held out.")
+        Path | None, typer.Option(help="A file of queries; else those in the base's file, else base rows are held out.")
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help="A .npy file of one label a base row.")] = None,
-    metric: Annotated[str, typer.Option(help="l2, cosine or ip.")] = "l2",
+    labels: Annotated[Path | None, typer.Option(help="A file of one label a base row; .txt has one a line.")] = None,
+    neighbors: Annotated[
+        Path | None, typer.Option(help="A file of the queries' nearest base rows, to verify against exact search.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="l2, cosine or ip; else what the base's file states, else l2.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows of the base, drawn by seed.")] = None,
     orders: Annotated[
         str, typer.Option(help="Comma-separated; parameters after colons, as in block-shuffle:block=1024.")
     ] = "given,random,lid-ascending,lid-descending,radius-descending,residual-descending",
@@ -111,8 +117,10 @@ def compare(
       bench compare embeddings.npy --metric cosine
       bench compare base.npy --queries queries.npy --orders given,random,block-shuffle:block=4096
       bench compare embeddings.npy --preset all --orders given,random,residual-descending --seeds 3
+      bench compare sift-128-euclidean.hdf5 --limit 100000
     """
     from bench.data import catalog
+    from bench.data import dataset as data
     from bench.study.spec import Experiment, Index, Study, check
 
     shape = {"M": m, "ef_construction": ef_construction}
@@ -130,9 +138,8 @@ def compare(
     )
     name = f"compare-{base.stem}"
     check(experiment, name)
-    dataset = catalog.from_files(base, queries, labels, metric)
-    if queries is None:
-        _say(f"{base}: {len(dataset.queries)} rows held out as queries; --queries gives your own")
+    dataset = catalog.from_files(base, queries, labels, metric, neighbors=neighbors, told=_say)
+    dataset = data.limit(dataset, limit) if limit else dataset
     if chosen:
         _run_presets(f"{name}-{preset}", experiment, dataset, chosen, store, jobs, as_json)
     else:
@@ -189,10 +196,10 @@ def export(
 
 @app.command()
 def lid(
-    file: Annotated[str, typer.Argument(help="A .npy file of rows, or the name of a dataset.")],
+    file: Annotated[str, typer.Argument(help="A file of rows, as `bench compare` takes, or the name of a dataset.")],
     k: Annotated[int, typer.Option("--k", help="Exact neighbours of each row to estimate from.")] = 100,
     estimator: Annotated[str, typer.Option(help="mle, mom or tle.")] = "mle",
-    metric: Annotated[str | None, typer.Option(help="l2 (the default), cosine or ip; of a .npy file.")] = None,
+    metric: Annotated[str | None, typer.Option(help="l2, cosine or ip; else what the file states, else l2.")] = None,
     output: Annotated[Path | None, typer.Option(help="A .npy file for the estimate of each row.")] = None,
     by_label: Annotated[bool, typer.Option("--by-label", help="The dimension of each label's rows instead.")] = False,
     as_json: JsonOption = False,
@@ -207,8 +214,8 @@ def lid(
     from bench.data import catalog
     from bench.geometry import Geometry
 
-    if file.lower().endswith(".npy"):
-        dataset = catalog.whole_file(Path(file), metric or "l2")
+    if catalog.is_file(file):
+        dataset = catalog.whole_file(Path(file), metric)
     elif metric is not None:
         raise BenchError(f"--metric {metric}: dataset {file!r} states its own; leave --metric out")
     else:

@@ -76,6 +76,26 @@ def test_a_file_touched_but_not_changed_is_good(folder):
     assert len(calls) == 1
 
 
+def test_blocks_make_the_same_entry_as_the_whole_array(folder, monkeypatch):
+    monkeypatch.setattr(cache, "_BLOCK_BYTES", 100)
+    array = np.random.default_rng(0).standard_normal((50, 3)).astype(np.float32)
+    blocks = cache.Blocks(array.shape, array.dtype, (array[i : i + 7] for i in range(0, 50, 7)))
+    kept = cache.entry("kind", {"x": "blocks"}, lambda: {"a": blocks})
+    whole = cache.entry("kind", {"x": "whole"}, lambda: {"a": array})
+    assert np.array_equal(kept.arrays["a"], array)
+    assert kept.digests == whole.digests == {"a": cache.array_digest(array)}
+    monkeypatch.undo()
+    assert cache.array_digest(array) == whole.digests["a"]
+
+
+@pytest.mark.parametrize("rows", [6, 8])
+def test_blocks_that_do_not_make_the_array_leave_nothing(folder, rows):
+    blocks = cache.Blocks((7, 2), np.dtype(np.float32), iter([np.zeros((rows, 2), np.float32)]))
+    with pytest.raises(ValueError, match="do not make an array of shape"):
+        cache.entry("kind", {"x": 1}, lambda: {"a": blocks})
+    assert not list(folder.rglob("*.npy"))
+
+
 def test_what_fails_to_be_made_leaves_nothing(folder):
     def fail():
         raise RuntimeError("no")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import h5py
 import numpy as np
 import pytest
 
@@ -82,6 +83,27 @@ def test_compare_takes_queries_labels_metric_engines_and_answers_in_json(cli, ve
     assert {(row["engine"], row["metric"], row["k"], row["ef_search"], row["queries"], row["n"]) for row in rows} == {
         ("faiss", "cosine", 5, 20, 30, 400)
     }
+
+
+def test_compare_takes_a_benchmarks_file_and_a_part_of_it(cli, vectors):
+    rows, queries = np.load(vectors / "my.npy"), np.load(vectors / "q.npy")
+    true = np.argsort(-(queries @ rows.T), axis=1)[:, :10]
+    with h5py.File(vectors / "ann.hdf5", "w") as file:
+        file["train"], file["test"], file["neighbors"] = rows, queries, true + 1
+        file.attrs["distance"] = "ip"
+    words = ["compare", "ann.hdf5", "--orders", "given,random", "--seeds", "1", "--engines", "faiss", "--json"]
+    done = cli(*words, check=0)
+    assert "ann.hdf5: metric ip, as the file states" in done.stderr
+    assert "warning: ann: of 300 neighbours that came with the data (10 each of 30 queries), " in done.stderr
+    assert "count from 1" in done.stderr
+    assert {(row["metric"], row["n"], row["queries"]) for row in json.loads(done.stdout)} == {("ip", 400, 30)}
+    done = cli(*words, "--limit", "100", check=0)
+    assert "warning" not in done.stderr
+    [dataset] = {row["dataset"] for row in json.loads(done.stdout) if row["n"] == 100}
+    assert dataset.startswith("ann[100]")
+    np.save(vectors / "gt.npy", true)
+    assert "warning" not in cli(*words, "--neighbors", "gt.npy", check=0).stderr
+    assert json.loads(cli("lid", "ann.hdf5", "--k", "20", "--json", check=0).stdout)["metric"] == "ip"
 
 
 def test_run_table_and_export_tell_the_same(cli, tmp_path):
@@ -247,6 +269,10 @@ def write_zero(path):
         (["compare", "my.npy", "--k", "361", "--ef-search", "400"], "k = 361, but the base of 'my' has only 360 rows"),
         (["compare", "my.npy", "--labels", "q.npy"], "q.npy has shape (30, 8), the base has 400 rows"),
         (["compare", "my.npy", "--seeds", "0"], "build_seeds = 0"),
+        (["compare", "my.npy", "--limit", "0"], "Invalid value for '--limit'"),
+        (["compare", "my.npy", "--neighbors", "l.npy"], "neighbours are those of queries"),
+        (["compare", "my.npy", "--queries", "q.npy", "--neighbors", "l.npy"], "l.npy has shape (400,), there are 30"),
+        (["compare", "my.csv"], "my.csv is not there"),
         (["compare", "my.npy", "--seeds", "x"], "Invalid value for '--seeds'"),
         (["compare", "my.npy", "--speed", "x"], "No such option"),
         (["compare"], "Missing argument"),

@@ -15,8 +15,9 @@ import msgspec
 import numpy as np
 
 from bench import cache
-from bench.data import download, formats, lsa
+from bench.data import download, lsa
 from bench.data.dataset import Dataset, Judgements, checked
+from bench.data.npy import read_npy
 from bench.errors import BenchError, BenchWarning, unknown
 
 CORPUS, QUERIES = "corpus.jsonl", "queries.jsonl"
@@ -254,7 +255,7 @@ def _vectors(source: Beir, here: Path, model: str, path: Callable[[str], Path], 
 
 def _first(vectors: Path, dimension: int | None, texts: Path, lines: int) -> np.ndarray:
     """(lines, dimension) the first dimensions of the vectors of `texts`; all where dimension is None."""
-    rows = formats.read_npy(vectors)
+    rows = read_npy(vectors)
     if rows.ndim != 2 or len(rows) != lines:
         raise BenchError(f"{vectors} has shape {rows.shape}, {texts} has {lines:,} lines: embed it again")
     if dimension is not None and not 0 < dimension <= rows.shape[1]:

@@ -5,7 +5,8 @@ import hashlib
 import inspect
 import itertools
 import tomllib
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,8 @@ from bench.data.dataset import (
     hold_out_queries,
 )
 from bench.data.download import Published
-from bench.errors import BenchError, converted, unknown
+from bench.data.stored import vectors, whole
+from bench.errors import BenchError, BenchWarning, converted, unknown
 
 
 class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -40,11 +42,12 @@ class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """.npy files, by paths from the folder of the TOML file."""
+    """Files in any of `formats.READERS`, by paths from the folder of the TOML file; see `from_files`."""
 
     base: str
     queries: str | None = None
     labels: str | None = None
+    neighbors: str | None = None
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,9 +154,9 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     if spec.download:
         return from_files(_fetched(path, spec, spec.download[0]), metric=spec.metric, name=stem)
     assert spec.files is not None
-    here = path.parent
-    queries, labels = (here / part if part else None for part in (spec.files.queries, spec.files.labels))
-    return from_files(here / spec.files.base, queries, labels, spec.metric, name=stem)
+    beside_it = (spec.files.queries, spec.files.labels, spec.files.neighbors)
+    queries, labels, neighbors = (path.parent / part if part else None for part in beside_it)
+    return from_files(path.parent / spec.files.base, queries, labels, spec.metric, neighbors=neighbors, name=stem)
 
 
 def fetch(name: str, progress: transfer.Progress = lambda *_: None) -> list[download.Got]:
@@ -191,28 +194,76 @@ def from_files(
     base: Path,
     queries: Path | None = None,
     labels: Path | None = None,
-    metric: str = "l2",
+    metric: str | None = None,
     *,
+    neighbors: Path | None = None,
     name: str | None = None,
+    told: Callable[[str], None] = lambda line: None,
 ) -> Dataset:
-    """A Dataset of .npy files. Without queries, some of the base are held out, by seed."""
-    vectors = formats.read_vectors(base)
-    row_labels = formats.read_npy(labels) if labels else None
-    files = {"base": str(base), "queries": str(queries or base), "labels": str(labels)}
-    if queries:
-        asked = formats.read_vectors(queries)
-        return checked(name or base.stem, vectors, asked, metric, row_labels, files=files)
+    """A Dataset of files in any of `formats.READERS`.
+
+    A bundle (HDF5, npz) brings queries, labels, neighbours and its metric; what is given beside it takes
+    their place, and neighbours of other queries or another metric are left out. Without a metric it is l2;
+    without queries, some of the base are held out, by seed. told: is called with a line on what was chosen.
+    """
+    bundle = formats.read(base)
+    rows = formats.get(bundle, "base")
+    asked = formats.get(formats.read(queries), "queries") if queries else formats.find(bundle, "queries")
+    if neighbors and asked is None:
+        raise BenchError(f"{neighbors}: neighbours are those of queries; give the queries as well")
+    ranks_by = _metric(bundle, metric, told)
+    own = None if queries or bundle.metric not in (None, ranks_by) else formats.find(bundle, "neighbors")
+    near = formats.get(formats.read(neighbors), "neighbors") if neighbors else own
+    kinds = formats.find(bundle, "labels")
+    files = {
+        part: found.told
+        for part, found in (("base", rows), ("queries", asked or rows), ("labels", kinds), ("neighbors", near))
+        if found
+    }
+    row_labels = formats.read_labels(labels) if labels else whole(kinds) if kinds else None
+    if labels:
+        files["labels"] = str(labels)
+    base_rows, stem = vectors(rows), name or base.stem
+    if asked:
+        given = whole(near) if near else None
+        return checked(stem, base_rows, vectors(asked), ranks_by, row_labels, neighbors=given, files=files)
     # Everything is checked before rows are taken out, so that errors count rows as the file does.
-    vectors = np.atleast_1d(vectors)
-    whole = checked(name or base.stem, vectors, vectors[:0], metric, row_labels, files=files)
-    kept, asked, row_labels = hold_out_queries(whole.base, whole.labels)
-    return checked(whole.name, kept, asked, metric, row_labels, files=files)
+    dataset = hold_out_queries(checked(stem, base_rows, base_rows[:0], ranks_by, row_labels, files=files))
+    told(f"{base}: {len(dataset.queries)} rows held out as queries; --queries gives your own")
+    return dataset
 
 
-def whole_file(base: Path, metric: str) -> Dataset:
-    """A Dataset of all rows of a .npy file and no queries: for its geometry alone."""
-    vectors = np.atleast_1d(formats.read_vectors(base))
-    return checked(base.stem, vectors, vectors[:0], metric, files={"base": str(base)})
+def is_file(name: str) -> bool:
+    """Whether a name is that of a file of vectors, rather than of a dataset or a TOML file."""
+    path = Path(name)
+    return path.suffix.lower() in formats.READERS or (path.is_file() and path.suffix != ".toml")
+
+
+def whole_file(base: Path, metric: str | None = None) -> Dataset:
+    """A Dataset of all base rows of a file and no queries: for its geometry alone."""
+    bundle = formats.read(base)
+    rows = formats.get(bundle, "base")
+    ranks_by = _metric(bundle, metric)
+    base_rows = vectors(rows)
+    return checked(base.stem, base_rows, base_rows[:0], ranks_by, files={"base": rows.told})
+
+
+def _metric(bundle: formats.Contents, asked: str | None, told: Callable[[str], None] = lambda line: None) -> str:
+    """The metric that is asked, else the one that the file states, else l2."""
+    if asked is None:
+        chosen = bundle.metric or "l2"
+        told(f"{bundle.path}: metric {chosen}{', as the file states' if bundle.metric else '; --metric gives another'}")
+        return chosen
+    if asked not in METRICS:
+        raise unknown("metric", asked, METRICS)
+    if bundle.metric not in (None, asked):
+        warnings.warn(
+            f"{bundle.path} states the metric {bundle.metric}; {asked} is taken, as asked, "
+            "and neighbours in the file are left out",
+            BenchWarning,
+            stacklevel=3,
+        )
+    return asked
 
 
 def _find(name: str, beside: Path | None) -> Path:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -72,16 +72,17 @@ def checked(
     metric: str,
     labels: np.ndarray | None = None,
     *,
+    neighbors: np.ndarray | None = None,
     files: dict[str, str] | None = None,
     judgements: Judgements | None = None,
 ) -> Dataset:
     """A Dataset of these arrays, or a BenchError that says what is wrong with which of them.
 
     Arrays of another type than float32 are converted; float64 and integers may lose digits.
-    files: where `base`, `queries` and `labels` came from, for the error; by default the dataset's name.
+    files: where `base`, `queries`, `labels` and `neighbors` came from, for the error; by default the dataset's name.
     judgements: carried along; the fingerprint is that of the arrays alone, so that recall is shared.
     """
-    told = {part: f"{name}: {part}" for part in ("base", "queries", "labels")} | (files or {})
+    told = {part: f"{name}: {part}" for part in ("base", "queries", "labels", "neighbors")} | (files or {})
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
     base = check_vectors(base, told["base"], metric)
@@ -100,9 +101,25 @@ def checked(
             f"{name}: judgements name {len(judgements.query_ids)} queries and {len(judgements.doc_ids)} documents, "
             f"the data has {len(queries)} and {len(base)} rows: one id a row is needed"
         )
+    if neighbors is not None:
+        neighbors = check_neighbors(neighbors, told["neighbors"], len(queries))
+    return _made(name, base, queries, metric, labels, neighbors, judgements)
+
+
+def _made(
+    name: str,
+    base: np.ndarray,
+    queries: np.ndarray,
+    metric: str,
+    labels: np.ndarray | None,
+    neighbors: np.ndarray | None = None,
+    judgements: Judgements | None = None,
+) -> Dataset:
+    """A Dataset of arrays that are checked already."""
+    base, queries, labels = read_only(base), read_only(queries), None if labels is None else read_only(labels)
     arrays = {"base": base, "queries": queries} | ({} if labels is None else {"labels": labels})
     digests = {part: cache.array_digest(array) for part, array in arrays.items()}
-    return Dataset(name, base, queries, metric, labels, fingerprint(digests), judgements)
+    return Dataset(name, base, queries, metric, labels, fingerprint(digests), judgements, neighbors)
 
 
 def fingerprint(digests: dict[str, str]) -> str:
@@ -110,14 +127,19 @@ def fingerprint(digests: dict[str, str]) -> str:
     return cache.key_digest(digests)
 
 
+def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], told: str) -> None:
+    """A BenchError that names `told` where an array of this shape and type cannot be vectors."""
+    if len(shape) != 2:
+        raise BenchError(f"{told} has shape {shape}: vectors are rows of a 2-D array")
+    if dtype.kind not in "fiu":
+        raise BenchError(f"{told} has type {dtype}: vectors are real numbers")
+    if shape[1] == 0:
+        raise BenchError(f"{told} has rows of no values: shape {shape}")
+
+
 def check_vectors(vectors: np.ndarray, told: str, metric: str) -> np.ndarray:
     """(n, d) vectors as read-only C-contiguous float32, or a BenchError naming `told` and the first bad row."""
-    if vectors.ndim != 2:
-        raise BenchError(f"{told} has shape {vectors.shape}: vectors are rows of a 2-D array")
-    if vectors.dtype.kind not in "fiu":
-        raise BenchError(f"{told} has type {vectors.dtype}: vectors are real numbers")
-    if vectors.shape[1] == 0:
-        raise BenchError(f"{told} has rows of no values: shape {vectors.shape}")
+    check_kind(vectors.shape, vectors.dtype, told)
     with np.errstate(over="ignore"):
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     step = max(1, _BLOCK_VALUES // vectors.shape[1])
@@ -158,35 +180,45 @@ def check_labels(labels: np.ndarray, told: str, n: int) -> np.ndarray:
     return read_only(np.ascontiguousarray(labels))
 
 
+def check_neighbors(neighbors: np.ndarray, told: str, queries: int) -> np.ndarray:
+    """(queries, k) int64 ids, or a BenchError that names `told`; whether the ids are right is not looked at."""
+    if neighbors.ndim != 2 or neighbors.shape[0] != queries or neighbors.shape[1] == 0:
+        raise BenchError(f"{told} has shape {neighbors.shape}, there are {queries} queries: one row a query is needed")
+    if neighbors.dtype.kind not in "iu":
+        raise BenchError(f"{told} has type {neighbors.dtype}: neighbours are the numbers of base rows, from 0")
+    return read_only(np.ascontiguousarray(neighbors, dtype=np.int64))
+
+
 def read_only(array: np.ndarray) -> np.ndarray:
-    """A view of `array` that cannot be written through."""
+    """A view of `array` that cannot be written through; `array` itself where it cannot be written."""
+    if not array.flags.writeable:
+        return array
     view = array.view()
     view.flags.writeable = False
     return view
 
 
-def hold_out_queries(
-    base: np.ndarray, labels: np.ndarray | None, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Base without a sample of its rows, that sample as queries, and the labels of what stays.
+def hold_out_queries(dataset: Dataset, seed: int = 0) -> Dataset:
+    """The dataset with a sample of its base as its queries, and without it in the base.
 
     A tenth of the rows, at most 1,000, is held out, so that no query finds itself. What stays keeps
     its order.
     """
-    n = len(base)
-    count = min(1000, n // 10)
+    count = min(1000, dataset.n // 10)
     if count == 0:
-        raise BenchError(f"{n} rows are too few to hold queries out of: give --queries, or at least 10 rows")
-    rows = np.sort(np.random.default_rng([seed, *b"queries"]).choice(n, size=count, replace=False))
-    stays = np.ones(n, dtype=bool)
+        raise BenchError(f"{dataset.n} rows are too few to hold queries out of: give --queries, or at least 10 rows")
+    rows = np.sort(np.random.default_rng([seed, *b"queries"]).choice(dataset.n, size=count, replace=False))
+    stays = np.ones(dataset.n, dtype=bool)
     stays[rows] = False
-    return base[stays], base[rows], None if labels is None else labels[stays]
+    labels = None if dataset.labels is None else dataset.labels[stays]
+    return _made(dataset.name, _taken(dataset, np.flatnonzero(stays)), dataset.base[rows], dataset.metric, labels)
 
 
 def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
     """The dataset with at most `rows` rows of its base, drawn by seed, in their given order.
 
-    Judgements of the rows left out stay: they are relevant, and cannot be found.
+    Given neighbours are left out: they are not those of the rows that stay. Judgements of rows left out stay: they
+    are relevant, and cannot be found.
     """
     if rows >= dataset.n:
         return dataset
@@ -196,4 +228,16 @@ def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
     if judgements is not None:
         judgements = replace(judgements, doc_ids=judgements.doc_ids[chosen])
     name = f"{dataset.name}[{rows}]"
-    return checked(name, dataset.base[chosen], dataset.queries, dataset.metric, labels, judgements=judgements)
+    base = _taken(dataset, chosen)
+    return _made(name, base, dataset.queries, dataset.metric, labels, judgements=judgements)
+
+
+def _taken(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
+    """These rows of the base: in memory where they are few, else kept on disk and memory-mapped."""
+    step = max(1, _BLOCK_VALUES // dataset.d)
+    if len(rows) <= step:
+        return read_only(dataset.base[rows])
+    blocks = (dataset.base[rows[start : start + step]] for start in range(0, len(rows), step))
+    key = {"fingerprint": dataset.fingerprint, "rows": cache.array_digest(rows)}
+    made = cache.Blocks((len(rows), dataset.d), dataset.base.dtype, blocks)
+    return cache.entry("rows", key, lambda: {"base": made}).arrays["base"]

@@ -1,40 +1,111 @@
-"""Files of vectors and labels, read without ever unpickling."""
+"""Files of vectors, queries, labels and neighbours: by its suffix, a file is one array or a bundle of named ones.
+
+Nothing is ever unpickled, and nothing is read before it is asked for.
+"""
 
 import json
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from bench.errors import BenchError, BenchWarning, unknown
+from bench.data import stored
+from bench.data.bigann import TYPES as BIGANN
+from bench.data.bigann import bigann
+from bench.data.hdf5 import hdf5
+from bench.data.npy import npy, npz, read_npy
+from bench.data.parquet import parquet
+from bench.data.stored import Stored
+from bench.data.texmex import TYPES as TEXMEX
+from bench.data.texmex import texmex
+from bench.errors import BenchError, unknown
+
+_Arrays = dict[str, Stored]
 
 
-def read_npy(path: Path) -> np.ndarray:
-    """The array in a .npy file, memory-mapped and read-only."""
+class Contents(NamedTuple):
+    """What a file holds: its arrays by name, none read yet, and the metric that it states, or None.
+
+    The array of a file that can only hold one has the name "".
+    """
+
+    path: Path
+    arrays: dict[str, Stored]
+    metric: str | None = None
+
+
+def _plain(read: Callable[[Path], _Arrays]) -> Callable[[Path], tuple[_Arrays, None]]:
+    return lambda path: (read(path), None)
+
+
+READERS: dict[str, Callable[[Path], tuple[_Arrays, str | None]]] = {
+    ".npy": _plain(npy),
+    ".npz": _plain(npz),
+    ".hdf5": hdf5,
+    ".h5": hdf5,
+    **dict.fromkeys(TEXMEX, _plain(texmex)),
+    **dict.fromkeys(BIGANN, _plain(bigann)),
+    ".parquet": _plain(parquet),
+}
+# The names that arrays have in a bundle: ours, and those of ann-benchmarks.
+NAMES = {
+    "base": ("base", "train"),
+    "queries": ("queries", "test"),
+    "neighbors": ("neighbors",),
+    "labels": ("labels",),
+}
+
+
+def read(path: Path) -> Contents:
+    """What the file at `path` holds."""
+    suffix = path.suffix.lower()
     if not path.is_file():
-        raise BenchError(f"{path} is not there: give the path of a .npy file written with numpy.save")
-    with path.open("rb") as stream:
-        if stream.read(6) != b"\x93NUMPY":
-            raise BenchError(f"{path} is not a .npy file: write it with numpy.save")
+        raise BenchError(f"{path} is not there: give the path of a file ({', '.join(READERS)})")
+    if suffix not in READERS:
+        raise BenchError(f"{path}: {unknown('suffix', suffix, READERS)}")
+    if path.stat().st_size == 0:
+        raise BenchError(f"{path} is empty: get or write it again")
+    arrays, metric = READERS[suffix](path)
+    return Contents(path, arrays, metric)
+
+
+def find(contents: Contents, part: str) -> Stored | None:
+    """The array of a bundle that is `part`, a key of NAMES, or None."""
+    found = [contents.arrays[name] for name in NAMES[part] if name in contents.arrays]
+    if len(found) > 1:
+        raise BenchError(f"{contents.path} holds {' and '.join(a.part for a in found)}: leave one of them out")
+    return found[0] if found else None
+
+
+def get(contents: Contents, part: str) -> Stored:
+    """The array that is `part`, a key of NAMES, or the only one there is; a BenchError says which there are."""
+    found = find(contents, part)
+    if found is None and len(contents.arrays) == 1:
+        [(name, only)] = contents.arrays.items()
+        if not any(name in names for names in NAMES.values()):  # a name of its own is not that of another part
+            found = only
+    if found is None:
+        wanted = " or ".join(NAMES[part])
+        raise BenchError(f"{contents.path} has no {wanted}; it holds: {', '.join(contents.arrays) or 'no arrays'}")
+    return found
+
+
+def read_vectors(path: Path, part: str = "base") -> np.ndarray:
+    """(n, d) float32 vectors that are `part` of a file, memory-mapped."""
+    return stored.vectors(get(read(path), part))
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """(n,) labels: the array of a file, or the lines of a .txt file."""
+    if path.suffix.lower() != ".txt":
+        return stored.whole(get(read(path), "labels"))
+    if not path.is_file():
+        raise BenchError(f"{path} is not there: give the path of a file of labels, one a line")
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        if "Python objects" in str(error):
-            raise BenchError(
-                f"{path} holds Python objects, which are never unpickled: "
-                "save an array of numbers (or of fixed-width strings, for labels)"
-            ) from None
-        raise BenchError(f"{path} is truncated or damaged: write it again with numpy.save") from None
-    return np.asarray(array)
-
-
-def read_vectors(path: Path) -> np.ndarray:
-    """(n, d) vectors of a .npy file. A type other than float32 is told in a warning: it will be converted."""
-    vectors = read_npy(path)
-    if vectors.dtype.kind in "fiu" and vectors.dtype != np.float32:
-        warnings.warn(f"{path} holds {vectors.dtype}; converted to float32", BenchWarning, stacklevel=2)
-    return vectors
+        return np.array(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
+    except UnicodeDecodeError:
+        raise BenchError(f"{path} is not UTF-8 text: write one label a line") from None
 
 
 def read_records(

@@ -1,7 +1,8 @@
 """What the data looks like: neighbours, local dimension, density, clusters; computed when asked, then kept."""
 
 import hashlib
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from functools import cache as cache_once
 from functools import cached_property
 from importlib import metadata
@@ -12,7 +13,7 @@ import numpy as np
 
 from bench import cache
 from bench.data.dataset import Dataset
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, BenchWarning, unknown
 from bench.geometry import dimension, knn
 
 # Neighbours are searched this deep at once, since what asks for 10 is mostly followed by what asks for 100.
@@ -40,7 +41,12 @@ class Geometry:
         dataset = self._dataset
         if dataset.metric != "cosine":
             return dataset.base
-        return self._kept("unit", {}, lambda: {"points": knn.unit(dataset.base)})["points"]
+
+        def make() -> dict[str, cache.Blocks]:
+            units = (knn.unit(dataset.base[rows]) for rows in knn.blocks(dataset.base))
+            return {"points": cache.Blocks(dataset.base.shape, dataset.base.dtype, units)}
+
+        return self._kept("unit", {}, make)["points"]
 
     @cached_property
     def query_points(self) -> np.ndarray:
@@ -63,6 +69,49 @@ class Geometry:
 
         kept = self._kept("ground_truth", {"k": k}, make)
         return kept["distances"], kept["ids"]
+
+    def check_given(self, sample: int = 100, seed: int = 0) -> None:
+        """A BenchWarning where the neighbours that came with the data are not the nearest, for a sample of queries.
+
+        They are compared with exact search of our own; a row counts as near where it is as near as the
+        k-th, by distance, so ties do not matter.
+        """
+        dataset, given = self._dataset, self._dataset.neighbors
+        if given is None:
+            return
+        queries = np.random.default_rng([seed, *b"given"]).permutation(len(given))[:sample]
+        given = given[queries, : dataset.n]
+        k = given.shape[1]
+
+        def make() -> dict[str, np.ndarray]:
+            self._tell(f"exact neighbours of {len(queries)} queries, to verify those that came with the data")
+            return {"distances": knn.search(self.query_points[queries], self.points, k, self.ranks_by)[0]}
+
+        kth = self._kept("given", {"k": k, "sample": sample, "seed": seed}, make)["distances"][:, -1:]
+
+        def near(ids: np.ndarray) -> int:
+            there = np.where((ids >= 0) & (ids < dataset.n), ids, -1)
+            reached = knn.true_distances(self.query_points[queries], self.points, there, self.ranks_by)
+            as_near = (reached <= kth + knn.RELATIVE_TOLERANCE * np.abs(kth)) & (there >= 0)
+            return sum(len(set(row[good])) for row, good in zip(there, as_near, strict=True))
+
+        agree = near(given)
+        if agree < given.size:
+            outside = int(((given < 0) | (given >= dataset.n)).sum())
+            if near(given - 1) > agree:
+                why = "their ids seem to count from 1"
+            elif outside:
+                why = f"{outside:,} are no row of the base, which may have been cut"
+            elif agree > 0.99 * given.size:
+                why = "so few that rounding may be the reason"
+            else:
+                why = "the metric may be another, or the base or its order"
+            warnings.warn(
+                f"{dataset.name}: of {given.size:,} neighbours that came with the data ({k} each of "
+                f"{len(queries)} queries), {agree:,} are among the nearest: {why}; exact search of our own counts",
+                BenchWarning,
+                stacklevel=2,
+            )
 
     def neighbors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Distances (n, k) and ids (n, k) of every base row's nearest others, ascending."""
@@ -175,7 +224,10 @@ class Geometry:
         self._told(f"{self._dataset.name}: {line}")
 
     def _kept(
-        self, kind: str, key: dict[str, object], make: Callable[[], dict[str, np.ndarray]]
+        self,
+        kind: str,
+        key: dict[str, object],
+        make: Callable[[], Mapping[str, np.ndarray | cache.Blocks]],
     ) -> dict[str, np.ndarray]:
         data = {"fingerprint": self._dataset.fingerprint, "metric": self._dataset.metric, **_made_by()}
         return cache.entry(f"geometry/{kind}", data | key, make).arrays

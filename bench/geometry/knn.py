@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+RELATIVE_TOLERANCE = 1e-5  # some fifty float32 roundings: rows that only arithmetic tells apart
+
 _QUERY_BLOCK = 16_384
 _SPARE = 16  # candidates beyond k, among which the exact distances choose
 _BLOCK_VALUES = 1 << 24

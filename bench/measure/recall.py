@@ -8,7 +8,7 @@ anything.
 
 import numpy as np
 
-RELATIVE_TOLERANCE = 1e-5  # some fifty float32 roundings: rows that only arithmetic tells apart
+from bench.geometry.knn import RELATIVE_TOLERANCE
 
 _BLOCK_PAIRS = 1 << 24
 

@@ -56,6 +56,7 @@ def _builds(study: Study, missing: list[Trial], told: Callable[[str], None]) -> 
     for name, of_dataset in groupby(missing, key=lambda trial: trial.dataset):
         dataset, trials = study.datasets[name], list(of_dataset)
         geometry = Geometry(dataset, told)
+        geometry.check_given()
         truth = geometry.ground_truth(max(k for _, k in study.experiment.searches))
         exact = {k: retrieval.scores(truth[1][:, :k], dataset.judgements) for k in {trial.k for trial in trials}}
         made = lru_cache(maxsize=len(study.orders[name]))(partial(_order, dataset, geometry))  # engines share orders

@@ -80,15 +80,17 @@ def test_a_bad_row_far_down_a_large_base_is_counted_right(monkeypatch):
 
 def test_held_out_queries_leave_the_base_in_its_order_and_keep_labels_aligned():
     rows = np.arange(200.0, dtype=np.float32)[:, None]
-    base, queries, labels = hold_out_queries(rows, np.arange(200))
+    held_out = hold_out_queries(checked("x", rows, rows[:0], "l2", np.arange(200)))
+    base, queries, labels = held_out.base, held_out.queries, held_out.labels
     assert len(queries) == 20
     assert len(base) == 180
     assert np.array_equal(np.sort(np.concatenate([base, queries])[:, 0]), rows[:, 0])
     assert (np.diff(base[:, 0]) > 0).all()
     assert np.array_equal(base[:, 0], labels)
-    again = hold_out_queries(rows, None)
-    assert np.array_equal(again[1], queries)
-    assert again[2] is None
+    again = hold_out_queries(checked("x", rows, rows[:0], "l2"))
+    assert np.array_equal(again.queries, queries)
+    assert again.labels is None
+    assert held_out.fingerprint == checked("y", base, queries, "l2", labels).fingerprint
 
 
 def test_byte_labels_become_text():
@@ -97,7 +99,38 @@ def test_byte_labels_become_text():
 
 def test_too_few_rows_to_hold_out_queries_are_refused():
     with pytest.raises(BenchError, match="too few"):
-        hold_out_queries(BASE[:9], None)
+        hold_out_queries(checked("x", BASE[:9], QUERIES, "l2"))
+
+
+def test_many_rows_are_taken_on_disk_and_are_the_same(monkeypatch):
+    dataset = checked("x", BASE, QUERIES, "l2", np.arange(50))
+    in_memory = limit(dataset, 20), hold_out_queries(dataset)
+    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", 12)
+    on_disk = limit(dataset, 20), hold_out_queries(dataset)
+    for one, other in zip(in_memory, on_disk, strict=True):
+        assert one.fingerprint == other.fingerprint
+        assert np.array_equal(one.base, other.base)
+        assert isinstance(other.base, np.memmap)
+        assert not isinstance(one.base, np.memmap)
+        assert not one.labels.flags.writeable
+
+
+def test_given_neighbours_are_kept_until_the_base_changes():
+    given = np.zeros((5, 3), np.uint32)
+    dataset = checked("x", BASE, QUERIES, "l2", neighbors=given)
+    assert dataset.neighbors.dtype == np.int64
+    assert not dataset.neighbors.flags.writeable
+    assert dataset.fingerprint == checked("x", BASE, QUERIES, "l2").fingerprint
+    assert limit(dataset, 50).neighbors is not None
+    assert limit(dataset, 49).neighbors is None
+    for bad, message in (
+        (given[:4], r"x: neighbors has shape \(4, 3\), there are 5 queries"),
+        (given[0], r"shape \(3,\)"),
+        (given[:, :0], r"shape \(5, 0\)"),
+        (given.astype(float), "float64: neighbours are the numbers of base rows"),
+    ):
+        with pytest.raises(BenchError, match=message):
+            checked("x", BASE, QUERIES, "l2", neighbors=bad)
 
 
 def test_a_limit_draws_rows_in_their_given_order_and_renames():

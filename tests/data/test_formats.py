@@ -1,10 +1,328 @@
 import json
+import struct
+import subprocess
+import sys
+import warnings
 
+import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import writers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from bench.data.formats import read_npy, read_records, read_vectors
+from bench import cache, cli
+from bench.data import formats
+from bench.data.formats import read_labels, read_npy, read_records, read_vectors
 from bench.errors import BenchError, BenchWarning
+
+EACH = [(name, dtype) for name, (_, _, types) in writers.WRITERS.items() for dtype in types.split()]
+
+
+def written(folder, name, rows):
+    suffix, write, _ = writers.WRITERS[name]
+    path = folder / f"x{suffix}"
+    write(path, rows)
+    return path
+
+
+@pytest.mark.parametrize(("name", "dtype"), EACH)
+@pytest.mark.parametrize("in_blocks", [True, False])
+def test_every_format_reads_back_what_was_written(tmp_path, monkeypatch, name, dtype, in_blocks):
+    if in_blocks:
+        monkeypatch.setattr("bench.data.stored._BLOCK_BYTES", 100)
+        monkeypatch.setattr("bench.data.parquet._BATCH_ROWS", 3)
+    rows = np.random.default_rng(0).integers(0, 100, (50, 5)).astype(dtype)
+    if rows.dtype.kind == "f":
+        rows = (rows / np.float32(7)).astype(dtype)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        read = read_vectors(written(tmp_path, name, rows))
+    assert read.dtype == np.float32
+    assert read.flags.c_contiguous
+    assert not read.flags.writeable
+    assert np.array_equal(read, rows.astype(np.float32))
+    told = [str(warning.message) for warning in caught if warning.category is BenchWarning]
+    assert len(told) == (rows.dtype != np.float32)
+    assert all(f"holds {rows.dtype}; converted to float32" in line for line in told)
+
+
+def test_every_suffix_is_tested():
+    assert {suffix for suffix, _, _ in writers.WRITERS.values()} == set(formats.READERS)
+
+
+@pytest.mark.parametrize("name", ["npy", "hdf5", "fbin"])
+def test_float32_in_one_piece_is_mapped_and_no_copy_is_kept(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    read_vectors(written(tmp_path, name, np.ones((5, 3), np.float32)))
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("name", ["fvecs", "npz", "hdf5, chunked", "parquet"])
+def test_a_conversion_is_made_once_for_a_content(tmp_path, monkeypatch, name):
+    rows = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
+    first = read_vectors(written(tmp_path, name, rows))
+    assert isinstance(first, np.memmap)
+    path = written(tmp_path, name, rows + 1)  # the same name, size, and perhaps time
+    assert np.array_equal(read_vectors(path), rows + 1)
+    monkeypatch.setattr(cache, "_write", lambda *_: pytest.fail("converted again"))
+    assert np.array_equal(read_vectors(path), rows + 1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=arrays(np.float32, st.tuples(st.integers(1, 12), st.integers(1, 9)), elements=st.floats(width=32)))
+def test_any_float32_survives_every_format_bit_by_bit(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("bits")
+    for name in ("fvecs", "fbin", "hdf5", "npz", "parquet"):
+        assert read_vectors(written(folder, name, rows)).tobytes() == rows.tobytes()
+
+
+def test_float64_beyond_float32_becomes_infinite_for_the_check_to_find(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([[1.0, 1e300]]))
+    with pytest.warns(BenchWarning, match="float64"):
+        assert np.isinf(read_vectors(tmp_path / "x.npy")[0, 1])
+
+
+def test_ground_truth_of_big_ann_gives_its_ids(tmp_path):
+    ids, path = np.arange(6, dtype=np.int32).reshape(2, 3), tmp_path / "gt.ibin"
+    path.write_bytes(struct.pack("<II", 2, 3) + ids.tobytes() + np.ones((2, 3), np.float32).tobytes())
+    found = formats.get(formats.read(path), "neighbors")
+    assert np.array_equal(found.mapped, ids)
+    with pytest.raises(BenchError, match=r"gt\.ibin has no base or train; it holds: neighbors"):
+        read_vectors(path)
+
+
+def test_a_bundle_gives_parts_by_either_name(tmp_path):
+    rows = np.arange(12, dtype=np.float32).reshape(4, 3)
+    np.savez(tmp_path / "a.npz", train=rows, test=rows[:2], labels=np.array(["a", "b", "c", "d"]))
+    np.savez(tmp_path / "b.npz", base=rows, queries=rows[:2])
+    for name in ("a.npz", "b.npz"):
+        assert np.array_equal(read_vectors(tmp_path / name), rows)
+        assert np.array_equal(read_vectors(tmp_path / name, "queries"), rows[:2])
+    assert read_labels(tmp_path / "a.npz").tolist() == ["a", "b", "c", "d"]
+    np.savez(tmp_path / "c.npz", base=rows, train=rows)
+    with pytest.raises(BenchError, match=r"c\.npz holds base and train: leave one of them out"):
+        read_vectors(tmp_path / "c.npz")
+    np.savez(tmp_path / "d.npz", test=rows)
+    with pytest.raises(BenchError, match=r"d\.npz has no base or train; it holds: test"):
+        read_vectors(tmp_path / "d.npz")
+
+
+@pytest.mark.parametrize(
+    ("stated", "metric"),
+    [("euclidean", "l2"), ("angular", "cosine"), (b"cosine", "cosine"), ("normalized", "cosine"), ("ip", "ip")],
+)
+def test_hdf5_states_its_metric(tmp_path, stated, metric):
+    writers.hdf5(tmp_path / "x.hdf5", np.ones((3, 2), np.float32))
+    assert formats.read(tmp_path / "x.hdf5").metric is None
+    with h5py.File(tmp_path / "x.hdf5", "a") as file:
+        file.attrs["distance"] = stated
+    assert formats.read(tmp_path / "x.hdf5").metric == metric
+
+
+def test_labels_are_lines_of_text_or_strings_of_any_array(tmp_path):
+    (tmp_path / "l.txt").write_text("red\ngreen blue\n\nÄ\n", encoding="utf-8")
+    assert read_labels(tmp_path / "l.txt").tolist() == ["red", "green blue", "", "Ä"]
+    with h5py.File(tmp_path / "l.hdf5", "w") as file:
+        file["labels"] = ["red", "Ä"]
+    assert read_labels(tmp_path / "l.hdf5").tolist() == [b"red", "Ä".encode()]
+    (tmp_path / "b.txt").write_bytes(b"\xff\xfe\n")
+    with pytest.raises(BenchError, match=r"b\.txt is not UTF-8"):
+        read_labels(tmp_path / "b.txt")
+    with pytest.raises(BenchError, match=r"no\.txt is not there"):
+        read_labels(tmp_path / "no.txt")
+
+
+ROWS = np.arange(40, dtype=np.float32).reshape(10, 4)
+
+
+def cut(path, keep):
+    path.write_bytes(path.read_bytes()[:keep])
+
+
+def hdf5_with(path, data=ROWS, name="train", **attributes):
+    with h5py.File(path, "w") as file:
+        file[name] = data
+        file.attrs.update(attributes)
+
+
+def parquet_with(path, **columns):
+    pq.write_table(pa.table(columns), path)
+
+
+def uneven(path):
+    path.write_bytes(struct.pack("<i2f", 2, 0, 0) * 3 + struct.pack("<i3f", 3, 0, 0, 0))
+
+
+def cut_in_half(path, name):
+    writers.WRITERS[name][1](path, ROWS)
+    cut(path, path.stat().st_size // 2)
+
+
+def flipped(path, write):
+    """Writes ROWS, then changes a byte in the middle of the values."""
+    write(path, ROWS)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 4] ^= 0xFF
+    path.write_bytes(content)
+
+
+BAD = {
+    "no suffix": ("x", lambda p: p.write_bytes(b"1"), r"x: unknown suffix ''; known: \.npy, \.npz, \.hdf5"),
+    "unknown suffix": ("x.csv", lambda p: p.write_bytes(b"1"), r"x\.csv: unknown suffix '\.csv'; known: \.npy"),
+    **{
+        f"empty {suffix}": (f"x{suffix}", lambda p: p.write_bytes(b""), rf"x\{suffix} is empty")
+        for suffix in formats.READERS
+    },
+    "half npy": ("x.npy", lambda p: cut_in_half(p, "npy"), r"x\.npy is truncated or damaged"),
+    "two npy": ("x.npy", lambda p: (np.save(p, ROWS), p.write_bytes(p.read_bytes() * 2)), "288 bytes more than its"),
+    "half npz": ("x.npz", lambda p: cut_in_half(p, "npz"), r"x\.npz is not a whole \.npz"),
+    "npz of objects": ("x.npz", lambda p: writers.objects(p, ROWS), r"x\.npz: base holds Python objects, .* never"),
+    "npz changed": ("x.npz", lambda p: flipped(p, writers.npz), r"x\.npz is truncated or damaged"),
+    "npz of scipy": (
+        "x.npz",
+        lambda p: np.savez(p, indices=[0], indptr=[0], shape=[1], data=[1], format=b"csr"),
+        r"x\.npz holds a sparse matrix",
+    ),
+    "npz of nothing": ("x.npz", lambda p: np.savez(p), r"x\.npz has no base or train; it holds: no arrays"),
+    "npz of others": ("x.npz", lambda p: np.savez(p, a=ROWS, b=ROWS), r"x\.npz has no base or train; it holds: a, b"),
+    "half hdf5": ("x.hdf5", lambda p: cut_in_half(p, "hdf5"), r"x\.hdf5 is truncated or damaged"),
+    "no hdf5": ("x.h5", lambda p: p.write_text("hello"), r"x\.h5 is not an HDF5 file"),
+    "hdf5 of others": ("x.h5", lambda p: hdf5_with(p, name="a/b"), r"x\.h5 has no base or train; it holds: no arrays"),
+    "hdf5 without": ("x.h5", lambda p: hdf5_with(p, name="test"), r"x\.h5 has no base or train; it holds: test"),
+    "hamming": (
+        "x.h5",
+        lambda p: hdf5_with(p, distance="hamming", point_type="bit"),
+        "holds bits under hamming, .* not",
+    ),
+    "binary": ("x.h5", lambda p: hdf5_with(p, distance="hamming", point_type="binary"), "holds bits under hamming"),
+    "jaccard": ("x.h5", lambda p: hdf5_with(p, distance="jaccard"), "under jaccard, which is not supported"),
+    "sparse": ("x.h5", lambda p: hdf5_with(p, ROWS[0], type="sparse", distance="jaccard"), "holds sparse sets"),
+    "odd distance": ("x.h5", lambda p: hdf5_with(p, distance="l1"), "unknown distance 'l1'; known: euclidean, l2"),
+    "hdf5 of text": ("x.h5", lambda p: hdf5_with(p, ["a", "b"]), r"x\.h5: train has shape \(2,\)"),
+    "hdf5 of bool": ("x.h5", lambda p: hdf5_with(p, ROWS > 1), "x.h5: train has type bool"),
+    "cut fvecs": (
+        "x.fvecs",
+        lambda p: (writers.vecs(p, ROWS), cut(p, 7 * 20 + 3)),
+        r"x\.fvecs is truncated in row 7: a row of dimension 4 takes 20 bytes, 3 are left",
+    ),
+    "short fvecs": ("x.fvecs", lambda p: (writers.vecs(p, ROWS), cut(p, 11)), r"x\.fvecs is truncated in row 0"),
+    "tiny fvecs": ("x.fvecs", lambda p: p.write_bytes(b"12"), "starts with a row of dimension 0: is it fvecs"),
+    "odd fvecs": ("x.fvecs", lambda p: p.write_bytes(b"\xff" * 40), "starts with a row of dimension -1"),
+    "uneven fvecs": ("x.fvecs", uneven, r"x\.fvecs has dimension 3 in row 3, 2 before"),
+    "cut fbin": (
+        "x.fbin",
+        lambda p: (writers.bins(p, ROWS), cut(p, 100)),
+        r"x\.fbin states 10 rows of dimension 4, which take 168 bytes, but it holds 100: truncated",
+    ),
+    "long fbin": (
+        "x.fbin",
+        lambda p: (writers.bins(p, ROWS), p.write_bytes(p.read_bytes() + b"1")),
+        "it holds 169: not",
+    ),
+    "tiny fbin": ("x.fbin", lambda p: p.write_bytes(b"1234567"), "its header takes 8 bytes, it holds 7"),
+    "huge fbin": (
+        "x.fbin",
+        lambda p: p.write_bytes(b"\xff" * 8),
+        "states 4,294,967,295 rows of dimension 4,294,967,295",
+    ),
+    "flat fbin": ("x.fbin", lambda p: p.write_bytes(struct.pack("<II", 5, 0)), "has rows of no values"),
+    "half parquet": ("x.parquet", lambda p: cut_in_half(p, "parquet"), r"x\.parquet is not a whole parquet file"),
+    "no lists": (
+        "x.parquet",
+        lambda p: parquet_with(p, id=[1, 2], text=["a", "b"], tags=[["a"], ["b"]]),
+        r"x\.parquet has no column of lists of numbers: id, text, tags; write one",
+    ),
+    "two lists": ("x.parquet", lambda p: parquet_with(p, a=[[1.0]], b=[[1]], c=[1]), "has 2 columns .*: a, b; write"),
+    "uneven lists": (
+        "x.parquet",
+        lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[1.0]]),
+        r"x\.parquet has dimension 1 in row 5, 2 before",
+    ),
+    "no rows": (
+        "x.parquet",
+        lambda p: parquet_with(p, a=pa.array([], pa.list_(pa.float32()))),
+        r"x\.parquet has no rows",
+    ),
+    "null list": ("x.parquet", lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [None]), "has a null in row 5"),
+    "null value": ("x.parquet", lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[3.0, None]]), "has a null in row 5"),
+    "null fixed list": (
+        "x.parquet",
+        lambda p: parquet_with(p, a=pa.array([[1.0, 2.0]] * 5 + [None], pa.list_(pa.float32(), 2))),
+        "has a null in row 5",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::bench.errors.BenchWarning")
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_file_is_told_with_what_is_wrong_and_nothing_is_kept(tmp_path, monkeypatch, capsys, kind):
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("bench.data.parquet._BATCH_ROWS", 4)
+    name, write, message = BAD[kind]
+    write(tmp_path / name)
+    with pytest.raises(BenchError, match=message) as error:
+        read_vectors(tmp_path / name)
+    assert "\n" not in str(error.value)
+    assert not list(tmp_path.rglob("*.json"))
+    assert not list(tmp_path.rglob(".building*"))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["bench", "compare", str(tmp_path / name)])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with warnings.catch_warnings(), pytest.raises(SystemExit) as left:
+        cli.main()
+    told = capsys.readouterr()
+    assert (left.value.code, told.out) == (2, "")
+    assert told.err.splitlines()[-1] == f"bench: {error.value}"
+    assert not (tmp_path / "results").exists()
+
+
+def test_parquet_without_pyarrow_tells_the_extra(tmp_path, monkeypatch):
+    written(tmp_path, "parquet", ROWS)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(BenchError, match=r"pip install 'hnsw-order-bench\[parquet\]'"):
+        read_vectors(tmp_path / "x.parquet")
+
+
+LARGE = """
+import resource, struct, sys
+from pathlib import Path
+import numpy as np
+from bench.data import catalog, dataset
+from bench.geometry import knn
+
+folder, n, d = Path(sys.argv[1]), 600_000, 128
+with (folder / "big.fbin").open("wb") as file:  # all zeros: no block of it is on disk
+    file.write(struct.pack("<II", n, d))
+    file.truncate(8 + n * d * 4)
+used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_DATA, (used + 180_000_000, -1))
+try:
+    np.ones((n, d), np.float32)
+except MemoryError:
+    whole = catalog.whole_file(folder / "big.fbin")
+    held_out = dataset.hold_out_queries(whole)
+    assert (held_out.n, len(held_out.queries)) == (n - 1000, 1000)
+    part = dataset.limit(whole, 500_000)
+    assert part.n == 500_000
+    print("opened")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory that is not a file's, which Linux counts")
+def test_a_base_larger_than_memory_opens(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={"BENCH_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        timeout=300,
+    )
+    assert done.stdout == "opened\n", done.stderr
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 
 from bench.data import catalog
 from bench.data.dataset import checked
-from bench.errors import BenchError
+from bench.errors import BenchError, BenchWarning
 from bench.geometry import Geometry, knn
 
 
@@ -70,6 +70,70 @@ def test_a_description_states_what_it_was_made_from():
     for k, estimator, message in ((150, "mle", "k = 150"), (1, "mle", "k = 1:"), (50, "x", "unknown estimator")):
         with pytest.raises(BenchError, match=message):
             Geometry(on("l2")).describe(k, estimator)
+
+
+def given(metric, change, k=10):
+    """A dataset whose given neighbours are the exact ones after `change`."""
+    dataset = on(metric)
+    ids = Geometry(dataset).ground_truth(k)[1]
+    return checked("x", dataset.base, dataset.queries, metric, neighbors=change(ids.copy()))
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
+def test_given_neighbours_that_are_right_in_any_order_are_taken_without_a_word(metric):
+    Geometry(given(metric, lambda ids: ids)).check_given()
+    Geometry(given(metric, lambda ids: ids[:, ::-1])).check_given()
+    Geometry(on(metric)).check_given()
+
+
+def swap_last(ids):
+    ids[3, -1] = next(i for i in range(150) if i not in ids[3])
+    return ids
+
+
+def repeat(ids):
+    ids[:, 1] = ids[:, 0]
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (swap_last, r"of 200 neighbours .* \(10 each of 20 queries\), 199 are among the nearest: so few that rounding"),
+        (repeat, "180 are among the nearest: the metric may be another"),
+        (lambda ids: ids + 1, "count from 1"),
+        (lambda ids: ids[::-1], "the metric may be another, or the base or its order"),
+        (lambda ids: np.where(ids % 2, ids, ids + 1000), "are no row of the base, which may have been cut"),
+    ],
+)
+def test_given_neighbours_that_are_wrong_are_told(change, message):
+    with pytest.warns(BenchWarning, match=message):
+        Geometry(given("l2", change)).check_given()
+
+
+def test_given_neighbours_of_another_metric_are_told():
+    of_l2 = Geometry(on("l2")).ground_truth(10)[1]
+    dataset = on("ip")
+    with pytest.warns(BenchWarning, match="the metric may be another"):
+        Geometry(checked("x", dataset.base, dataset.queries, "ip", neighbors=of_l2)).check_given()
+
+
+def test_either_of_two_equal_rows_is_a_right_neighbour():
+    base = np.repeat(np.random.default_rng(0).standard_normal((30, 4)).astype(np.float32), 2, axis=0)
+    queries = base[::6] + np.float32(0.01)
+    ids = Geometry(checked("x", base, queries, "l2")).ground_truth(5)[1]
+    other = np.where(np.arange(5) == 4, ids ^ 1, ids)  # the fifth is one of a pair
+    assert not np.array_equal(np.sort(ids), np.sort(other))
+    Geometry(checked("x", base, queries, "l2", neighbors=other)).check_given()
+
+
+def test_more_given_neighbours_than_rows_and_only_a_sample_of_queries_are_looked_at():
+    dataset = on("l2")
+    ids = Geometry(dataset).ground_truth(150)[1]
+    wide = np.concatenate([ids, ids], axis=1)
+    Geometry(checked("x", dataset.base, dataset.queries, "l2", neighbors=wide)).check_given()
+    with pytest.warns(BenchWarning, match=r"of 450 neighbours .* \(150 each of 3 queries\)"):
+        Geometry(checked("x", dataset.base, dataset.queries, "l2", neighbors=ids * 0)).check_given(sample=3)
 
 
 def test_lid_of_clinc150_is_that_of_the_study_files(mirror):

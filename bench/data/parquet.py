@@ -1,0 +1,88 @@
+"""Parquet with a column of lists, as Hugging Face exports embeddings; read some rows at a time by pyarrow."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.data.stored import Stored, damaged
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BATCH_ROWS = 4096
+
+
+def parquet(path: Path) -> dict[str, Stored]:
+    """The one column of lists of numbers, or a BenchError that names the columns where it is not the only one."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise BenchError(f"{path} needs pyarrow: pip install 'hnsw-order-bench[parquet]'") from None
+
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, n = file.schema_arrow, file.metadata.num_rows
+    except (pa.ArrowException, OSError):
+        raise BenchError(f"{path} is not a whole parquet file: get or write it again") from None
+    names = [field.name for field in schema if _is_vector(field.type)]
+    if len(names) != 1:
+        found = f"{len(names)} columns of lists of numbers" if names else "no column of lists of numbers"
+        raise BenchError(f"{path} has {found}: {', '.join(names or schema.names)}; write one that has exactly one")
+    if n == 0:
+        raise BenchError(f"{path} has no rows")
+    name = names[0]
+    dtype = np.dtype(schema.field(name).type.value_type.to_pandas_dtype())
+    d = next(_blocks(path, name, 1)).shape[1]
+    return {"": Stored(path, name, (n, d), dtype, lambda: _blocks(path, name, _BATCH_ROWS))}
+
+
+def _is_vector(kind: Any) -> bool:
+    import pyarrow.types as types
+
+    lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return bool(lists and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)))
+
+
+def _blocks(path: Path, name: str, rows: int) -> Iterator[np.ndarray]:
+    """The rows of a column, so many at a time; a BenchError names a row of another dimension, or with a null."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    start, d = 0, None
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(rows, columns=[name]):
+                column = batch.column(0)
+                if len(column):
+                    block = _block(path, column, start, d)
+                    start, d = start + len(block), block.shape[1]
+                    yield block
+    except (pa.ArrowException, OSError):
+        raise damaged(path) from None
+
+
+def _block(path: Path, column: "pa.Array", start: int, d: int | None) -> np.ndarray:
+    import pyarrow.compute as pc
+
+    lengths = pc.list_value_length(column)
+    if lengths.null_count:
+        raise BenchError(f"{path} has a null in row {start + _first(lengths.is_null())}: remove it")
+    counts = lengths.to_numpy(zero_copy_only=False)
+    d = int(counts[0]) if d is None else d
+    other = np.flatnonzero(counts != d)
+    if len(other):
+        raise BenchError(
+            f"{path} has dimension {counts[other[0]]} in row {start + other[0]}, {d} before: rows must be alike"
+        )
+    values = column.flatten()
+    if values.null_count:
+        raise BenchError(f"{path} has a null in row {start + _first(values.is_null()) // d}: remove it")
+    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(len(column), d)
+
+
+def _first(true: "pa.Array") -> int:
+    return int(np.flatnonzero(true.to_numpy(zero_copy_only=False))[0])
