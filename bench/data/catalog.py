@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from bench import cache
-from bench.data import beir, formats, generators
+from bench.data import beir, embed, formats, generators
 from bench.data.beir import Beir
 from bench.data.dataset import (
     METRICS,
@@ -45,7 +45,10 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One TOML file of the catalogue: what the data is, and one of the four places it comes from."""
+    """One TOML file of the catalogue: what the data is, and one of the four places it comes from.
+
+    embedding: how `bench embed` made its vectors.
+    """
 
     title: str
     metric: str
@@ -56,6 +59,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     records: Records | None = None
     files: Files | None = None
     beir: Beir | None = None
+    embedding: embed.Embedding | None = None
 
 
 def folder() -> Path:
@@ -94,6 +98,8 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     path = _find(name, beside)
     spec = read_spec(path)
     stem = path.stem
+    if spec.embedding is not None:
+        embed.verify(spec.embedding, path.parent, f"dataset {stem!r}")
     if spec.generator is not None:
         return _generated(stem, spec, dict(parameters or {}))
     if spec.beir is not None:
