@@ -457,6 +457,54 @@ def fetch(
         raise SystemExit(USER_MISTAKE)
 
 
+@app.command()
+def embed(
+    texts: Annotated[Path, typer.Argument(help="A BEIR folder, or a JSON Lines file of texts under the key text.")],
+    model: Annotated[
+        str, typer.Option(help="A sentence-transformers model by name or folder, or lsa@d for d dimensions of LSA.")
+    ],
+    query_prefix: Annotated[
+        str | None, typer.Option(help="Put before every query; without it, what the model states.")
+    ] = None,
+    passage_prefix: Annotated[
+        str | None, typer.Option(help="Put before every text to be found; without it, what the model states.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="The judgements in qrels/SPLIT.tsv; test unless told.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse judgements of unknown queries and texts.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Texts that go through the model at a time.")] = 32,
+    name: Annotated[str | None, typer.Option(help="The model's name in files; the end of --model unless told.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn texts into vectors, and write the TOML file that names them as a dataset.
+
+    \b
+    Example:
+      bench embed beir/scifact --model all-MiniLM-L6-v2
+      bench embed reviews.jsonl --model lsa@384
+    """
+    from bench.data.embed import embed as embed_texts
+
+    try:
+        path, record = embed_texts(
+            texts,
+            model,
+            query_prefix=query_prefix,
+            passage_prefix=passage_prefix,
+            split=split,
+            strict=strict,
+            batch_size=batch_size,
+            name=name,
+            told=_say,
+        )
+    except KeyboardInterrupt:
+        _say("interrupted: whole blocks of texts are kept; the same command goes on from there")
+        raise SystemExit(INTERRUPTED) from None
+    if as_json:
+        _print_json({"dataset": str(path), "embedding": record})
+    else:
+        print(path)
+
+
 def _run(study: "Study", path: Path, jobs: int, as_json: bool, resume: str) -> None:
     """Run what a store misses of a study, with progress, and print the study's table."""
     _print_table(_filled([study], path, jobs, resume), as_json)

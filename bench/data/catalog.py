@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from bench import cache
-from bench.data import beir, download, formats, generators, transfer
+from bench.data import beir, download, embed, formats, generators, transfer
 from bench.data.beir import Beir
 from bench.data.dataset import (
     METRICS,
@@ -56,6 +56,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: the page that tells about it. file_order: `natural` where the rows stand as in the source's own files,
     `shuffled` where making the file permuted them, `unknown` where no published code tells. n, d, queries: as its
     publisher states them. texts: what is downloaded are texts, to be embedded first.
+    embedding: how `bench embed` made its vectors.
     """
 
     title: str
@@ -74,6 +75,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: Files | None = None
     beir: Beir | None = None
     download: list[Published] = []
+    embedding: embed.Embedding | None = None
 
     @property
     def download_size(self) -> str:
@@ -138,6 +140,8 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     path = _find(name, beside)
     spec = read_spec(path)
     stem = path.stem
+    if spec.embedding is not None:
+        embed.verify(spec.embedding, path.parent, f"dataset {stem!r}")
     if spec.generator is not None:
         return _generated(stem, spec, dict(parameters or {}))
     if spec.beir is not None:

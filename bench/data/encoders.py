@@ -1,0 +1,164 @@
+"""What turns text into vectors: sentence-transformers models that are on this machine, and LSA."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.data import lsa
+from bench.errors import BenchError
+
+# The prompts of a model that serve texts to be found, in the order in which sentence-transformers takes them.
+PASSAGE_PROMPTS = ("document", "passage", "corpus")
+METRIC_BY_SIMILARITY = {"cosine": "cosine", "dot": "ip", "euclidean": "l2"}
+_NO_LIMIT = 10**9  # tokenizers state a larger number where they have none
+
+Encode = Callable[[list[str]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A model ready to encode; `passages` and `queries` give (n, dimension) and put the prefixes before the texts.
+
+    revision: the commit or digest that identifies the weights. metric: what the model's vectors are compared by.
+    normalized: whether rows have unit length. max_tokens: where the model cuts texts off, None if nowhere.
+    """
+
+    passages: Encode
+    queries: Encode
+    model: str
+    revision: str
+    metric: str
+    dimension: int
+    normalized: bool
+    max_tokens: int | None
+    passage_prefix: str
+    query_prefix: str
+    libraries: dict[str, str]
+
+
+def encoder(
+    model: str,
+    texts: Callable[[], Iterable[str]],
+    query_prefix: str | None = None,
+    passage_prefix: str | None = None,
+    batch_size: int = 32,
+) -> Encoder:
+    """The Encoder of a sentence-transformers model, by name or folder, or of `lsa@d`, fitted on `texts`.
+
+    Prefixes are the model's own prompts unless given. batch_size: texts that go through the model at a time.
+    """
+    name, _, dimension = model.partition("@")
+    if name == lsa.NAME:
+        if not dimension.isdecimal():
+            raise BenchError(f"model {model!r}: say how many dimensions, as in {lsa.NAME}@384")
+        if query_prefix or passage_prefix:
+            raise BenchError(f"model {model!r} takes no prefix: it counts words")
+        return _lsa(model, list(texts()), int(dimension))
+    loaded, revision = _loaded(model)
+    return sentence_encoder(loaded, model, revision, query_prefix, passage_prefix, batch_size)
+
+
+def sentence_encoder(
+    loaded: Any, model: str, revision: str, query_prefix: str | None, passage_prefix: str | None, batch_size: int
+) -> Encoder:
+    """The Encoder of a loaded SentenceTransformer, as the model states prompts, pooling and similarity."""
+    prompts = loaded.prompts
+    if query_prefix is None:
+        query_prefix = prompts.get("query") or ""
+    if passage_prefix is None:
+        passage_prefix = next((prompts[name] for name in PASSAGE_PROMPTS if prompts.get(name)), "")
+    if loaded.similarity_fn_name not in METRIC_BY_SIMILARITY:
+        raise BenchError(f"model {model!r} compares by {loaded.similarity_fn_name}, which no index here does")
+    options = {"batch_size": batch_size, "show_progress_bar": False, "convert_to_numpy": True}
+    most = loaded.max_seq_length
+    passages = partial(loaded.encode_document, prompt=passage_prefix, **options)
+    queries = partial(loaded.encode_query, prompt=query_prefix, **options)
+    return Encoder(
+        passages=passages,
+        queries=queries,
+        model=model,
+        revision=revision,
+        metric=METRIC_BY_SIMILARITY[loaded.similarity_fn_name],
+        dimension=int(passages(["one"]).shape[1]),
+        normalized=any(type(module).__name__ == "Normalize" for module in loaded),
+        max_tokens=most if most and most < _NO_LIMIT else None,
+        passage_prefix=passage_prefix,
+        query_prefix=query_prefix,
+        libraries={name: metadata.version(name) for name in ("sentence-transformers", "transformers", "torch")},
+    )
+
+
+def _lsa(model: str, texts: list[str], dimension: int) -> Encoder:
+    transform = lsa.fit(texts, dimension, "the corpus")
+    versions = lsa.versions()
+    return Encoder(
+        passages=transform,
+        queries=transform,
+        model=model,
+        revision=f"scikit-learn {versions['scikit-learn']}, seed {lsa.SEED}",
+        metric="cosine",
+        dimension=dimension,
+        normalized=True,
+        max_tokens=None,
+        passage_prefix="",
+        query_prefix="",
+        libraries=versions,
+    )
+
+
+def _loaded(model: str) -> tuple[Any, str]:
+    """A SentenceTransformer from a folder, or by name from the hub's cache on this machine, and its revision.
+
+    Nothing is downloaded, and code that comes with a model is not run. revision: the hub's commit, or a digest of the
+    folder's files.
+    """
+    if find_spec("sentence_transformers") is None:
+        raise BenchError(
+            f"model {model!r} needs sentence-transformers, which is not installed: "
+            f"pip install 'hnsw-order-bench[embed]', or take {lsa.NAME}@384, which needs nothing more"
+        )
+    from huggingface_hub import snapshot_download
+
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        revision = f"sha256:{folder_digest(folder)}"
+    else:
+        name = model if "/" in model else f"sentence-transformers/{model}"
+        try:
+            folder = Path(snapshot_download(name, local_files_only=True))
+        except (OSError, ValueError):
+            raise BenchError(
+                f"model {model!r} is no folder and not on this machine: `hf download {name}` gets it"
+            ) from None
+        revision = folder.name
+    if not (folder / "modules.json").is_file():
+        raise BenchError(
+            f"model {model!r} has no modules.json, which states its pooling: name a sentence-transformers model"
+        )
+    import sentence_transformers  # takes many seconds: after what is cheap to check
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    try:
+        return sentence_transformers.SentenceTransformer(str(folder), local_files_only=True), revision
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise BenchError(f"model {model!r} cannot be loaded: {str(error).partition(chr(10))[0]}") from None
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of a folder's files, hidden ones left out, as hexadecimal."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        inside = file.relative_to(folder)
+        if file.is_file() and not any(part.startswith(".") for part in inside.parts):
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest.update(f"{inside.as_posix()} {content}\n".encode())
+    return digest.hexdigest()
