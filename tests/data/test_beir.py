@@ -178,7 +178,7 @@ def test_negative_grades_are_kept(folder):
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
 def test_a_stated_checksum_is_held_to(folder):
     toml = folder.parent / "set.toml"
-    toml.write_text(toml.read_text() + '[beir.sha256]\n"corpus.jsonl" = "00"\n')
+    toml.write_text(toml.read_text() + f'[beir.sha256]\n"corpus.jsonl" = "{"0" * 64}"\n')
     with pytest.raises(BenchError, match=r"corpus\.jsonl: SHA-256 is .*, dataset 'set' states 00"):
         load(folder)
 
