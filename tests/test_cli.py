@@ -398,15 +398,11 @@ def test_a_preset_sets_the_parameters_and_leaves_the_engines(cli, vectors):
         ("hnswlib", 16, 64, 40),
         ("faiss", 16, 64, 40),
     }
-    [plain, _] = json.loads(
-        cli(
-            *[*words, "--M", "16", "--ef-construction", "64", "--ef-search", "40", "--engines", "hnswlib", "--json"],
-            check=0,
-        ).stdout
-    )
-    assert "0 missing" in cli(*words, "--M", "16", "--ef-construction", "64", "--ef-search", "40", check=0).stderr
-    [hnswlib] = [row for row in rows if row["engine"] == "hnswlib"]
-    assert hnswlib["recall"][plain["order"]] == pytest.approx(plain["recall"])
+    plain = cli(*words, "--M", "16", "--ef-construction", "64", "--ef-search", "40", "--json", check=0)
+    assert "0 missing" in plain.stderr
+    assert {(row["engine"], row["order"], row["recall"]) for row in json.loads(plain.stdout)} == {
+        (row["engine"], order, recall) for row in rows for order, recall in row["recall"].items()
+    }
 
 
 def test_all_presets_share_builds_and_have_a_row_a_system(cli, vectors):
@@ -419,7 +415,6 @@ def test_all_presets_share_builds_and_have_a_row_a_system(cli, vectors):
     again = cli(*words, check=0)
     assert "26 outcomes asked, 0 missing" in again.stderr
     assert again.stdout == done.stdout
-    assert "ef_search 10 is below k = 12 and raised" in cli(*words, "--k", "12", check=0).stderr
 
 
 def test_permutations_have_a_table_of_their_own(cli, vectors):
@@ -438,14 +433,12 @@ def test_permutations_have_a_table_of_their_own(cli, vectors):
     assert (random["order"], permuted["permutations"], permuted["seeds"]) == ("random", 6, 2)
     assert permuted["lowest"] <= permuted["median"] <= permuted["highest"]
     assert sorted(permuted["best"].split("+")) == ["0", "1", "2"]
-    assert len(cli("export", check=0).stdout.splitlines()) == 1 + 14
 
 
 def test_dimensions_by_label(cli):
     rows = json.loads(cli("lid", "digits", "--by-label", "--json", check=0).stdout)
     assert [row["label"] for row in rows] == ["(all)", *map(str, range(10))]
     assert sum(row["n"] for row in rows[1:]) == rows[0]["n"]
-    assert "pca_same_number" in cli("lid", "digits", "--by-label", check=0).stdout
 
 
 def test_real_data_is_named_when_its_mirror_is_not_set(cli):
