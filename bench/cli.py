@@ -156,7 +156,7 @@ def table(
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Print recall by order from the store.
+    """Print recall by order from the store, and retrieval quality where data is judged.
 
     \b
     Example:

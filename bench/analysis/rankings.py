@@ -34,7 +34,8 @@ class Swap(msgspec.Struct, frozen=True, kw_only=True):
 
     ahead, behind: by the reference. reference, found: how far `ahead` is ahead under each; `found` is not above 0.
     probability: of a swap, as above. reference_unsure: the share of resamples in which the reference itself orders
-    the two the other way: where it is large, these queries cannot tell the models apart.
+    the two the other way: where it is large, these queries cannot tell the models apart. shifted: the share in which
+    `ahead` is less far ahead than by the reference: near 1, the index does favour `behind`, swap or not.
     """
 
     ahead: str
@@ -43,6 +44,7 @@ class Swap(msgspec.Struct, frozen=True, kw_only=True):
     found: float
     probability: float
     reference_unsure: float
+    shifted: float
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +237,7 @@ def _swaps(
                 found=float(now_ahead),
                 probability=bootstrap.share_swapped(drawn, drawn_reference),
                 reference_unsure=bootstrap.share_swapped(drawn_reference, np.full_like(drawn_reference, ahead)),
+                shifted=float((drawn < drawn_reference).mean()),
             )
         )
     return sorted(found, key=lambda swap: -swap.probability)

@@ -131,19 +131,30 @@ def _swaps_text(found: Rankings, short: dict[str, str]) -> str:
             f"{100 * swap.found:+.2f}",
             f"{swap.probability:.2f}",
             f"{swap.reference_unsure:.2f}",
+            f"{swap.shifted:.2f}",
         ]
         for column in found.columns
         for swap in column.swaps
     ]
     if not lines:
         return f"No pair of models stands in another order than under {found.reference}."
-    header = ["engine", "order", f"by {found.reference}", "points ahead there", "here", "P(swap)", "P(unsure there)"]
+    header = [
+        "engine",
+        "order",
+        f"by {found.reference}",
+        "points ahead there",
+        "here",
+        "P(swap)",
+        "P(unsure there)",
+        "P(shift)",
+    ]
     return (
         f"{pipe(lines, header, 3)}\n\n"
         "P(swap): share of resamples of queries and builds in which the index orders the two otherwise than"
         f" {found.reference} does on the same queries; {SURE} or more is no noise. P(unsure there): share in which"
         f" {found.reference} itself orders them the other way than above: near 0.5, these queries cannot tell the"
-        " models apart."
+        " models apart. P(shift): share in which the first is less far ahead here than there: near 1, the index does"
+        " favour the second, swap or not."
     )
 
 

@@ -64,6 +64,7 @@ def test_a_move_far_larger_than_noise_is_sure():
     [swap] = rankings(three([0.4, 0.5, 0.3]))[0].columns[0].swaps
     assert swap.probability == 1
     assert swap.reference_unsure == 0
+    assert swap.shifted == 1
 
 
 def test_models_that_are_far_apart_never_swap():
@@ -107,6 +108,7 @@ def test_queries_that_favour_a_model_under_both_are_no_swap():
     [swap] = rankings(found)[0].columns[0].swaps
     assert swap.reference_unsure > 0.4
     assert swap.probability < 0.1
+    assert swap.shifted == 1  # and yet `a` loses a little, always
 
 
 def test_equal_models_share_the_better_rank():

@@ -71,10 +71,10 @@ def test_a_swap_is_told_with_its_probabilities(outcomes):
     table = rows(text)
     assert table[2][2].startswith("2 (-1): ")
     assert table[3][2].startswith("1 (+1): ")
-    [line] = [row for row in table if row[:2] == [column.engine, column.order] and len(row) == 8]
+    [line] = [row for row in table if row[:2] == [column.engine, column.order] and "sharp" not in row[2]]
     assert line[2] == f"{sum(column.recalls) / 3:.4f}"
     assert line[4:] == ["1", "2", "1", "2"]  # places, pairs, of these sure, of these likelier than not
-    assert [column.engine, column.order, "sharp > fair", "+10.00", "-2.00", "0.97", "0.25"] in table
+    assert [column.engine, column.order, "sharp > fair", "+10.00", "-2.00", "0.97", "0.25", "0.99"] in table
     assert text.endswith("have: late.")
 
 
@@ -82,7 +82,15 @@ def swap(found, probability):
     from bench.analysis.rankings import Swap
 
     ahead, behind, _ = found.models
-    return Swap(ahead=ahead, behind=behind, reference=0.1, found=-0.02, probability=probability, reference_unsure=0.25)
+    return Swap(
+        ahead=ahead,
+        behind=behind,
+        reference=0.1,
+        found=-0.02,
+        probability=probability,
+        reference_unsure=0.25,
+        shifted=0.99,
+    )
 
 
 def test_the_table_of_scores_stands_by_the_summaries(outcomes):
