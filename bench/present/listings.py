@@ -80,9 +80,9 @@ def presets() -> list[dict[str, Any]]:
             **{field: _stated(getattr(preset, field)) for field in surveyed.SURVEYED},
             "metric": _stated(preset.metric),
             "version": preset.version,
-            "source": preset.source,
             "doubtful": preset.doubtful,
             "note": preset.note,
+            "source": preset.source,
         }
         for name, preset in surveyed.presets().items()
     ]
