@@ -139,6 +139,8 @@ def asked(queries: Path) -> Iterator[tuple[str, str]]:
 
 def read_qrels(qrels: Path) -> dict[str, dict[str, int]]:
     """Grades by query id and document id, from a tab-separated file with BEIR's header."""
+    if not qrels.is_file() and (splits := sorted(file.stem for file in qrels.parent.glob("*.tsv"))):
+        raise BenchError(f"{qrels} is not there: {unknown('split', qrels.stem, splits)}")
     grades: dict[str, dict[str, int]] = {}
     with _opened(qrels).open(encoding="utf-8", newline="") as stream:
         rows = csv.reader(stream, delimiter="\t")
