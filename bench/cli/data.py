@@ -1,0 +1,163 @@
+"""Commands about data: what it looks like, where it comes from, and what there is to name."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli.terminal import INTERRUPTED, USER_MISTAKE, JsonOption, print_json, say, write
+from bench.errors import BenchError, unknown
+
+
+def lid(
+    file: Annotated[str, typer.Argument(help="A file of rows, as `bench compare` takes, or the name of a dataset.")],
+    k: Annotated[int, typer.Option("--k", help="Exact neighbours of each row to estimate from.")] = 100,
+    estimator: Annotated[str, typer.Option(help="mle, mom or tle.")] = "mle",
+    metric: Annotated[str | None, typer.Option(help="l2, cosine or ip; else what the file states, else l2.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A .npy file for the estimate of each row.")] = None,
+    by_label: Annotated[bool, typer.Option("--by-label", help="The dimension of each label's rows instead.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate the local intrinsic dimension of every row, and the global dimension.
+
+    \b
+    Example:
+      bench lid embeddings.npy --metric cosine --output lid.npy
+      bench lid clinc150-10 --by-label
+    """
+    from bench.data import catalog
+    from bench.geometry import Geometry
+
+    if catalog.is_file(file):
+        dataset = catalog.whole_file(Path(file), metric)
+    elif metric is not None:
+        raise BenchError(f"--metric {metric}: dataset {file!r} states its own; leave --metric out")
+    else:
+        dataset = catalog.load(file)
+    if output and not output.absolute().parent.is_dir():
+        raise BenchError(f"cannot write {output}: its folder is not there; name another file with --output")
+    geometry = Geometry(dataset, say)
+    described = geometry.by_label(k, estimator) if by_label else geometry.describe(k, estimator)
+    if output:
+        import numpy as np
+
+        write(output, lambda stream: np.save(stream, geometry.lid(k, estimator)))
+    if as_json:
+        print_json(described)
+        return
+    if isinstance(described, list):
+        from bench.present.listings import text
+
+        print(text([row | {"lid_mean": f"{row['lid_mean']:.3f}"} for row in described]))
+        return
+    for name, value in described.items():
+        print(f"{name:22}{value:.3f}" if isinstance(value, float) else f"{name:22}{value}")
+
+
+def fetch(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Datasets; see `bench list datasets`.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Download datasets that are published, check them, and keep them in the cache.
+
+    \b
+    Example:
+      bench fetch fashion-mnist-784-euclidean
+      bench fetch scifact nfcorpus
+    """
+    from bench.data import catalog
+    from bench.present.progress import transfers
+
+    rows: list[dict[str, Any]] = []
+    failed = False
+    for name in names:
+        try:
+            with transfers(say, sys.stderr.isatty()) as progress:
+                got = catalog.fetch(name, progress)
+        except BenchError as error:
+            failed = True
+            rows.append({"name": name, "error": str(error)})
+            say(f"bench: {error}")
+            continue
+        except KeyboardInterrupt:
+            say("interrupted: what came is kept where the server allows; the same command goes on from there")
+            raise SystemExit(INTERRUPTED) from None
+        rows += [{"name": name, "path": str(f.path), "sha256": f.sha256, "from": f.came} for f in got]
+        if not as_json:
+            for file in got:
+                print(f"{name}  {file.path}  sha256:{file.sha256}  (from {file.came})", flush=True)
+    if as_json:
+        print_json(rows)
+    if failed:
+        raise SystemExit(USER_MISTAKE)
+
+
+def embed(
+    texts: Annotated[Path, typer.Argument(help="A BEIR folder, or a JSON Lines file of texts under the key text.")],
+    model: Annotated[
+        str, typer.Option(help="A sentence-transformers model by name or folder, or lsa@d for d dimensions of LSA.")
+    ],
+    query_prefix: Annotated[
+        str | None, typer.Option(help="Put before every query; without it, what the model states.")
+    ] = None,
+    passage_prefix: Annotated[
+        str | None, typer.Option(help="Put before every text to be found; without it, what the model states.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="The judgements in qrels/SPLIT.tsv; test unless told.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse judgements of unknown queries and texts.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Texts that go through the model at a time.")] = 32,
+    name: Annotated[str | None, typer.Option(help="The model's name in files; the end of --model unless told.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn texts into vectors, and write the TOML file that names them as a dataset.
+
+    \b
+    Example:
+      bench embed beir/scifact --model all-MiniLM-L6-v2
+      bench embed reviews.jsonl --model lsa@384
+    """
+    from bench.data.embed import embed as embed_texts
+
+    try:
+        path, record = embed_texts(
+            texts,
+            model,
+            query_prefix=query_prefix,
+            passage_prefix=passage_prefix,
+            split=split,
+            strict=strict,
+            batch_size=batch_size,
+            name=name,
+            told=say,
+        )
+    except KeyboardInterrupt:
+        say("interrupted: whole blocks of texts are kept; the same command goes on from there")
+        raise SystemExit(INTERRUPTED) from None
+    if as_json:
+        print_json({"dataset": str(path), "embedding": record})
+    else:
+        print(path)
+
+
+def list_(
+    kind: Annotated[str, typer.Argument(help="datasets, orders, engines, experiments or presets.")],
+    as_json: JsonOption = False,
+) -> None:
+    """List what there is to name.
+
+    \b
+    Example:
+      bench list orders
+    """
+    from bench.present import listings
+
+    if kind not in listings.KINDS:
+        raise unknown("list", kind, listings.KINDS)
+    rows = listings.KINDS[kind]()
+    if as_json:
+        print_json(rows)
+        return
+    print(listings.text(rows))
+    if kind in listings.BELOW:
+        print(f"\n{listings.BELOW[kind]()}")

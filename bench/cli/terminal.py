@@ -1,0 +1,76 @@
+"""What all commands share: options of one meaning, and how they read and answer."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from bench.errors import BenchError
+
+FAILED, USER_MISTAKE, INTERRUPTED = 1, 2, 3
+
+StoreOption = Annotated[Path, typer.Option("--store", help="The SQLite file that keeps results.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+JobsOption = Annotated[
+    int, typer.Option(min=1, help="Processes that build side by side. Recall stays the same; times suffer.")
+]
+STORE = Path("results/store.sqlite")
+
+
+@contextmanager
+def progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
+    """What to call with a line, and what to call at every outcome: a bar, or lines where no terminal is."""
+    if not total:
+        yield say, lambda: None
+        return
+    if not sys.stderr.isatty():
+        from bench.present.progress import Lines
+
+        lines = Lines(total, say)
+        yield say, lines.step
+        return
+    from bench.present.progress import bar
+
+    with bar(total) as (told, step):
+        yield told, step
+
+
+def items(text: str, option: str) -> list[str]:
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    if not items:
+        raise BenchError(f"{option} is empty: name at least one, with commas between")
+    return items
+
+
+def integer(text: str, option: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise BenchError(f"{option}: {text!r} is not a whole number; give numbers with commas between") from None
+
+
+def write(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file whole or not at all; what is no regular file (a pipe, /dev/null) directly."""
+    whole = path if path.exists() and not path.is_file() else path.with_name(f".{path.name}.part")
+    try:
+        with whole.open("wb") as stream:
+            write(stream)
+        if whole != path:
+            whole.replace(path)
+    except OSError as error:
+        raise BenchError(f"cannot write {path}: {error.strerror}; name another file with --output") from None
+
+
+def print_json(value: Any) -> None:
+    import msgspec
+
+    # msgspec writes NaN, which JSON has not, as null.
+    print(json.dumps(json.loads(msgspec.json.encode(value)), indent=2))
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
