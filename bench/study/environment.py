@@ -26,7 +26,7 @@ def environment(jobs: int) -> dict[str, Any]:
         "versions": {package: _version(package) for package in dict.fromkeys([*_LIBRARIES, *engines])},
         "binaries": {package: _binary(package) for package in engines},
         "commit": _commit(),
-        "platform": platform.platform(),
+        "platform": " ".join([platform.system(), platform.machine(), *platform.libc_ver()]).strip(),
         "cpu": model,
         "simd": simd,
         "cores": os.cpu_count(),
