@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from faults import FAULTS, measured
+from faults import FAULTS, MISCOUNTS, measured
 from joblib import Parallel, delayed
 from tabulate import tabulate
 
@@ -50,16 +50,30 @@ def main() -> None:
         kept = parallel(delayed(saved)(Path(folder), number) for number in range(BASELINES))
         print(f"{len(study().trials) // BUILDS} settings, {BUILDS} builds in a baseline, {BASELINES} baselines")
         rows = []
-        for name, runs in {"nothing changed": arguments.runs, **dict.fromkeys(FAULTS, arguments.faults)}.items():
+        for name, runs in {
+            "nothing changed": arguments.runs,
+            **dict.fromkeys(FAULTS | MISCOUNTS, arguments.faults),
+        }.items():
             start = time.perf_counter()
             reports = parallel(delayed(held)(Path(folder), kept[run % BASELINES], name, run) for run in range(runs))
             alarms = np.mean([not report.passed for report in reports])
             fallen = [sum(line.verdict == gate.FELL for line in report.lines) for report in reports]
             undecided = [sum(line.verdict == gate.UNDECIDED for line in report.lines) for report in reports]
+            miscounts = [len(report.scoring) for report in reports]
             builds = [max(line.builds[1] for line in report.lines) for report in reports]
-            rows.append([name, runs, f"{100 * alarms:.1f}", np.mean(fallen), np.mean(undecided), np.mean(builds)])
+            rows.append(
+                [
+                    name,
+                    runs,
+                    f"{100 * alarms:.1f}",
+                    np.mean(fallen),
+                    np.mean(undecided),
+                    np.mean(miscounts),
+                    np.mean(builds),
+                ]
+            )
             print(f"{name}: {100 * alarms:.1f} % alarms, {time.perf_counter() - start:.0f} s", flush=True)
-    header = ["fault", "runs", "alarms, %", "lines fell", "lines undecided", "builds used"]
+    header = ["fault", "runs", "alarms, %", "lines fell", "lines undecided", "known answers wrong", "builds used"]
     print(tabulate(rows, header, tablefmt="pipe", floatfmt=".1f"))
 
 
@@ -77,7 +91,7 @@ def held(folder, against, name, run):
     asked = study()
     path = folder / f"{name.replace(' ', '-')}-{run}.sqlite"
     store = Store.create(path)
-    planted = FAULTS[name](np.random.default_rng(run)) if name in FAULTS else nullcontext()
+    planted = (FAULTS | MISCOUNTS)[name](np.random.default_rng(run)) if name in FAULTS | MISCOUNTS else nullcontext()
     with planted:
         report = gate.check(
             against, asked, lambda trials: measured(asked, trials, store, 10_000_000 + 1000 * run), FIRST

@@ -131,11 +131,10 @@ def variances(builds: np.ndarray) -> tuple[float, float]:
     builds: (permutations, seeds) mean recall of a build. What a seed does to all permutations alike is in
     neither. NaN from one seed.
     """
-    permutations, seeds = builds.shape
+    seeds = builds.shape[1]
     if seeds < 2:
         return float("nan"), float("nan")
-    left = builds - builds.mean(axis=0) - builds.mean(axis=1, keepdims=True) + builds.mean()
-    noise = float((left**2).sum() / ((permutations - 1) * (seeds - 1)))
+    noise = stats.interaction(builds)
     return max(float(builds.mean(axis=1).var(ddof=1)) - noise / seeds, 0.0), noise
 
 
@@ -170,7 +169,7 @@ def found_again(recalls: np.ndarray) -> Estimate:
         means = picked_by.mean(axis=1)
         by_query += (measured_on[means.argmax()] - measured_on[means.argmin()]) / 2
     noise = variances(recalls.mean(axis=2))[1]
-    rest = float(np.mean([_rest(of_permutation) for of_permutation in recalls]))
+    rest = float(np.mean([stats.interaction(of_permutation) for of_permutation in recalls]))
     builds = 2 / (1 / ((seeds + 1) // 2) + 1 / (seeds // 2))  # in effect, of each of the two
     parts = [
         (noise / builds, (permutations - 1.0) * (seeds - 1.0)),
@@ -179,9 +178,3 @@ def found_again(recalls: np.ndarray) -> Estimate:
         (-rest / (builds * queries), permutations * (seeds - 1.0) * (queries - 1.0)),
     ]
     return stats.combined(float(by_query.mean()), parts)
-
-
-def _rest(recalls: np.ndarray) -> float:
-    """Variance of recalls (seeds, queries) that neither seed nor query explains."""
-    left = recalls - recalls.mean(axis=0) - recalls.mean(axis=1, keepdims=True) + recalls.mean()
-    return float((left**2).sum() / ((recalls.shape[0] - 1) * (recalls.shape[1] - 1)))

@@ -104,7 +104,8 @@ def check(
     for step in steps:
         missing = [trial for trial in wanted if trial.build_seed <= step and comparable(trial) not in now]
         now |= {comparable(outcome.trial): outcome for outcome in measure(missing)}
-        changes = list(differences(baseline.environment, next(iter(now.values())).environment))
+        found_on = {id(outcome.environment): outcome.environment for outcome in now.values()}.values()
+        changes = list(dict.fromkeys(phrase for one in found_on for phrase in differences(baseline.environment, one)))
         lines = decide(then, now, identical=not changes, margin=margin, steps=len(steps))
         failed = bool(scoring) or any(line.verdict in FAILURES for line in lines)
         undecided = [line for line in lines if line.verdict == UNDECIDED]
@@ -228,7 +229,8 @@ def _one_sided(estimates: Sequence[Estimate]) -> float:
     for estimate in estimates:
         half = stats.p_value(estimate) / 2
         ps.append(half if estimate.value < 0 else 1 - half)
-    return float(min(1.0, 2 * min(ps)))
+    known = [p for p in ps if not np.isnan(p)]
+    return min(1.0, len(ps) * min(known)) if known else float("nan")
 
 
 def _turned(estimate: Estimate) -> Estimate:
@@ -264,11 +266,7 @@ def _setting(trial: Trial) -> Trial:
 
 
 def _sample(found: Mapping[Trial, Kept] | Mapping[Trial, Outcome], trials: Sequence[Trial]) -> Sample:
-    return Sample(
-        np.array([found[trial].hits / trial.k for trial in trials]),
-        np.array([trial.order_seed for trial in trials]),
-        np.array([trial.build_seed for trial in trials]),
-    )
+    return stats.sample_of([found[trial].hits / trial.k for trial in trials], trials)
 
 
 def _pooled(samples: Mapping[Trial, Sample]) -> Sample:

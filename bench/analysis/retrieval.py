@@ -28,6 +28,7 @@ class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
 
     experiment: str
     setting: dict[str, Any]
+    origin: tuple[str, ...]
     order: str
     builds: int
     judged: int
@@ -47,6 +48,7 @@ def retrieval(outcomes: Iterable[tuple[str, Outcome]]) -> list[Retrieval]:
                     Retrieval(
                         experiment=setting.experiment,
                         setting=dict(zip(SETTING, setting.fields, strict=True)),
+                        origin=setting.origin,
                         order=order,
                         builds=len(built),
                         judged=next(exact.size for _, exact in samples.values()),
@@ -61,14 +63,8 @@ def sample(outcomes: Sequence[Outcome], measure: str) -> tuple[Sample, np.ndarra
     """A measure over builds of one order, (builds, judged queries), and exact search's (judged queries,)."""
     exact = outcomes[0].retrieval_exact[measure].astype(np.float64)
     judged = np.isfinite(exact)
-    return (
-        Sample(
-            np.array([outcome.retrieval[measure][judged] for outcome in outcomes], dtype=np.float64),
-            np.array([outcome.trial.order_seed for outcome in outcomes]),
-            np.array([outcome.trial.build_seed for outcome in outcomes]),
-        ),
-        exact[judged],
-    )
+    scores = [outcome.retrieval[measure][judged] for outcome in outcomes]
+    return stats.sample_of(scores, [outcome.trial for outcome in outcomes]), exact[judged]
 
 
 def _score(found: Sample, exact: np.ndarray) -> Score:

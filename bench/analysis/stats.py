@@ -17,6 +17,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from bench.study.spec import Trial
+
 CONFIDENCE = 0.95
 POWER = 0.8
 MARGIN = 0.01  # a difference in recall below one point is taken for none
@@ -49,6 +51,12 @@ class Estimate(msgspec.Struct, frozen=True):
     @property
     def half_width(self) -> float:
         return (self.high - self.low) / 2
+
+
+def sample_of(recalls: Sequence[np.ndarray], trials: Sequence[Trial]) -> Sample:
+    """The Sample of recalls (queries,) of builds, with the seeds of their trials."""
+    seeds = (np.array([getattr(trial, name) for trial in trials]) for name in ("order_seed", "build_seed"))
+    return Sample(np.array(recalls, dtype=np.float64), *seeds)
 
 
 def independent(recalls: np.ndarray) -> Sample:
@@ -256,7 +264,7 @@ def _build_parts(sample: Sample) -> list[Part]:
     return [
         (float(by_order.var(ddof=1)) / a, a - 1.0),
         (float(by_build.var(ddof=1)) / b, b - 1.0),
-        (-_interaction(cells) / (a * b), (a - 1.0) * (b - 1.0)),
+        (-interaction(cells) / (a * b), (a - 1.0) * (b - 1.0)),
     ]
 
 
@@ -286,10 +294,10 @@ def _rest_part(recalls: np.ndarray) -> Part:
 
 def _rest_variance(recalls: np.ndarray) -> float:
     """Variance of recalls (builds, queries) that neither the build nor the query explains."""
-    return _interaction(recalls) if min(recalls.shape) > 1 else 0.0
+    return interaction(recalls) if min(recalls.shape) > 1 else 0.0
 
 
-def _interaction(table: np.ndarray) -> float:
+def interaction(table: np.ndarray) -> float:
     """Mean square of a two-way table of what its row and column means leave."""
     left = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
     return float((left**2).sum() / ((table.shape[0] - 1) * (table.shape[1] - 1)))
@@ -302,7 +310,7 @@ def _seed_variances(sample: Sample, noise: float) -> dict[str, float]:
         builds = sample.recalls.mean(axis=1)
         return {"seeds": max(float(builds.var(ddof=1)) - noise, 0.0) if len(builds) > 1 else 0.0}
     a, b = cells.shape
-    both = _interaction(cells)
+    both = interaction(cells)
     return {
         "order seed": max(float(cells.mean(axis=1).var(ddof=1)) - both / b, 0.0),
         "build seed": max(float(cells.mean(axis=0).var(ddof=1)) - both / a, 0.0),

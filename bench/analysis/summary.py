@@ -63,6 +63,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     experiment: str
     setting: dict[str, Any]
+    origin: tuple[str, ...]
     order: str
     builds: int
     recall: Estimate
@@ -120,6 +121,7 @@ def summarize(outcomes: _Outcomes, reference: str = "random", ties: bool = False
                 Summary(
                     experiment=setting.experiment,
                     setting=dict(zip(SETTING, setting.fields, strict=True)),
+                    origin=setting.origin,
                     order=order,
                     builds=len(built),
                     recall=recall,
@@ -233,11 +235,8 @@ def _curves(
 
 
 def _sample(outcomes: Sequence[Outcome], ties: bool) -> Sample:
-    return Sample(
-        np.array([(outcome.hits_tie if ties else outcome.hits) / outcome.trial.k for outcome in outcomes]),
-        np.array([outcome.trial.order_seed for outcome in outcomes]),
-        np.array([outcome.trial.build_seed for outcome in outcomes]),
-    )
+    recalls = [(outcome.hits_tie if ties else outcome.hits) / outcome.trial.k for outcome in outcomes]
+    return stats.sample_of(recalls, [outcome.trial for outcome in outcomes])
 
 
 def _natural(fields: Sequence[Any]) -> list[tuple[int, Any]]:

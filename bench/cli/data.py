@@ -94,7 +94,7 @@ def fetch(
 
 
 def embed(
-    texts: Annotated[Path, typer.Argument(help="A BEIR folder, or a JSON Lines file of texts under the key text.")],
+    texts: Annotated[Path, typer.Argument(help="A BEIR folder, or a JSON Lines or CSV file of texts under text.")],
     model: Annotated[
         str, typer.Option(help="A sentence-transformers model by name or folder, or lsa@d for d dimensions of LSA.")
     ],

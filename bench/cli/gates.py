@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -56,9 +56,12 @@ def baseline_save(
         raise BenchError(f"--builds {builds}: give at least {baseline.LEAST_BUILDS}, since fewer show no spread")
     before = baseline.read(path) if path.exists() else None  # what is no baseline is not overwritten
     study = with_builds(read(experiment), builds)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchError(f"cannot write {path}: {error.strerror}; name another place") from None
     with _measuring(study, store, jobs) as measure:
         made = baseline.made(path.stem, study, experiment, reason.strip(), measure(study.trials))
-    path.parent.mkdir(parents=True, exist_ok=True)
     write(path, lambda stream: stream.write(baseline.text(made).encode()))
     replaced = f", in place of that of {before.saved} ({before.reason})" if before else ""
     print(f"{path}: {len(made.outcomes)} outcomes{replaced}")
@@ -112,20 +115,28 @@ def _measuring(study: "Study", path: Path | None, jobs: int) -> "Iterator[Callab
     """What measures trials of a study, with progress; in a store of its own unless one is named."""
     from tempfile import TemporaryDirectory
 
+    from bench.study.environment import differences, environment
     from bench.study.run import run as run_study
     from bench.study.store import Store
+
+    here = environment(jobs)
+
+    def alike(there: dict[str, Any]) -> bool:
+        """Whether outcomes are of the same code and engines, down to how these were compiled."""
+        return there["commit"] == here["commit"] and not any(differences(there, here))
 
     with TemporaryDirectory() as own:
         store = Store.create(path or Path(own) / "store.sqlite")
 
         def measure(trials: "Sequence[Trial]") -> "list[Outcome]":
-            missing = store.missing(trials)
+            kept = {} if path is None else {o.trial.key: o for _, o in store.outcomes() if alike(o.environment)}
+            missing = [trial for trial in trials if trial.key not in kept]
             say(f"{study.name}: {len(missing)} outcomes to measure")
             with progress(len(missing)) as (told, step):
-                for _ in run_study(study, store, jobs, told, trials):
+                for outcome in run_study(study, store, jobs, told, missing, anew=True):
+                    kept[outcome.trial.key] = outcome
                     step()
-            asked = {trial.key for trial in trials}
-            return [outcome for _, outcome in store.outcomes(study.name) if outcome.trial.key in asked]
+            return [kept[trial.key] for trial in trials]
 
         yield measure
         store.close()

@@ -104,8 +104,8 @@ def print_table(
     summaries = summarize(found, reference, ties) if found or not of_permutations else []
     scored, categories = retrieval(found), permuted(of_permutations, ties)
     if as_json:
-        more = {(row.experiment, row.order, *row.setting.values()): flat_retrieval(row) for row in scored}
-        rows = [flat(s) | more.get((s.experiment, s.order, *s.setting.values()), {}) for s in summaries]
+        more = {(row.experiment, row.order, row.origin, *row.setting.values()): flat_retrieval(row) for row in scored}
+        rows = [flat(s) | more.get((s.experiment, s.order, s.origin, *s.setting.values()), {}) for s in summaries]
         print_json([*rows, *categories])
         return
     texts = [summary_text(summaries, shares(found, ties), reference, ties)] if summaries else []

@@ -56,7 +56,9 @@ def run(
 
 
 def compare(
-    base: Annotated[Path, typer.Argument(help="Your vectors: npy, npz, HDF5, fvecs, bvecs, fbin, u8bin, parquet ...")],
+    base: Annotated[
+        Path, typer.Argument(help="Your vectors: npy, npz, HDF5, fvecs, fbin, parquet ...; or a dataset's TOML file.")
+    ],
     queries: Annotated[
         Path | None, typer.Option(help="A file of queries; else those in the base's file, else base rows are held out.")
     ] = None,
@@ -115,7 +117,14 @@ def compare(
     )
     name = f"compare-{base.stem}"
     check(experiment, name)
-    dataset = catalog.from_files(base, queries, labels, metric, neighbors=neighbors, told=say)
+    if base.suffix == ".toml":
+        beside = {"--queries": queries, "--labels": labels, "--neighbors": neighbors, "--metric": metric}
+        for option, given in beside.items():
+            if given is not None:
+                raise BenchError(f"{option}: {base} states its own; leave {option} out")
+        dataset = catalog.load(str(base))
+    else:
+        dataset = catalog.from_files(base, queries, labels, metric, neighbors=neighbors, told=say)
     dataset = data.limit(dataset, limit) if limit else dataset
     if chosen:
         _run_presets(f"{name}-{preset}", experiment, dataset, chosen, store, jobs, as_json)

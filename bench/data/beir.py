@@ -6,6 +6,7 @@ A folder holds `corpus.jsonl` (`_id`, `title`, `text`), `queries.jsonl` (`_id`, 
 
 import csv
 import hashlib
+import io
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from bench.errors import BenchError, BenchWarning, unknown
 
 CORPUS, QUERIES = "corpus.jsonl", "queries.jsonl"
 QRELS_HEADER = ["query-id", "corpus-id", "score"]
-_LISTED = 3  # unknown ids that a message shows
+_LISTED = 10  # unknown ids that a message shows
 
 
 class Beir(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,30 +143,46 @@ def read_qrels(qrels: Path) -> dict[str, dict[str, int]]:
     if not qrels.is_file() and (splits := sorted(file.stem for file in qrels.parent.glob("*.tsv"))):
         raise BenchError(f"{qrels} is not there: {unknown('split', qrels.stem, splits)}")
     grades: dict[str, dict[str, int]] = {}
-    with _opened(qrels).open(encoding="utf-8", newline="") as stream:
-        rows = csv.reader(stream, delimiter="\t")
-        if next(rows, None) != QRELS_HEADER:
-            raise BenchError(f"{qrels}: the first line is not {' '.join(QRELS_HEADER)}, with tabs between")
-        for row in rows:
-            where = f"{qrels}: line {rows.line_num}"
-            if len(row) != len(QRELS_HEADER):
-                raise BenchError(f"{where} has {len(row)} fields, not {len(QRELS_HEADER)} with tabs between")
-            query, document, score = row
-            try:
-                grade = int(score)
-            except ValueError:
-                raise BenchError(f"{where}: score {score!r} is not a whole number") from None
-            if grades.setdefault(query, {}).setdefault(document, grade) != grade:
-                raise BenchError(f"{where}: query {query!r} judges document {document!r} again, with another score")
+    try:
+        content = _opened(qrels).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise BenchError(f"{qrels} is not UTF-8 text: get or write it again") from None
+    rows = csv.reader(io.StringIO(content), delimiter="\t")
+    if next(rows, None) != QRELS_HEADER:
+        raise BenchError(f"{qrels}: the first line is not {' '.join(QRELS_HEADER)}, with tabs between")
+    for row in rows:
+        where = f"{qrels}: line {rows.line_num}"
+        if len(row) != len(QRELS_HEADER):
+            raise BenchError(f"{where} has {len(row)} fields, not {len(QRELS_HEADER)} with tabs between")
+        query, document, score = row
+        try:
+            grade = int(score)
+        except ValueError:
+            raise BenchError(f"{where}: score {score!r} is not a whole number") from None
+        if grades.setdefault(query, {}).setdefault(document, grade) != grade:
+            raise BenchError(f"{where}: query {query!r} judges document {document!r} again, with another score")
     return grades
 
 
 def texts(path: Path) -> Iterator[str]:
-    """The `text` of every line of a JSON Lines file; one that is empty is a BenchError."""
-    for number, line in _lines(path, _Text):
-        if not line.text.strip():
+    """The `text` of every line of a JSON Lines file, or of every row of a .csv file; an empty one is a BenchError."""
+    rows = _csv_texts(path) if path.suffix.lower() == ".csv" else ((n, line.text) for n, line in _lines(path, _Text))
+    for number, text in rows:
+        if not text.strip():
             raise BenchError(f"{path}: line {number} has an empty text: remove it")
-        yield line.text
+        yield text
+
+
+def _csv_texts(path: Path) -> Iterator[tuple[int, str]]:
+    with _opened(path).open(encoding="utf-8", newline="") as stream:
+        rows = csv.DictReader(stream)
+        try:
+            if "text" not in (columns := list(rows.fieldnames or [])):
+                raise BenchError(f"{path} has no column text; it has: {', '.join(columns) or 'none'}")
+            for row in rows:
+                yield rows.line_num, row["text"] or ""
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise BenchError(f"{path} is not a CSV file in UTF-8: {error}") from None
 
 
 def _lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
@@ -190,7 +207,9 @@ def _lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
 
 def _opened(path: Path) -> Path:
     if not path.is_file():
-        raise BenchError(f"{path} is not there: a BEIR folder has {CORPUS}, {QUERIES} and qrels/SPLIT.tsv")
+        inside = sorted(folder.parent.name for folder in path.parent.glob(f"*/{CORPUS}"))
+        hint = f"; it holds BEIR folders, name one of them: {', '.join(inside)}" if inside else ""
+        raise BenchError(f"{path} is not there: a BEIR folder has {CORPUS}, {QUERIES} and qrels/SPLIT.tsv{hint}")
     return path
 
 
@@ -278,7 +297,7 @@ def _lsa(corpus: Path, queries: Path, dimension: int) -> tuple[np.ndarray, np.nd
         "seed": lsa.SEED,
         "corpus": cache.file_digest(corpus),
         "queries": cache.file_digest(queries),
-        "code": hashlib.sha256(Path(lsa.__file__).read_bytes()).hexdigest(),
+        "code": hashlib.sha256(Path(lsa.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest(),
         "libraries": lsa.versions(),
     }
     arrays = cache.entry(lsa.NAME, key, make).arrays

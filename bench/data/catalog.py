@@ -156,7 +156,7 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
             f"dataset {stem!r} is texts without vectors: run `bench fetch {stem}`, then `bench embed` on what it gives"
         )
     if spec.download:
-        return from_files(_fetched(path, spec, spec.download[0]), metric=spec.metric, name=stem)
+        return from_files(_fetched(path, spec, spec.download[0]), metric=spec.metric, name=stem, drop_zeros=True)
     assert spec.files is not None
     beside_it = (spec.files.queries, spec.files.labels, spec.files.neighbors)
     queries, labels, neighbors = (path.parent / part if part else None for part in beside_it)
@@ -202,13 +202,15 @@ def from_files(
     *,
     neighbors: Path | None = None,
     name: str | None = None,
+    drop_zeros: bool = False,
     told: Callable[[str], None] = lambda line: None,
 ) -> Dataset:
     """A Dataset of files in any of `formats.READERS`.
 
     A bundle (HDF5, npz) brings queries, labels, neighbours and its metric; what is given beside it takes
     their place, and neighbours of other queries or another metric are left out. Without a metric it is l2;
-    without queries, some of the base are held out, by seed. told: is called with a line on what was chosen.
+    without queries, some of the base are held out, by seed. drop_zeros: whether under cosine rows of zeros are
+    left out, with a warning, rather than refused. told: is called with a line on what was chosen.
     """
     bundle = formats.read(base)
     rows = formats.get(bundle, "base")
@@ -229,8 +231,15 @@ def from_files(
         files["labels"] = str(labels)
     base_rows, stem = vectors(rows), name or base.stem
     if asked:
-        given = whole(near) if near else None
-        return checked(stem, base_rows, vectors(asked), ranks_by, row_labels, neighbors=given, files=files)
+        given, query_rows = whole(near) if near else None, vectors(asked)
+        if drop_zeros and ranks_by == "cosine":
+            kept = [rows_of.any(axis=1) for rows_of in (base_rows, query_rows)]
+            if not (kept[0].all() and kept[1].all()):
+                gone = " and ".join(f"{(~k).sum():,} {what}" for k, what in zip(kept, ("rows", "queries"), strict=True))
+                warnings.warn(f"{stem}: {gone} are all zeros, which have no direction; left out", BenchWarning, 2)
+                base_rows, query_rows, given = base_rows[kept[0]], query_rows[kept[1]], None
+                row_labels = None if row_labels is None else row_labels[kept[0]]
+        return checked(stem, base_rows, query_rows, ranks_by, row_labels, neighbors=given, files=files)
     # Everything is checked before rows are taken out, so that errors count rows as the file does.
     dataset = hold_out_queries(checked(stem, base_rows, base_rows[:0], ranks_by, row_labels, files=files))
     told(f"{base}: {len(dataset.queries)} rows held out as queries; --queries gives your own")
@@ -248,8 +257,10 @@ def whole_file(base: Path, metric: str | None = None) -> Dataset:
     bundle = formats.read(base)
     rows = formats.get(bundle, "base")
     ranks_by = _metric(bundle, metric)
+    kinds = formats.find(bundle, "labels")
+    files = {"base": rows.told} | ({"labels": kinds.told} if kinds else {})
     base_rows = vectors(rows)
-    return checked(base.stem, base_rows, base_rows[:0], ranks_by, files={"base": rows.told})
+    return checked(base.stem, base_rows, base_rows[:0], ranks_by, whole(kinds) if kinds else None, files=files)
 
 
 def _metric(bundle: formats.Contents, asked: str | None, told: Callable[[str], None] = lambda line: None) -> str:
@@ -331,7 +342,8 @@ def _recorded(path: Path, spec: Spec) -> Dataset:
         )
         return _arrays(checked(name, base, queries, metric, labels))
 
-    key = {"metric": metric, "records": msgspec.to_builtins(source)}
+    code = hashlib.sha256(Path(formats.__file__).read_bytes()).hexdigest()
+    key = {"metric": metric, "records": msgspec.to_builtins(source), "code": code}
     return _from_entry(name, metric, cache.entry("datasets", key, make))
 
 

@@ -176,7 +176,10 @@ def check_labels(labels: np.ndarray, told: str, n: int) -> np.ndarray:
     if labels.dtype.kind not in "iuSU":
         raise BenchError(f"{told} has type {labels.dtype}: labels are integers or strings")
     if labels.dtype.kind == "S":
-        labels = np.char.decode(labels, "utf-8")
+        try:
+            labels = np.char.decode(labels, "utf-8")
+        except UnicodeDecodeError:
+            raise BenchError(f"{told} has bytes that are not UTF-8: save labels as text") from None
     return read_only(np.ascontiguousarray(labels))
 
 

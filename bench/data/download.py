@@ -5,6 +5,7 @@ Nothing stands under a file's own name before it is whole and checked.
 
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -118,6 +119,7 @@ def fetch(
     if not published.members:
         return got
     unpacked = _unpacked(published)
+    shutil.rmtree(unpacked, ignore_errors=True)  # of an archive that is not this one
     archives.unpack(got.path, unpacked, published.members, transfer.check_space)
     if got.came not in ("cache", "mirror"):
         got.path.unlink()  # its content is here, and its checksum is recorded
@@ -164,6 +166,8 @@ def _whole(published: Published, told: str) -> Got | None:
 
 
 def _download(published: Published, told: str, progress: transfer.Progress, retries: int, timeout: float) -> Got:
+    import requests
+
     mirror = _mirror()
     urls = [f"{mirror.rstrip('/')}/{quote(published.name)}"] if _is_url(mirror) else []
     urls += [published.url] if published.url else []
@@ -175,13 +179,15 @@ def _download(published: Published, told: str, progress: transfer.Progress, retr
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BenchError(f"cannot write {path.parent}: {error.strerror}; set BENCH_CACHE elsewhere") from None
-    reason = ""
+    reasons = []
     for url in urls:
         try:
             return _from_url(url, published, told, progress, retries, timeout)
         except transfer.RefusedError as error:
-            reason = f"{url} answers {error}"
-    raise BenchError(f"{told} needs {published.name}: {reason}; {_by_hand(published)}")
+            reasons.append(f"{url} answers {error}")
+        except requests.RequestException as error:
+            reasons.append(f"cannot fetch {url} ({transfer.reason(error)})")
+    raise BenchError(f"{told} needs {published.name}: {', '.join(reasons)}; try again, {_by_hand(published)}")
 
 
 def _by_hand(published: Published) -> str:
@@ -192,9 +198,11 @@ def _by_hand(published: Published) -> str:
 def _from_url(
     url: str, published: Published, told: str, progress: transfer.Progress, retries: int, timeout: float
 ) -> Got:
-    """Download from one address: pooch tries again what breaks off, and moves into place what came whole."""
+    """Download from one address: pooch tries again what breaks off, and moves into place what came whole.
+
+    Raises transfer.RefusedError where the address does not have it, requests.RequestException where it cannot be had.
+    """
     import pooch
-    import requests
 
     path = _folder() / published.name
 
@@ -207,13 +215,7 @@ def _from_url(
     getter = pooch.create(
         _folder(), "", registry={published.name: None}, urls={published.name: url}, retry_if_failed=retries
     )
-    try:
-        getter.fetch(published.name, downloader=download)
-    except requests.RequestException as error:
-        raise BenchError(
-            f"{told} needs {published.name}: cannot fetch {url} ({transfer.reason(error)}); "
-            f"try again, {_by_hand(published)}"
-        ) from None
+    getter.fetch(published.name, downloader=download)
     return Got(path, _verified(path, published, told), url)
 
 

@@ -61,7 +61,7 @@ def embed(
     name: str | None = None,
     told: Told = lambda line: None,
 ) -> tuple[Path, Embedding]:
-    """Embed a BEIR folder, or a JSON Lines file of texts; gives the dataset's TOML file and what it records.
+    """Embed a BEIR folder, or a JSON Lines or CSV file of texts; gives the dataset's TOML file and what it records.
 
     split: of the judgements that the dataset takes, `test` by default. name: of the model in file names. What is there
     already from the same texts and model is kept; from others it is an error.
@@ -138,7 +138,7 @@ def _of_folder(folder: Path, name: str, split: str, strict: bool) -> Job:
 
 def _of_file(file: Path, name: str) -> Job:
     if not file.is_file():
-        raise BenchError(f"{file} is not there: give a BEIR folder, or a JSON Lines file of texts under the key text")
+        raise BenchError(f"{file} is not there: give a BEIR folder, or a JSON Lines or CSV file of texts under text")
     output = file.parent / "embeddings" / f"{name}.{file.stem}.npy"
     part = Part(file, lambda: beir.texts(file), sum(1 for _ in beir.texts(file)), output)
     source = {"base": output.relative_to(file.parent).as_posix()}

@@ -60,6 +60,10 @@ NAMES = {
 def read(path: Path) -> Contents:
     """What the file at `path` holds."""
     suffix = path.suffix.lower()
+    if path.is_dir():
+        raise BenchError(
+            f"{path} is a folder: name a file in it; of a BEIR folder, the .toml that `bench embed` writes"
+        )
     if not path.is_file():
         raise BenchError(f"{path} is not there: give the path of a file ({', '.join(READERS)})")
     if suffix not in READERS:

@@ -91,4 +91,4 @@ def _text(value: Any) -> str | None:
     """An attribute's text in small letters; h5py gives str or bytes by how it was written."""
     if value is None:
         return None
-    return (value.decode() if isinstance(value, bytes) else str(value)).lower()
+    return (value.decode(errors="replace") if isinstance(value, bytes) else str(value)).lower()

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from tabulate import tabulate
-
 from bench.analysis.categories import Permuted
+from bench.present.tables import pipe
 
 SETTING = ("dataset", "engine", "M", "ef_construction", "k", "ef_search")
 HEADER = (
@@ -46,7 +45,11 @@ def _experiment_text(rows: Sequence[Permuted]) -> str:
     note = NOTE
     if any(row.seeds < 2 for row in rows):
         note += " From one seed nothing can be told from noise: run two at least."
-    tables = [_pipe(figures, HEADER, 0), note, _pipe(extremes, ("", "recall", "permutation"), 3)]
+    tables = [
+        pipe(figures, [*SETTING, *HEADER], len(SETTING)),
+        note,
+        pipe(extremes, [*SETTING, "", "recall", "permutation"], len(SETTING) + 3),
+    ]
     return "\n\n".join(tables)
 
 
@@ -73,9 +76,3 @@ def _figures(row: Permuted) -> list[Any]:
 
 def _points(recall: float) -> str:
     return "" if math.isnan(recall) else f"{100 * recall:.2f}"
-
-
-def _pipe(lines: Sequence[Sequence[Any]], header: Sequence[str], left: int) -> str:
-    """A Markdown table; of `header`, which follows on the setting, the first `left` columns stand to the left."""
-    alignment = ["left"] * (len(SETTING) + left) + ["right"] * (len(header) - left)
-    return str(tabulate(lines, [*SETTING, *header], tablefmt="pipe", disable_numparse=True, colalign=alignment))

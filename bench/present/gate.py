@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from bench.analysis.gate import ABOUT, FAILURES, UNDECIDED, WORST_FIRST, Line, Report
+from bench.analysis.gate import ABOUT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line, Report
 from bench.analysis.summary import SETTING, order_label
 from bench.present.tables import pipe, split_settings
 
@@ -14,7 +14,8 @@ def text(report: Report) -> str:
     """The verdict, what has changed in the environment, and a line a setting, worst first."""
     counts = {verdict: sum(line.verdict == verdict for line in report.lines) for verdict in WORST_FIRST}
     found = {verdict: count for verdict, count in counts.items() if count}
-    verdict = "recall has not fallen" if report.passed else "FAILED"
+    passed = "no fall is shown, nor excluded everywhere" if UNDECIDED in found else "recall has not fallen"
+    verdict = passed if report.passed else "FAILED"
     told = ", ".join(f"{count} {name}" for name, count in found.items())
     parts = [
         f"gate {report.baseline}: {verdict}: {told}",
@@ -22,7 +23,7 @@ def text(report: Report) -> str:
         "Changed since: " + "; ".join(report.changes)
         if report.changes
         else "Versions, threads and machine are those of the baseline: ids must be equal, and "
-        + ("are." if report.passed else "are NOT all."),
+        + ("are NOT all." if NOT_EXACT in found else "are."),
     ]
     if report.scoring:
         parts.append("Recall is counted wrong: " + "; ".join(report.scoring))

@@ -189,6 +189,7 @@ def flat(summary: Summary) -> dict[str, Any]:
     """A Summary as one level of names, for JSON."""
     row = msgspec.structs.asdict(summary)
     setting, recall, against = row.pop("setting"), row.pop("recall"), row.pop("against")
+    del row["origin"]
     tail = {"recall": recall.value, "recall_low": recall.low, "recall_high": recall.high}
     if against is not None:
         difference = against.difference

@@ -11,7 +11,7 @@ from typing import Any
 from bench import cache, indexes
 
 # What the ids that a build returns depend on, beside its trial: where all are equal, so must the ids be.
-DECIDES = ("versions", "binaries", "cpu", "simd", "cores", "omp_num_threads")
+DECIDES = ("versions", "binaries", "platform", "cpu", "simd", "cores", "omp_num_threads")
 
 _SIMD = ("sse", "ssse", "avx", "fma", "f16c", "amx", "asimd", "sve")
 _LIBRARIES = ("hnsw-order-bench", "numpy", "scipy", "scikit-learn", "scikit-dimension", "faiss-cpu", "ir-measures")

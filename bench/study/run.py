@@ -18,6 +18,8 @@ from bench.study.environment import environment
 from bench.study.spec import Study, Trial
 from bench.study.store import Outcome, Store
 
+_ORDERS_BYTES = 1 << 30  # of orders kept for the next engine
+
 
 class Build(NamedTuple):
     """An index to build, and the trials that its searches serve."""
@@ -36,16 +38,18 @@ def run(
     jobs: int = 1,
     told: Callable[[str], None] = lambda line: None,
     trials: Sequence[Trial] | None = None,
+    anew: bool = False,
 ) -> Iterator[Outcome]:
     """The outcomes of a study, or of some of its trials, that the store misses, each on disk before it is given out.
 
     jobs: processes that build side by side; recall stays the same, times do not. told: is called with a
-    line before anything that takes time other than builds.
+    line before anything that takes time other than builds. anew: whether what the store has is measured again.
     """
     asked = study.trials if trials is None else trials
     store.enlist(study.name, asked)
+    missing = list(asked) if anew else store.missing(asked)
     found_on = environment(jobs)
-    for outcome in _measured(_builds(study, store.missing(asked), told), jobs):
+    for outcome in _measured(_builds(study, missing, told), jobs):
         outcome = msgspec.structs.replace(outcome, environment=found_on)
         store.add(outcome)
         yield outcome
@@ -59,7 +63,8 @@ def _builds(study: Study, missing: list[Trial], told: Callable[[str], None]) -> 
         geometry.check_given()
         truth = geometry.ground_truth(max(k for _, k in study.experiment.searches))
         exact = {k: retrieval.scores(truth[1][:, :k], dataset.judgements) for k in {trial.k for trial in trials}}
-        made = lru_cache(maxsize=len(study.orders[name]))(partial(_order, dataset, geometry))  # engines share orders
+        fitting = max(1, min(len(study.orders[name]), _ORDERS_BYTES // (8 * dataset.n)))
+        made = lru_cache(maxsize=fitting)(partial(_order, dataset, geometry))  # engines share orders
         for _, searches in groupby(trials, key=lambda trial: trial.build):
             served = list(searches)
             first = served[0]

@@ -139,6 +139,7 @@ class Study:
         versions = {index.engine: indexes.version(index.engine) for index in experiment.index}
         for dataset in self.datasets.values():
             judgements = dataset.judgements.digest if dataset.judgements else ""
+            scored_by = f", ir-measures {metadata.version('ir-measures')}" if judgements else ""
             for build_seed, order_seed in experiment.seeds:
                 for index in experiment.index:
                     for order in self.orders[dataset.name]:
@@ -151,7 +152,7 @@ class Study:
                                 n=dataset.n,
                                 d=dataset.d,
                                 queries=len(dataset.queries),
-                                libraries=libraries,
+                                libraries=libraries + scored_by,
                                 engine_version=versions[index.engine],
                                 **msgspec.structs.asdict(index),
                                 order=order.name,

@@ -2,7 +2,7 @@ import msgspec
 import numpy as np
 import pytest
 from conftest import clustered
-from faults import FAULTS, measured
+from faults import FAULTS, MISCOUNTS, measured
 
 from bench.analysis.gate import (
     BIT_EXACT,
@@ -82,7 +82,18 @@ def test_a_planted_fault_is_found(study, kept, store, fault):
     with FAULTS[fault](np.random.default_rng(1)):
         report = check(kept, study, lambda trials: measured(study, trials, store, shift=2000), first=3)
     assert not report.passed
+    assert report.scoring == []  # it is the recalls that show it
+    assert report.lines[0].verdict == FELL
     assert "FAILED" in text(report)
+
+
+@pytest.mark.parametrize("fault", MISCOUNTS)
+def test_a_miscount_is_found(study, kept, store, fault):
+    with MISCOUNTS[fault](np.random.default_rng(1)):
+        report = check(kept, study, lambda trials: measured(study, trials, store, shift=2000), first=3)
+    assert not report.passed
+    assert report.scoring
+    assert "Recall is counted wrong" in text(report)
 
 
 @pytest.mark.parametrize("fault", ["M halved", "an adapter that shuffles", "ids off by one"])
@@ -95,15 +106,16 @@ def test_other_ids_in_the_same_environment_are_a_fault(study, kept, store, fault
 
 
 def test_the_same_ids_scored_otherwise_are_a_fault(study, kept, store):
-    with FAULTS["recall 1 point lower"](np.random.default_rng(1)):
-        report = check(kept, study, lambda trials: measured(study, trials, store), first=1)
+    with MISCOUNTS["hits not counted"](np.random.default_rng(1)):
+        report = check(kept, study, lambda trials: measured(study, trials, store, version=None), first=1)
     assert not report.passed
     assert {line.verdict for line in report.lines} == {RESCORED}
+    assert "ids must be equal, and are." in text(report)
 
 
 def test_known_answers_are_scored_as_they_must_be(study):
     assert misscored(study) == []
-    with FAULTS["a duplicate id counted twice"](None):
+    with MISCOUNTS["a duplicate id counted twice"](None):
         assert misscored(study) == [f"{name}: one row repeated does not score 1 of 10" for name in study.datasets]
 
 
