@@ -65,6 +65,12 @@ def test_compare_needs_nothing_but_vectors(cli, vectors):
     assert again.stdout == done.stdout
 
 
+def test_compare_takes_a_datasets_toml_file(cli, vectors):
+    (vectors / "set.toml").write_text("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'my.npy'\nqueries = 'q.npy'\n")
+    assert "queries 30" in cli("compare", "set.toml", *SMALL, check=0).stdout
+    assert "--metric: set.toml states its own" in one_line(cli("compare", "set.toml", "--metric", "l2"))
+
+
 def test_compare_takes_queries_labels_metric_engines_and_answers_in_json(cli, vectors):
     words = ["compare", "my.npy", "--queries", "q.npy", "--labels", "l.npy", "--metric", "cosine", "--engines", "faiss"]
     words += [
@@ -401,7 +407,7 @@ def test_a_preset_sets_the_parameters_and_leaves_the_engines(cli, vectors):
     plain = cli(*words, "--M", "16", "--ef-construction", "64", "--ef-search", "40", "--json", check=0)
     assert "0 missing" in plain.stderr
     assert {(row["engine"], row["order"], row["recall"]) for row in json.loads(plain.stdout)} == {
-        (row["engine"], order, recall) for row in rows for order, recall in row["recall"].items()
+        (row["engine"], order, found["value"]) for row in rows for order, found in row["recall"].items()
     }
 
 

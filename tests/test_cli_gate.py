@@ -1,6 +1,7 @@
 """`bench baseline save` and `bench gate` as a user gives them."""
 
 import json
+import sqlite3
 
 import pytest
 from test_cli import one_line
@@ -62,6 +63,18 @@ def test_a_store_lets_a_gate_go_on_where_it_stopped(cli, saved):
     assert "0 outcomes to measure" in cli("gate", "mine", "--store", "g.sqlite", check=0).stderr
 
 
+def test_outcomes_of_another_build_of_an_engine_are_measured_again(cli, saved):
+    cli("gate", "mine", "--store", "g.sqlite", check=0)
+    connection = sqlite3.connect(saved / "g.sqlite")
+    [content] = connection.execute("SELECT content FROM environments").fetchone()
+    there = json.loads(content)
+    there["binaries"]["hnswlib"] = "another"
+    with connection:
+        connection.execute("UPDATE environments SET content = ?", (json.dumps(there),))
+    connection.close()
+    assert "2 outcomes to measure" in cli("gate", "mine", "--store", "g.sqlite", check=0).stderr
+
+
 def test_saving_again_replaces_and_says_so(cli, saved):
     words = ["baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "4", "--reason", "second"]
     done = cli(*words, check=0)
@@ -93,7 +106,7 @@ def test_changed_settings_and_data_are_refused(cli, saved):
     (saved / "mine.toml").write_text(EXPERIMENT.replace("queries = 50", "queries = 60"))
     assert "has changed since baseline 'mine' was saved" in one_line(cli("gate", "mine"))
     (saved / "mine.toml").unlink()
-    assert "experiment mine.toml is not there" in one_line(cli("gate", "mine"))
+    assert "its experiment mine.toml is not here" in one_line(cli("gate", "mine"))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ is the share of resamples in which an index orders the two otherwise than the re
 queries that favour one model under both are no swap.
 """
 
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
@@ -18,7 +19,7 @@ import numpy as np
 from bench.analysis import bootstrap, retrieval
 from bench.analysis.bootstrap import Interval
 from bench.analysis.summary import SETTING, by_setting, labels
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, BenchWarning, unknown
 from bench.study.store import Outcome
 
 MEASURE = "nDCG@10"
@@ -128,6 +129,10 @@ def rankings(outcomes: Iterable[tuple[str, Outcome]], reference: str = EXACT) ->
         for group, ways in groups.items()
         if len(complete := _models(ways, all)) > 1 and _has(ways, reference)
     ]
+    for group, ways in groups.items():
+        if len(alone := _models(ways)) == 1:
+            told = f"{group.experiment}: {alone[0]} is left out: no other model shares its judgements and settings"
+            warnings.warn(told, BenchWarning, stacklevel=2)
     if not found:
         missing = "of every engine and order" + ("" if reference == EXACT else f", {reference!r} among them")
         raise BenchError(f"fewer than two models have outcomes {missing}: finish `bench run` first")

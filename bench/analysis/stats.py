@@ -66,8 +66,13 @@ def independent(recalls: np.ndarray) -> Sample:
 
 
 def mean(sample: Sample) -> Estimate:
-    """Mean recall over builds and queries; the interval is symmetric in log-odds, so it stays within 0 and 1."""
-    estimate = mean_difference(sample)
+    """Mean recall over builds and queries; the interval is symmetric in log-odds, so it stays within 0 and 1.
+
+    Log-odds make up for the skew of queries' recalls, so that their kurtosis is not counted again.
+    """
+    recalls = sample.recalls
+    parts = [*_build_parts(sample), _query_part(recalls.mean(axis=0), tails=False), _rest_part(recalls)]
+    estimate = combined(float(recalls.mean()), parts)
     if not (estimate.se > 0 and 0 < estimate.value < 1):
         return estimate
     odds = estimate.value / (1 - estimate.value)
@@ -160,16 +165,21 @@ def minimum_detectable_effect(estimate: Estimate) -> float:
     return float(reach * estimate.se)
 
 
-def builds_needed(sample: Sample, reference: Sample, margin: float = MARGIN, most: int = 1000) -> int | None:
-    """How many builds of each would bring the half-width of the difference's interval below `margin`.
+def builds_needed(
+    sample: Sample, reference: Sample, comparisons: int = 1, margin: float = MARGIN, most: int = 1000
+) -> int | None:
+    """How many builds of each would decide, if the difference stays as it is: show it, or keep it within `margin`.
 
-    None where even `most` builds would not: then it is the queries that are too few.
+    comparisons: among how many it is to be shown. None where even `most` builds would not: then it is the
+    queries that are too few.
     """
     builds = len(sample.recalls), len(reference.recalls)
     if min(builds) < 2:
         return None
-    for count in range(min(builds), most + 1):
-        if planned(sample, reference, count).half_width < margin:
+    for count in range(min(builds) + 1, most + 1):
+        expected = planned(sample, reference, count)
+        shown = simultaneous(expected, comparisons)
+        if shown.low > 0 or shown.high < 0 or (expected.low > -margin and expected.high < margin):
             return count
     return None
 
@@ -233,8 +243,9 @@ def combined(value: float, parts: Sequence[Part]) -> Estimate:
         return Estimate(value, *[float("nan")] * 4)
     if variance == 0:
         return Estimate(value, value, value, 0.0, float("inf"))
-    # The smallest df_i <= df <= their sum holds for sums; a part taken off can break the upper end only.
     df = variance**2 / sum(part**2 / of for part, of in parts if part)
+    # A sum of parts has at least the df of the least known one; a part taken off must not break that.
+    df = max(df, min(of for part, of in parts if part > 0))
     se = variance**0.5
     reach = float(stdtrit(df, 0.5 + CONFIDENCE / 2)) * se
     return Estimate(value, value - reach, value + reach, se, df)
@@ -268,13 +279,17 @@ def _build_parts(sample: Sample) -> list[Part]:
     ]
 
 
-def _query_part(by_query: np.ndarray) -> Part:
-    """What the draw of queries adds to the variance of the mean of `by_query` (queries,)."""
+def _query_part(by_query: np.ndarray, tails: bool = True) -> Part:
+    """What the draw of queries adds to the variance of the mean of `by_query` (queries,).
+
+    tails: whether its degrees of freedom shrink with the kurtosis.
+    """
     queries = len(by_query)
     if queries < 2:
         return float("nan"), 1.0
     variance = float(by_query.var(ddof=1))
-    return variance / queries, min(2 * queries / (2 + _excess_kurtosis(by_query)), queries - 1.0)
+    known_as = 2 * queries / (2 + _excess_kurtosis(by_query)) if tails else queries
+    return variance / queries, min(known_as, queries - 1.0)
 
 
 def _excess_kurtosis(values: np.ndarray) -> float:

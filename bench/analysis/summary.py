@@ -40,7 +40,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     p: Holm-adjusted over the orders compared. verdict: `better` or `worse` where p < 0.05; else `no
     difference shown` where the interval keeps within ± 1 point, else `undecided`. builds_needed: of each
-    order, for an interval that narrow; None where queries are too few, or nothing is undecided.
+    order, to decide, should the difference stay as it is; None where queries are too few, or nothing is undecided.
     detectable: the difference that would have been found with power 80 % (single comparison).
     """
 
@@ -162,7 +162,7 @@ def verdicts(samples: Sequence[Sample], reference: Sample) -> list[Verdict]:
     differences = [stats.difference(sample, reference) for sample in samples]
     adjusted = stats.holm([stats.p_value(estimate) for estimate in differences])
     return [
-        _verdict(sample, reference, estimate, p)
+        _verdict(sample, reference, estimate, p, len(samples))
         for sample, estimate, p in zip(samples, differences, adjusted, strict=True)
     ]
 
@@ -181,7 +181,7 @@ def order_label(name: str, params: str) -> str:
     return name + "".join(f" {key}={_short(value)}" for key, value in changed.items())
 
 
-def _verdict(sample: Sample, reference: Sample, estimate: Estimate, p: float) -> Verdict:
+def _verdict(sample: Sample, reference: Sample, estimate: Estimate, p: float, comparisons: int) -> Verdict:
     needed = None
     if p < 1 - stats.CONFIDENCE:
         verdict = BETTER if estimate.value > 0 else WORSE
@@ -189,7 +189,7 @@ def _verdict(sample: Sample, reference: Sample, estimate: Estimate, p: float) ->
         verdict = NO_DIFFERENCE
     else:
         verdict = UNDECIDED
-        needed = stats.builds_needed(sample, reference)
+        needed = stats.builds_needed(sample, reference, comparisons)
     return Verdict(
         difference=estimate,
         p=p,

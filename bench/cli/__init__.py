@@ -73,5 +73,14 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted: nothing is half written")
         raise SystemExit(INTERRUPTED) from None
-    except BrokenPipeError:  # as in `bench export | head`: the reader has what it wants
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        _stop_writing()
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, BrokenPipeError):  # which Typer turns into an exit with 1
+            raise
+        _stop_writing()
+
+
+def _stop_writing() -> None:
+    """As in `bench export | head`: the reader has what it wants."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

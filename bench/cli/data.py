@@ -132,7 +132,7 @@ def embed(
             told=say,
         )
     except KeyboardInterrupt:
-        say("interrupted: whole blocks of texts are kept; the same command goes on from there")
+        say("interrupted: what is whole is kept; the same command goes on from there")
         raise SystemExit(INTERRUPTED) from None
     if as_json:
         print_json({"dataset": str(path), "embedding": record})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.terminal import FAILED, JobsOption, JsonOption, print_json, progress, say, write
+from bench.cli.terminal import FAILED, INTERRUPTED, JobsOption, JsonOption, print_json, progress, say, write
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def baseline_save(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}; name another place") from None
+    if not os.access(path.parent, os.W_OK):
+        raise BenchError(f"cannot write {path}: its folder is not writable; name another place")
     with _measuring(study, store, jobs) as measure:
         made = baseline.made(path.stem, study, experiment, reason.strip(), measure(study.trials))
     write(path, lambda stream: stream.write(baseline.text(made).encode()))
@@ -89,6 +91,8 @@ def gate(
     if not 0 < margin < 100:
         raise BenchError(f"--margin {margin}: give points of recall, above 0 and below 100")
     kept = baseline.read(baseline.path_of(name))
+    if kept.experiment.endswith(".toml") and not Path(kept.experiment).is_file():
+        raise BenchError(f"baseline {name}: its experiment {kept.experiment} is not here: go to where it was saved")
     study = read(kept.experiment)
     first = study.experiment.build_seeds
     study = with_builds(study, kept.builds)
@@ -132,10 +136,15 @@ def _measuring(study: "Study", path: Path | None, jobs: int) -> "Iterator[Callab
             kept = {} if path is None else {o.trial.key: o for _, o in store.outcomes() if alike(o.environment)}
             missing = [trial for trial in trials if trial.key not in kept]
             say(f"{study.name}: {len(missing)} outcomes to measure")
-            with progress(len(missing)) as (told, step):
-                for outcome in run_study(study, store, jobs, told, missing, anew=True):
-                    kept[outcome.trial.key] = outcome
-                    step()
+            try:
+                with progress(len(missing)) as (told, step):
+                    for outcome in run_study(study, store, jobs, told, missing, anew=True):
+                        kept[outcome.trial.key] = outcome
+                        step()
+            except KeyboardInterrupt:
+                how = f"what finished is kept in {path}" if path else "nothing is kept; --store PATH would keep builds"
+                say(f"interrupted: {how}")
+                raise SystemExit(INTERRUPTED) from None
             return [kept[trial.key] for trial in trials]
 
         yield measure

@@ -62,7 +62,7 @@ def write(path: Path, write: Callable[[BinaryIO], object]) -> None:
         if whole != path:
             whole.replace(path)
     except OSError as error:
-        raise BenchError(f"cannot write {path}: {error.strerror}; name another file with --output") from None
+        raise BenchError(f"cannot write {path}: {error.strerror}; name another file") from None
 
 
 def print_json(value: Any) -> None:

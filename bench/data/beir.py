@@ -9,6 +9,7 @@ import hashlib
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -88,6 +89,13 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
         every = _first(of_queries, dimension, queries, len(judged))
         files = {"base": str(of_corpus), "queries": str(of_queries)}
     named = name if model is None else f"{name}(model={model})"
+    if metric == "cosine" and not (there := base.any(axis=1)).all():
+        gone = judgements.doc_ids[~there]
+        told = (
+            f"{named}: {len(gone):,} documents have no direction, such as {str(gone[0])!r}; left out, and never found"
+        )
+        warnings.warn(told, BenchWarning, stacklevel=2)
+        base, judgements = base[there], replace(judgements, doc_ids=judgements.doc_ids[there])
     return checked(named, base, every[judged], metric, files=files, judgements=judgements)
 
 

@@ -28,13 +28,17 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Part:
-    """One file of texts, read anew by every call of `texts`, its number of texts, and where its vectors go."""
+    """One file of texts, read anew by every call of `texts`, its number of texts, and where its vectors go.
+
+    may_be_empty: whether a text may get a vector of zeros, for who reads them to leave out.
+    """
 
     file: Path
     texts: Callable[[], Iterator[str]]
     count: int
     output: Path
     is_queries: bool = False
+    may_be_empty: bool = False
 
 
 def write(parts: list[Part], made: Encoder, manifest: Path, made_with: dict[str, Any], told: Told) -> dict[str, str]:
@@ -100,7 +104,7 @@ def _write_part(part: Part, made: Encoder, told: Told) -> None:
             stream.truncate(0)
             stream.write(head.getvalue())
         for texts in _blocks(islice(part.texts(), done, None)):
-            stream.write(_encoded(encode, texts, made, part.file, done).tobytes())
+            stream.write(_encoded(encode, texts, made, part, done).tobytes())
             stream.flush()
             os.fsync(stream.fileno())
             done += len(texts)
@@ -112,19 +116,21 @@ def _write_part(part: Part, made: Encoder, told: Told) -> None:
     unfinished.replace(part.output)
 
 
-def _encoded(encode: Encode, texts: list[str], made: Encoder, file: Path, done: int) -> np.ndarray:
-    """(n, dimension) float32 of a block after `done` texts of a file, or a BenchError for a text without one."""
+def _encoded(encode: Encode, texts: list[str], made: Encoder, part: Part, done: int) -> np.ndarray:
+    """(n, dimension) float32 of a block after `done` texts of a part, or a BenchError for a text without one."""
     vectors = np.ascontiguousarray(encode(texts), dtype="<f4")
     if vectors.shape != (len(texts), made.dimension):
         raise BenchError(
             f"model {made.model!r} gave {vectors.shape} for {len(texts)} texts of {made.dimension} dimensions"
         )
     bad = ~np.isfinite(vectors).all(axis=1)
-    if made.metric == "cosine":
+    if made.metric == "cosine" and not part.may_be_empty:
         bad |= ~vectors.any(axis=1)
     if bad.any():
         line = done + int(np.flatnonzero(bad)[0]) + 1
-        raise BenchError(f"{file}: line {line}: {made.model} gives the text no direction (zeros or NaN): remove it")
+        raise BenchError(
+            f"{part.file}: line {line}: {made.model} gives the text no direction (zeros or NaN): remove it"
+        )
     return vectors
 
 

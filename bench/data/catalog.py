@@ -160,7 +160,11 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     assert spec.files is not None
     beside_it = (spec.files.queries, spec.files.labels, spec.files.neighbors)
     queries, labels, neighbors = (path.parent / part if part else None for part in beside_it)
-    return from_files(path.parent / spec.files.base, queries, labels, spec.metric, neighbors=neighbors, name=stem)
+    dataset = from_files(path.parent / spec.files.base, queries, labels, spec.metric, neighbors=neighbors, name=stem)
+    if queries is None and dataset.n < formats.get(formats.read(path.parent / spec.files.base), "base").shape[0]:
+        told = f"{path}: {len(dataset.queries)} rows held out as queries; files.queries names your own"
+        warnings.warn(told, BenchWarning, stacklevel=2)
+    return dataset
 
 
 def fetch(name: str, progress: transfer.Progress = lambda *_: None) -> list[download.Got]:

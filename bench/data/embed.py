@@ -109,7 +109,8 @@ def _of_folder(folder: Path, name: str, split: str, strict: bool) -> Job:
     judgements, judged = beir.judge(corpus, queries, qrels, strict=strict)
     if empty := [document for document, text in beir.documents(corpus) if not text]:
         warnings.warn(
-            f"{corpus}: {len(empty):,} documents have no text, such as {empty[0]!r}; they are embedded as they are",
+            f"{corpus}: {len(empty):,} documents have no text, such as {empty[0]!r}; "
+            "what has no direction is left out of the base",
             BenchWarning,
             stacklevel=3,
         )
@@ -123,6 +124,7 @@ def _of_folder(folder: Path, name: str, split: str, strict: bool) -> Job:
                 lambda: (text for _, text in beir.documents(corpus)),
                 len(judgements.doc_ids),
                 vectors / f"{name}.corpus.npy",
+                may_be_empty=True,
             ),
             Part(
                 queries,

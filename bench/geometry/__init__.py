@@ -76,11 +76,11 @@ class Geometry:
         They are compared with exact search of our own; a row counts as near where it is as near as the
         k-th, by distance, so ties do not matter.
         """
-        dataset, given = self._dataset, self._dataset.neighbors
-        if given is None:
+        dataset = self._dataset
+        if dataset.neighbors is None:
             return
-        queries = np.random.default_rng([seed, *b"given"]).permutation(len(given))[:sample]
-        given = given[queries, : dataset.n]
+        queries = np.random.default_rng([seed, *b"given"]).permutation(len(dataset.neighbors))[:sample]
+        given = dataset.neighbors[queries, : dataset.n]
         k = given.shape[1]
 
         def make() -> dict[str, np.ndarray]:
@@ -96,8 +96,8 @@ class Geometry:
             return sum(len(set(row[good])) for row, good in zip(there, as_near, strict=True))
 
         agree = near(given)
-        if agree < given.size:
-            outside = int(((given < 0) | (given >= dataset.n)).sum())
+        outside = int(((dataset.neighbors < 0) | (dataset.neighbors >= dataset.n)).sum())
+        if agree < given.size or outside:
             if near(given - 1) > agree:
                 why = "their ids seem to count from 1"
             elif outside:

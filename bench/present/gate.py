@@ -28,10 +28,11 @@ def text(report: Report) -> str:
     if report.scoring:
         parts.append("Recall is counted wrong: " + "; ".join(report.scoring))
     parts.append(_table(report.lines))
-    notes = [f"{name}: {ABOUT[name]}" for name in found]
+    about = ABOUT if report.passed else ABOUT | {UNDECIDED: "not decided when the gate failed, which ends it"}
+    notes = [f"{name}: {about[name]}" for name in found]
     margin = f"margin {100 * report.margin:g} points"
     parts.append(f"{margin}; difference with its 95 % interval, in points. " + "; ".join(notes) + ".")
-    if worst := [line for line in report.lines if line.verdict == UNDECIDED]:
+    if report.passed and (worst := [line for line in report.lines if line.verdict == UNDECIDED]):
         low = min(line.low for line in worst)
         parts.append(
             f"Undecided lines do not fail the gate; a fall of up to {-100 * low:.2f} points is not excluded there. "

@@ -60,7 +60,7 @@ def flat(row: UnderPreset) -> dict[str, Any]:
         "system": row.system,
         "doubtful": row.doubtful,
         **row.setting,
-        "recall": {order: [e.value, e.low, e.high] for order, e in row.recalls.items()},
+        "recall": {order: {"value": e.value, "low": e.low, "high": e.high} for order, e in row.recalls.items()},
         "best": best,
         "worst": worst,
         "spread": spread and spread.value,

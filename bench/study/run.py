@@ -47,6 +47,9 @@ def run(
     """
     asked = study.trials if trials is None else trials
     store.enlist(study.name, asked)
+    if trials is None:
+        for dataset in study.datasets.values():
+            Geometry(dataset, told).check_given()
     missing = list(asked) if anew else store.missing(asked)
     found_on = environment(jobs)
     for outcome in _measured(_builds(study, missing, told), jobs):
@@ -60,7 +63,6 @@ def _builds(study: Study, missing: list[Trial], told: Callable[[str], None]) -> 
     for name, of_dataset in groupby(missing, key=lambda trial: trial.dataset):
         dataset, trials = study.datasets[name], list(of_dataset)
         geometry = Geometry(dataset, told)
-        geometry.check_given()
         truth = geometry.ground_truth(max(k for _, k in study.experiment.searches))
         exact = {k: retrieval.scores(truth[1][:, :k], dataset.judgements) for k in {trial.k for trial in trials}}
         fitting = max(1, min(len(study.orders[name]), _ORDERS_BYTES // (8 * dataset.n)))

@@ -138,6 +138,7 @@ def test_an_order_may_be_the_reference_in_its_own_engine():
         rankings([o for o in found if o[1].trial.order == "random" or o[1].trial.engine == "faiss"], "given")
 
 
+@pytest.mark.filterwarnings("ignore:e. z is left out")
 def test_settings_and_judgements_are_never_mixed():
     found = three([0.5, 0.4, 0.3]) + three([0.5, 0.4, 0.3], ef_search=40)
     assert [ranking.setting["ef_search"] for ranking in rankings(found)] == [10, 40]

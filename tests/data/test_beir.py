@@ -95,9 +95,11 @@ def test_a_model_that_cannot_be_had_is_told(folder, model, message):
 
 
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
-def test_lsa_is_computed_once_and_a_document_without_words_is_told(folder, monkeypatch):
-    with pytest.raises(BenchError, match=r"lsa@2 of .*corpus\.jsonl is all zeros in row 3"):
-        load(folder, model="lsa@2")
+def test_lsa_is_computed_once_and_a_document_without_words_is_left_out(folder, monkeypatch):
+    with pytest.warns(BenchWarning, match="1 documents have no direction, such as 'd4'; left out, and never found"):
+        without = load(folder, model="lsa@2")
+    assert without.judgements.doc_ids.tolist() == ["d1", "d2", "d3"]
+    assert len(without.base) == 3
     (folder / "corpus.jsonl").write_text(lines(CORPUS[:3]))
     first = load(folder, model="lsa@2")
     assert first.base.shape == (3, 2)
@@ -158,13 +160,13 @@ def test_a_missing_file_is_told(folder, file):
 
 @pytest.mark.filterwarnings("ignore:1 of 3 queries", "ignore:.* judges 1 queries that")
 def test_judgements_of_unknown_ids_are_counted_and_shown_or_refused(folder):
-    unknown = "".join(f"q0\td{i}\t1\n" for i in range(5, 10)) + "q9\td1\t1\n"
+    unknown = "".join(f"q0\td{i}\t1\n" for i in range(5, 30)) + "q9\td1\t1\n"
     (folder / "qrels" / "test.tsv").write_text(QRELS + unknown)
     with pytest.warns(
-        BenchWarning, match=r"judges 5 documents that corpus\.jsonl does not have: 'd5', 'd6', 'd7', \.\.\."
+        BenchWarning, match=r"judges 25 documents that corpus\.jsonl does not have: 'd5', 'd6', .*'d14', \.\.\."
     ):
         judgements, _ = judged(folder)
-    assert judgements.qrels["q0"] == {"d3": 1, **{f"d{i}": 1 for i in range(5, 10)}}
+    assert judgements.qrels["q0"] == {"d3": 1, **{f"d{i}": 1 for i in range(5, 30)}}
     assert "q9" not in judgements.qrels
     with pytest.raises(BenchError, match=r"judges 1 queries that queries\.jsonl does not have: 'q9'; get the files"):
         judged(folder, strict=True)
@@ -240,3 +242,29 @@ def test_npl_is_as_its_readme_says(mirror):
 def test_an_unknown_model_of_npl_is_told_with_those_that_are_known(mirror):
     with pytest.raises(BenchError, match=r"unknown model 'minilm'; known: minilm-l2-mean, .*, lsa@d"):
         catalog.load("npl", {"model": "minilm"})
+
+
+def test_judgements_that_are_no_text_are_told(folder):
+    (folder / "qrels" / "test.tsv").write_bytes(QRELS.encode() + b"q1\td\xff\t1\n")
+    with pytest.raises(BenchError, match=r"test\.tsv is not UTF-8 text"):
+        judged(folder)
+
+
+def test_texts_may_be_the_rows_of_a_csv_file(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text('text,category\n"my card, please",card\nwhere is it?,lost\n')
+    assert list(beir.texts(path)) == ["my card, please", "where is it?"]
+    path.write_text("query,category\na,b\n")
+    with pytest.raises(BenchError, match=r"train\.csv has no column text; it has: query, category"):
+        list(beir.texts(path))
+    path.write_text("text,category\na,b\n ,c\n")
+    with pytest.raises(BenchError, match="line 3 has an empty text"):
+        list(beir.texts(path))
+    path.write_bytes(b"text\n\xff\n")
+    with pytest.raises(BenchError, match="is not a CSV file in UTF-8"):
+        list(beir.texts(path))
+
+
+def test_a_folder_of_folders_names_them(folder):
+    with pytest.raises(BenchError, match="it holds BEIR folders, name one of them: set"):
+        list(beir.documents(folder.parent / "corpus.jsonl"))

@@ -313,3 +313,29 @@ def test_labels_of_records_need_the_field_that_holds_them(tmp_path):
     (tmp_path / "my.toml").write_text(stated.replace('label_field = "domain"', ""))
     with pytest.raises(BenchError, match=r"records\.labels needs records\.label_field"):
         catalog.load("my.toml", beside=tmp_path)
+
+
+def test_rows_of_zeros_of_a_published_set_are_left_out(tmp_path):
+    base, queries = DIGITS.copy(), DIGITS[:5].copy()
+    base[3] = queries[1] = queries[2] = 0
+    np.savez(tmp_path / "s.npz", base=base, queries=queries, neighbors=np.zeros((5, 1), dtype=np.int64))
+    with pytest.raises(BenchError, match="all zeros in row 3"):
+        catalog.from_files(tmp_path / "s.npz", metric="cosine")
+    with pytest.warns(BenchWarning, match="1 rows and 2 queries are all zeros"):
+        dataset = catalog.from_files(tmp_path / "s.npz", metric="cosine", drop_zeros=True)
+    assert (dataset.base == np.delete(base, 3, axis=0)).all()
+    assert (dataset.queries == queries[[0, 3, 4]]).all()
+    assert dataset.neighbors is None
+
+
+def test_a_folder_is_told_with_what_to_name(tmp_path):
+    with pytest.raises(BenchError, match="is a folder: name a file in it"):
+        catalog.from_files(tmp_path)
+
+
+def test_labels_of_a_bundle_come_with_the_whole_file(tmp_path):
+    np.savez(tmp_path / "s.npz", base=DIGITS, labels=np.arange(20) % 3)
+    assert (catalog.whole_file(tmp_path / "s.npz", "l2").labels == np.arange(20) % 3).all()
+    np.savez(tmp_path / "s.npz", base=DIGITS, labels=np.array([b"\xff"] * 20))
+    with pytest.raises(BenchError, match="not UTF-8: save labels as text"):
+        catalog.whole_file(tmp_path / "s.npz", "l2")

@@ -221,7 +221,9 @@ def test_a_server_in_trouble_is_asked_again(server):
 
 
 def test_a_file_that_is_not_there_is_asked_for_once(server, folder):
-    with pytest.raises(BenchError, match=r"needs x\.npy: .*/x\.npy answers 404 Not Found; put the file by hand as"):
+    with pytest.raises(
+        BenchError, match=r"needs x\.npy: .*/x\.npy answers 404 Not Found; try again, put the file by hand as"
+    ):
         fetch(Published(url=f"{server.url}/x.npy"))
     assert len(server.asked) == 1
     assert files(folder) == []
@@ -436,3 +438,18 @@ def zipped(members):
         for name, content in members.items():
             archive.writestr(name, content)
     return stream.getvalue()
+
+
+def test_a_mirror_that_does_not_answer_leaves_it_to_the_publisher(server, monkeypatch):
+    monkeypatch.setenv("BENCH_MIRROR", "http://127.0.0.1:9")
+    server.answers["/v.npy"] = [{"content": CONTENT}]
+    assert fetch(Published(url=f"{server.url}/v.npy")).came == f"{server.url}/v.npy"
+
+
+def test_another_archive_replaces_what_was_unpacked(server, folder):
+    published = Published(url=f"{server.url}/a.zip", members=["*.txt"])
+    server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"old"})}]
+    assert (fetch(published).path / "x.txt").read_bytes() == b"old"
+    (folder / "a.zip.json").unlink()  # as the message on a changed file advises
+    server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"new"})}]
+    assert (fetch(published).path / "x.txt").read_bytes() == b"new"

@@ -265,7 +265,8 @@ def test_a_file_of_texts_becomes_a_base_with_queries_held_out(tmp_path, use):
     path, record = embed(tmp_path / "reviews.jsonl", "m")
     assert path == tmp_path / "reviews-m.toml"
     assert np.array_equal(np.load(tmp_path / "embeddings" / "m.reviews.npy"), counts(texts))
-    dataset = catalog.load(str(path))
+    with pytest.warns(BenchWarning, match="6 rows held out as queries; files.queries names your own"):
+        dataset = catalog.load(str(path))
     assert (dataset.n, len(dataset.queries), dataset.judgements) == (58, 6, None)
     assert sorted(record.sha256) == ["embeddings/m.reviews.npy", "reviews.jsonl"]
 
@@ -333,7 +334,7 @@ def test_a_bad_file_of_texts_is_told(tmp_path, content, given, message):
         embed(tmp_path / "t.jsonl", "lsa@2", **given)
 
 
-def test_a_text_without_direction_is_told_with_its_line(folder, use, monkeypatch):
+def test_a_text_without_direction_is_told_with_its_line_or_left_out(folder, tmp_path, use, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK", 10)
     model = use(Model())
     encode = model.encode_document
@@ -345,8 +346,14 @@ def test_a_text_without_direction_is_told_with_its_line(folder, use, monkeypatch
         return vectors
 
     model.encode_document = some_zero
-    with pytest.raises(BenchError, match=r"corpus\.jsonl: line 23: m gives the text no direction"):
-        embed(folder, "m")
+    write(tmp_path / "t.jsonl", [{"text": f"{a} {b}"} for a in WORDS for b in WORDS])
+    with pytest.raises(BenchError, match=r"t\.jsonl: line 23: m gives the text no direction"):
+        embed(tmp_path / "t.jsonl", "m")
+    model.asked.clear()
+    path, _ = embed(folder, "m")
+    with pytest.warns(BenchWarning, match="1 documents have no direction"):
+        dataset = catalog.load(str(path))
+    assert len(dataset.base) == len(dataset.judgements.doc_ids) == 49
 
 
 def test_a_folder_that_cannot_be_written_is_told(folder):
