@@ -47,7 +47,7 @@ gate: setup  ## hold recall against the committed baseline of the default experi
 	@$(BIN)/bench gate default --jobs $(JOBS)
 
 calibrate: setup  ## whether intervals, verdicts and the gate hold what they promise (an hour)
-	$(BIN)/python tests/calibrate.py
+	$(BIN)/python tests/calibrate.py --jobs $(JOBS)
 	PYTHONPATH=tests/analysis $(BIN)/python tests/calibrate_gate.py --jobs $(JOBS)
 
 lock: setup  ## pin every dependency anew (needs uv)

@@ -11,6 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 from scipy import stats as scipy_stats
 from tabulate import tabulate
 
@@ -29,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=1000, help="simulated studies a cell")
     parser.add_argument("--store", type=Path, default=Path("results/calibration.sqlite"))
+    parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     study = read("calibration")
     store = Store.create(arguments.store)
@@ -39,14 +41,15 @@ def main() -> None:
         (setting, {order: sample.recalls for order, sample in samples.items()})
         for setting, samples in samples_by_setting(store.outcomes("calibration"))
     ]
-    rng = np.random.default_rng(2024)
     for title, measure in (("Coverage of 95 % intervals, %", coverage), ("False and true verdicts, %", decisions)):
+        found = Parallel(n_jobs=arguments.jobs)(
+            delayed(of_population)(measure, number, population, arguments.studies)
+            for number, (_, population) in enumerate(populations)
+        )
         rows = defaultdict(list)
-        for setting, population in populations:
-            for builds in BUILDS:
-                for queries in QUERIES:
-                    for name, share in measure(rng, population, builds, queries, arguments.studies).items():
-                        rows[builds, queries].append((name, share, setting))
+        for (setting, _), cells in zip(populations, found, strict=True):
+            for cell, shares in cells.items():
+                rows[cell] += [(name, share, setting) for name, share in shares.items()]
         print(
             f"\n{title}; {arguments.studies} studies a cell; mean over {len(populations)} populations (lowest, highest)"
         )
@@ -59,6 +62,12 @@ def main() -> None:
                 line.append(f"{np.mean(shares):.1f} ({min(shares):.1f}, {max(shares):.1f})")
             lines.append(line)
         print(tabulate(lines, ["builds", "queries", *names], tablefmt="pipe", disable_numparse=True), flush=True)
+
+
+def of_population(measure, number, population, studies):
+    """What is measured in every cell (builds, queries) of one population."""
+    rng = np.random.default_rng([2024, number])
+    return {(b, q): measure(rng, population, b, q, studies) for b in BUILDS for q in QUERIES}
 
 
 def draw(rng, recalls, builds, queries):
