@@ -11,7 +11,7 @@ narrow; `make calibrate` shows by how much, and how this one does.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -176,8 +176,9 @@ def builds_needed(
     builds = len(sample.recalls), len(reference.recalls)
     if min(builds) < 2:
         return None
+    plan = _plan(sample, reference)
     for count in range(min(builds) + 1, most + 1):
-        expected = planned(sample, reference, count)
+        expected = plan(count)
         shown = simultaneous(expected, comparisons)
         if shown.low > 0 or shown.high < 0 or (expected.low > -margin and expected.high < margin):
             return count
@@ -186,13 +187,23 @@ def builds_needed(
 
 def planned(sample: Sample, reference: Sample, builds: int) -> Estimate:
     """What the difference's interval is to be expected like with `builds` builds of each, by these samples."""
+    return _plan(sample, reference)(builds)
+
+
+def _plan(sample: Sample, reference: Sample) -> Callable[[int], Estimate]:
+    """As `planned`, by the number of builds; what does not depend on it is computed once."""
     by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
+    value = float(by_query.mean())
     of_queries = [_query_part(by_query), _rest_part(sample.recalls), _rest_part(reference.recalls)]
-    parts = [(max(sum(part for part, _ in of_queries), 0.0), of_queries[0][1])]
-    for each in (sample, reference):
-        of_one_build = sum(part for part, _ in _build_parts(each)) * len(each.recalls)
-        parts.append((of_one_build / builds, builds - 1.0) if builds > 1 else (float("nan"), 1.0))
-    return combined(float(by_query.mean()), parts)
+    queries = (max(sum(part for part, _ in of_queries), 0.0), of_queries[0][1])
+    of_one_build = [sum(part for part, _ in _build_parts(each)) * len(each.recalls) for each in (sample, reference)]
+
+    def expected(builds: int) -> Estimate:
+        known = builds > 1
+        parts = [(part / builds, builds - 1.0) if known else (float("nan"), 1.0) for part in of_one_build]
+        return combined(value, [queries, *parts])
+
+    return expected
 
 
 def variance_shares(samples: Sequence[Sample]) -> dict[str, float]:
