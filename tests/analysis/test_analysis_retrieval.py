@@ -1,3 +1,4 @@
+import json
 import math
 
 import msgspec
@@ -6,6 +7,7 @@ import pytest
 from examples import TRIAL
 
 from bench.analysis.retrieval import retrieval
+from bench.cli.results import print_table
 from bench.study.store import Outcome
 
 
@@ -61,3 +63,13 @@ def test_the_best_order_comes_first():
     rows = retrieval([outcome([0, 0], exact, order="given"), outcome([1, 1], exact, order="random")])
     assert [row.order for row in rows] == ["random", "given"]
     assert math.isnan(rows[0].scores["nDCG@10"].mean.low)  # a single build
+
+
+def test_json_rows_of_two_library_versions_keep_their_own_scores(capsys):
+    outcomes = [
+        outcome([0.9, 0.9, 0.9], [1, 1, 1], libraries="l 1"),
+        outcome([0.1, 0.1, 0.1], [1, 1, 1], libraries="l 2"),
+    ]
+    print_table(outcomes, as_json=True)
+    rows = json.loads(capsys.readouterr().out)
+    assert sorted(row["nDCG@10"] for row in rows) == pytest.approx([0.1, 0.9])

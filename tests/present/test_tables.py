@@ -42,6 +42,7 @@ def summary(order="random", recall=0.5, difference=None, verdict="better", neede
     return Summary(
         experiment="e",
         setting=SETTINGS | setting,
+        origin=("f", "", "l"),
         order=order,
         builds=builds,
         recall=estimate(recall, 0.01 if builds > 1 else math.nan),
