@@ -11,6 +11,7 @@ narrow; `make calibrate` shows by how much, and how this one does.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -177,12 +178,15 @@ def builds_needed(
     if min(builds) < 2:
         return None
     plan = _plan(sample, reference)
-    for count in range(min(builds) + 1, most + 1):
+
+    def decides(count: int) -> bool:
         expected = plan(count)
         shown = simultaneous(expected, comparisons)
-        if shown.low > 0 or shown.high < 0 or (expected.low > -margin and expected.high < margin):
-            return count
-    return None
+        return shown.low > 0 or shown.high < 0 or (expected.low > -margin and expected.high < margin)
+
+    # Intervals only narrow with builds, so halving finds the first count that decides.
+    found = bisect_left(range(most + 1), True, lo=min(builds) + 1, key=decides)
+    return found if found <= most else None
 
 
 def planned(sample: Sample, reference: Sample, builds: int) -> Estimate:
