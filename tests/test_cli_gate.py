@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from pathlib import Path
 
 import pytest
 from test_cli import one_line
@@ -124,3 +125,9 @@ def test_changed_settings_and_data_are_refused(cli, saved):
 def test_mistakes_are_told_in_one_line(cli, tmp_path, words, told):
     assert told in one_line(cli(*words))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_readme_shows_the_workflow_as_it_is():
+    root = Path(__file__).parent.parent
+    workflow = (root / ".github" / "workflows" / "gate.yml").read_text()
+    assert f"```yaml\n{workflow}```" in (root / "README.md").read_text()
