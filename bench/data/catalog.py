@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from bench import cache
-from bench.data import beir, download, embed, formats, generators, transfer
+from bench.data import beir, download, embed, formats, generators, records, transfer
 from bench.data.beir import Beir
 from bench.data.dataset import (
     METRICS,
@@ -24,21 +24,9 @@ from bench.data.dataset import (
     hold_out_queries,
 )
 from bench.data.download import Published
+from bench.data.records import Records
 from bench.data.stored import vectors, whole
 from bench.errors import BenchError, BenchWarning, converted, unknown
-
-
-class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Vectors in a .npy file that a JSON Lines file describes row by row; see `formats.read_records`."""
-
-    vectors: str
-    records: str
-    split_field: str
-    query_splits: list[str]
-    max_queries: int
-    sha256: dict[str, str]
-    label_field: str | None = None
-    labels: list[str] | None = None
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,8 +106,10 @@ def read_spec(path: Path) -> Spec:
         raise BenchError(f"{path}: give one of generator, records, files, beir and download")
     if spec.generator is not None and spec.generator not in generators.GENERATORS:
         raise BenchError(f"{path}: {unknown('generator', spec.generator, generators.GENERATORS)}")
-    if spec.records is not None and spec.records.labels is not None and spec.records.label_field is None:
-        raise BenchError(f"{path}: records.labels needs records.label_field, the field that holds them")
+    if spec.records is not None and spec.records.label_field is None:
+        for key in ("labels", "query_labels"):
+            if getattr(spec.records, key) is not None:
+                raise BenchError(f"{path}: records.{key} needs records.label_field, the field that holds them")
     if spec.parameters and spec.generator is None:
         raise BenchError(f"{path}: parameters are a generator's; without one, leave them out")
     if spec.texts and not spec.download:
@@ -332,21 +322,13 @@ def _generated(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
 def _recorded(path: Path, spec: Spec) -> Dataset:
     name, metric, source = path.stem, spec.metric, spec.records
     assert source is not None
-    vectors, records = (_fetched(path, spec, file) for file in spec.published)
+    vectors, described_by = (_fetched(path, spec, file) for file in spec.published)
 
     def make() -> dict[str, np.ndarray]:
-        base, queries, labels = formats.read_records(
-            vectors,
-            records,
-            source.split_field,
-            source.query_splits,
-            source.max_queries,
-            source.label_field,
-            source.labels,
-        )
+        base, queries, labels = records.read(vectors, described_by, source)
         return _arrays(checked(name, base, queries, metric, labels))
 
-    code = hashlib.sha256(Path(formats.__file__).read_bytes()).hexdigest()
+    code = hashlib.sha256(Path(records.__file__).read_bytes()).hexdigest()
     key = {"metric": metric, "records": msgspec.to_builtins(source), "code": code}
     return _from_entry(name, metric, cache.entry("datasets", key, make))
 

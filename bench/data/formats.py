@@ -3,8 +3,7 @@
 Nothing is ever unpickled, and nothing is read before it is asked for.
 """
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from bench.data import stored
 from bench.data.bigann import TYPES as BIGANN
 from bench.data.bigann import bigann
 from bench.data.hdf5 import hdf5
-from bench.data.npy import npy, npz, read_npy
+from bench.data.npy import npy, npz
 from bench.data.parquet import parquet
 from bench.data.stored import Stored
 from bench.data.texmex import TYPES as TEXMEX
@@ -110,44 +109,3 @@ def read_labels(path: Path) -> np.ndarray:
         return np.array(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
     except UnicodeDecodeError:
         raise BenchError(f"{path} is not UTF-8 text: write one label a line") from None
-
-
-def read_records(
-    vectors: Path,
-    records: Path,
-    split_field: str,
-    query_splits: Sequence[str],
-    max_queries: int,
-    label_field: str | None = None,
-    labels: Sequence[str] | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Base, queries and labels from vectors that a JSON Lines file describes row by row.
-
-    Records whose `split_field` is one of `query_splits` are queries (the first `max_queries` of them),
-    all others are the base; both in file order. Labels are the base's `label_field`. With `labels`, only records of
-    these are taken, queries too.
-    """
-    array = read_npy(vectors)
-    rows = []
-    with records.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                row = json.loads(line)
-                rows.append((row[split_field], row[label_field] if label_field else ""))
-            except (json.JSONDecodeError, KeyError, TypeError):
-                raise BenchError(
-                    f"{records}: line {number} is not a JSON object with "
-                    f"{' and '.join(filter(None, [split_field, label_field]))}: get the file again"
-                ) from None
-    if len(rows) != len(array):
-        raise BenchError(f"{records} has {len(rows)} lines, {vectors} has {len(array)} rows: they must match")
-    is_query = np.isin([split for split, _ in rows], list(query_splits))
-    label = np.array([label for _, label in rows])
-    taken = np.ones(len(rows), dtype=bool)
-    if labels is not None:
-        for wanted in labels:
-            if wanted not in label:
-                raise unknown(f"label in {records}", wanted, np.unique(label))
-        taken = np.isin(label, list(labels))
-    base = taken & ~is_query
-    return array[base], array[taken & is_query][:max_queries], label[base] if label_field else None

@@ -1,10 +1,11 @@
+import json
 import struct
 
 import h5py
 import numpy as np
 import pytest
 
-from bench.data import catalog, formats
+from bench.data import catalog
 from bench.data.dataset import METRICS
 from bench.errors import BenchError, BenchWarning
 
@@ -294,7 +295,7 @@ def test_clinc150_is_split_as_its_readme_says(mirror):
     assert dataset.base.shape == (18_200, 384)
     assert dataset.queries.shape == (1000, 384)
     assert len(np.unique(dataset.labels)) == 11
-    rows = formats.read_npy(mirror / "clinc150" / "minilm-l6-mean.npy")
+    rows = np.load(mirror / "clinc150" / "minilm-l6-mean.npy")
     assert np.array_equal(dataset.base[0], rows[0].astype(np.float32))
 
 
@@ -308,11 +309,30 @@ def test_domains_of_clinc150_have_base_and_queries_of_their_own(mirror, name, do
     assert np.array_equal(part.base, whole.base[np.isin(whole.labels, part.labels)])
 
 
-def test_labels_of_records_need_the_field_that_holds_them(tmp_path):
-    stated = (catalog.folder() / "clinc150-5.toml").read_text()
+@pytest.mark.parametrize(("name", "key"), [("clinc150-5", "labels"), ("clinc150-in-scope", "query_labels")])
+def test_labels_of_records_need_the_field_that_holds_them(tmp_path, name, key):
+    stated = (catalog.folder() / f"{name}.toml").read_text()
     (tmp_path / "my.toml").write_text(stated.replace('label_field = "domain"', ""))
-    with pytest.raises(BenchError, match=r"records\.labels needs records\.label_field"):
+    with pytest.raises(BenchError, match=rf"records\.{key} needs records\.label_field"):
         catalog.load("my.toml", beside=tmp_path)
+
+
+def test_clinc150_is_searched_with_what_is_out_of_scope_or_in(mirror):
+    """The first 1,000 records of its test splits are those that no domain has."""
+    records = (mirror / "clinc150" / "records.jsonl").read_text().splitlines()
+    splits = [json.loads(line)["split"] for line in records]
+    vectors = np.load(mirror / "clinc150" / "minilm-l6-mean.npy").astype(np.float32)
+    out_of_scope, within = catalog.load("clinc150"), catalog.load("clinc150-in-scope")
+    assert np.array_equal(out_of_scope.queries, vectors[np.array(splits) == "oos_test"])
+    assert np.array_equal(within.queries, vectors[np.array(splits) == "test"])
+    assert np.array_equal(within.base, out_of_scope.base)
+
+
+@pytest.mark.parametrize("name", ["clinc150-5", "clinc150-10"])
+def test_domains_of_clinc150_can_be_searched_with_what_is_out_of_scope(mirror, name):
+    within, outside = catalog.load(name), catalog.load(f"{name}-oos")
+    assert np.array_equal(outside.base, within.base)
+    assert np.array_equal(outside.queries, catalog.load("clinc150").queries)
 
 
 def test_rows_of_zeros_of_a_published_set_are_left_out(tmp_path):

@@ -1,4 +1,3 @@
-import json
 import struct
 import subprocess
 import sys
@@ -16,7 +15,8 @@ from hypothesis.extra.numpy import arrays
 
 from bench import cache, cli
 from bench.data import formats
-from bench.data.formats import read_labels, read_npy, read_records, read_vectors
+from bench.data.formats import read_labels, read_vectors
+from bench.data.npy import read_npy
 from bench.errors import BenchError, BenchWarning
 
 EACH = [(name, dtype) for name, (_, _, types) in writers.WRITERS.items() for dtype in types.split()]
@@ -372,44 +372,3 @@ def test_objects_are_never_unpickled(tmp_path):
     np.save(tmp_path / "o.npy", np.array([Trap(), Trap()], dtype=object), allow_pickle=True)
     with pytest.raises(BenchError, match="never unpickled"):
         read_npy(tmp_path / "o.npy")
-
-
-@pytest.fixture
-def records(tmp_path):
-    path = tmp_path / "r.jsonl"
-    rows = [{"split": s, "label": f"l{i}"} for i, s in enumerate(["train", "test", "val", "test", "train", "test"])]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    np.save(tmp_path / "v.npy", np.arange(6, dtype=np.float32)[:, None])
-    return path
-
-
-def test_records_split_rows_in_file_order(records, tmp_path):
-    base, queries, labels = read_records(tmp_path / "v.npy", records, "split", ["test"], 2, "label")
-    assert base[:, 0].tolist() == [0, 2, 4]
-    assert queries[:, 0].tolist() == [1, 3]
-    assert labels.tolist() == ["l0", "l2", "l4"]
-
-
-def test_records_of_some_labels_are_taken_queries_too(records, tmp_path):
-    rows = [("train", "a"), ("test", "b"), ("train", "b"), ("test", "a"), ("test", "c"), ("train", "c")]
-    records.write_text("".join(json.dumps({"split": s, "label": label}) + "\n" for s, label in rows))
-    arguments = tmp_path / "v.npy", records, "split", ["test"], 9, "label"
-    base, queries, labels = read_records(*arguments, ["c", "a"])
-    assert base[:, 0].tolist() == [0, 5]
-    assert queries[:, 0].tolist() == [3, 4]
-    assert labels.tolist() == ["a", "c"]
-    with pytest.raises(BenchError, match=r"unknown label in .*r\.jsonl 'd'; known: a, b, c"):
-        read_records(*arguments, ["a", "d"])
-
-
-@pytest.mark.parametrize("line", ["{", "[]", '{"split": "train"}'])
-def test_a_bad_record_is_told_with_its_line(records, tmp_path, line):
-    records.write_text(records.read_text().replace('{"split": "val", "label": "l2"}', line))
-    with pytest.raises(BenchError, match=r"r\.jsonl: line 3"):
-        read_records(tmp_path / "v.npy", records, "split", ["test"], 2, "label")
-
-
-def test_records_must_match_rows(records, tmp_path):
-    np.save(tmp_path / "v.npy", np.zeros((5, 1), np.float32))
-    with pytest.raises(BenchError, match=r"6 lines, .* 5 rows"):
-        read_records(tmp_path / "v.npy", records, "split", ["test"], 2)

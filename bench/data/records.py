@@ -1,0 +1,66 @@
+"""Vectors in a .npy file that a JSON Lines file describes row by row."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from bench.data.npy import read_npy
+from bench.errors import BenchError, unknown
+
+
+class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Two files, by their paths below BENCH_MIRROR, and which of their rows are what.
+
+    Records whose `split_field` is one of `query_splits` are queries (the first `max_queries` of them), all others
+    are the base; both in file order. label_field: what a row's label is. labels: of the records to take; unless
+    `query_labels` names those of the queries, of the queries too. sha256: of the files, by their paths.
+    """
+
+    vectors: str
+    records: str
+    split_field: str
+    query_splits: list[str]
+    max_queries: int
+    sha256: dict[str, str]
+    label_field: str | None = None
+    labels: list[str] | None = None
+    query_labels: list[str] | None = None
+
+
+def read(vectors: Path, records: Path, source: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Base (n, d), queries (q, d) and, where the source has a label field, the base's labels (n,)."""
+    array, rows = read_npy(vectors), list(_rows(records, source))
+    if len(rows) != len(array):
+        raise BenchError(f"{records} has {len(rows)} lines, {vectors} has {len(array)} rows: they must match")
+    split, label = (np.array(column, dtype=str) for column in zip(*rows, strict=True))
+    is_query = np.isin(split, source.query_splits)
+    base = ~is_query & _has(label, source.labels, records)
+    queries = is_query & _has(label, source.query_labels or source.labels, records)
+    return array[base], array[queries][: source.max_queries], label[base] if source.label_field else None
+
+
+def _rows(records: Path, source: Records) -> Iterator[tuple[str, str]]:
+    """Split and label of every record."""
+    fields = [field for field in (source.split_field, source.label_field) if field]
+    with records.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                row = json.loads(line)
+                yield row[source.split_field], row[source.label_field] if source.label_field else ""
+            except (json.JSONDecodeError, KeyError, TypeError):
+                raise BenchError(
+                    f"{records}: line {number} is not a JSON object with {' and '.join(fields)}: get the file again"
+                ) from None
+
+
+def _has(label: np.ndarray, wanted: list[str] | None, records: Path) -> np.ndarray:
+    """(rows,) bool: whose label is one of those wanted; all where `wanted` is None."""
+    if wanted is None:
+        return np.ones(len(label), dtype=bool)
+    for name in wanted:
+        if name not in label:
+            raise unknown(f"label in {records}", name, np.unique(label))
+    return np.isin(label, wanted)
