@@ -242,7 +242,7 @@ def from_files(
 
 def is_file(name: str) -> bool:
     """Whether a name is that of a file of vectors, rather than of a dataset or a TOML file."""
-    path = Path(name)
+    path, _ = formats.split(Path(name))
     return path.suffix.lower() in formats.READERS or (path.is_file() and path.suffix != ".toml")
 
 

@@ -56,8 +56,15 @@ NAMES = {
 }
 
 
+def split(path: Path) -> tuple[Path, str]:
+    """The file that `path` names, and what of it behind a `#`: an array's name, or nothing."""
+    file, named, array = str(path).rpartition("#")
+    return (Path(file), array) if named and not path.exists() else (path, "")
+
+
 def read(path: Path) -> Contents:
-    """What the file at `path` holds."""
+    """What the file at `path` holds; of FILE#NAME, the array of that name alone."""
+    path, array = split(path)
     suffix = path.suffix.lower()
     if path.is_dir():
         raise BenchError(
@@ -70,7 +77,9 @@ def read(path: Path) -> Contents:
     if path.stat().st_size == 0:
         raise BenchError(f"{path} is empty: get or write it again")
     arrays, metric = READERS[suffix](path)
-    return Contents(path, arrays, metric)
+    if array and array not in arrays:
+        raise unknown(f"array in {path}", array, filter(None, arrays))
+    return Contents(path, {"": arrays[array]} if array else arrays, metric)
 
 
 def find(contents: Contents, part: str) -> Stored | None:
@@ -90,7 +99,10 @@ def get(contents: Contents, part: str) -> Stored:
             found = only
     if found is None:
         wanted = " or ".join(NAMES[part])
-        raise BenchError(f"{contents.path} has no {wanted}; it holds: {', '.join(contents.arrays) or 'no arrays'}")
+        way_out = "".join(f"; name one: {contents.path}#{name}" for name in list(contents.arrays)[:1])
+        raise BenchError(
+            f"{contents.path} has no {wanted}; it holds: {', '.join(contents.arrays) or 'no arrays'}{way_out}"
+        )
     return found
 
 

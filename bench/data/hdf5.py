@@ -1,7 +1,7 @@
 """HDF5 in the layout of ann-benchmarks and VIBE: train, test, neighbors, and the attribute `distance`.
 
-VIBE's sets of queries from elsewhere also have `learn` (queries to learn from, with `learn_neighbors`): neither base
-nor queries, so it is left alone. `distances` are left alone too: ours are computed.
+VIBE's sets of queries from elsewhere also have `learn`, more queries of that kind to learn from, and `learn_neighbors`:
+searched with where FILE#learn is named as queries, else left alone. `distances` are left alone: ours are computed.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,8 @@ def hdf5(path: Path) -> tuple[dict[str, Stored], str | None]:
         import h5py
 
         about = {name: _text(file.attrs.get(name)) for name in ("distance", "point_type", "type")}
-        arrays = {name: node for name, node in file.items() if isinstance(node, h5py.Dataset) and node.shape}
+        arrays: dict[str, h5py.Dataset] = {}
+        file.visititems(lambda name, node: arrays.update({name: node} if getattr(node, "shape", None) else {}))
         sparse = about["type"] == "sparse" or "size_train" in arrays
         if sparse or about["distance"] in _UNSUPPORTED or about["point_type"] in ("bit", "binary"):
             kind = "sparse sets" if sparse else "bits" if about["point_type"] in ("bit", "binary") else "vectors"

@@ -1,4 +1,4 @@
-"""Parquet with a column of lists, as Hugging Face exports embeddings; read some rows at a time by pyarrow."""
+"""Parquet with columns of lists, as Hugging Face exports embeddings; read some rows at a time by pyarrow."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ _BATCH_ROWS = 4096
 
 
 def parquet(path: Path) -> dict[str, Stored]:
-    """The one column of lists of numbers, or a BenchError that names the columns where it is not the only one."""
+    """The columns of lists of numbers by name, or a BenchError that says which columns there are."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -29,15 +29,17 @@ def parquet(path: Path) -> dict[str, Stored]:
     except (pa.ArrowException, OSError):
         raise BenchError(f"{path} is not a whole parquet file: get or write it again") from None
     names = [field.name for field in schema if _is_vector(field.type)]
-    if len(names) != 1:
-        found = f"{len(names)} columns of lists of numbers" if names else "no column of lists of numbers"
-        raise BenchError(f"{path} has {found}: {', '.join(names or schema.names)}; write one that has exactly one")
+    if not names:
+        raise BenchError(f"{path} has no column of lists of numbers; it has: {', '.join(schema.names)}")
     if n == 0:
         raise BenchError(f"{path} has no rows")
-    name = names[0]
-    dtype = np.dtype(schema.field(name).type.value_type.to_pandas_dtype())
+    return {name: _column(path, name, schema.field(name).type, n) for name in names}
+
+
+def _column(path: Path, name: str, kind: "pa.DataType", n: int) -> Stored:
+    dtype = np.dtype(kind.value_type.to_pandas_dtype())
     d = next(_blocks(path, name, 1)).shape[1]
-    return {"": Stored(path, name, (n, d), dtype, lambda: _blocks(path, name, _BATCH_ROWS))}
+    return Stored(path, name, (n, d), dtype, lambda: _blocks(path, name, _BATCH_ROWS))
 
 
 def _is_vector(kind: Any) -> bool:

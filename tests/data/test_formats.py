@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bench import cache, cli
-from bench.data import formats
+from bench.data import catalog, formats
 from bench.data.formats import read_labels, read_vectors
 from bench.data.npy import read_npy
 from bench.errors import BenchError, BenchWarning
@@ -111,6 +111,41 @@ def test_a_bundle_gives_parts_by_either_name(tmp_path):
         read_vectors(tmp_path / "d.npz")
 
 
+def test_an_array_of_a_bundle_goes_by_its_name(tmp_path):
+    hdf5_of_groups(tmp_path / "x.h5")
+    np.save(tmp_path / "x.npy", ROWS)
+    parquet_with(tmp_path / "x.parquet", a=ROWS.tolist(), b=pa.array([[2.0]] * 10, pa.list_(pa.float32())))
+    assert np.array_equal(read_vectors(tmp_path / "x.h5#a/b"), ROWS)
+    assert np.array_equal(read_vectors(tmp_path / "x.h5#c", "queries"), ROWS)
+    assert read_vectors(tmp_path / "x.parquet#b").tolist() == [[2.0]] * 10
+    with pytest.raises(BenchError, match=r"unknown array in .*x\.h5 'd'; known: a/b, c$"):
+        read_vectors(tmp_path / "x.h5#d")
+    with pytest.raises(BenchError, match=r"unknown array in .*x\.npy 'a'; known: none"):
+        read_vectors(tmp_path / "x.npy#a")
+    np.save(tmp_path / "c#.npy", ROWS)  # a name that has one itself
+    assert np.array_equal(read_vectors(tmp_path / "c#.npy"), ROWS)
+    with pytest.raises(BenchError, match=r"y\.h5 is not there"):
+        read_vectors(tmp_path / "y.h5#a")
+
+
+def test_learn_of_vibe_is_searched_with_where_it_is_named(tmp_path):
+    rng = np.random.default_rng(0)
+    base, learn, test = (rng.standard_normal((n, 4)).astype(np.float32) for n in (30, 9, 5))
+    nearest = ((learn[:, None] - base) ** 2).sum(axis=2).argsort(axis=1)[:, :3]
+    with h5py.File(tmp_path / "v.hdf5", "w") as file:
+        file["train"], file["test"], file["learn"], file["learn_neighbors"] = base, test, learn, nearest
+        file["neighbors"] = np.zeros((5, 3), np.int32)
+        file.attrs["distance"] = "euclidean"
+    path = tmp_path / "v.hdf5"
+    assert np.array_equal(catalog.from_files(path).queries, test)
+    found = catalog.from_files(
+        path, tmp_path / "v.hdf5#learn", metric="l2", neighbors=tmp_path / "v.hdf5#learn_neighbors"
+    )
+    assert np.array_equal(found.queries, learn)
+    assert np.array_equal(found.neighbors, nearest)
+    assert found.name == "v"
+
+
 @pytest.mark.parametrize(
     ("stated", "metric"),
     [("euclidean", "l2"), ("angular", "cosine"), (b"cosine", "cosine"), ("normalized", "cosine"), ("ip", "ip")],
@@ -147,6 +182,11 @@ def hdf5_with(path, data=ROWS, name="train", **attributes):
     with h5py.File(path, "w") as file:
         file[name] = data
         file.attrs.update(attributes)
+
+
+def hdf5_of_groups(path):
+    with h5py.File(path, "w") as file:
+        file["a/b"], file["c"], file["count"] = ROWS, ROWS, 3
 
 
 def parquet_with(path, **columns):
@@ -188,10 +228,10 @@ BAD = {
         r"x\.npz holds a sparse matrix",
     ),
     "npz of nothing": ("x.npz", lambda p: np.savez(p), r"x\.npz has no base or train; it holds: no arrays"),
-    "npz of others": ("x.npz", lambda p: np.savez(p, a=ROWS, b=ROWS), r"x\.npz has no base or train; it holds: a, b"),
+    "npz of others": ("x.npz", lambda p: np.savez(p, a=ROWS, b=ROWS), r"it holds: a, b; name one: .*x\.npz#a$"),
     "half hdf5": ("x.hdf5", lambda p: cut_in_half(p, "hdf5"), r"x\.hdf5 is truncated or damaged"),
     "no hdf5": ("x.h5", lambda p: p.write_text("hello"), r"x\.h5 is not an HDF5 file"),
-    "hdf5 of others": ("x.h5", lambda p: hdf5_with(p, name="a/b"), r"x\.h5 has no base or train; it holds: no arrays"),
+    "hdf5 of others": ("x.h5", hdf5_of_groups, r"x\.h5 has no base or train; it holds: a/b, c; name one: .*x\.h5#a/b$"),
     "hdf5 without": ("x.h5", lambda p: hdf5_with(p, name="test"), r"x\.h5 has no base or train; it holds: test"),
     "hamming": (
         "x.h5",
@@ -234,9 +274,9 @@ BAD = {
     "no lists": (
         "x.parquet",
         lambda p: parquet_with(p, id=[1, 2], text=["a", "b"], tags=[["a"], ["b"]]),
-        r"x\.parquet has no column of lists of numbers: id, text, tags; write one",
+        r"x\.parquet has no column of lists of numbers; it has: id, text, tags",
     ),
-    "two lists": ("x.parquet", lambda p: parquet_with(p, a=[[1.0]], b=[[1]], c=[1]), "has 2 columns .*: a, b; write"),
+    "two lists": ("x.parquet", lambda p: parquet_with(p, a=[[1.0]], b=[[1]], c=[1]), "it holds: a, b; name one: .*#a$"),
     "uneven lists": (
         "x.parquet",
         lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[1.0]]),
