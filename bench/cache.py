@@ -57,6 +57,15 @@ def key_digest(key: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
 
 
+def code_digest(*places: Path) -> str:
+    """SHA-256 of the Python files at these places, a folder for all in it: what other code made is not taken."""
+    digest = hashlib.sha256()
+    for place in places:
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
 class Blocks(NamedTuple):
     """An array to keep that comes as blocks of its rows, in order, so that it need not fit into memory."""
 

@@ -1,7 +1,7 @@
 """Now against a baseline: has recall fallen?
 
-A setting whose builds return the very ids of the baseline is bit-exact, and needs no statistics. Where
-they may differ, the miss rate must not be shown to have risen, and is to be shown not to have risen by the margin:
+A setting whose builds return the very ids of the baseline, to the same hits, is bit-exact, and needs no statistics.
+Where they may differ, the miss rate must not be shown to have risen, and is to be shown not to have risen by the margin:
 `fell` is a fall that is significant *and* larger than the margin, `holds` one whose interval excludes
 the margin, and what is neither is `undecided` and gets more builds, as many as the baseline has.
 
@@ -29,13 +29,13 @@ from bench.study.store import Outcome
 MARGIN = 0.005  # of recall, half a point
 ALPHA = 0.01  # false alarms, over all lines and looks of a gate
 
-NOT_EXACT, RESCORED, FELL, UNDECIDED = "not bit-exact", "scored otherwise", "fell", "undecided"
+NOT_EXACT, RESCORED, FELL, UNDECIDED = "not bit-exact", "hits differ", "fell", "undecided"
 HOLDS, ROSE, BIT_EXACT = "holds", "rose", "bit-exact"
 FAILURES = (NOT_EXACT, RESCORED, FELL)
 WORST_FIRST = (*FAILURES, UNDECIDED, HOLDS, ROSE, BIT_EXACT)
 ABOUT = {
     NOT_EXACT: "other ids, though versions, threads and machine are those of the baseline",
-    RESCORED: "the same ids, but other hits: ground truth or recall has changed",
+    RESCORED: "the same ids, but other hits, though nothing has changed: ground truth or recall is wrong",
     FELL: "a significant fall that is larger than the margin",
     UNDECIDED: "neither a fall nor its absence is shown by as many builds as the baseline has",
     HOLDS: "the interval excludes a fall as large as the margin",
@@ -150,9 +150,12 @@ def decide(
     exact, pairs = [], {}
     for setting, trials in repeated.items():
         builds = [(then[trial], now[trial]) for trial in trials]
-        if all(was.ids_sha256 == is_now.ids_sha256 for was, is_now in builds):
-            same = all(np.array_equal(was.hits, is_now.hits) for was, is_now in builds)
-            exact.append(_exact_line(BIT_EXACT if same else RESCORED, setting, builds))
+        same_ids = all(was.ids_sha256 == is_now.ids_sha256 for was, is_now in builds)
+        same_hits = all(np.array_equal(was.hits, is_now.hits) for was, is_now in builds)
+        if same_ids and same_hits:
+            exact.append(_exact_line(BIT_EXACT, setting, builds))
+        elif identical and same_ids:
+            exact.append(_exact_line(RESCORED, setting, builds))
         elif identical and setting.threads == 1:  # with more, no two builds are the same
             exact.append(_exact_line(NOT_EXACT, setting, builds))
         else:

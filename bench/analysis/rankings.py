@@ -145,7 +145,8 @@ def _grouped(listed: Sequence[tuple[str, Outcome]]) -> dict[_Group, _Ways]:
     for setting, by_order in by_setting(listed).items():
         fields = dict(zip(SETTING, setting.fields, strict=True))
         _, judgements, libraries = setting.origin
-        group = _Group(setting.experiment, tuple(fields[name] for name in _SHARED), judgements, libraries)
+        relevant = judgements.partition(".")[0]  # documents that a model has no vectors of do not part it from others
+        group = _Group(setting.experiment, tuple(fields[name] for name in _SHARED), relevant, libraries)
         for order, built in by_order.items():
             if np.isfinite(built[0].retrieval.get(MEASURE, np.nan)).any():
                 groups[group][_Way(fields["engine"], fields["engine_version"], order)][fields["dataset"]] = built

@@ -12,6 +12,7 @@ narrow; `make calibrate` shows by how much, and how this one does.
 
 import math
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -31,8 +32,9 @@ Part = tuple[float, float]
 class Sample(NamedTuple):
     """Recalls of one order in one setting, and the seeds each row came from.
 
-    recalls: (builds, queries) recall a query, 0 to 1. order_seeds, build_seeds: (builds,). Where every
-    order seed is combined with every build seed, the two are crossed; otherwise rows are independent.
+    recalls: (builds, queries) recall of every query, 0 to 1. order_seeds, build_seeds: (builds,). Either every
+    order seed is combined with every build seed, so that the two are crossed, or no two rows share a seed, so that
+    they are independent (or all have one order seed, and what is estimated is that order's recall).
     """
 
     recalls: np.ndarray
@@ -55,9 +57,30 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 def sample_of(recalls: Sequence[np.ndarray], trials: Sequence[Trial]) -> Sample:
-    """The Sample of recalls (queries,) of builds, with the seeds of their trials."""
-    seeds = (np.array([getattr(trial, name) for trial in trials]) for name in ("order_seed", "build_seed"))
-    return Sample(np.array(recalls, dtype=np.float64), *seeds)
+    """The Sample of recalls (queries,) of builds, with the seeds of their trials.
+
+    Where only part of a crossing is there (a run was cut short, or two experiments asked for other seeds), builds
+    are left out until the rest is crossed or independent: rows that share seeds must not pass for independent.
+    """
+    pairs = [(trial.order_seed, trial.build_seed) for trial in trials]
+    rows = balanced(pairs)
+    order_seeds, build_seeds = np.array([pairs[row] for row in rows]).T
+    return Sample(np.array([recalls[row] for row in rows], dtype=np.float64), order_seeds, build_seeds)
+
+
+def balanced(pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """The rows of the largest part of (order seed, build seed) pairs that is crossed or independent, ascending."""
+    builds_of = defaultdict(set)
+    for order_seed, build_seed in pairs:
+        builds_of[order_seed].add(build_seed)
+    candidates = [{pair for pair in pairs if pair[0] == pair[1]}]  # as builds are seeded that are not crossed
+    for builds in builds_of.values():
+        having = [order_seed for order_seed, others in builds_of.items() if builds <= others]
+        candidates.append({(order_seed, build_seed) for order_seed in having for build_seed in builds})
+    if len({order for order, _ in pairs}) == len({build for _, build in pairs}) == len(pairs):
+        candidates.append(set(pairs))
+    kept = max(candidates, key=len)
+    return [row for row, pair in enumerate(pairs) if pair in kept]
 
 
 def independent(recalls: np.ndarray) -> Sample:
@@ -224,7 +247,8 @@ def variance_shares(samples: Sequence[Sample]) -> dict[str, float]:
     seeds = _mean_of([_seed_variances(sample, rest / queries) for sample in samples])
     builds = float(np.mean([len(sample.recalls) for sample in samples]))
     means = by_order.mean(axis=1)
-    of_order = max(means.var(ddof=0) - sum(seeds.values()) / builds, 0.0)
+    noise = float(np.mean([sum(part for part, _ in _build_parts(sample)) for sample in samples]))
+    of_order = max(means.var(ddof=0) - noise * (1 - 1 / len(samples)), 0.0)
     centred = by_order - means[:, None]
     of_query = float(centred.mean(axis=0).var(ddof=1)) if queries > 1 else 0.0
     interaction = max(float((centred - centred.mean(axis=0)).var(ddof=0)) - rest / builds, 0.0)

@@ -1,5 +1,6 @@
 """Outcomes -> one summary an order and setting, with verdicts in plain words."""
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -203,22 +204,36 @@ def by_setting(outcomes: _Outcomes) -> dict[Setting, dict[str, list[Outcome]]]:
     """Outcomes by setting, sorted, and in it by the order's label; datasets of one name are told apart by digests."""
     settings: dict[Setting, dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
     listed = list(outcomes)
-    contents = defaultdict(set)  # of datasets of one name: files may be of other folders, or have changed
-    for _, outcome in listed:
-        contents[outcome.trial.dataset].add(_content(outcome.trial))
+    told = _told_apart(outcome.trial for _, outcome in listed)
     for experiment, outcome in listed:
         trial = outcome.trial
-        if len(contents[trial.dataset]) > 1:
-            trial = msgspec.structs.replace(trial, dataset=f"{trial.dataset} #{_content(trial)}")
+        trial = msgspec.structs.replace(trial, dataset=told[_origin(trial)])
         fields = tuple(getattr(trial, field) for field in SETTING)
-        setting = Setting(experiment, fields, (trial.fingerprint, trial.judgements, trial.libraries))
+        setting = Setting(experiment, fields, _origin(outcome.trial)[1:])
         settings[setting][order_label(trial.order, trial.order_params)].append(outcome)
     return dict(sorted(settings.items(), key=lambda item: _natural([item[0].experiment, *item[0].fields])))
 
 
-def _content(trial: Trial) -> str:
-    """What tells apart datasets of one name: some digits of the vectors' digest, and of the judgements'."""
-    return "-".join(digest[:6] for digest in (trial.fingerprint, trial.judgements) if digest)
+def _origin(trial: Trial) -> tuple[str, str, str, str]:
+    return trial.dataset, trial.fingerprint, trial.judgements, trial.libraries
+
+
+def _told_apart(trials: Iterable[Trial]) -> dict[tuple[str, str, str, str], str]:
+    """What tables call the dataset of every origin: its name, and where one name has several origins, how they differ.
+
+    Files of one name may be of other folders or have changed, and libraries or our own code since: of each of these
+    that differs, some digits of its digest.
+    """
+    origins: dict[str, list[tuple[str, str, str, str]]] = defaultdict(list)
+    for origin in dict.fromkeys(_origin(trial) for trial in trials):
+        origins[origin[0]].append(origin)
+    told = {}
+    for name, of_name in origins.items():
+        varying = [i for i in (1, 2, 3) if len({origin[i] for origin in of_name}) > 1]
+        for origin in of_name:
+            digits = [hashlib.sha256(origin[i].encode()).hexdigest()[:6] for i in varying]
+            told[origin] = name + f" #{'-'.join(digits)}" * bool(digits)
+    return told
 
 
 def _curves(

@@ -5,7 +5,6 @@ A folder holds `corpus.jsonl` (`_id`, `title`, `text`), `queries.jsonl` (`_id`, 
 """
 
 import csv
-import hashlib
 import io
 import warnings
 from collections.abc import Callable, Iterator
@@ -305,7 +304,7 @@ def _lsa(corpus: Path, queries: Path, dimension: int) -> tuple[np.ndarray, np.nd
         "seed": lsa.SEED,
         "corpus": cache.file_digest(corpus),
         "queries": cache.file_digest(queries),
-        "code": hashlib.sha256(Path(lsa.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest(),
+        "code": cache.code_digest(Path(lsa.__file__), Path(__file__)),
         "libraries": lsa.versions(),
     }
     arrays = cache.entry(lsa.NAME, key, make).arrays

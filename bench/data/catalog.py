@@ -1,12 +1,12 @@
 """The catalogue: datasets/*.toml, each of which becomes a Dataset."""
 
 import difflib
-import hashlib
 import inspect
 import itertools
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -308,13 +308,12 @@ def _generated(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
             raise BenchError(f"dataset {name!r} does not fit into memory: ask for a smaller n or d") from None
         return _arrays(checked(name, base, queries, spec.metric, labels))
 
-    code = hashlib.sha256(Path(generators.__file__).read_bytes()).hexdigest()
     made_from = {
         "generator": spec.generator,
         "parameters": defaults | given,
         "metric": spec.metric,
-        "code": code,
-        "numpy": np.__version__,
+        "code": cache.code_digest(Path(generators.__file__)),
+        "libraries": {name: metadata.version(name) for name in ("numpy", "scikit-learn", "pillow")},
     }
     return _from_entry(name, spec.metric, cache.entry("datasets", made_from, make))
 
@@ -328,7 +327,7 @@ def _recorded(path: Path, spec: Spec) -> Dataset:
         base, queries, labels = records.read(vectors, described_by, source)
         return _arrays(checked(name, base, queries, metric, labels))
 
-    code = hashlib.sha256(Path(records.__file__).read_bytes()).hexdigest()
+    code = cache.code_digest(Path(records.__file__))
     key = {"metric": metric, "records": msgspec.to_builtins(source), "code": code}
     return _from_entry(name, metric, cache.entry("datasets", key, make))
 

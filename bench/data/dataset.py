@@ -32,9 +32,14 @@ class Judgements:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of everything that figures of retrieval depend on beside the ids found, as hexadecimal."""
-        ids = {part: cache.array_digest(ids) for part, ids in (("queries", self.query_ids), ("docs", self.doc_ids))}
-        return cache.key_digest({**ids, "qrels": {query: dict(row) for query, row in self.qrels.items()}})
+        """SHA-256 of the queries and what is relevant to them, a dot, and that of the documents, as hexadecimal.
+
+        All that figures of retrieval depend on beside the ids found. Where the part before the dot is the same, figures
+        can be compared, though one base may lack documents that another has.
+        """
+        qrels = {query: dict(row) for query, row in self.qrels.items()}
+        asked = cache.key_digest({"queries": cache.array_digest(self.query_ids), "qrels": qrels})
+        return f"{asked}.{cache.array_digest(self.doc_ids)}"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Arrays in files, opened without reading them: mapped where they lie as memory has them, else converted in blocks."""
 
-import hashlib
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -96,6 +95,5 @@ def _converted(stored: Stored) -> cache.Blocks:
 
 def _code() -> str:
     """The code that reads files: what another one converted is not taken."""
-    here = Path(__file__).parent
     readers = ("stored.py", "npy.py", "hdf5.py", "texmex.py", "bigann.py", "parquet.py")
-    return hashlib.sha256(b"".join((here / name).read_bytes() for name in readers)).hexdigest()
+    return cache.code_digest(*(Path(__file__).parent / name for name in readers))

@@ -1,6 +1,5 @@
 """What the data looks like: neighbours, local dimension, density, clusters; computed when asked, then kept."""
 
-import hashlib
 import warnings
 from collections.abc import Callable, Mapping
 from functools import cache as cache_once
@@ -236,7 +235,6 @@ class Geometry:
 @cache_once
 def _made_by() -> dict[str, str]:
     """The code and libraries that geometry depends on: of other ones, nothing kept is taken."""
-    code = hashlib.sha256(
-        b"".join((Path(__file__).parent / f).read_bytes() for f in ("knn.py", "dimension.py"))
-    ).hexdigest()
-    return {"code": code} | {name: metadata.version(name) for name in ("numpy", "faiss-cpu", "scikit-dimension")}
+    return {"code": cache.code_digest(Path(__file__).parent)} | {
+        name: metadata.version(name) for name in ("numpy", "faiss-cpu", "scikit-dimension")
+    }

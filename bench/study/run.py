@@ -25,7 +25,6 @@ class Build(NamedTuple):
     """An index to build, and the trials that its searches serve."""
 
     dataset: Dataset
-    geometry: Geometry
     truth: tuple[np.ndarray, np.ndarray]  # distances and ids (q, k), for the largest k asked
     exact: dict[int, dict[str, np.ndarray]]  # by k: retrieval scores of the exact neighbours
     order: np.ndarray
@@ -71,7 +70,7 @@ def _builds(study: Study, missing: list[Trial], told: Callable[[str], None]) -> 
             served = list(searches)
             first = served[0]
             order = made(first.order, first.order_params, first.order_seed)
-            yield Build(dataset, geometry, truth, exact, order, served)
+            yield Build(dataset, truth, exact, order, served)
 
 
 def _order(dataset: Dataset, geometry: Geometry, name: str, params: str, seed: int) -> np.ndarray:
@@ -103,7 +102,7 @@ def measure(build: Build) -> Iterator[Outcome]:
         build.dataset.base, build.order, first.metric, params, first.build_seed
     )
     build_seconds = time.perf_counter() - start
-    geometry, (distances, ids) = build.geometry, build.truth
+    geometry, (distances, ids) = Geometry(build.dataset), build.truth
     for trial in build.trials:
         start = time.perf_counter()
         found = searcher.search(build.dataset.queries, trial.k, trial.ef_search)

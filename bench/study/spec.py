@@ -19,6 +19,8 @@ from bench.measure import retrieval
 
 # What decides data, truth and orders, beside the engine: another version is another trial.
 LIBRARIES = ("hnsw-order-bench", "numpy", "faiss-cpu", "scikit-dimension")
+# So is other code of ours, between versions.
+CODE = ("orders.py", "geometry", "indexes", "measure", "study/run.py")
 EXPERIMENTS = Path(__file__).parent / "experiments"
 
 
@@ -87,7 +89,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     d: int
     queries: int
-    libraries: str  # of ours and of what truth, neighbours and orders come from, with versions
+    libraries: str  # what truth, neighbours and orders come from, with versions, and a digest of our own code
     engine: str
     engine_version: str
     M: int
@@ -135,7 +137,8 @@ class Study:
 
     def _trials(self) -> Iterator[Trial]:
         experiment = self.experiment
-        libraries = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
+        code = cache.code_digest(*(Path(__file__).parent.parent / place for place in CODE))
+        libraries = ", ".join([*(f"{name} {metadata.version(name)}" for name in LIBRARIES), f"code {code[:12]}"])
         versions = {index.engine: indexes.version(index.engine) for index in experiment.index}
         for dataset in self.datasets.values():
             judgements = dataset.judgements.digest if dataset.judgements else ""

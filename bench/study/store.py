@@ -32,7 +32,7 @@ _MEASURED = {
 }
 _SINCE_2 = ("judgements", "retrieval", "retrieval_exact")  # columns that a store of version 1 lacks
 # Retrieval scores by the hash of their content: all builds of a dataset share those of exact search
-_SCORES = "CREATE TABLE IF NOT EXISTS scores (id TEXT PRIMARY KEY, content BLOB NOT NULL)"
+_SCORES = "CREATE TABLE scores (id TEXT PRIMARY KEY, content BLOB NOT NULL)"
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -102,14 +102,28 @@ class Store:
         return store
 
     def _prepare(self) -> None:
-        connection = self._connection
+        if self._kind() != (_APPLICATION, SCHEMA):
+            with self._connection as connection:
+                connection.execute("BEGIN IMMEDIATE")  # what is found now, no other process changes meanwhile
+                self._make(*self._kind())
+
+    def _kind(self) -> tuple[int, int]:
+        """Whose file it is, and of which version; zeros of a new one."""
         application, version = (
-            connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version")
+            self._connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version")
         )
+        return application, version
+
+    def _make(self, application: int, version: int) -> None:
+        """The tables of a new store, or what one of version 1 lacks; its outcomes stay as they are."""
+        connection = self._connection
         if (application, version) == (_APPLICATION, SCHEMA):
-            return
+            return  # another process was first
         if (application, version) == (_APPLICATION, 1):
-            self._upgrade()
+            for name in _SINCE_2:
+                connection.execute(f"ALTER TABLE outcomes ADD COLUMN \"{name}\" TEXT NOT NULL DEFAULT ''")
+            connection.execute(_SCORES)
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
             return
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             found = f"a store of version {version}" if application == _APPLICATION else "not a store of this harness"
@@ -117,28 +131,14 @@ class Store:
                 f"{self.path} is {found}, and this bench reads version {SCHEMA}: name another with --store"
             )
         columns = ", ".join(f'"{name}" {kind} NOT NULL' for name, kind in (_TRIAL | _MEASURED).items())
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(f"CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
-            connection.execute("CREATE TABLE IF NOT EXISTS environments (id TEXT PRIMARY KEY, content TEXT NOT NULL)")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS members "
-                "(experiment TEXT, key TEXT, PRIMARY KEY (experiment, key)) WITHOUT ROWID"
-            )
-            connection.execute(_SCORES)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
-
-    def _upgrade(self) -> None:
-        """Add to a store of version 1 what version 2 has more; its outcomes stay as they are."""
-        with self._connection as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA:
-                return  # another process was first
-            for name in _SINCE_2:
-                connection.execute(f"ALTER TABLE outcomes ADD COLUMN \"{name}\" TEXT NOT NULL DEFAULT ''")
-            connection.execute(_SCORES)
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        connection.execute(f"CREATE TABLE outcomes (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
+        connection.execute("CREATE TABLE environments (id TEXT PRIMARY KEY, content TEXT NOT NULL)")
+        connection.execute(
+            "CREATE TABLE members (experiment TEXT, key TEXT, PRIMARY KEY (experiment, key)) WITHOUT ROWID"
+        )
+        connection.execute(_SCORES)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def close(self) -> None:
         self._connection.close()
