@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.data.dataset import Dataset
 from bench.errors import BenchError, converted, unknown
-from bench.geometry import NEIGHBORS, Geometry
+from bench.geometry import NEIGHBORS, Geometry, knn
 from bench.geometry.dimension import ESTIMATORS
 
 DENSITY_NEIGHBORS = 10  # the study's k: radius and hubness describe the neighbours that recall@10 is about
@@ -191,8 +191,7 @@ def farthest_first(dataset: Dataset, geometry: Geometry, rng: np.random.Generato
     known = min(NEIGHBORS, dataset.n - 1)
     distances, ids = geometry.neighbors(known) if known else (np.empty((1, 0)), np.empty((1, 0), np.int64))
     gap = np.full(dataset.n, np.inf, dtype=np.float32)  # by place in `sequence`; -1 once picked
-    shuffled = points[sequence] - points.mean(axis=0, dtype=np.float64).astype(np.float32)  # products round less
-    squares = np.einsum("ij,ij->i", shuffled, shuffled)
+    shuffled = points[sequence]
     order = np.empty(dataset.n, dtype=np.int64)
     for i in range(dataset.n):
         order[i] = row
@@ -201,8 +200,7 @@ def farthest_first(dataset: Dataset, geometry: Geometry, rng: np.random.Generato
             near, reach = rank[ids[row]], distances[row]
             gap[near] = np.minimum(gap[near], reach)
         else:
-            product = squares + squares[place] - 2 * (shuffled @ shuffled[place])
-            gap = np.minimum(gap, np.sqrt(np.maximum(product, 0)))
+            gap = np.minimum(gap, knn.distances_to(shuffled, shuffled[place]))
         gap[place] = -1
         row = int(sequence[np.argmax(gap)])
     return order

@@ -1,8 +1,8 @@
 """Now against a baseline: has recall fallen?
 
 A setting whose builds return the very ids of the baseline, to the same hits, is bit-exact, and needs no statistics.
-Where they may differ, the miss rate must not be shown to have risen, and is to be shown not to have risen by the margin:
-`fell` is a fall that is significant *and* larger than the margin, `holds` one whose interval excludes
+Where they may differ, the miss rate must not be shown to have risen, and is to be shown not to have risen by the
+margin: `fell` is a fall that is significant *and* larger than the margin, `holds` one whose interval excludes
 the margin, and what is neither is `undecided` and gets more builds, as many as the baseline has.
 
 The difference is estimated twice: paired by build seed, which is sharp where a release hardly changes

@@ -17,8 +17,8 @@ import numpy as np
 
 from bench import cache
 from bench.data import download, lsa
-from bench.data.dataset import Dataset, Judgements, checked
-from bench.data.npy import read_npy
+from bench.data.dataset import Dataset, Judgements, check_vectors, checked
+from bench.data.formats import read_vectors
 from bench.errors import BenchError, BenchWarning, unknown
 
 CORPUS, QUERIES = "corpus.jsonl", "queries.jsonl"
@@ -87,13 +87,16 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
         base = _first(of_corpus, dimension, corpus, len(judgements.doc_ids))
         every = _first(of_queries, dimension, queries, len(judged))
         files = {"base": str(of_corpus), "queries": str(of_queries)}
+    # Before rows are left out, so that errors count rows as the files do.
+    base, every = check_vectors(base, files["base"], "l2"), check_vectors(every, files["queries"], metric)
     named = name if model is None else f"{name}(model={model})"
     if metric == "cosine" and not (there := base.any(axis=1)).all():
         gone = judgements.doc_ids[~there]
-        told = (
-            f"{named}: {len(gone):,} documents have no direction, such as {str(gone[0])!r}; left out, and never found"
+        warnings.warn(
+            f"{named}: {len(gone):,} documents have no direction, such as {str(gone[0])!r}; left out, and never found",
+            BenchWarning,
+            stacklevel=2,
         )
-        warnings.warn(told, BenchWarning, stacklevel=2)
         base, judgements = base[there], replace(judgements, doc_ids=judgements.doc_ids[there])
     return checked(named, base, every[judged], metric, files=files, judgements=judgements)
 
@@ -283,8 +286,8 @@ def _vectors(source: Beir, here: Path, model: str, path: Callable[[str], Path], 
 
 def _first(vectors: Path, dimension: int | None, texts: Path, lines: int) -> np.ndarray:
     """(lines, dimension) the first dimensions of the vectors of `texts`; all where dimension is None."""
-    rows = read_npy(vectors)
-    if rows.ndim != 2 or len(rows) != lines:
+    rows = read_vectors(vectors)
+    if len(rows) != lines:
         raise BenchError(f"{vectors} has shape {rows.shape}, {texts} has {lines:,} lines: embed it again")
     if dimension is not None and not 0 < dimension <= rows.shape[1]:
         raise BenchError(f"{vectors} has {rows.shape[1]} dimensions: @{dimension} takes too many or none")

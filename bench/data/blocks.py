@@ -113,6 +113,8 @@ def _write_part(part: Part, made: Encoder, told: Told) -> None:
                 said = now
                 rate = (done - begun) / max(now - start, 1e-9)
                 told(f"{part.file}: {done:,} of {part.count:,} texts, {rate:,.0f} a second")
+    if unfinished.stat().st_size != len(head.getvalue()) + part.count * row:
+        raise BenchError(f"{unfinished} was written to by another run: wait for that one, then run this one again")
     unfinished.replace(part.output)
 
 

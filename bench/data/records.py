@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bench.data.npy import read_npy
+from bench.data.formats import read_vectors
 from bench.errors import BenchError, unknown
 
 
@@ -32,7 +32,7 @@ class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 def read(vectors: Path, records: Path, source: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Base (n, d), queries (q, d) and, where the source has a label field, the base's labels (n,)."""
-    array, rows = read_npy(vectors), list(_rows(records, source))
+    array, rows = read_vectors(vectors), list(_rows(records, source))
     if len(rows) != len(array):
         raise BenchError(f"{records} has {len(rows)} lines, {vectors} has {len(array)} rows: they must match")
     split, label = (np.array(column, dtype=str) for column in zip(*rows, strict=True))

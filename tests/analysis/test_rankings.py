@@ -13,9 +13,9 @@ QUERIES = 200
 HARD = np.random.default_rng(0).normal(0, 0.2, QUERIES)  # queries are hard for all models alike
 
 
-def outcome(model, ndcg, exact, hits=5, **changed):
+def outcome(model, ndcg, exact, hits=5, judgements="j", **changed):
     trial = msgspec.structs.replace(
-        TRIAL, dataset=model, fingerprint=model, judgements="j", queries=len(exact), **changed
+        TRIAL, dataset=model, fingerprint=model, judgements=judgements, queries=len(exact), **changed
     )
     of_queries = np.full(len(exact), hits)
     found, of_exact = ({"nDCG@10": np.asarray(values, dtype=np.float32)} for values in (ndcg, exact))
@@ -58,6 +58,15 @@ def test_a_ranking_by_hand():
     [swap] = column.swaps
     assert (swap.ahead, swap.behind) == ("a", "b")
     assert (swap.reference, swap.found) == pytest.approx((0.1, -0.1), abs=1e-6)
+
+
+def test_models_that_lack_documents_are_ranked_with_the_others():
+    """Judgements are told by queries and relevance, then a dot, then the documents that a model has vectors of."""
+    found = rankings(
+        [*model("a", 0.6, 0.4, judgements="q.all"), *model("b", 0.5, 0.5, judgements="q.some")]
+        + [*model("c", 0.4, 0.4, judgements="other.all"), *model("d", 0.3, 0.3, judgements="other.all")]
+    )
+    assert [one.models for one in found] == [["a", "b"], ["c", "d"]]
 
 
 def test_a_move_far_larger_than_noise_is_sure():

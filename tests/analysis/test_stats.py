@@ -10,6 +10,12 @@ from bench.analysis.stats import Sample, independent
 RNG = np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def _own_rng(monkeypatch):
+    """Every test draws the same, whichever run before it."""
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
+
+
 def simulated(builds, queries, build_sd=0.01, query_sd=0.2, rest_sd=0.1, mean=0.8, hardness=None):
     """Recalls of a known two-way model; not kept within 0 and 1."""
     hardness = query_sd * RNG.standard_normal(queries) if hardness is None else hardness
@@ -106,6 +112,23 @@ def test_crossed_seeds_count_both_draws():
     assert stats.mean(independent(recalls)).se < 0.6 * crossed.se
 
 
+@pytest.mark.parametrize(
+    ("pairs", "rows"),
+    [
+        ([(1, 1), (2, 2), (3, 3)], [0, 1, 2]),  # independent
+        ([(5, 1), (6, 2)], [0, 1]),  # with other seeds
+        ([(1, 1), (1, 2), (1, 3)], [0, 1, 2]),  # one order, several builds
+        ([(o, b) for o in (1, 2) for b in (1, 2, 3)], [0, 1, 2, 3, 4, 5]),  # crossed
+        ([(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)], [0, 1, 3, 4]),  # cut short: two by two are more than one by three
+        ([(1, 1), (1, 2), (1, 3), (2, 1)], [0, 1, 2]),
+        ([(1, 1), (2, 2), (3, 3), (4, 4), (1, 2), (2, 1)], [0, 1, 2, 3]),  # four independent, and a part crossed
+        ([(1, 1), (2, 2), (3, 3), (1, 2), (2, 1)], [0, 1, 3, 4]),
+    ],
+)
+def test_builds_that_share_seeds_never_pass_for_independent(pairs, rows):
+    assert stats.balanced(pairs) == rows
+
+
 def test_one_build_has_a_value_and_no_interval():
     estimate = stats.mean(independent(simulated(1, 50)))
     assert math.isfinite(estimate.value)
@@ -155,8 +178,9 @@ def test_the_detectable_effect_is_detected_four_times_in_five():
 def test_builds_needed_are_enough_and_not_too_many():
     hardness = 0.2 * RNG.standard_normal(2000)
     a, b = (independent(simulated(8, 2000, build_sd=0.02, hardness=hardness)) for _ in range(2))
-    needed = stats.builds_needed(a, b, margin=0.01)
-    assert 10 < needed < 100
+    level = b._replace(recalls=b.recalls - b.recalls.mean() + a.recalls.mean())
+    # Within .01 by 2 standard errors of .02 sqrt(2 / builds): about 31, were the spread known, which 8 builds tell to 40 %
+    assert 10 < stats.builds_needed(a, level, margin=0.01) < 80
     few, other = (simulated(5, 20) for _ in range(2))
     assert stats.builds_needed(independent(few), independent(other - other.mean() + few.mean()), margin=0.01) is None
     # Builds that show the difference are enough, be it larger than the margin: 5 do not, some more do.
@@ -193,6 +217,27 @@ def test_shares_tell_order_seeds_from_build_seeds_where_they_are_crossed():
     shares = stats.variance_shares(samples)
     assert shares["order seed"] > 5 * shares["build seed"] > 0
     assert shares["order seed x build seed"] < 0.02
+
+
+def test_shares_find_no_order_where_seeds_alone_differ():
+    order_seeds, build_seeds = np.repeat(np.arange(4), 4), np.tile(np.arange(4), 4)
+    found = []
+    for _ in range(200):
+        samples = [
+            Sample(
+                0.8
+                + 0.02 * RNG.standard_normal(4)[order_seeds][:, None]
+                + 0.02 * RNG.standard_normal(4)[build_seeds][:, None]
+                + 0.01 * RNG.standard_normal((16, 20)),
+                order_seeds,
+                build_seeds,
+            )
+            for _ in range(6)
+        ]
+        means = np.array([sample.recalls.mean() for sample in samples])
+        found.append((stats.variance_shares(samples)["order"], means.var()))
+    # The means vary by 2 x .02 ** 2 / 4 by their seeds alone; negative estimates are cut off, so some is left.
+    assert np.mean(found, axis=0)[0] < 0.1
 
 
 def test_equivalent_ef_by_hand():

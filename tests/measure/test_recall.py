@@ -53,14 +53,6 @@ def test_shapes_must_match():
         hits(np.zeros((2, 3), int), np.zeros((2, 4), int))
 
 
-def test_blocks_change_nothing(monkeypatch):
-    rng = np.random.default_rng(0)
-    ids, truth = rng.integers(0, 30, (100, 5)), rng.permuted(np.tile(np.arange(30), (100, 1)), axis=1)[:, :5]
-    whole = hits(ids, truth)
-    monkeypatch.setattr("bench.measure.recall._BLOCK_PAIRS", 60)
-    assert np.array_equal(hits(ids, truth), whole)
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 8), st.integers(0, 2**31))
 def test_both_agree_with_sets_and_ties_never_count_less(k, seed):

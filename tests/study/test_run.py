@@ -1,6 +1,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from dataclasses import replace
 
@@ -248,3 +249,14 @@ def test_geometry_is_computed_once_for_all_builds(study, store, monkeypatch):
     monkeypatch.setattr(Geometry, "ground_truth", lambda self, k: asked.append(k) or truth(self, k))
     list(running.run(study, store))
     assert asked == [10]
+
+
+def test_builds_side_by_side_bear_a_teller_that_cannot_be_sent_to_them(study, store):
+    """As a terminal's bar, which has a lock."""
+    lock = threading.Lock()
+
+    def told(line):
+        with lock:
+            pass
+
+    assert sum(1 for _ in running.run(study, store, jobs=2, told=told)) == len(study.trials)

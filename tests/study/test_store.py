@@ -1,4 +1,5 @@
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import numpy as np
@@ -174,3 +175,12 @@ def test_an_unwritable_folder_is_told(tmp_path):
         Store.create(tmp_path / "file" / "store.sqlite")
     with pytest.raises(BenchError, match="cannot use the store"):
         Store.create(tmp_path)
+
+
+def test_several_may_make_one_store_at_once(tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(50):
+            path = tmp_path / f"{number}.sqlite"
+            made = [pool.submit(lambda path=path: Store.create(path).close()) for _ in range(4)]
+            for one in made:
+                one.result()
