@@ -2,13 +2,15 @@
 
 The best of 120 permutations lies well above the worst even where the permutation does not matter, since
 builds differ by their seed. So the range is given beside the range that as many draws of that noise have;
-and two permutations are picked as best and worst by half of the seeds, and compared on the others, whose
-noise had no part in the choice: that difference is not biased by it.
+and two permutations are picked as best and worst by half of the seeds on half of the queries, and compared by the
+others on the others, which had no part in the choice: that difference is not biased by the luck of either.
 """
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -20,7 +22,6 @@ from bench.analysis.summary import order_label, samples_by_setting
 from bench.study.store import Outcome
 
 FEWEST = 6  # permutations of three labels: fewer are a comparison like any other
-_DRAWS = 20_000  # of the range of noise: its mean is then known to a hundredth of the noise's sd
 _LABEL = "category permutation="
 
 _Outcomes = Iterable[tuple[str, Outcome]]
@@ -29,18 +30,19 @@ _Outcomes = Iterable[tuple[str, Outcome]]
 class Permuted(msgspec.Struct, frozen=True, kw_only=True):
     """All permutations of one setting, over the seeds that every one of them was built with.
 
-    A seed draws levels and the sequence of rows within categories. lowest, median, highest: recall of
-    permutations, each a mean over seeds; worst, best: the permutations that give the extremes. range: highest
-    minus lowest; noise_range: what to expect of it were all permutations alike, and noise_range_95 what it would
-    exceed once in 20 times. one_build_range: the range from one build a permutation, mean over seeds. found_again:
-    recall of the best minus that of the worst permutation, picked and measured on different seeds.
-    sd_permutations, sd_seeds: of recall, between permutations without noise, and of builds of one permutation.
-    What needs two seeds is NaN or None.
+    permutations: built, of `possible`. A seed draws levels and the sequence of rows within categories. lowest, median,
+    highest: recall of permutations, each a mean over seeds; worst, best: the permutations that give the extremes.
+    range: highest minus lowest; noise_range: what to expect of it were all permutations alike, and noise_range_95 what
+    it would exceed once in 20 times. one_build_range, one_build_noise: the range from one build a permutation, mean
+    over seeds, and what to expect of that. found_again: recall of the best minus that of the worst permutation, picked
+    and measured on different seeds and queries. sd_permutations, sd_seeds: of recall, between permutations without the
+    noise of builds and queries, and of builds of one permutation. What needs two seeds is NaN or None.
     """
 
     experiment: str
     setting: dict[str, Any]
     permutations: int
+    possible: int
     seeds: int
     lowest: float
     median: float
@@ -51,6 +53,7 @@ class Permuted(msgspec.Struct, frozen=True, kw_only=True):
     noise_range: float
     noise_range_95: float
     one_build_range: float
+    one_build_noise: float
     found_again: Estimate | None
     sd_permutations: float
     sd_seeds: float
@@ -88,12 +91,14 @@ def _permuted(experiment: str, setting: dict[str, Any], samples: Mapping[str, Sa
     builds = recalls.mean(axis=2)
     means = builds.mean(axis=1)
     seeds = builds.shape[1]
-    between, noise = variances(builds)
-    expected, exceeded = noise_range(len(names), (noise / seeds) ** 0.5, (len(names) - 1) * (seeds - 1))
+    between, noise = variances(recalls)
+    expected, exceeded = noise_range(len(names), (len(names) - 1) * (seeds - 1))
+    sd_mean = (noise / seeds) ** 0.5
     return Permuted(
         experiment=experiment,
         setting=setting,
         permutations=len(names),
+        possible=math.factorial(len(names[0].split("+"))),
         seeds=seeds,
         lowest=float(means.min()),
         median=float(np.median(means)),
@@ -101,10 +106,11 @@ def _permuted(experiment: str, setting: dict[str, Any], samples: Mapping[str, Sa
         worst=names[int(means.argmin())],
         best=names[int(means.argmax())],
         range=float(np.ptp(means)),
-        noise_range=expected,
-        noise_range_95=exceeded,
+        noise_range=expected * sd_mean,
+        noise_range_95=exceeded * sd_mean,
         one_build_range=float(np.ptp(builds, axis=0).mean()),
-        found_again=found_again(recalls) if seeds > 1 else None,
+        one_build_noise=expected * noise**0.5,
+        found_again=found_again(recalls) if min(recalls.shape[1:]) > 1 else None,
         sd_permutations=between**0.5,
         sd_seeds=noise**0.5,
     )
@@ -125,56 +131,63 @@ def crossed(samples: Mapping[str, Sample]) -> tuple[list[str], np.ndarray]:
     return labels, np.stack([samples[label].recalls[[rows[label][seed] for seed in seeds]] for label in labels])
 
 
-def variances(builds: np.ndarray) -> tuple[float, float]:
-    """Variance of recall between permutations without noise, and of noise, by analysis of variance.
+def variances(recalls: np.ndarray) -> tuple[float, float]:
+    """Variance of recall between permutations, and of a build's noise, by analysis of variance.
 
-    builds: (permutations, seeds) mean recall of a build. What a seed does to all permutations alike is in
-    neither. NaN from one seed.
+    recalls: (permutations, seeds, queries). Noise is what a build's mean over the queries has that neither its
+    permutation nor its seed has in all; it is taken off the first, and so is what permutations owe to these queries.
+    NaN from one seed.
     """
-    seeds = builds.shape[1]
+    _, seeds, queries = recalls.shape
     if seeds < 2:
         return float("nan"), float("nan")
-    noise = stats.interaction(builds)
-    return max(float(builds.mean(axis=1).var(ddof=1)) - noise / seeds, 0.0), noise
+    builds, by_query = recalls.mean(axis=2), recalls.mean(axis=1)
+    noise, rest = stats.interaction(builds), _rest(recalls)
+    luck = max(stats.interaction(by_query) - rest / seeds, 0.0) / queries
+    return max(float(builds.mean(axis=1).var(ddof=1)) - noise / seeds - luck, 0.0), noise
 
 
-def noise_range(draws: int, sd: float, df: float) -> tuple[float, float]:
-    """The mean range of so many independent normal draws, and the range that one in 20 such sets exceeds.
+@cache
+def noise_range(draws: int, df: int) -> tuple[float, float]:
+    """The mean range of so many independent normal draws of unit variance, and what one range in 20 exceeds.
 
-    sd: of a draw, estimated with `df` degrees of freedom, which makes the second the studentized range's. Normal,
-    since a build's recall is a mean over many queries, and since residuals of two seeds a permutation mirror each
-    other, which a resampling of them would have to undo.
+    df: degrees of freedom with which their variance is estimated, which makes the second the studentized range's; NaN
+    where it is 0. Normal, since a build's recall is a mean over many queries.
     """
-    rng = np.random.default_rng(0)
-    step = max(1, 1_000_000 // draws)
-    ranges = np.concatenate(
-        [np.ptp(rng.standard_normal((min(step, _DRAWS - start), draws)), axis=1) for start in range(0, _DRAWS, step)]
-    )
-    studentized = ranges / np.sqrt(rng.chisquare(df, _DRAWS) / df) if df else ranges
-    return float(sd * ranges.mean()), float(sd * np.quantile(studentized, CONFIDENCE))
+    from scipy.integrate import quad
+    from scipy.special import ndtr
+    from scipy.stats import studentized_range
+
+    if df == 0:
+        return float("nan"), float("nan")
+    expected, _ = quad(lambda x: 1 - ndtr(x) ** draws - ndtr(-x) ** draws, -np.inf, np.inf)
+    return float(expected), float(studentized_range.ppf(CONFIDENCE, draws, df))
 
 
 def found_again(recalls: np.ndarray) -> Estimate:
-    """Recall of the best permutation minus that of the worst, both picked without the builds they are measured on.
+    """Recall of the best permutation minus that of the worst, both picked without what they are measured on.
 
-    recalls: (permutations, seeds, queries), two seeds at least. Best and worst are picked by every other seed and
-    measured on the rest, then the other way round; the value is the mean of both. It is what the two picked
-    differ by, hence no more than the true extremes do. The interval is over seeds and queries; the noise of a
-    build is taken from all permutations.
+    recalls: (permutations, seeds, queries), two seeds and queries at least. Best and worst are picked by every other
+    seed on every other query and measured by the rest on the rest, in all four ways; the value is the mean. It is what
+    the two picked differ by, hence no more than the true extremes do. The interval is over builds and queries; the
+    noise of a build is taken from all permutations.
     """
     permutations, seeds, queries = recalls.shape
-    halves = recalls[:, ::2].mean(axis=1), recalls[:, 1::2].mean(axis=1)  # (permutations, queries)
     by_query = np.zeros(queries)
-    for picked_by, measured_on in (halves, halves[::-1]):
-        means = picked_by.mean(axis=1)
-        by_query += (measured_on[means.argmax()] - measured_on[means.argmin()]) / 2
-    noise = variances(recalls.mean(axis=2))[1]
-    rest = float(np.mean([stats.interaction(of_permutation) for of_permutation in recalls]))
+    for seed, query in itertools.product((0, 1), repeat=2):
+        means = recalls[:, seed::2, query::2].mean(axis=(1, 2))
+        others = recalls[:, 1 - seed :: 2, 1 - query :: 2].mean(axis=1)
+        by_query[1 - query :: 2] += (others[means.argmax()] - others[means.argmin()]) / 2
     builds = 2 / (1 / ((seeds + 1) // 2) + 1 / (seeds // 2))  # in effect, of each of the two
     parts = [
-        (noise / builds, (permutations - 1.0) * (seeds - 1.0)),
+        (variances(recalls)[1] / builds, (permutations - 1.0) * (seeds - 1.0)),
         (float(by_query.var(ddof=1)) / queries, queries - 1.0),
         # In both: the noise of builds and the spread over queries are of means that contain it.
-        (-rest / (builds * queries), permutations * (seeds - 1.0) * (queries - 1.0)),
+        (-_rest(recalls) / (builds * queries), permutations * (seeds - 1.0) * (queries - 1.0)),
     ]
     return stats.combined(float(by_query.mean()), parts)
+
+
+def _rest(recalls: np.ndarray) -> float:
+    """Variance of a query's recall that neither the query nor the build explains, within permutations."""
+    return float(np.mean([stats.interaction(of_permutation) for of_permutation in recalls]))

@@ -243,7 +243,7 @@ def variance_shares(samples: Sequence[Sample]) -> dict[str, float]:
     """
     queries = samples[0].recalls.shape[1]
     by_order = np.array([sample.recalls.mean(axis=0) for sample in samples])  # (orders, queries)
-    rest = float(np.mean([_rest_variance(sample.recalls) for sample in samples]))
+    rest = float(np.mean([interaction(sample.recalls) for sample in samples]))
     seeds = _mean_of([_seed_variances(sample, rest / queries) for sample in samples])
     builds = float(np.mean([len(sample.recalls) for sample in samples]))
     means = by_order.mean(axis=1)
@@ -251,8 +251,8 @@ def variance_shares(samples: Sequence[Sample]) -> dict[str, float]:
     of_order = max(means.var(ddof=0) - noise * (1 - 1 / len(samples)), 0.0)
     centred = by_order - means[:, None]
     of_query = float(centred.mean(axis=0).var(ddof=1)) if queries > 1 else 0.0
-    interaction = max(float((centred - centred.mean(axis=0)).var(ddof=0)) - rest / builds, 0.0)
-    parts = {"order": float(of_order), **seeds, "query": of_query, "order x query": interaction, "rest": rest}
+    crossing = max(float((centred - centred.mean(axis=0)).var(ddof=0)) - rest / builds, 0.0)
+    parts = {"order": float(of_order), **seeds, "query": of_query, "order x query": crossing, "rest": rest}
     total = sum(parts.values())
     return {name: part / total if total else 0.0 for name, part in parts.items()}
 
@@ -343,16 +343,13 @@ def _rest_part(recalls: np.ndarray) -> Part:
     builds, queries = recalls.shape
     if min(builds, queries) < 2:
         return 0.0, 1.0
-    return -_rest_variance(recalls) / (builds * queries), (builds - 1.0) * (queries - 1.0)
-
-
-def _rest_variance(recalls: np.ndarray) -> float:
-    """Variance of recalls (builds, queries) that neither the build nor the query explains."""
-    return interaction(recalls) if min(recalls.shape) > 1 else 0.0
+    return -interaction(recalls) / (builds * queries), (builds - 1.0) * (queries - 1.0)
 
 
 def interaction(table: np.ndarray) -> float:
-    """Mean square of a two-way table of what its row and column means leave."""
+    """Mean square of a two-way table of what its row and column means leave; 0 of a single row or column."""
+    if min(table.shape) < 2:
+        return 0.0
     left = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
     return float((left**2).sum() / ((table.shape[0] - 1) * (table.shape[1] - 1)))
 

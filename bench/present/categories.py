@@ -17,10 +17,10 @@ NOTE = (
     "lowest, median, highest: recall by id of the permutations, each a mean over its seeds (levels, and the sequence"
     " of rows within categories). range: highest minus lowest; noise alone: the range to expect if the permutation"
     " did not matter, from the spread of builds of one permutation, and what one in 20 such studies would exceed; one"
-    " build each: the range with a single build a permutation, mean over seeds. found again: what the best and worst"
-    " differ by when they are picked by other seeds than they are measured on, with the 95 % interval over builds and"
-    " queries: the difference without the luck of the draw. sd: of recall in points, between permutations without"
-    " noise, and between builds of one."
+    " build each: the range with a single build a permutation, mean over seeds, and what of it noise would give. found"
+    " again: what the best and worst differ by when they are picked by other seeds on other queries than they are"
+    " measured with, and its 95 % interval over builds and queries: the difference without the luck of the draw. sd: of"
+    " recall in points, between permutations without noise, and between builds of one."
 )
 
 
@@ -63,11 +63,13 @@ def _figures(row: Permuted) -> list[Any]:
         found = [f"{100 * value:+.2f}" for value in (row.found_again.value, row.found_again.low, row.found_again.high)]
         again = f"{found[0]} [{found[1]}, {found[2]}]"
     return [
-        *(row.permutations, row.seeds),
+        f"{row.permutations:,} of {row.possible:,}",
+        row.seeds,
         *(f"{value:.4f}" for value in (row.lowest, row.median, row.highest)),
         _points(row.range),
         "" if math.isnan(row.noise_range) else f"{_points(row.noise_range)} (95 %: {_points(row.noise_range_95)})",
-        _points(row.one_build_range),
+        _points(row.one_build_range)
+        + ("" if math.isnan(row.noise_range) else f" (noise: {_points(row.one_build_noise)})"),
         again,
         _points(row.sd_permutations),
         _points(row.sd_seeds),

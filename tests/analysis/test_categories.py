@@ -12,6 +12,14 @@ from bench.present.categories import permuted_text
 from bench.study.store import Outcome
 
 RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _own_rng(monkeypatch):
+    """Every test draws the same, whichever run before it."""
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
+
+
 SIX = ["abc", "acb", "bac", "bca", "cab", "cba"]
 
 
@@ -25,11 +33,15 @@ def of(permutation, hits, seed=1, **changed):
     return outcome(hits, "category", params, seed, **changed)
 
 
-def simulated(permutations, seeds, queries, sd, noise):
-    """Recalls of a known model: permutations, seeds for all alike, builds, hard queries and luck."""
+def simulated(permutations, seeds, queries, sd, noise, favoured=0.0):
+    """Recalls of a known model: permutations, seeds for all alike, builds, hard queries and luck.
+
+    favoured: the standard deviation of what a permutation does to one query.
+    """
     effect = sd * RNG.standard_normal(permutations)
     builds = effect[:, None] + 0.02 * RNG.standard_normal(seeds) + noise * RNG.standard_normal((permutations, seeds))
     luck = 0.15 * RNG.standard_normal((permutations, seeds, queries))
+    luck += favoured * RNG.standard_normal((permutations, 1, queries))
     return effect, 0.7 + builds[:, :, None] + 0.2 * RNG.standard_normal(queries) + luck
 
 
@@ -38,7 +50,7 @@ def test_a_range_and_its_parts_by_hand():
     hits = {"abc": (1, 3), "acb": (5, 7), "bac": (4, 6), "bca": (4, 6), "cab": (4, 6), "cba": (4, 6)}
     outcomes = [of(name, [h, h], seed) for name, both in hits.items() for seed, h in enumerate(both, start=1)]
     [row] = permuted(outcomes)
-    assert (row.permutations, row.seeds) == (6, 2)
+    assert (row.permutations, row.possible, row.seeds) == (6, 6, 2)
     assert (row.lowest, row.median, row.highest) == pytest.approx((0.2, 0.5, 0.6))
     assert (row.worst, row.best) == ("a+b+c", "a+c+b")
     assert (row.range, row.one_build_range) == pytest.approx((0.4, 0.4))
@@ -52,22 +64,23 @@ def test_a_range_and_its_parts_by_hand():
 
 def test_variances_by_hand():
     # Rows' means 1 and 3, what rows and columns leave ± 1: noise 4 / 1, between 2 - 4 / 2.
-    assert variances(np.array([[0.0, 2.0], [4.0, 2.0]])) == (0.0, 4.0)
-    assert all(math.isnan(value) for value in variances(np.array([[0.0], [4.0]])))
+    assert variances(np.array([[[0.0], [2.0]], [[4.0], [2.0]]])) == (0.0, 4.0)
+    assert all(math.isnan(value) for value in variances(np.array([[[0.0]], [[4.0]]])))
+    # The same in both seeds: no noise. By query 1 and 5, 3 and 3: they leave ± 1, of which 4 / 2 queries are luck.
+    both = np.array([[[1.0, 5.0]] * 2, [[9.0, 9.0]] * 2])
+    assert variances(both) == (pytest.approx(18 - 4 / 2), pytest.approx(0))
 
 
 def test_noise_has_the_range_that_order_statistics_give():
     # The expected range of normal draws (Tippett 1925): 1.128 of two, 3.078 of ten, 5.015 of a hundred
     for draws, expected in ((2, 1.128), (10, 3.078), (100, 5.015)):
-        mean, _ = noise_range(draws, 0.01, 1000)
-        assert mean == pytest.approx(0.01 * expected, rel=0.02)
+        assert noise_range(draws, 1000)[0] == pytest.approx(expected, abs=0.001)
     # The upper 5 % point of the studentized range: 5.60 of ten with 10 degrees of freedom
-    assert noise_range(10, 1, 10)[1] == pytest.approx(5.60, rel=0.02)
-    assert math.isnan(noise_range(10, math.nan, 0)[0])
+    assert noise_range(10, 10)[1] == pytest.approx(5.60, abs=0.01)
+    assert math.isnan(noise_range(10, 0)[0])
 
 
-def test_permutations_that_do_not_matter_are_not_found_again(monkeypatch):
-    monkeypatch.setattr(categories, "_DRAWS", 4000)
+def test_permutations_that_do_not_matter_are_not_found_again():
     held, ranges, expected = [], [], []
     for _ in range(150):
         _, recalls = simulated(30, 2, 150, sd=0.0, noise=0.01)
@@ -75,7 +88,7 @@ def test_permutations_that_do_not_matter_are_not_found_again(monkeypatch):
         held.append(again.low <= 0 <= again.high)
         means = recalls.mean(axis=(1, 2))
         ranges.append(np.ptp(means))
-        expected.append(noise_range(30, (variances(recalls.mean(axis=2))[1] / 2) ** 0.5, 29))
+        expected.append([factor * (variances(recalls)[1] / 2) ** 0.5 for factor in noise_range(30, 29)])
     # 150 studies: the standard error of a coverage of 95 % is 1.8 %; four of them, the queries' part being shared
     assert np.mean(held) > 0.88
     # while best and worst always lie apart, by what noise alone gives
@@ -84,13 +97,26 @@ def test_permutations_that_do_not_matter_are_not_found_again(monkeypatch):
     assert np.mean(np.array(ranges) > [high for _, high in expected]) < 0.05 + 4 * 0.018
 
 
+def test_permutations_that_favour_single_queries_are_not_found_again():
+    """In the mean over queries like these they are all alike, though over these very queries they are not."""
+    held, found = [], []
+    for _ in range(150):
+        _, recalls = simulated(30, 2, 100, sd=0.0, noise=0.002, favoured=0.1)
+        again = found_again(recalls)
+        held.append(again.low <= 0 <= again.high)
+        found.append(again.value)
+    assert abs(np.mean(found)) < 4 * np.std(found) / 150**0.5
+    assert np.mean(held) > 0.88  # as above
+
+
 @pytest.mark.parametrize("seeds", [2, 3, 4])
-def test_what_is_found_again_is_what_the_picked_differ_by(seeds):
+@pytest.mark.parametrize("favoured", [0.0, 0.1])
+def test_what_is_found_again_is_what_the_picked_differ_by(seeds, favoured):
     errors, held = [], []
     for _ in range(150):
-        effect, recalls = simulated(20, seeds, 150, sd=0.02, noise=0.01)
-        halves = recalls[:, ::2].mean(axis=(1, 2)), recalls[:, 1::2].mean(axis=(1, 2))
-        truth = np.mean([effect[half.argmax()] - effect[half.argmin()] for half in halves])
+        effect, recalls = simulated(20, seeds, 150, sd=0.02, noise=0.01, favoured=favoured)
+        parts = [recalls[:, seed::2, query::2].mean(axis=(1, 2)) for seed in (0, 1) for query in (0, 1)]
+        truth = np.mean([effect[part.argmax()] - effect[part.argmin()] for part in parts])
         again = found_again(recalls)
         errors.append(again.value - truth)
         held.append(again.low <= truth <= again.high)
@@ -100,7 +126,7 @@ def test_what_is_found_again_is_what_the_picked_differ_by(seeds):
 
 def test_sds_of_a_known_model_are_found():
     _, recalls = simulated(120, 4, 100, sd=0.02, noise=0.01)
-    between, noise = variances(recalls.mean(axis=2))
+    between, noise = variances(recalls)
     # 360 degrees of freedom for noise, which has .15² / 100 of the queries' luck besides; 119 between
     assert noise == pytest.approx(0.01**2 + 0.15**2 / 100, rel=4 * (2 / 357) ** 0.5)
     assert between**0.5 == pytest.approx(0.02, rel=4 * (1 / 238) ** 0.5 * 1.3)

@@ -62,10 +62,8 @@ def test_a_ranking_by_hand():
 
 def test_models_that_lack_documents_are_ranked_with_the_others():
     """Judgements are told by queries and relevance, then a dot, then the documents that a model has vectors of."""
-    found = rankings(
-        [*model("a", 0.6, 0.4, judgements="q.all"), *model("b", 0.5, 0.5, judgements="q.some")]
-        + [*model("c", 0.4, 0.4, judgements="other.all"), *model("d", 0.3, 0.3, judgements="other.all")]
-    )
+    judged = {"a": "q.all", "b": "q.some", "c": "other.all", "d": "other.all"}
+    found = rankings(o for name, digest in judged.items() for o in model(name, 0.6, 0.4, judgements=digest))
     assert [one.models for one in found] == [["a", "b"], ["c", "d"]]
 
 

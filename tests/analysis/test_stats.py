@@ -179,7 +179,7 @@ def test_builds_needed_are_enough_and_not_too_many():
     hardness = 0.2 * RNG.standard_normal(2000)
     a, b = (independent(simulated(8, 2000, build_sd=0.02, hardness=hardness)) for _ in range(2))
     level = b._replace(recalls=b.recalls - b.recalls.mean() + a.recalls.mean())
-    # Within .01 by 2 standard errors of .02 sqrt(2 / builds): about 31, were the spread known, which 8 builds tell to 40 %
+    # Within .01 by 2 standard errors of .02 sqrt(2 / builds): about 31, by a spread that 8 builds tell to 40 %
     assert 10 < stats.builds_needed(a, level, margin=0.01) < 80
     few, other = (simulated(5, 20) for _ in range(2))
     assert stats.builds_needed(independent(few), independent(other - other.mean() + few.mean()), margin=0.01) is None
