@@ -291,7 +291,7 @@ def labels_of(dataset: Dataset) -> np.ndarray:
     if dataset.labels is None:
         raise BenchError(
             f"order 'category' needs labels, and dataset {dataset.name!r} has none: "
-            "give a .npy file of one label a row, or use 'cluster'"
+            "give a file of one label a row with --labels, or use 'cluster'"
         )
     return dataset.labels
 

@@ -14,7 +14,7 @@ from bench.analysis.stats import CONFIDENCE
 RESAMPLES = 4000  # a probability of one half is then known to ± 1.5 points
 _SEED = 0
 _BLOCK_VALUES = 1 << 22
-_NO_DIFFERENCE = 1e-9  # below it, two means differ by the rounding of sums
+NO_DIFFERENCE = 1e-9  # below it, two means differ by the rounding of sums
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ def means(tables: Sequence[np.ndarray], resamples: int = RESAMPLES, seed: int = 
 
 def share_swapped(difference: np.ndarray, reference: np.ndarray) -> float:
     """The share of resamples in which two differences (resamples,) have other signs; none against some counts half."""
-    signs, others = (np.where(np.abs(d) < _NO_DIFFERENCE, 0, np.sign(d)) for d in (difference, reference))
+    signs, others = (np.where(np.abs(d) < NO_DIFFERENCE, 0, np.sign(d)) for d in (difference, reference))
     return float(np.abs(signs - others).mean() / 2)
 
 
@@ -84,5 +84,5 @@ def _pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(rows,) correlations of the rows of x and y (rows, points); NaN where either does not vary."""
     x, y = (rows - rows.mean(axis=1, keepdims=True) for rows in (x, y))
     spread = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
-    varies = (np.abs(x).max(axis=1) > _NO_DIFFERENCE) & (np.abs(y).max(axis=1) > _NO_DIFFERENCE)
+    varies = (np.abs(x).max(axis=1) > NO_DIFFERENCE) & (np.abs(y).max(axis=1) > NO_DIFFERENCE)
     return np.where(varies, (x * y).sum(axis=1) / np.where(varies, spread, 1), np.nan)

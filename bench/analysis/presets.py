@@ -16,7 +16,8 @@ from bench.study.store import Outcome
 class UnderPreset(msgspec.Struct, frozen=True, kw_only=True):
     """One engine of ours at one system's parameters.
 
-    builds: of each order. recalls: by order, best first. spread: recall of the best order minus that of the
+    builds: of each order. recalls: by order, best first. ties: what counting ties would add to recall, at most over the
+    orders. spread: recall of the best order minus that of the
     worst, with an interval for all pairs of orders at once (Bonferroni), since which two are farthest apart
     is seen from the same builds; None with one order.
     """
@@ -27,6 +28,7 @@ class UnderPreset(msgspec.Struct, frozen=True, kw_only=True):
     setting: dict[str, Any]
     builds: int
     recalls: dict[str, Estimate]
+    ties: float
     spread: Estimate | None
 
 
@@ -37,8 +39,9 @@ def by_preset(
 
     outcomes: of one dataset and k. asked: the parameters that each preset came to.
     """
-    rows = []
-    for setting, samples in samples_by_setting(outcomes):
+    rows, listed = [], list(outcomes)
+    both = zip(samples_by_setting(listed), samples_by_setting(listed, ties=True), strict=True)
+    for (setting, samples), (_, tied) in both:
         means = {order: stats.mean(sample) for order, sample in samples.items()}
         recalls = dict(sorted(means.items(), key=lambda item: -item[1].value))
         best, worst = next(iter(recalls)), next(reversed(recalls))
@@ -56,6 +59,7 @@ def by_preset(
                         setting=setting,
                         builds=min(len(sample.recalls) for sample in samples.values()),
                         recalls=recalls,
+                        ties=max(float(tied[order].recalls.mean()) - found.value for order, found in recalls.items()),
                         spread=spread,
                     )
                 )

@@ -232,8 +232,8 @@ def _swaps(
     found = []
     for i, j in combinations(np.argsort(-reference, kind="stable").tolist(), 2):
         ahead, now_ahead = reference[i] - reference[j], means[i] - means[j]
-        if np.sign(ahead) == np.sign(now_ahead):
-            continue
+        if abs(ahead) < bootstrap.NO_DIFFERENCE or np.sign(ahead) == np.sign(now_ahead):
+            continue  # what the reference holds equal has no order to change
         drawn, drawn_reference = resampled[i] - resampled[j], resampled_reference[i] - resampled_reference[j]
         found.append(
             Swap(

@@ -16,6 +16,7 @@ def lid(
     estimator: Annotated[str, typer.Option(help="mle, mom or tle.")] = "mle",
     metric: Annotated[str | None, typer.Option(help="l2, cosine or ip; else what the file states, else l2.")] = None,
     output: Annotated[Path | None, typer.Option(help="A .npy file for the estimate of each row.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="A file of one label a row; .txt has one a line.")] = None,
     by_label: Annotated[bool, typer.Option("--by-label", help="The dimension of each label's rows instead.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -25,14 +26,15 @@ def lid(
     Example:
       bench lid embeddings.npy --metric cosine --output lid.npy
       bench lid clinc150-10 --by-label
+      bench lid embeddings.npy --labels categories.txt --by-label
     """
     from bench.data import catalog
     from bench.geometry import Geometry
 
     if catalog.is_file(file):
-        dataset = catalog.whole_file(Path(file), metric)
-    elif metric is not None:
-        raise BenchError(f"--metric {metric}: dataset {file!r} states its own; leave --metric out")
+        dataset = catalog.whole_file(Path(file), metric, labels)
+    elif given := [f"--{name}" for name, value in (("metric", metric), ("labels", labels)) if value is not None]:
+        raise BenchError(f"{given[0]}: dataset {file!r} states its own; leave {given[0]} out")
     else:
         dataset = catalog.load(file)
     if output and not output.absolute().parent.is_dir():

@@ -202,16 +202,19 @@ def _run_presets(
 ) -> None:
     """Run what a store misses of an experiment under systems' defaults, and print a row a system and engine."""
     from bench.analysis.presets import by_preset
+    from bench.analysis.retrieval import retrieval
     from bench.present.presets import flat, preset_text
+    from bench.present.retrieval import retrieval_text
     from bench.study.presets import searches, studies
 
     assert isinstance(experiment.k, int)
     asked = searches(chosen, experiment.k, say)
-    found = by_preset(_filled(studies(name, experiment, asked, dataset), path, jobs, "the same command"), asked, chosen)
+    outcomes = list(_filled(studies(name, experiment, asked, dataset), path, jobs, "the same command"))
+    found, scored = by_preset(outcomes, asked, chosen), retrieval(outcomes)
     if as_json:
         print_json([flat(row) for row in found])
     else:
-        print(preset_text(name, found))
+        print("\n\n".join([preset_text(name, found), *([retrieval_text(scored)] if scored else [])]))
 
 
 def _order(text: str) -> dict[str, Any]:
@@ -227,4 +230,6 @@ def _order(text: str) -> dict[str, Any]:
         if key in given:
             raise BenchError(f"--orders: {key} is given twice in {text!r}")
         given[key] = value.split("+") if key == "permutation" else value
+    if name == "category" and "permutations" in given:  # which stands for orders, and is no parameter of one
+        return {"name": name, **given, "permutations": integer(given["permutations"], "--orders: permutations")}
     return {"name": name, **parameters(name, given, strict=False)}

@@ -214,15 +214,9 @@ def from_files(
     ranks_by = _metric(bundle, metric, told)
     own = None if queries or bundle.metric not in (None, ranks_by) else formats.find(bundle, "neighbors")
     near = formats.get(formats.read(neighbors), "neighbors") if neighbors else own
-    kinds = formats.find(bundle, "labels")
-    files = {
-        part: found.told
-        for part, found in (("base", rows), ("queries", asked or rows), ("labels", kinds), ("neighbors", near))
-        if found
-    }
-    row_labels = formats.read_labels(labels) if labels else whole(kinds) if kinds else None
-    if labels:
-        files["labels"] = str(labels)
+    row_labels, labels_from = _labels(bundle, labels)
+    parts = {"base": rows, "queries": asked or rows, "neighbors": near}
+    files = {part: found.told for part, found in parts.items() if found} | labels_from
     base_rows, stem = vectors(rows), name or base.stem
     if asked:
         given, query_rows = whole(near) if near else None, vectors(asked)
@@ -246,15 +240,23 @@ def is_file(name: str) -> bool:
     return path.suffix.lower() in formats.READERS or (path.is_file() and path.suffix != ".toml")
 
 
-def whole_file(base: Path, metric: str | None = None) -> Dataset:
+def whole_file(base: Path, metric: str | None = None, labels: Path | None = None) -> Dataset:
     """A Dataset of all base rows of a file and no queries: for its geometry alone."""
     bundle = formats.read(base)
     rows = formats.get(bundle, "base")
     ranks_by = _metric(bundle, metric)
-    kinds = formats.find(bundle, "labels")
-    files = {"base": rows.told} | ({"labels": kinds.told} if kinds else {})
+    row_labels, labels_from = _labels(bundle, labels)
     base_rows = vectors(rows)
-    return checked(base.stem, base_rows, base_rows[:0], ranks_by, whole(kinds) if kinds else None, files=files)
+    files = {"base": rows.told} | labels_from
+    return checked(base.stem, base_rows, base_rows[:0], ranks_by, row_labels, files=files)
+
+
+def _labels(bundle: formats.Contents, given: Path | None) -> tuple[np.ndarray | None, dict[str, str]]:
+    """The labels given beside a file, else those in it, or None; and where they are from, for errors."""
+    if given:
+        return formats.read_labels(given), {"labels": str(given)}
+    found = formats.find(bundle, "labels")
+    return (whole(found), {"labels": found.told}) if found else (None, {})
 
 
 def _metric(bundle: formats.Contents, asked: str | None, told: Callable[[str], None] = lambda line: None) -> str:

@@ -80,19 +80,23 @@ def presets() -> list[dict[str, Any]]:
             **{field: _stated(getattr(preset, field)) for field in surveyed.SURVEYED},
             "metric": _stated(preset.metric),
             "version": preset.version,
+            "marked": "*" * bool(preset.doubtful),
+            "read in": preset.source,
             "doubtful": preset.doubtful,
             "note": preset.note,
-            "source": preset.source,
         }
         for name, preset in surveyed.presets().items()
     ]
 
 
-def medians() -> str:
-    """The medians of what the systems state, in a line."""
-    found = surveyed.medians()
+def notes() -> str:
+    """What there is to say of single systems, a line each, and the medians of what they state."""
+    found, listed = surveyed.medians(), surveyed.presets().values()
+    said = [f"* {p.system} is doubtful: {p.doubtful}" for p in listed if p.doubtful]
+    said += [f"{p.system}: {p.note}" for p in listed if p.note]
     return (
-        f"medians of {len(surveyed.presets())} systems, where a number is stated that does not go by k: "
+        "\n".join(said)
+        + f"\n\nmedians of {len(surveyed.presets())} systems, where a number is stated that does not go by k: "
         + ", ".join(f"{name} {value:g}" for name, value in found.items())
         + "\nM is links of a node on the upper levels, twice as many on level 0;"
         " `bench compare --preset` takes a name, or all"
@@ -104,7 +108,7 @@ def _stated(value: Any) -> Any:
     return "-" if value is None else value if isinstance(value, int) else str(value)
 
 
-_FOR_PROGRAMS = {"queries", "licence", "citation", "source"}
+_FOR_PROGRAMS = {"queries", "licence", "citation", "source", "doubtful", "note"}
 
 KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "datasets": datasets,
@@ -114,7 +118,7 @@ KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "presets": presets,
 }
 # What is said below a list, for people only
-BELOW: dict[str, Callable[[], str]] = {"presets": medians}
+BELOW: dict[str, Callable[[], str]] = {"presets": notes}
 
 
 def text(rows: Sequence[dict[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from bench.analysis.presets import UnderPreset
 from bench.analysis.stats import Estimate
+from bench.present.tables import TIES_MATTER, ties_note
 
 ORDERS = ("random", "given")  # what a benchmark builds in, and what an index gets; a column each
 SHARED = ("dataset", "metric", "n", "d", "queries", "k")
@@ -29,6 +30,8 @@ def preset_text(name: str, rows: Sequence[UnderPreset]) -> str:
         " with its 95 % interval; spread: best minus worst order, the interval for all pairs of orders at once."
     )
     note += "".join(f"\n\\* {system}: {why}." for system, why in doubts.items())
+    if (gained := max(row.ties for row in rows)) >= TIES_MATTER:
+        note += ties_note(gained)
     return f"{name}: {shared}\n\n{table}\n\n{note}"
 
 
@@ -60,6 +63,8 @@ def flat(row: UnderPreset) -> dict[str, Any]:
         "system": row.system,
         "doubtful": row.doubtful,
         **row.setting,
+        "builds": row.builds,
+        "recall_ties_add": row.ties,
         "recall": {order: {"value": e.value, "low": e.low, "high": e.high} for order, e in row.recalls.items()},
         "best": best,
         "worst": worst,

@@ -139,14 +139,18 @@ def _note(rows: Sequence[Summary], compared: bool, reference: str, ties: bool) -
             note += f" Smallest difference these builds show (power 80 %): {100 * detectable:.2f} points or less."
     gained = max(row.recall_tie - row.recall.value for row in rows)
     if gained >= TIES_MATTER and not ties:
-        note += (
-            f"\n\nTIES DECIDE: counting rows as near as the k-th adds up to {100 * gained:.1f} points. Which of equal"
-            " rows exact search names goes by file order, so recall by id flatters `given`: compare with"
-            " `bench table --ties`."
-        )
+        note += ties_note(gained)
     elif gained >= 0.00005:
         note += f" Counting ties would add up to {100 * gained:.2f} points (--ties)."
     return note
+
+
+def ties_note(gained: float) -> str:
+    """What to say where counting ties would add so much to recall that it may decide between orders."""
+    return (
+        f"\n\nTIES DECIDE: counting rows as near as the k-th adds up to {100 * gained:.1f} points. Which of equal rows"
+        " exact search names goes by file order, so recall by id flatters `given`: compare with `bench table --ties`."
+    )
 
 
 def plan_text(name: str, plan: Plan) -> str:

@@ -27,7 +27,8 @@ def searches(
         assert preset.ef_construction is not None
         wanted = preset.ef_search_at(k)
         if wanted < k:
-            told(f"{preset.system}: ef_search {wanted} is below k = {k} and raised to it, as engines do")
+            note = f" ({preset.note})" if preset.note else ""
+            told(f"{preset.system}: ef_search {wanted} is below k = {k} and raised to it, as engines do{note}")
         found[name] = Search(preset.M, preset.ef_construction, max(wanted, k))
     return found
 

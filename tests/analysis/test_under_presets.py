@@ -74,6 +74,14 @@ def test_a_table_says_whose_parameters_and_whose_engines(found):
     assert "\\* B: hearsay." in text
 
 
+def test_ties_that_decide_are_told():
+    hits, tied = np.array([4, 6]), np.array([5, 6])
+    named, plain = outcome([4, 6])
+    [row] = by_preset([(named, replace(plain, hits_tie=tied))], {"a": ASKED["a"]}, PRESETS)
+    assert row.ties == pytest.approx((tied - hits).mean() / 10)
+    assert "TIES DECIDE: counting rows as near as the k-th adds up to 5.0 points" in preset_text("x", [row])
+
+
 def test_one_order_has_no_spread():
     [row] = by_preset([outcome([4, 6])], {"a": ASKED["a"]}, PRESETS)
     assert row.spread is None
