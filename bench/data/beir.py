@@ -4,6 +4,7 @@ A folder holds `corpus.jsonl` (`_id`, `title`, `text`), `queries.jsonl` (`_id`, 
 (`query-id`, `corpus-id`, `score`), as Thakur et al. 2021 distribute their sets. Row i of the vectors embeds line i.
 """
 
+import codecs
 import csv
 import io
 import warnings
@@ -71,6 +72,9 @@ _Line = TypeVar("_Line", _Document, _Query, _Text)
 def load(name: str, metric: str, source: Beir, beside: Path, model: str | None = None) -> Dataset:
     """The Dataset of a BEIR folder: base rows are documents, queries are the judged ones, both in file order.
 
+    Under cosine, documents that a model gives no direction are left out of the base and so never found; queries stay,
+    so that all models are asked the same.
+
     beside: the folder of the TOML file. model: another than the source's; the dataset's name then tells it.
     """
     told = f"dataset {name!r}"
@@ -88,7 +92,7 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
         every = _first(of_queries, dimension, queries, len(judged))
         files = {"base": str(of_corpus), "queries": str(of_queries)}
     # Before rows are left out, so that errors count rows as the files do.
-    base, every = check_vectors(base, files["base"], "l2"), check_vectors(every, files["queries"], metric)
+    base, every = check_vectors(base, files["base"], "l2"), check_vectors(every, files["queries"], "l2")
     named = name if model is None else f"{name}(model={model})"
     if metric == "cosine" and not (there := base.any(axis=1)).all():
         gone = judgements.doc_ids[~there]
@@ -98,7 +102,17 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
             stacklevel=2,
         )
         base, judgements = base[there], replace(judgements, doc_ids=judgements.doc_ids[there])
-    return checked(named, base, every[judged], metric, files=files, judgements=judgements)
+    asked = every[judged]
+    if metric == "cosine" and not (there := asked.any(axis=1)).all():
+        lost = judgements.query_ids[~there]
+        warnings.warn(
+            f"{named}: {len(lost):,} queries have no direction, such as {str(lost[0])!r}; searched with the mean of "
+            "all documents in their place",
+            BenchWarning,
+            stacklevel=2,
+        )
+        asked[~there] = base.mean(axis=0, dtype=np.float64)
+    return checked(named, base, asked, metric, files=files, judgements=judgements)
 
 
 def judge(corpus: Path, queries: Path, qrels: Path, *, strict: bool = False) -> tuple[Judgements, np.ndarray]:
@@ -113,7 +127,7 @@ def judge(corpus: Path, queries: Path, qrels: Path, *, strict: bool = False) -> 
     grades = read_qrels(qrels)
     unasked = sorted(set(grades) - set(query_ids.tolist()))
     known = set(doc_ids)
-    missing = [document for row in grades.values() for document in row if document not in known]
+    missing = [d for d in dict.fromkeys(document for row in grades.values() for document in row) if d not in known]
     for ids, what, file in ((unasked, "queries", queries), (missing, "documents", corpus)):
         if ids:
             shown = ", ".join(repr(one) for one in ids[:_LISTED]) + (", ..." if len(ids) > _LISTED else "")
@@ -184,7 +198,7 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def _csv_texts(path: Path) -> Iterator[tuple[int, str]]:
-    with _opened(path).open(encoding="utf-8", newline="") as stream:
+    with _opened(path).open(encoding="utf-8-sig", newline="") as stream:
         rows = csv.DictReader(stream)
         try:
             if "text" not in (columns := list(rows.fieldnames or [])):
@@ -203,7 +217,7 @@ def _lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
     with _opened(path).open("rb") as stream:
         for number, content in enumerate(stream, start=1):
             try:
-                line = decode(content)
+                line = decode(content.removeprefix(codecs.BOM_UTF8) if number == 1 else content)
             except msgspec.ValidationError as error:
                 raise BenchError(f"{path}: line {number}: {str(error).replace('`', '')}") from None
             except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -4,23 +4,26 @@ A manifest names everything the vectors depend on, so that an interrupted run go
 Batches never cross blocks: a run that was interrupted gives the same vectors as one that was not.
 """
 
+import fcntl
 import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from bench import cache
 from bench.data.encoders import Encode, Encoder
-from bench.errors import BenchError
+from bench.errors import BenchError, BenchWarning
 
-BLOCK = 1024  # texts between two writes to disk
+BLOCK = 256  # texts between two writes to disk
 _EVERY = 10.0  # seconds between two lines of progress
 
 Told = Callable[[str], None]
@@ -30,7 +33,7 @@ Told = Callable[[str], None]
 class Part:
     """One file of texts, read anew by every call of `texts`, its number of texts, and where its vectors go.
 
-    may_be_empty: whether a text may get a vector of zeros, for who reads them to leave out.
+    may_be_empty: whether a text may get a vector of zeros, for who reads them to mend.
     """
 
     file: Path
@@ -41,18 +44,26 @@ class Part:
     may_be_empty: bool = False
 
 
-def write(parts: list[Part], made: Encoder, manifest: Path, made_with: dict[str, Any], told: Told) -> dict[str, str]:
+def write(
+    parts: list[Part],
+    made: Encoder,
+    manifest: Path,
+    made_with: dict[str, Any],
+    told: Told,
+    there: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
     """Write the vectors of every part that is not whole yet; the SHA-256 of each, by its file's name.
 
     manifest: beside the vectors, to be removed by the caller once it has recorded them. made_with: plain values that
-    name everything the vectors depend on; what an unfinished run made with others is begun anew.
+    name everything the vectors depend on; what an unfinished run made with others is begun anew. there: as what is
+    given back, of parts known to be whole.
     """
     manifest.parent.mkdir(exist_ok=True)
     made_with = {**made_with, "block": BLOCK}
     begun = _read_manifest(manifest)
     if begun.get("made_with") != made_with:
-        _clear(parts, begun, told)
-        begun = {"made_with": made_with, "finished": {}}
+        _clear([part for part in parts if part.output.name not in there], begun, told)
+        begun = {"made_with": made_with, "finished": dict(there)}
         write_whole(manifest, json.dumps(begun))
     finished: dict[str, str] = begun["finished"]
     for part in parts:
@@ -95,6 +106,7 @@ def _write_part(part: Part, made: Encoder, told: Told) -> None:
     start = time.monotonic()
     said = start
     with unfinished.open("ab") as stream:
+        _lock(stream, unfinished)
         size = stream.tell()
         begun = done = max(0, size - len(head.getvalue())) // (row * BLOCK) * BLOCK
         if done:
@@ -113,9 +125,37 @@ def _write_part(part: Part, made: Encoder, told: Told) -> None:
                 said = now
                 rate = (done - begun) / max(now - start, 1e-9)
                 told(f"{part.file}: {done:,} of {part.count:,} texts, {rate:,.0f} a second")
-    if unfinished.stat().st_size != len(head.getvalue()) + part.count * row:
-        raise BenchError(f"{unfinished} was written to by another run: wait for that one, then run this one again")
-    unfinished.replace(part.output)
+        unfinished.replace(part.output)
+    _tell_cut(part, made)
+
+
+def _lock(stream: BinaryIO, file: Path) -> None:
+    """Keep other runs from the file for as long as it is open."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BenchError(f"{file} is being written by another run: wait for that one, or give --name another") from None
+    if not file.exists():  # that run has just finished
+        raise BenchError(f"{file} was finished by another run: run this one again")
+
+
+def _tell_cut(part: Part, made: Encoder) -> None:
+    """A warning where the model cuts texts off."""
+    if made.tokens is None or made.max_tokens is None:
+        return
+    prefix = made.query_prefix if part.is_queries else made.passage_prefix
+    cut = sum(
+        length > made.max_tokens
+        for texts in _blocks(part.texts())
+        for length in made.tokens([prefix + t for t in texts])
+    )
+    if cut:
+        warnings.warn(
+            f"{part.file}: {cut:,} of {part.count:,} texts are longer than the {made.max_tokens} tokens that "
+            f"{made.model} reads, and were cut there",
+            BenchWarning,
+            stacklevel=2,
+        )
 
 
 def _encoded(encode: Encode, texts: list[str], made: Encoder, part: Part, done: int) -> np.ndarray:

@@ -21,7 +21,7 @@ Told = Callable[[str], None]
 class Embedding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `bench embed` made vectors with, as the dataset's TOML file records it.
 
-    sha256: of the texts and of the vectors, by path from the TOML file's folder.
+    sha256: of the texts and of the vectors, by path from the TOML file's folder. pooling: as the model states it.
     """
 
     model: str
@@ -34,10 +34,11 @@ class Embedding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     libraries: dict[str, str]
     sha256: dict[str, str]
     max_tokens: int | None = None
+    pooling: str | None = None
 
 
 # What makes vectors others; a model may have moved, and batches and libraries change digits, not meaning.
-DECISIVE = ("revision", "dimension", "normalized", "passage_prefix", "query_prefix", "max_tokens")
+DECISIVE = ("revision", "dimension", "normalized", "passage_prefix", "query_prefix", "max_tokens", "pooling")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def embed(
         raise BenchError(f"{where} is no BEIR folder: --split, --strict and --query-prefix are for one")
     else:
         job = _of_file(where, name)
+    told(f"{model}: loading")
     made = encoder(model, job.parts[0].texts, query_prefix, passage_prefix, batch_size)
     texts = {_inside(job, part.file): cache.file_digest(part.file) for part in job.parts}
     asked = Embedding(
@@ -82,14 +84,18 @@ def embed(
         batch_size=batch_size,
         **{field: getattr(made, field) for field in Embedding.__struct_fields__ if hasattr(made, field)},
     )
-    if job.toml.exists():
-        return job.toml, _kept(job, asked, told)
+    before = _kept(job, asked) if job.toml.exists() else None
+    if before and all(part.output.exists() for part in job.parts):
+        told(f"{job.toml} is there already, from the same texts and model")
+        return job.toml, before
+    there = {p.output.name: before.sha256[_inside(job, p.output)] for p in job.parts if before and p.output.exists()}
     manifest = job.toml.parent / "embeddings" / f".{job.toml.stem}.json"
     try:
-        digests = blocks.write(job.parts, made, manifest, msgspec.to_builtins(asked), told)
+        digests = blocks.write(job.parts, made, manifest, msgspec.to_builtins(asked), told, there)
         vectors = {_inside(job, part.output): digests[part.output.name] for part in job.parts}
         record = msgspec.structs.replace(asked, sha256=texts | vectors)
-        blocks.write_whole(job.toml, _toml(_dataset(where, job, made, record)))
+        if not before or before.sha256 != record.sha256:
+            blocks.write_whole(job.toml, _toml(_dataset(where, job, made, record)))
         manifest.unlink()
     except OSError as error:
         raise BenchError(f"cannot write below {job.toml.parent}: {error.strerror}") from None
@@ -99,8 +105,12 @@ def embed(
 def verify(record: Embedding, folder: Path, told: str) -> None:
     """Raise a BenchError where texts or vectors beside a TOML file are not those that it records."""
     for file, stated in record.sha256.items():
-        if not (folder / file).is_file() or cache.file_digest(folder / file) != stated:
-            raise BenchError(f"{told}: {folder / file} is not what `bench embed` recorded: embed again")
+        if not (folder / file).is_file():
+            raise BenchError(f"{told}: {folder / file} is not there, which `bench embed` recorded: embed again")
+        if cache.file_digest(folder / file) != stated:
+            raise BenchError(
+                f"{told}: {folder / file} is not what `bench embed` recorded: restore it, or remove it and embed again"
+            )
 
 
 def _of_folder(folder: Path, name: str, split: str, strict: bool) -> Job:
@@ -132,6 +142,7 @@ def _of_folder(folder: Path, name: str, split: str, strict: bool) -> Job:
                 len(judged),
                 vectors / f"{name}.queries.npy",
                 is_queries=True,
+                may_be_empty=True,
             ),
         ],
         {"beir": source},
@@ -147,7 +158,7 @@ def _of_file(file: Path, name: str) -> Job:
     return Job(file.parent / f"{file.stem}-{name}.toml", [part], {"files": source})
 
 
-def _kept(job: Job, asked: Embedding, told: Told) -> Embedding:
+def _kept(job: Job, asked: Embedding) -> Embedding:
     """What the TOML file that is already there records, or a BenchError where it is of something else."""
     way_out = f"remove {job.toml} and its vectors, or give --name another"
     try:
@@ -160,13 +171,15 @@ def _kept(job: Job, asked: Embedding, told: Told) -> Embedding:
         if before != now:
             raise BenchError(f"{job.toml} is there with another {field}, {before!r} and not {now!r}: {way_out}")
     for table, source in job.source.items():
-        if stated.get(table) != source:
+        if not source.items() <= stated.get(table, {}).items():  # what was added by hand, as labels, may stay
             raise BenchError(f"{job.toml} is there with another [{table}]: {way_out}")
     for file, digest in asked.sha256.items():
         if record.sha256.get(file) != digest:
             raise BenchError(f"{job.toml} is there and of other texts in {file}: {way_out}")
-    verify(record, job.toml.parent, str(job.toml))
-    told(f"{job.toml} is there already, from the same texts and model")
+    vectors = msgspec.structs.replace(
+        record, sha256={file: stated for file, stated in record.sha256.items() if (job.toml.parent / file).exists()}
+    )
+    verify(vectors, job.toml.parent, str(job.toml))
     return record
 
 

@@ -17,6 +17,7 @@ from bench.errors import BenchError
 # The prompts of a model that serve texts to be found, in the order in which sentence-transformers takes them.
 PASSAGE_PROMPTS = ("document", "passage", "corpus")
 METRIC_BY_SIMILARITY = {"cosine": "cosine", "dot": "ip", "euclidean": "l2"}
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "*.model", "vocab.json")
 _NO_LIMIT = 10**9  # tokenizers state a larger number where they have none
 
 Encode = Callable[[list[str]], np.ndarray]
@@ -27,7 +28,8 @@ class Encoder:
     """A model ready to encode; `passages` and `queries` give (n, dimension) and put the prefixes before the texts.
 
     revision: the commit or digest that identifies the weights. metric: what the model's vectors are compared by.
-    normalized: whether rows have unit length. max_tokens: where the model cuts texts off, None if nowhere.
+    pooling: what makes one vector of those of the tokens, None where the model does not tell. normalized: whether rows
+    have unit length. max_tokens: where the model cuts texts off, None if nowhere; tokens: how many each text has.
     """
 
     passages: Encode
@@ -36,11 +38,13 @@ class Encoder:
     revision: str
     metric: str
     dimension: int
+    pooling: str | None
     normalized: bool
     max_tokens: int | None
     passage_prefix: str
     query_prefix: str
     libraries: dict[str, str]
+    tokens: Callable[[list[str]], list[int]] | None = None
 
 
 def encoder(
@@ -87,12 +91,35 @@ def sentence_encoder(
         revision=revision,
         metric=METRIC_BY_SIMILARITY[loaded.similarity_fn_name],
         dimension=int(passages(["one"]).shape[1]),
+        pooling=_pooling(loaded),
         normalized=any(type(module).__name__ == "Normalize" for module in loaded),
         max_tokens=most if most and most < _NO_LIMIT else None,
         passage_prefix=passage_prefix,
         query_prefix=query_prefix,
         libraries={name: metadata.version(name) for name in ("sentence-transformers", "transformers", "torch")},
+        tokens=_tokens(loaded),
     )
+
+
+def _pooling(loaded: Any) -> str | None:
+    """How a model makes one vector of those of the tokens, in its own word; None where it does not tell."""
+    for module in loaded:
+        if type(module).__name__ == "Pooling":
+            mode = module.pooling_mode if hasattr(module, "pooling_mode") else module.get_pooling_mode_str()
+            return mode if isinstance(mode, str) else "+".join(mode)
+    return None
+
+
+def _tokens(loaded: Any) -> Callable[[list[str]], list[int]] | None:
+    """What counts the tokens of texts as a model's tokenizer makes them; None where it has none for text."""
+    tokenize: Any = getattr(loaded, "tokenizer", None)
+    if not hasattr(tokenize, "vocab_size"):
+        return None
+
+    def count(texts: list[str]) -> list[int]:
+        return [len(ids) for ids in tokenize(texts, truncation=False, padding=False, verbose=False)["input_ids"]]
+
+    return count
 
 
 def _lsa(model: str, texts: list[str], dimension: int) -> Encoder:
@@ -105,6 +132,7 @@ def _lsa(model: str, texts: list[str], dimension: int) -> Encoder:
         revision=f"scikit-learn {versions['scikit-learn']}, seed {lsa.SEED}",
         metric="cosine",
         dimension=dimension,
+        pooling=None,
         normalized=True,
         max_tokens=None,
         passage_prefix="",
@@ -142,14 +170,22 @@ def _loaded(model: str) -> tuple[Any, str]:
         raise BenchError(
             f"model {model!r} has no modules.json, which states its pooling: name a sentence-transformers model"
         )
+    if not any(file for pattern in TOKENIZERS for file in folder.rglob(pattern)):
+        raise BenchError(f"model {model!r} has no tokenizer ({', '.join(TOKENIZERS)}): get it again, whole")
     import sentence_transformers  # takes many seconds: after what is cheap to check
+    from safetensors import SafetensorError
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
+    # Weights in another format are pickles, which would run what they hold.
+    safe = {"use_safetensors": True}
     try:
-        return sentence_transformers.SentenceTransformer(str(folder), local_files_only=True), revision
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise BenchError(f"model {model!r} cannot be loaded: {str(error).partition(chr(10))[0]}") from None
+        return sentence_transformers.SentenceTransformer(
+            str(folder), local_files_only=True, model_kwargs=safe
+        ), revision
+    except (OSError, ValueError, ImportError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        told = str(error).partition("\n")[0]
+        raise BenchError(f"model {model!r} cannot be loaded ({told}): get it again, whole, as safetensors") from None
 
 
 def folder_digest(folder: Path) -> str:

@@ -168,7 +168,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(folder, use, monkeypatch,
     assert len(model.asked) == 1 + 6 - stop_after
     assert said
     if 0 < stop_after < 5:
-        assert said[0].endswith(f"corpus.jsonl: going on after {10 * stop_after} of 50 texts")
+        assert said[1].endswith(f"corpus.jsonl: going on after {10 * stop_after} of 50 texts")
     assert files(folder) == files(whole)
 
 
@@ -199,7 +199,7 @@ def test_what_another_run_began_is_begun_anew(folder, use, monkeypatch, change):
     said = []
     given = {"passage_prefix": "wave "} if change == "prefix" else {"batch_size": 2} if change == "batch" else {}
     embed(folder, "m", told=said.append, **given)
-    assert said[0].endswith("of another model, texts or libraries; begun anew")
+    assert said[1].endswith("of another model, texts or libraries; begun anew")
     assert len(model.asked) == 1 + 6
     prefix = given.get("passage_prefix", "")
     expected = counts([prefix + text for text in documents(folder)])
@@ -212,8 +212,10 @@ def test_what_is_there_already_is_kept(folder, use):
     model = use(Model())
     said = []
     assert embed(folder, "elsewhere/m", told=said.append, batch_size=4) == (path, record)
-    assert said == [f"{path} is there already, from the same texts and model"]
+    assert said[1:] == [f"{path} is there already, from the same texts and model"]
     assert len(model.asked) == 1
+    path.write_text(path.read_text() + "\n[files]\nlabels = 'by hand'\n")  # more than it wrote itself
+    assert embed(folder, "m") == (path, record)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +250,70 @@ def test_what_is_there_from_something_else_is_left_alone(folder, use, change, me
     with pytest.raises(BenchError, match=message):
         embed(folder, "m", **given)
     assert {file: (folder / file).read_bytes() for file in files(folder)} == before
+
+
+def test_vectors_that_were_removed_are_made_again(folder, use):
+    use(Model())
+    path, record = embed(folder, "m")
+    whole = {file: (folder / file).read_bytes() for file in files(folder)}
+    for part, calls in (("queries", 1), ("corpus", 1)):
+        (folder / "embeddings" / f"m.{part}.npy").unlink()
+        with pytest.raises(
+            BenchError, match=rf"m\.{part}\.npy is not there, which `bench embed` recorded: embed again"
+        ):
+            catalog.load(str(path))
+        model = use(Model())
+        assert embed(folder, "m") == (path, record)
+        assert len(model.asked) == 1 + calls  # one finds the dimension
+        assert {file: (folder / file).read_bytes() for file in files(folder)} == whole
+
+
+def test_two_runs_do_not_write_one_file(folder, use):
+    model = use(Model())
+    encode = model.encode_document
+    refused = []
+
+    def twice(texts, **options):
+        if len(texts) == 50:
+            model.encode_document = encode
+            with pytest.raises(BenchError, match=r"\.m\.corpus\.npy\.part is being written by another run") as error:
+                embed(folder, "m")
+            refused.append(error)
+        return encode(texts, **options)
+
+    model.encode_document = twice
+    path, _ = embed(folder, "m")
+    assert len(refused) == 1
+    assert catalog.load(str(path)).n == 50
+
+
+def test_texts_that_a_model_cuts_are_counted(folder, use):
+    class Tokens:
+        vocab_size = 9
+
+        def __call__(self, texts, **options):
+            assert not options["truncation"]
+            return {"input_ids": [text.split() for text in texts]}
+
+    model = use(Model({"document": "p: "}))
+    model.tokenizer, model.max_seq_length = Tokens(), 8
+    with (folder / "corpus.jsonl").open("a") as stream:
+        for words in (7, 8, 9):  # and the prefix
+            stream.write(json.dumps({"_id": f"long{words}", "text": " ".join(["wave"] * words)}) + "\n")
+    with pytest.warns(BenchWarning, match=r"corpus\.jsonl: 2 of 53 texts are longer than the 8 tokens that m reads"):
+        embed(folder, "m")
+
+
+def test_queries_without_direction_are_searched_with_the_mean(folder):
+    with (folder / "queries.jsonl").open("a") as stream:
+        stream.write('{"_id": "odd", "text": "tomato"}\n')
+    with (folder / "qrels" / "test.tsv").open("a") as stream:
+        stream.write("odd\td1\t1\n")
+    path, _ = embed(folder, "lsa@3")
+    with pytest.warns(BenchWarning, match="1 queries have no direction, such as 'odd'; searched with the mean"):
+        dataset = catalog.load(str(path))
+    assert dataset.judgements.query_ids[-1] == "odd"
+    assert dataset.queries[-1] == pytest.approx(dataset.base.mean(axis=0), abs=1e-6)
 
 
 def test_changed_vectors_are_not_loaded(folder, use):
@@ -433,7 +499,7 @@ def test_a_real_model_gives_the_published_vectors(cli, minilm, first_of_npl, mir
     here = {"HF_HOME": str(tmp_path)}
     done = cli("embed", first_of_npl, "--model", "all-MiniLM-L6-v2", "--json", check=0, **here)
     record = json.loads(done.stdout)["embedding"]
-    assert record["revision"] == commit
+    assert (record["revision"], record["pooling"]) == (commit, "mean")
     assert (record["dimension"], record["normalized"], record["max_tokens"]) == (384, True, 256)
     for part, count in (("corpus", 64), ("queries", 8)):
         ours = np.load(first_of_npl / "embeddings" / f"all-MiniLM-L6-v2.{part}.npy")
@@ -445,3 +511,25 @@ def test_a_real_model_gives_the_published_vectors(cli, minilm, first_of_npl, mir
     assert "`hf download nobody/nothing` gets it" in missing.stderr
     no_model = cli("embed", first_of_npl, "--model", first_of_npl / "qrels", check=2, **here)
     assert "no modules.json" in no_model.stderr
+
+
+def test_a_real_model_tells_what_it_cuts(cli, minilm, tmp_path):
+    write(tmp_path / "t.jsonl", [{"text": "wave " * 253}, {"text": "wave " * 254}, {"text": "wave " * 255}])
+    done = cli("embed", "t.jsonl", "--model", minilm, check=0)
+    # Two of the 256 tokens are the model's own.
+    assert "t.jsonl: 1 of 3 texts are longer than the 256 tokens" in done.stderr
+
+
+def test_half_a_real_model_is_told(cli, minilm, tmp_path):
+    write(tmp_path / "t.jsonl", [{"text": "wave"}])
+    for damage in ("weights", "tokenizer"):
+        model = tmp_path / damage
+        shutil.copytree(minilm, model)
+        for file in model.rglob("*"):
+            if damage == "tokenizer" and any(file.match(pattern) for pattern in encoders.TOKENIZERS):
+                file.unlink()
+            if damage == "weights" and file.name == "model.safetensors":
+                file.write_bytes(file.read_bytes()[:1_000_000])
+        done = cli("embed", "t.jsonl", "--model", model, check=2)
+        assert "Traceback" not in done.stderr
+        assert ("has no tokenizer" if damage == "tokenizer" else "cannot be loaded") in done.stderr
