@@ -5,9 +5,11 @@ Where they may differ, the miss rate must not be shown to have risen, and is to 
 margin: `fell` is a fall that is significant *and* larger than the margin, `holds` one whose interval excludes
 the margin, and what is neither is `undecided` and gets more builds, as many as the baseline has.
 
-The difference is estimated twice: paired by build seed, which is sharp where a release hardly changes
-the graphs, and unpaired, which has more degrees of freedom where it does. Either may decide, each at half the error.
-A line over all settings of an engine finds small falls everywhere, which no setting shows by itself.
+The difference is estimated in four ways: paired by build seed, which is sharp where a release hardly changes the
+graphs, and unpaired, which has more degrees of freedom where it does; each for these very queries, of which a few may
+lose everything, and for queries like these, which takes fewer builds where all lose a little. Any of them may decide,
+at a quarter of the error. A line over all settings of an engine finds small falls everywhere, which no setting shows by
+itself.
 """
 
 from collections import defaultdict
@@ -20,6 +22,7 @@ import numpy as np
 from bench.analysis import stats
 from bench.analysis.stats import Estimate, Sample
 from bench.geometry import Geometry
+from bench.geometry.knn import RELATIVE_TOLERANCE
 from bench.measure import recall
 from bench.study.baseline import Baseline, Kept, check_repeats, comparable
 from bench.study.environment import differences
@@ -48,7 +51,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one setting and order, or on all of an engine's together (`setting` None).
 
     setting: a trial of it, versions and seeds left out. was, now: mean recall over the builds compared. difference:
-    now - was, with low and high its 95 % interval, which holds for both ways of estimating it; NaN where there is
+    now - was, with low and high its 95 % interval, the narrowest of four that hold at once; NaN where there is
     nothing to estimate. builds: of the baseline, and now.
     """
 
@@ -172,16 +175,20 @@ def decide(
 def misscored(study: Study) -> list[str]:
     """Known answers that are not scored as they must be, a sentence each; none where all is well.
 
-    The exact answer must score k, its nearest row repeated k times 1, and no answer at all 0.
+    The exact answer must score k, its nearest row repeated k times 1, other rows that are hardly farther 0, and no
+    answer at all 0.
     """
     wrong = []
     for dataset in study.datasets.values():
         for k in sorted({k for _, k in study.experiment.searches}):
             distances, ids = (part[:, :k] for part in Geometry(dataset).ground_truth(k))
             nearest = np.zeros(ids.shape, dtype=np.int64)
+            kth = distances[:, -1:]
+            beyond = np.broadcast_to(kth + 100 * RELATIVE_TOLERANCE * np.abs(kth) + (kth == 0), ids.shape)
             answers = {
                 "the exact answer": (ids, distances, k),
                 "one row repeated": (ids[:, nearest[0]], distances[:, nearest[0]], 1),
+                "rows just beyond the nearest": (dataset.n + np.indices(ids.shape)[1], beyond, 0),
                 "no answer": (nearest - 1, np.full(distances.shape, np.inf, dtype=np.float32), 0),
             }
             for told, (answer, reached, score) in answers.items():
@@ -194,13 +201,18 @@ def misscored(study: Study) -> list[str]:
 def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, alpha: float) -> list[Line]:
     """Lines for pairs of samples; p values are adjusted for their number, and significant below `alpha`, one-sided."""
     estimates = [
-        [stats.difference(pair.now, pair.then), stats.paired_difference(pair.now, pair.then)] for _, _, pair in compared
+        [
+            estimate(pair.now, pair.then, same_queries=same)
+            for estimate in (stats.difference, stats.paired_difference)
+            for same in (False, True)
+        ]
+        for _, _, pair in compared
     ]
     falls = stats.holm([_one_sided(both) for both in estimates])
     rises = stats.holm([_one_sided([_turned(estimate) for estimate in both]) for both in estimates])
     lines = []
     for (engine, setting, pair), both, fall, rise in zip(compared, estimates, falls, rises, strict=True):
-        # Each way of estimating has half of the error, so the narrower interval may be the one.
+        # Each way of estimating has its part of the error, so the narrowest interval may be the one.
         intervals = [stats.simultaneous(estimate, len(both)) for estimate in both]
         known = [interval for interval in intervals if not np.isnan(interval.se)]
         estimate = min(known or intervals, key=lambda interval: interval.half_width)
@@ -227,7 +239,7 @@ def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, 
 
 
 def _one_sided(estimates: Sequence[Estimate]) -> float:
-    """The p of a fall by either estimate, Bonferroni for the two; NaN from a single build."""
+    """The p of a fall by any of the estimates, Bonferroni for their number; NaN from a single build."""
     ps = []
     for estimate in estimates:
         half = stats.p_value(estimate) / 2
@@ -281,4 +293,5 @@ def _pooled(samples: Mapping[Trial, Sample]) -> Sample:
         row = {seeds: index for index, seeds in enumerate(stats.seeds_of(sample))}
         by_dataset[setting.dataset].append(sample.recalls[[row[seeds] for seeds in common]])
     recalls = np.hstack([np.mean(of_dataset, axis=0) for of_dataset in by_dataset.values()])
-    return Sample(recalls, *(np.array(column) for column in zip(*common, strict=True)))
+    order_seeds, build_seeds = np.array(common).T
+    return Sample(recalls, order_seeds, build_seeds)

@@ -40,6 +40,7 @@ class Plan(msgspec.Struct, frozen=True):
 def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], jobs: int = 1) -> Plan:
     """The Plan of a study whose `missing` trials are to be run, `jobs` builds side by side."""
     repeats = len(study.experiment.seeds)
+    comparisons = max(len(orders) - 1 for orders in study.orders.values()) or 1
     lines, seconds = [], 0.0
     builds = {trial.build for trial in missing}
     for found in probes:
@@ -50,7 +51,7 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
         seconds += searched * found.search_seconds + built * found.build_seconds / len(study.experiment.searches)
         random, other = (stats.independent(recalls) for recalls in found.recalls.values())
         estimate = stats.planned(other, random, repeats)
-        detectable = None if repeats < 2 else stats.minimum_detectable_effect(estimate)
+        detectable = None if repeats < 2 else stats.minimum_detectable_effect(estimate, comparisons)
         lines.append(
             Line(
                 dataset=found.dataset,

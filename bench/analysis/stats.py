@@ -6,8 +6,8 @@ together from a two-way table: V = s²(builds)/B + s²(queries)/Q - s²(rest)/(B
 along its side, and the last taken off because both others contain it (Searle, Casella and McCulloch
 1992, ch. 4). Its degrees of freedom are Satterthwaite's (1946), and the interval is Student's t. Queries
 that differ much are few: what their variance is known with shrinks with their kurtosis (Box 1953). A mean
-recall close to 1 is skewed, so its interval is taken on the log-odds scale. A bootstrap of few builds is too
-narrow; `make calibrate` shows by how much, and how this one does.
+recall close to 1 is skewed, so its interval is taken on the log-odds scale, and where next to nothing is missed it is
+that of a count. A bootstrap of few builds is too narrow; `make calibrate` shows by how much, and how this one does.
 """
 
 import math
@@ -24,6 +24,7 @@ from bench.study.spec import Trial
 CONFIDENCE = 0.95
 POWER = 0.8
 MARGIN = 0.01  # a difference in recall below one point is taken for none
+_DUST = 1e-12  # what is smaller is the rounding of sums: the least step of a mean recall is larger
 
 # A part of the variance of a mean, and the degrees of freedom it is known with
 Part = tuple[float, float]
@@ -34,12 +35,14 @@ class Sample(NamedTuple):
 
     recalls: (builds, queries) recall of every query, 0 to 1. order_seeds, build_seeds: (builds,). Either every
     order seed is combined with every build seed, so that the two are crossed, or no two rows share a seed, so that
-    they are independent (or all have one order seed, and what is estimated is that order's recall).
+    they are independent (or all have one order seed, and what is estimated is that order's recall). k: neighbours asked
+    of every query; 0 where values are no counts of them.
     """
 
     recalls: np.ndarray
     order_seeds: np.ndarray
     build_seeds: np.ndarray
+    k: int = 0
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -65,7 +68,7 @@ def sample_of(recalls: Sequence[np.ndarray], trials: Sequence[Trial]) -> Sample:
     pairs = [(trial.order_seed, trial.build_seed) for trial in trials]
     rows = balanced(pairs)
     order_seeds, build_seeds = np.array([pairs[row] for row in rows]).T
-    return Sample(np.array([recalls[row] for row in rows], dtype=np.float64), order_seeds, build_seeds)
+    return Sample(np.array([recalls[row] for row in rows], dtype=np.float64), order_seeds, build_seeds, trials[0].k)
 
 
 def balanced(pairs: Sequence[tuple[int, int]]) -> list[int]:
@@ -83,44 +86,72 @@ def balanced(pairs: Sequence[tuple[int, int]]) -> list[int]:
     return [row for row, pair in enumerate(pairs) if pair in kept]
 
 
-def independent(recalls: np.ndarray) -> Sample:
+def independent(recalls: np.ndarray, k: int = 0) -> Sample:
     """A Sample of builds (builds, queries) that each drew its order and its levels anew."""
     seeds = np.arange(1, len(recalls) + 1)
-    return Sample(recalls, seeds, seeds)
+    return Sample(recalls, seeds, seeds, k)
 
 
 def mean(sample: Sample) -> Estimate:
     """Mean recall over builds and queries; the interval is symmetric in log-odds, so it stays within 0 and 1.
 
-    Log-odds make up for the skew of queries' recalls, so that their kurtosis is not counted again.
+    Log-odds make up for the skew of queries' recalls, so that their kurtosis is not counted again. The interval is no
+    narrower than that of a Poisson count (Garwood 1936) of the neighbours missed: where few or none were, they show no
+    variance to go by.
     """
     recalls = sample.recalls
     parts = [*_build_parts(sample), _query_part(recalls.mean(axis=0), tails=False), _rest_part(recalls)]
     estimate = combined(float(recalls.mean()), parts)
-    if not (estimate.se > 0 and 0 < estimate.value < 1):
+    if math.isnan(estimate.se):
         return estimate
-    odds = estimate.value / (1 - estimate.value)
-    # A reach of h in recall is one of h / (m (1 - m)) in log-odds, to first order.
-    factor = math.exp(min(estimate.half_width / (estimate.value * (1 - estimate.value)), 500))
+    low, high = _in_log_odds(estimate)
+    if sample.k:
+        fewest, most = _missed(estimate.value, recalls.shape[1] * sample.k)
+        low, high = min(low, 1 - most), max(high, 1 - fewest)
+    return msgspec.structs.replace(estimate, low=low, high=high)
+
+
+def _in_log_odds(estimate: Estimate) -> tuple[float, float]:
+    """The ends of an interval of a share, symmetric in log-odds, but at most twice as far as when symmetric."""
+    value, reach = estimate.value, estimate.half_width
+    if not (reach > 0 and 0 < value < 1):
+        return estimate.low, estimate.high
+    # A reach of h in recall is one of h / (m (1 - m)) in log-odds, to first order: not where it is large.
+    odds, factor = value / (1 - value), math.exp(min(reach / (value * (1 - value)), 500))
     low, high = odds / factor, odds * factor
-    return msgspec.structs.replace(estimate, low=low / (1 + low), high=high / (1 + high))
+    return max(low / (1 + low), value - 2 * reach), min(high / (1 + high), value + 2 * reach)
 
 
-def mean_difference(sample: Sample) -> Estimate:
-    """Mean over builds and queries of what may be below 0 or above 1, as differences are; a symmetric interval."""
+def _missed(recall: float, asked: int) -> tuple[float, float]:
+    """An interval of the share of neighbours missed, as of a Poisson count among so many."""
+    from scipy.special import gammaincinv
+
+    count, tail = (1 - recall) * asked, (1 - CONFIDENCE) / 2
+    fewest = float(gammaincinv(count, tail)) if count > _DUST * asked else 0.0
+    return fewest / asked, min(float(gammaincinv(count + 1, 1 - tail)) / asked, 1.0)
+
+
+def mean_difference(sample: Sample, *, same_queries: bool = False) -> Estimate:
+    """Mean over builds and queries of what may be below 0 or above 1, as differences are; a symmetric interval.
+
+    same_queries: whether the mean is over these very queries rather than over queries like these.
+    """
     recalls = sample.recalls
-    parts = [*_build_parts(sample), _query_part(recalls.mean(axis=0)), _rest_part(recalls)]
+    parts = [*_build_parts(sample)]
+    if not same_queries:
+        parts += [_query_part(recalls.mean(axis=0)), _rest_part(recalls)]
     return combined(float(recalls.mean()), parts)
 
 
-def paired_difference(sample: Sample, reference: Sample) -> Estimate:
+def paired_difference(sample: Sample, reference: Sample, *, same_queries: bool = False) -> Estimate:
     """As `difference`, but builds are paired by their seeds, of which the reference must have all of the sample's.
 
-    Sharper where the same seeds give nearly the same graphs, as in two versions of one engine.
+    Sharper where the same seeds give nearly the same graphs, as in two versions of one engine. KeyError where the
+    reference lacks one.
     """
     row = {seeds: index for index, seeds in enumerate(seeds_of(reference))}
     same = reference.recalls[[row[seeds] for seeds in seeds_of(sample)]]
-    return mean_difference(sample._replace(recalls=sample.recalls - same))
+    return mean_difference(sample._replace(recalls=sample.recalls - same), same_queries=same_queries)
 
 
 def seeds_of(sample: Sample) -> list[tuple[int, int]]:
@@ -133,16 +164,18 @@ def mean_over_queries(values: np.ndarray) -> Estimate:
     return combined(float(values.mean()), [_query_part(values)])
 
 
-def difference(sample: Sample, reference: Sample) -> Estimate:
+def difference(sample: Sample, reference: Sample, *, same_queries: bool = False) -> Estimate:
     """Mean recall of one sample minus that of another, paired on the queries, which must be the same.
 
-    Builds are not paired: a seed shared by two orders draws other graphs for them.
+    Builds are not paired: a seed shared by two orders draws other graphs for them. same_queries: as in
+    `mean_difference`.
     """
     if sample.recalls.shape[1] != reference.recalls.shape[1]:
         raise ValueError("samples of different queries cannot be paired")
     by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
-    parts = [*_build_parts(sample), *_build_parts(reference), _query_part(by_query)]
-    parts += [_rest_part(sample.recalls), _rest_part(reference.recalls)]
+    parts = [*_build_parts(sample), *_build_parts(reference)]
+    if not same_queries:
+        parts += [_query_part(by_query), _rest_part(sample.recalls), _rest_part(reference.recalls)]
     return combined(float(by_query.mean()), parts)
 
 
@@ -153,7 +186,7 @@ def p_value(estimate: Estimate, null: float = 0.0) -> float:
     if np.isnan(estimate.se):
         return float("nan")
     if estimate.se == 0:
-        return float(estimate.value == null)
+        return float(abs(estimate.value - null) < _DUST)
     return float(2 * stdtr(estimate.df, -abs(estimate.value - null) / estimate.se))
 
 
@@ -181,31 +214,36 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def minimum_detectable_effect(estimate: Estimate) -> float:
-    """The true difference that would be found significant (5 %, two-sided, one comparison) with power 80 %."""
+def minimum_detectable_effect(estimate: Estimate, comparisons: int = 1) -> float:
+    """The true difference that would be found significant (5 % over all comparisons, two-sided) with power 80 %."""
+    return simultaneous(estimate, comparisons).half_width + _for_power(estimate)
+
+
+def _for_power(estimate: Estimate) -> float:
+    """How much farther than its interval reaches a difference must lie, to be shown in 80 % of studies."""
     from scipy.special import stdtrit
 
-    reach = stdtrit(estimate.df, 0.5 + CONFIDENCE / 2) + stdtrit(estimate.df, POWER)
-    return float(reach * estimate.se)
+    return float(stdtrit(estimate.df, POWER) * estimate.se) if estimate.se else estimate.se
 
 
 def builds_needed(
     sample: Sample, reference: Sample, comparisons: int = 1, margin: float = MARGIN, most: int = 1000
 ) -> int | None:
-    """How many builds of each would decide, if the difference stays as it is: show it, or keep it within `margin`.
+    """How many builds of each would decide in 80 % of studies, if the difference is as it seems: show it, or keep it
+    within `margin`.
 
-    comparisons: among how many it is to be shown. None where even `most` builds would not: then it is the
-    queries that are too few.
+    comparisons: among how many it is to be shown. None where even `most` builds would not, as then it is the queries
+    that are too few, and where order and build seeds are crossed, as then it is either of the two.
     """
     builds = len(sample.recalls), len(reference.recalls)
-    if min(builds) < 2:
+    if min(builds) < 2 or any(_crossed(each) is not None for each in (sample, reference)):
         return None
     plan = _plan(sample, reference)
 
     def decides(count: int) -> bool:
         expected = plan(count)
-        shown = simultaneous(expected, comparisons)
-        return shown.low > 0 or shown.high < 0 or (expected.low > -margin and expected.high < margin)
+        size, spare = abs(expected.value), _for_power(expected)
+        return size > minimum_detectable_effect(expected, comparisons) or size + expected.half_width + spare < margin
 
     # Intervals only narrow with builds, so halving finds the first count that decides.
     found = bisect_left(range(most + 1), True, lo=min(builds) + 1, key=decides)
@@ -243,15 +281,16 @@ def variance_shares(samples: Sequence[Sample]) -> dict[str, float]:
     """
     queries = samples[0].recalls.shape[1]
     by_order = np.array([sample.recalls.mean(axis=0) for sample in samples])  # (orders, queries)
+    orders = len(samples)
     rest = float(np.mean([interaction(sample.recalls) for sample in samples]))
     seeds = _mean_of([_seed_variances(sample, rest / queries) for sample in samples])
     builds = float(np.mean([len(sample.recalls) for sample in samples]))
     means = by_order.mean(axis=1)
     noise = float(np.mean([sum(part for part, _ in _build_parts(sample)) for sample in samples]))
-    of_order = max(means.var(ddof=0) - noise * (1 - 1 / len(samples)), 0.0)
-    centred = by_order - means[:, None]
-    of_query = float(centred.mean(axis=0).var(ddof=1)) if queries > 1 else 0.0
-    crossing = max(float((centred - centred.mean(axis=0)).var(ddof=0)) - rest / builds, 0.0)
+    of_order = max(means.var(ddof=0) - noise * (1 - 1 / orders), 0.0)  # of these orders: they are no sample
+    crossed = interaction(by_order)
+    of_query = max(float(by_order.mean(axis=0).var(ddof=1)) - crossed / orders, 0.0) if queries > 1 else 0.0
+    crossing = max(crossed - rest / builds, 0.0)
     parts = {"order": float(of_order), **seeds, "query": of_query, "order x query": crossing, "rest": rest}
     total = sum(parts.values())
     return {name: part / total if total else 0.0 for name, part in parts.items()}
@@ -263,9 +302,9 @@ def equivalent_ef(recall: float, efs: Sequence[int], reference: Sequence[float])
     efs: ascending; reference: recall at each. Minus or plus infinity where `recall` lies outside.
     """
     curve = np.maximum.accumulate(reference)
-    if recall < curve[0]:
+    if recall < curve[0] - _DUST:
         return float("-inf")
-    if recall > curve[-1]:
+    if recall > curve[-1] + _DUST:
         return float("inf")
     distinct = np.append(True, np.diff(curve) > 0)
     return float(np.exp(np.interp(recall, curve[distinct], np.log(np.asarray(efs)[distinct]))))
@@ -280,7 +319,7 @@ def combined(value: float, parts: Sequence[Part]) -> Estimate:
     variance = max([sum(part for part, _ in parts), *positive]) if positive else 0.0
     if np.isnan(sum(part for part, _ in parts)):
         return Estimate(value, *[float("nan")] * 4)
-    if variance == 0:
+    if variance < _DUST**2:
         return Estimate(value, value, value, 0.0, float("inf"))
     df = variance**2 / sum(part**2 / of for part, of in parts if part)
     # A sum of parts has at least the df of the least known one; a part taken off must not break that.

@@ -41,8 +41,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     p: Holm-adjusted over the orders compared. verdict: `better` or `worse` where p < 0.05; else `no
     difference shown` where the interval keeps within ± 1 point, else `undecided`. builds_needed: of each
-    order, to decide, should the difference stay as it is; None where queries are too few, or nothing is undecided.
-    detectable: the difference that would have been found with power 80 % (single comparison).
+    order, to decide in 80 % of studies, should the difference be as it seems; None where queries are too few, seeds are
+    crossed, or nothing is undecided.
+    detectable: the difference that would have been found with power 80 % among as many comparisons.
     """
 
     difference: Estimate
@@ -196,7 +197,7 @@ def _verdict(sample: Sample, reference: Sample, estimate: Estimate, p: float, co
         p=p,
         verdict=verdict,
         builds_needed=needed,
-        detectable=stats.minimum_detectable_effect(estimate),
+        detectable=stats.minimum_detectable_effect(estimate, comparisons),
     )
 
 

@@ -81,9 +81,9 @@ def presets() -> list[dict[str, Any]]:
             "metric": _stated(preset.metric),
             "version": preset.version,
             "marked": "*" * bool(preset.doubtful),
-            "read in": preset.source,
             "doubtful": preset.doubtful,
             "note": preset.note,
+            "read in": preset.source,
         }
         for name, preset in surveyed.presets().items()
     ]

@@ -129,14 +129,15 @@ def _note(rows: Sequence[Summary], compared: bool, reference: str, ties: bool) -
     note += ", with the 95 % interval over builds and queries; sd: of a build's mean recall, over builds"
     note += "; below 0.5, 5th %: share of queries with recall below 0.5, and 5th percentile of recall."
     if compared:
-        detectable = max((row.against.detectable for row in rows if row.against), default=math.nan)
+        known = [row.against.detectable for row in rows if row.against and not math.isnan(row.against.detectable)]
         note += (
             f" vs {reference}: difference of the means with its 95 % interval;"
             f" p: adjusted over the orders compared (Holm);"
             f" equals ef: the ef_search at which {reference} has the same recall, within those measured."
         )
-        if not math.isnan(detectable):
-            note += f" Smallest difference these builds show (power 80 %): {100 * detectable:.2f} points or less."
+        if known:
+            shown = f"{100 * max(known):.2f} points or less"
+            note += f" Smallest difference these builds show among so many (power 80 %): {shown}."
     gained = max(row.recall_tie - row.recall.value for row in rows)
     if gained >= TIES_MATTER and not ties:
         note += ties_note(gained)
@@ -184,8 +185,8 @@ def plan_text(name: str, plan: Plan) -> str:
     return (
         f"{name}: {plan.outcomes} outcomes, {plan.missing} missing: {plan.builds} builds, about {minutes}\n\n"
         f"{pipe(lines, header, 2)}\n\n"
-        "detectable: the smallest difference between two orders that this number of builds finds with power 80 %,"
-        " by a probe of a few thousand rows."
+        "detectable: the smallest difference between two orders that this number of builds finds with power 80 % among"
+        " as many orders, by a probe of a few thousand rows."
     )
 
 

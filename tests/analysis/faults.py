@@ -47,6 +47,25 @@ def one_point_lower(rng):
     return adapters(change_answer=fewer)
 
 
+def some_find_nothing(rng):
+    """Every hundredth query finds nothing, as where a part of the graph cannot be reached; always the same ones."""
+
+    def lost(ids, n):
+        ids = ids.copy()
+        ids[np.arange(len(ids)) % 100 == 50] = -1
+        return ids
+
+    return adapters(change_answer=lost)
+
+
+@contextmanager
+def far_rows_are_ties(rng):
+    """A row a third farther than the k-th neighbour counts as if as near."""
+    whole = recall.hits_with_ties
+    with mock.patch.object(recall, "hits_with_ties", lambda *arguments: whole(*arguments, tolerance=0.3)):
+        yield
+
+
 @contextmanager
 def hits_not_counted(rng):
     """Recall forgets a hit of every tenth query."""
@@ -107,6 +126,7 @@ def truth_of_another_metric(rng):
 
 FAULTS = {
     "recall 1 point lower": one_point_lower,
+    "1 % of queries find nothing": some_find_nothing,
     "M halved": m_halved,
     "ef_construction quartered": ef_construction_quartered,
     "an adapter that shuffles": shuffles,
@@ -114,7 +134,11 @@ FAULTS = {
     "ground truth of another metric": truth_of_another_metric,
 }
 # Faults of the scoring, which known answers show before any statistics
-MISCOUNTS = {"a duplicate id counted twice": duplicates_counted_twice, "hits not counted": hits_not_counted}
+MISCOUNTS = {
+    "a duplicate id counted twice": duplicates_counted_twice,
+    "hits not counted": hits_not_counted,
+    "far rows counted as ties": far_rows_are_ties,
+}
 
 
 def measured(study, trials, store, shift=0, version="another"):

@@ -161,7 +161,7 @@ def simulated():
         ef_search=10,
         build_seeds=10,
     )
-    return Study("e", experiment, [clustered(n=1500, queries=1000)]).trials
+    return Study("e", experiment, [clustered(n=1500, queries=4000)]).trials
 
 
 @pytest.mark.parametrize(

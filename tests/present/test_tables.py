@@ -74,7 +74,7 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
     assert first[4:] == ["+10.00 [+9.00, +11.00]", "0.012", "better", "17", "12.3 %", "0.30", "1.23"]
     assert second[4:8] == ["", "", "", ""]
     assert text.startswith("e: dataset d, metric l2, n 100, d 4, queries 2, engine hnswlib, engine_version 0.8.0, M 16")
-    assert "Smallest difference these builds show (power 80 %): 1.55 points" in text
+    assert "Smallest difference these builds show among so many (power 80 %): 1.55 points" in text
 
 
 def test_what_is_undecided_tells_how_many_builds_it_takes():
