@@ -3,8 +3,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
+comma := ,
 PYTHON ?= python3
 BIN := .venv/bin
+# What GNU's linker is told; others are left alone.
+REPRODUCIBLE := $(if $(filter Linux,$(shell uname)),-Wl$(comma)--strip-debug$(comma)--build-id=none)
 JOBS ?= $(shell nproc 2> /dev/null || echo 1)
 # The catalogue's folder must not pass for the package `datasets`.
 export PYTHONSAFEPATH := 1
@@ -24,6 +27,11 @@ setup: .venv/done  ## make .venv with every dependency at its locked version
 	@# What builds hnswlib and this package comes first, at its locked version.
 	sed -e '/--hash=/d' -e 's/ *\\$$//' requirements.lock > .venv/constraints.txt
 	$(BIN)/python -m pip install --quiet -c .venv/constraints.txt setuptools wheel pybind11 numpy hatchling editables
+	@# hnswlib is compiled to the same bytes wherever it is, so that a gate can tell that it is the same engine: without
+	@# the paths of its build, and not from pip's cache, where it may lie with them.
+	sed -n '/^hnswlib==/,/[^\]$$/p' requirements.lock > .venv/hnswlib.txt
+	LDFLAGS="$(REPRODUCIBLE) $${LDFLAGS:-}" $(BIN)/python -m pip install --quiet --no-cache-dir --require-hashes \
+		--no-build-isolation --no-deps -r .venv/hnswlib.txt
 	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@

@@ -41,8 +41,8 @@ def converted(value: object, to: type[T], told: str, *, strict: bool = True) -> 
 
 def _type_at(to: Any, place: str) -> Any:
     """The struct that the field path `place`, as in `index[0].records`, leads to from `to`."""
-    for name in re.findall(r"[A-Za-z_]\w*", place):
-        to = to.__annotations__[name]
-        while args := [a for a in get_args(to) if hasattr(a, "__struct_fields__")]:
-            to = args[0]
+    names = re.findall(r"[A-Za-z_]\w*", place)
+    while names or not hasattr(to, "__struct_fields__"):
+        structs = [a for a in get_args(to) if hasattr(a, "__struct_fields__")]
+        to = structs[0] if structs else to.__annotations__[names.pop(0)]
     return to

@@ -24,6 +24,7 @@ from bench.study.store import Store
 BUILDS = (3, 5, 10, 20)
 QUERIES = (200, 1000)
 ORDERS_IN_A_NULL_STUDY = 6
+K = 10  # of the experiment
 
 
 def main() -> None:
@@ -83,7 +84,7 @@ def coverage(rng, population, builds, queries, studies):
         columns = rng.integers(random.shape[1], size=queries)
         a, b = draw(rng, random, builds, columns), draw(rng, other, builds, columns)
         truth = random.mean()
-        estimate = stats.mean(stats.independent(a))
+        estimate = stats.mean(stats.independent(a, K))
         held["mean"].append(estimate.low <= truth <= estimate.high)
         truth = other.mean() - random.mean()
         estimate = stats.difference(stats.independent(b), stats.independent(a))

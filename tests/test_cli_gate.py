@@ -23,8 +23,8 @@ ef_construction = 20
 def saved(cli, tmp_path):
     """A folder with an experiment and its baseline."""
     (tmp_path / "mine.toml").write_text(EXPERIMENT)
-    done = cli("baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "3", "--reason", "first", check=0)
-    assert done.stdout == "results/baselines/mine.json: 6 outcomes\n"
+    done = cli("baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "5", "--reason", "first", check=0)
+    assert done.stdout == "results/baselines/mine.json: 10 outcomes\n"
     return tmp_path
 
 
@@ -77,9 +77,9 @@ def test_outcomes_of_another_build_of_an_engine_are_measured_again(cli, saved):
 
 
 def test_saving_again_replaces_and_says_so(cli, saved):
-    words = ["baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "4", "--reason", "second"]
+    words = ["baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "6", "--reason", "second"]
     done = cli(*words, check=0)
-    assert "8 outcomes, in place of that of" in done.stdout
+    assert "12 outcomes, in place of that of" in done.stdout
     assert "(first)" in done.stdout
 
 
@@ -96,7 +96,7 @@ def test_a_bad_baseline_is_told_and_not_overwritten(cli, saved, old, new, told):
     path = changed(saved, old, new)
     before = path.read_bytes()
     assert told in one_line(cli("gate", "mine"))
-    words = ["baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "3", "--reason", "x"]
+    words = ["baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "5", "--reason", "x"]
     assert told in one_line(cli(*words))
     assert path.read_bytes() == before
 
@@ -117,7 +117,7 @@ def test_changed_settings_and_data_are_refused(cli, saved):
         (["gate", "a/b"], "a name is made of letters"),
         (["gate", "x", "--margin", "0"], "--margin 0.0: give points of recall"),
         (["baseline", "save", "x", "--reason", " "], "--reason is empty"),
-        (["baseline", "save", "x", "--reason", "y", "--builds", "2"], "--builds 2: give at least 3"),
+        (["baseline", "save", "x", "--reason", "y", "--builds", "2"], "--builds 2: give at least 5"),
         (["baseline", "save", "x"], "Missing option '--reason'"),
         (["baseline", "save", "x", "--reason", "y", "--experiment", "nosuch"], "unknown experiment 'nosuch'"),
     ],

@@ -13,7 +13,7 @@ itself.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -67,7 +67,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gate found, worst first. changes: in the environment; scoring: known answers that are scored wrong."""
+    """What a gate found, worst first.
+
+    changes: in the environment; unchanged: engines that they do not concern; scoring: known answers scored wrong.
+    """
 
     baseline: str
     saved: str
@@ -75,6 +78,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     margin: float
     passed: bool
     changes: list[str]
+    unchanged: list[str]
     scoring: list[str]
     lines: list[Line]
 
@@ -101,6 +105,7 @@ def check(
     check_repeats(baseline, study)
     scoring = misscored(study)
     then = {comparable(kept.trial): kept for kept in baseline.outcomes}
+    engines = list(dict.fromkeys(trial.engine for trial in study.trials))
     steps = looks(first, baseline.builds)
     now: dict[Trial, Outcome] = {}
     wanted = study.trials
@@ -108,21 +113,23 @@ def check(
         missing = [trial for trial in wanted if trial.build_seed <= step and comparable(trial) not in now]
         now |= {comparable(outcome.trial): outcome for outcome in measure(missing)}
         found_on = {id(outcome.environment): outcome.environment for outcome in now.values()}.values()
-        changes = list(dict.fromkeys(phrase for one in found_on for phrase in differences(baseline.environment, one)))
-        lines = decide(then, now, identical=not changes, margin=margin, steps=len(steps))
+        changes = list(dict.fromkeys(change for one in found_on for change in differences(baseline.environment, one)))
+        unchanged = [engine for engine in engines if not any(change.concerns(engine) for change in changes)]
+        lines = decide(then, now, unchanged=unchanged, margin=margin, steps=len(steps))
         failed = bool(scoring) or any(line.verdict in FAILURES for line in lines)
         undecided = [line for line in lines if line.verdict == UNDECIDED]
         if failed or not undecided:
             break
-        settings, engines = {line.setting for line in undecided}, {x.engine for x in undecided if x.setting is None}
-        wanted = [trial for trial in study.trials if _setting(trial) in settings or trial.engine in engines]
+        settings, whole = {line.setting for line in undecided}, {x.engine for x in undecided if x.setting is None}
+        wanted = [trial for trial in study.trials if _setting(trial) in settings or trial.engine in whole]
     return Report(
         baseline=baseline.name,
         saved=baseline.saved,
         reason=baseline.reason,
         margin=margin,
         passed=not failed,
-        changes=changes,
+        changes=[change.told for change in changes],
+        unchanged=unchanged,
         scoring=scoring,
         lines=sorted(lines, key=lambda line: (WORST_FIRST.index(line.verdict), line.difference)),
     )
@@ -140,14 +147,14 @@ def decide(
     then: Mapping[Trial, Kept],
     now: Mapping[Trial, Outcome],
     *,
-    identical: bool,
+    unchanged: Collection[str],
     margin: float = MARGIN,
     steps: int = 1,
 ) -> list[Line]:
     """A Line a setting and order, and one for all those of an engine that have to be compared.
 
-    then, now: by `comparable` trial. identical: whether versions, threads and machine are the same. steps:
-    how often it is decided in all, since they share the error.
+    then, now: by `comparable` trial. unchanged: engines whose versions, threads and machine are the same. steps: how
+    often it is decided in all, since they share the error.
     """
     known, repeated = _by_setting(then), _by_setting(now)
     exact, pairs = [], {}
@@ -157,9 +164,9 @@ def decide(
         same_hits = all(np.array_equal(was.hits, is_now.hits) for was, is_now in builds)
         if same_ids and same_hits:
             exact.append(_exact_line(BIT_EXACT, setting, builds))
-        elif identical and same_ids:
+        elif setting.engine in unchanged and same_ids:
             exact.append(_exact_line(RESCORED, setting, builds))
-        elif identical and setting.threads == 1:  # with more, no two builds are the same
+        elif setting.engine in unchanged and setting.threads == 1:  # with more, no two builds are the same
             exact.append(_exact_line(NOT_EXACT, setting, builds))
         else:
             pairs[setting] = _Pair(_sample(then, known[setting]), _sample(now, trials))

@@ -144,7 +144,7 @@ def _grouped(listed: Sequence[tuple[str, Outcome]]) -> dict[_Group, _Ways]:
     groups: dict[_Group, _Ways] = defaultdict(lambda: defaultdict(dict))
     for setting, by_order in by_setting(listed).items():
         fields = dict(zip(SETTING, setting.fields, strict=True))
-        _, judgements, libraries = setting.origin
+        _, judgements, libraries, _ = setting.origin
         relevant = judgements.partition(".")[0]  # documents that a model has no vectors of do not part it from others
         group = _Group(setting.experiment, tuple(fields[name] for name in _SHARED), relevant, libraries)
         for order, built in by_order.items():

@@ -1,6 +1,7 @@
 """Outcomes -> one summary an order and setting, with verdicts in plain words."""
 
 import hashlib
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,9 +59,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     recall: mean over builds and queries. sd: standard deviation over builds of a build's mean recall (NaN for one
     build). against: the comparison with the reference order, None for itself or where it was not run.
-    equivalent_ef: the ef_search at which the reference reaches this recall, infinite outside what was
-    measured. below_half: share of queries with recall below 0.5; percentile_5: the 5th percentile of
-    recall over builds and queries: a mean hides who suffers.
+    equivalent_ef: the ef_search at which the reference reaches this recall, and the ends of its interval by that of
+    the difference; infinite outside what was measured, None without a comparison. below_half: share of queries with
+    recall below 0.5; percentile_5: the 5th percentile of recall over builds and queries: a mean hides who suffers.
     """
 
     experiment: str
@@ -71,7 +72,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     recall: Estimate
     sd: float
     against: Verdict | None
-    equivalent_ef: float | None
+    equivalent_ef: tuple[float, float, float] | None
     below_half: float
     percentile_5: float
     recall_tie: float
@@ -92,7 +93,9 @@ class Setting(NamedTuple):
 
     experiment: str
     fields: tuple[Any, ...]
-    origin: tuple[str, str, str]  # the data's and judgements' digests, and the libraries that made truth and orders
+    origin: tuple[
+        str, str, str, str
+    ]  # digests of data and judgements, what made truth and orders, digest of the engine
 
 
 _Outcomes = Iterable[tuple[str, Outcome]]
@@ -129,7 +132,7 @@ def summarize(outcomes: _Outcomes, reference: str = "random", ties: bool = False
                     recall=recall,
                     sd=float(sample.recalls.mean(axis=1).std(ddof=1)) if len(built) > 1 else float("nan"),
                     against=compared.get(order),
-                    equivalent_ef=stats.equivalent_ef(recall.value, efs, recalls) if efs else None,
+                    equivalent_ef=_equivalent(compared.get(order), setting.fields[-1], efs, recalls),
                     below_half=float((sample.recalls < 0.5).mean()),
                     percentile_5=float(np.quantile(sample.recalls, 0.05)),
                     recall_tie=float(np.mean([o.recall_tie for o in built])),
@@ -141,6 +144,20 @@ def summarize(outcomes: _Outcomes, reference: str = "random", ties: bool = False
     if not summaries:
         raise BenchError("no outcomes to summarize: run `bench run` first")
     return summaries
+
+
+def _equivalent(
+    against: Verdict | None, ef: int, efs: Sequence[int], recalls: Sequence[float]
+) -> tuple[float, float, float] | None:
+    """The ef_search at which the reference is as good, and those at which it is as good as the interval's ends."""
+    if against is None:
+        return None
+    here, difference = recalls[efs.index(ef)], against.difference
+    value, low, high = (
+        stats.equivalent_ef(here + part, efs, recalls) if not math.isnan(part) else math.nan
+        for part in (difference.value, difference.low, difference.high)
+    )
+    return value, low, high
 
 
 def labels(outcomes: _Outcomes) -> list[str]:
@@ -210,27 +227,31 @@ def by_setting(outcomes: _Outcomes) -> dict[Setting, dict[str, list[Outcome]]]:
         trial = outcome.trial
         trial = msgspec.structs.replace(trial, dataset=told[_origin(trial)])
         fields = tuple(getattr(trial, field) for field in SETTING)
-        setting = Setting(experiment, fields, _origin(outcome.trial)[1:])
+        setting = Setting(experiment, fields, _origin(outcome.trial)[2:])
         settings[setting][order_label(trial.order, trial.order_params)].append(outcome)
     return dict(sorted(settings.items(), key=lambda item: _natural([item[0].experiment, *item[0].fields])))
 
 
-def _origin(trial: Trial) -> tuple[str, str, str, str]:
-    return trial.dataset, trial.fingerprint, trial.judgements, trial.libraries
+_Origin = tuple[str, str, str, str, str, str]
 
 
-def _told_apart(trials: Iterable[Trial]) -> dict[tuple[str, str, str, str], str]:
+def _origin(trial: Trial) -> _Origin:
+    named = trial.dataset, trial.engine
+    return (*named, trial.fingerprint, trial.judgements, trial.libraries, trial.engine_binary)
+
+
+def _told_apart(trials: Iterable[Trial]) -> dict[_Origin, str]:
     """What tables call the dataset of every origin: its name, and where one name has several origins, how they differ.
 
-    Files of one name may be of other folders or have changed, and libraries or our own code since: of each of these
-    that differs, some digits of its digest.
+    Files of one name may be of other folders or have changed, and libraries, our own code or the engine's since: of
+    each of these that differs, some digits of its digest.
     """
-    origins: dict[str, list[tuple[str, str, str, str]]] = defaultdict(list)
+    origins: dict[tuple[str, str], list[_Origin]] = defaultdict(list)
     for origin in dict.fromkeys(_origin(trial) for trial in trials):
-        origins[origin[0]].append(origin)
+        origins[origin[:2]].append(origin)
     told = {}
-    for name, of_name in origins.items():
-        varying = [i for i in (1, 2, 3) if len({origin[i] for origin in of_name}) > 1]
+    for (name, _), of_name in origins.items():
+        varying = [i for i in range(2, len(of_name[0])) if len({origin[i] for origin in of_name}) > 1]
         for origin in of_name:
             digits = [hashlib.sha256(origin[i].encode()).hexdigest()[:6] for i in varying]
             told[origin] = name + f" #{'-'.join(digits)}" * bool(digits)

@@ -4,16 +4,18 @@ Results go to standard output, progress and warnings to standard error. Heavy im
 are used, so that `bench --help` is quick.
 """
 
+import io
 import os
 import signal
 import sys
+import traceback
 import warnings
 from typing import Any, TextIO
 
 import typer
 
 from bench.cli import data, gates, results, studies
-from bench.cli.terminal import INTERRUPTED, USER_MISTAKE, say
+from bench.cli.terminal import CRASHED, INTERRUPTED, USER_MISTAKE, say
 from bench.errors import BenchError, BenchWarning
 
 # Typer carries its own click, or uses the installed one, by version: this finds the one in use.
@@ -55,10 +57,13 @@ def _warn(
 
 
 def main() -> None:
-    """Run the command line; exit 0 done, 1 the gate failed, 2 the user's mistake, 3 interrupted."""
+    """Run the command line; exit 0 done, 1 the gate failed, 2 the user's mistake, 3 interrupted, 70 a bug of ours."""
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", BenchWarning)
     warnings.showwarning = _warn
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may not have all signs
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is as good as Ctrl-C
     try:
         # Typer turns Ctrl-C into this code, which without standalone mode it hands back.
@@ -79,6 +84,9 @@ def main() -> None:
         if not isinstance(stop.__context__, BrokenPipeError):  # which Typer turns into an exit with 1
             raise
         _stop_writing()
+    except Exception:  # noqa: BLE001 - Python would exit with 1, by which a gate says that recall has fallen
+        traceback.print_exc()
+        raise SystemExit(CRASHED) from None
 
 
 def _stop_writing() -> None:

@@ -35,7 +35,7 @@ def baseline_save(
     experiment: Annotated[
         str, typer.Option(help="A shipped experiment's name, or the path of a TOML file.")
     ] = "default",
-    builds: Annotated[int, typer.Option(help="Builds of each order, 3 or more; a gate adds up to as many.")] = 10,
+    builds: Annotated[int, typer.Option(help="Builds of each order, 5 or more; a gate adds up to as many.")] = 10,
     store: GateStoreOption = None,
     jobs: JobsOption = 1,
 ) -> None:
@@ -53,9 +53,15 @@ def baseline_save(
     if not reason.strip():
         raise BenchError("--reason is empty: say why recall is to be held against these figures")
     if builds < baseline.LEAST_BUILDS:
-        raise BenchError(f"--builds {builds}: give at least {baseline.LEAST_BUILDS}, since fewer show no spread")
+        raise BenchError(f"--builds {builds}: give at least {baseline.LEAST_BUILDS}, since fewer show no fall")
     before = baseline.read(path) if path.exists() else None  # what is no baseline is not overwritten
     study = with_builds(read(experiment), builds)
+    for dataset in study.datasets.values():
+        if len(dataset.queries) < baseline.LEAST_QUERIES:
+            raise BenchError(
+                f"dataset {dataset.name!r} has {len(dataset.queries)} queries: give at least {baseline.LEAST_QUERIES}, "
+                "since fewer say nothing of others"
+            )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -63,7 +69,7 @@ def baseline_save(
     if not os.access(path.parent, os.W_OK):
         raise BenchError(f"cannot write {path}: its folder is not writable; name another place")
     with _measuring(study, store, jobs) as measure:
-        made = baseline.made(path.stem, study, experiment, reason.strip(), measure(study.trials))
+        made = baseline.made(path.stem, study, _from_here(experiment), " ".join(reason.split()), measure(study.trials))
     write(path, lambda stream: stream.write(baseline.text(made).encode()))
     replaced = f", in place of that of {before.saved} ({before.reason})" if before else ""
     print(f"{path}: {len(made.outcomes)} outcomes{replaced}")
@@ -112,6 +118,12 @@ def gate(
         print(told)
     if not report.passed:
         raise SystemExit(FAILED)
+
+
+def _from_here(experiment: str) -> str:
+    """An experiment's path from this folder, where it lies below it, so that the baseline serves elsewhere too."""
+    path = Path(experiment)
+    return str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else experiment
 
 
 @contextmanager

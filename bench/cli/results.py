@@ -105,7 +105,13 @@ def print_table(
     scored, categories = retrieval(found), permuted(of_permutations, ties)
     if as_json:
         more = {(row.experiment, row.order, row.origin, *row.setting.values()): flat_retrieval(row) for row in scored}
-        rows = [flat(s) | more.get((s.experiment, s.order, s.origin, *s.setting.values()), {}) for s in summaries]
+        parts = {(found.experiment, *found.setting.values()): found.shares for found in shares(found, ties)}
+        rows = [
+            flat(s)
+            | {"variance_shares": parts.get((s.experiment, *s.setting.values()))}
+            | more.get((s.experiment, s.order, s.origin, *s.setting.values()), {})
+            for s in summaries
+        ]
         print_json([*rows, *categories])
         return
     texts = [summary_text(summaries, shares(found, ties), reference, ties)] if summaries else []

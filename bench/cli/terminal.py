@@ -11,7 +11,7 @@ import typer
 
 from bench.errors import BenchError
 
-FAILED, USER_MISTAKE, INTERRUPTED = 1, 2, 3
+FAILED, USER_MISTAKE, INTERRUPTED, CRASHED = 1, 2, 3, 70
 
 StoreOption = Annotated[Path, typer.Option("--store", help="The SQLite file that keeps results.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]

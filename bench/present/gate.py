@@ -20,10 +20,7 @@ def text(report: Report) -> str:
     parts = [
         f"gate {report.baseline}: {verdict}: {told}",
         f"Baseline of {report.saved}: {report.reason}",
-        "Changed since: " + "; ".join(report.changes)
-        if report.changes
-        else "Versions, threads and machine are those of the baseline: ids must be equal, and "
-        + ("are NOT all." if NOT_EXACT in found else "are."),
+        _environment(report, NOT_EXACT in found),
     ]
     if report.scoring:
         parts.append("Recall is counted wrong: " + "; ".join(report.scoring))
@@ -41,6 +38,14 @@ def text(report: Report) -> str:
     return "\n\n".join(parts)
 
 
+def _environment(report: Report, other_ids: bool) -> str:
+    equal = "ids must be equal, and " + ("are NOT all." if other_ids else "are.")
+    if not report.changes:
+        return f"Versions, threads and machine are those of the baseline: {equal}"
+    kept = f" That does not concern {' and '.join(report.unchanged)}: its {equal}" if report.unchanged else ""
+    return f"Changed since: {'; '.join(report.changes)}.{kept}"
+
+
 def flat(report: Report) -> dict[str, Any]:
     """A Report as plain values, for JSON."""
     rows = []
@@ -56,7 +61,8 @@ def flat(report: Report) -> dict[str, Any]:
 
 def _table(lines: list[Line]) -> str:
     settings = [{name: getattr(line.setting, name) for name in SETTING} for line in lines if line.setting]
-    varying = [name for name in split_settings(settings)[1] if name != "engine"]
+    common, differing = split_settings(settings)
+    varying = [name for name in differing if name != "engine"]
     rows = []
     for line in lines:
         setting = line.setting
@@ -72,4 +78,5 @@ def _table(lines: list[Line]) -> str:
         builds = "{} → {}".format(*line.builds)
         rows.append([verdict, line.engine, *told, order, f"{line.was:.4f}", f"{line.now:.4f}", points, builds])
     header = ["verdict", "engine", *varying, "order", "was", "now", "difference, points", "builds"]
-    return pipe(rows, header, len(varying) + 3)
+    title = ", ".join(f"{field} {value}" for field, value in common.items() if field != "engine_version")
+    return f"{title}\n\n{pipe(rows, header, len(varying) + 3)}"

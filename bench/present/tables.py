@@ -118,8 +118,14 @@ def _comparison(row: Summary) -> list[str]:
 
 
 def _equal_ef(row: Summary) -> str:
-    ef = row.equivalent_ef
-    if ef is None:
+    if row.equivalent_ef is None:
+        return ""
+    value, low, high = (_ef(part) for part in row.equivalent_ef)
+    return value if low == high or not low else f"{value} [{low}, {high}]"
+
+
+def _ef(ef: float) -> str:
+    if math.isnan(ef):
         return ""
     return f"{ef:.0f}" if math.isfinite(ef) else "above" if ef > 0 else "below"
 
@@ -133,7 +139,8 @@ def _note(rows: Sequence[Summary], compared: bool, reference: str, ties: bool) -
         note += (
             f" vs {reference}: difference of the means with its 95 % interval;"
             f" p: adjusted over the orders compared (Holm);"
-            f" equals ef: the ef_search at which {reference} has the same recall, within those measured."
+            f" equals ef: the ef_search at which {reference} has the same recall, and the ends of its interval, within"
+            " those measured."
         )
         if known:
             shown = f"{100 * max(known):.2f} points or less"
@@ -195,6 +202,8 @@ def flat(summary: Summary) -> dict[str, Any]:
     row = msgspec.structs.asdict(summary)
     setting, recall, against = row.pop("setting"), row.pop("recall"), row.pop("against")
     del row["origin"]
+    equivalent = row.pop("equivalent_ef") or (math.nan,) * 3
+    row |= zip(("equivalent_ef", "equivalent_ef_low", "equivalent_ef_high"), map(_plain_ef, equivalent), strict=True)
     tail = {"recall": recall.value, "recall_low": recall.low, "recall_high": recall.high}
     if against is not None:
         difference = against.difference
@@ -208,6 +217,11 @@ def flat(summary: Summary) -> dict[str, Any]:
             "detectable": against.detectable,
         }
     return {"experiment": row.pop("experiment"), **setting, **row, **tail}
+
+
+def _plain_ef(ef: float) -> float | str | None:
+    """An equivalent ef_search for a program: JSON has neither infinity nor NaN."""
+    return ef if math.isfinite(ef) else _ef(ef) or None
 
 
 def interval(estimate: Estimate) -> str:

@@ -27,15 +27,17 @@ from bench.study.store import Outcome
 
 SCHEMA = 1
 FOLDER = Path("results/baselines")
-LEAST_BUILDS = 3  # of each order: fewer have no spread worth the name
+LEAST_BUILDS = 5  # of each order: fewer show no fall among many settings
+LEAST_QUERIES = 20  # a handful say nothing of others
 
 _SEEDS = ("build_seed", "order_seed")
-_VERSIONS = ("libraries", "engine_version")  # what a gate lets change
+_VERSIONS = ("libraries", "engine_version", "engine_binary")  # what a gate lets change
+_IN_ENVIRONMENT = ("libraries", "engine_binary")  # of a trial, so kept once
 _FIELDS = [field.name for field in msgspec.structs.fields(Trial)]
 
 
 class Kept(NamedTuple):
-    """What a baseline keeps of an outcome: the trial, hits (q,) by id, and the hash of the ids returned."""
+    """What a baseline keeps of an outcome: its trial without what the environment tells, hits (q,) by id, a hash of ids."""
 
     trial: Trial
     hits: np.ndarray
@@ -54,6 +56,18 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: list[Kept]
 
 
+class _Environment(msgspec.Struct):
+    """What `differences` looks at."""
+
+    versions: dict[str, str | None]
+    binaries: dict[str, str | None]
+    platform: str | None = None
+    cpu: str | None = None
+    simd: str | None = None
+    cores: int | None = None
+    omp_num_threads: str | None = None
+
+
 class _Build(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     build_seed: int
     order_seed: int
@@ -70,7 +84,6 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     saved: str
     builds: int
     environment: dict[str, Any]
-    libraries: str
     settings: list[dict[str, Any]]
     sha256: str
 
@@ -92,7 +105,7 @@ def made(name: str, study: Study, experiment: str, reason: str, outcomes: Iterab
     for outcome in found:
         if changed := [*differences(environment, outcome.environment)]:
             raise BenchError(
-                f"baseline {name!r}: its outcomes come from several environments ({changed[0]}): "
+                f"baseline {name!r}: its outcomes come from several environments ({changed[0].told}): "
                 "a baseline is of one; leave --store out to measure all anew"
             )
     return Baseline(
@@ -102,7 +115,7 @@ def made(name: str, study: Study, experiment: str, reason: str, outcomes: Iterab
         saved=datetime.date.today().isoformat(),
         builds=study.experiment.build_seeds,
         environment={key: value for key, value in environment.items() if key != "jobs"},
-        outcomes=[Kept(outcome.trial, outcome.hits, outcome.ids_sha256) for outcome in found],
+        outcomes=[Kept(_bare(outcome.trial), outcome.hits, outcome.ids_sha256) for outcome in found],
     )
 
 
@@ -111,12 +124,12 @@ def text(baseline: Baseline) -> str:
     head = {
         "schema": SCHEMA,
         **{key: getattr(baseline, key) for key in ("name", "experiment", "reason", "saved", "builds", "environment")},
-        "libraries": baseline.outcomes[0].trial.libraries,
     }
     settings = []
     for setting, kept in groupby(sorted(baseline.outcomes, key=_place), key=lambda one: _setting(one.trial)):
         fields = {key: value for key, value in msgspec.structs.asdict(setting).items() if key not in _SEEDS}
-        del fields["libraries"]
+        for name in _IN_ENVIRONMENT:
+            del fields[name]
         settings.append({**fields, "builds": [_build(one) for one in kept]})
     content = {**head, "settings": settings}
     lines = []
@@ -131,13 +144,15 @@ def text(baseline: Baseline) -> str:
 
 def read(path: Path) -> Baseline:
     """The Baseline in a file; a BenchError for any that is not whole, not ours, or was changed by hand."""
-    if not path.is_file():
-        known = sorted(file.stem for file in path.parent.glob("*.json"))
-        raise BenchError(
-            f"no baseline at {path}; there: {', '.join(known) or 'none'}; make one with `bench baseline save`"
-        )
     try:
+        if not path.is_file():
+            known = sorted(file.stem for file in path.parent.glob("*.json"))
+            raise BenchError(
+                f"no baseline at {path}; there: {', '.join(known) or 'none'}; make one with `bench baseline save`"
+            )
         content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BenchError(f"cannot read the baseline {path}: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise BenchError(f"{path} is truncated or not JSON: restore it, or save the baseline anew") from None
     if not isinstance(content, dict) or "schema" not in content:
@@ -154,9 +169,12 @@ def read(path: Path) -> Baseline:
             "restore it, or save the baseline anew"
         )
     file = converted({**content, "sha256": stated}, _File, str(path))
-    outcomes = [kept for setting in file.settings for kept in _kept(setting, file.libraries, path)]
+    converted(file.environment, _Environment, f"{path}: environment")
+    outcomes = [kept for setting in file.settings for kept in _kept(setting, path)]
     if not outcomes:
         raise BenchError(f"{path} has no builds: save the baseline anew")
+    if len({kept.trial for kept in outcomes}) < len(outcomes):
+        raise BenchError(f"{path} has a build twice: save the baseline anew")
     return Baseline(
         name=file.name,
         experiment=file.experiment,
@@ -200,6 +218,10 @@ def check_repeats(baseline: Baseline, study: Study) -> None:
     )
 
 
+def _bare(trial: Trial) -> Trial:
+    return msgspec.structs.replace(trial, **dict.fromkeys(_IN_ENVIRONMENT, ""))
+
+
 def _few(values: Sequence[str]) -> str:
     return "+".join(values[:4]) + ("+..." if len(values) > 4 else "")
 
@@ -229,10 +251,14 @@ def _width(k: int) -> str:
     return "<u1" if k < 256 else "<u2"
 
 
-def _kept(setting: Mapping[str, Any], libraries: str, path: Path) -> list[Kept]:
+def _kept(setting: Mapping[str, Any], path: Path) -> list[Kept]:
     """The outcomes that one setting of a file holds."""
     fields = {key: value for key, value in setting.items() if key != "builds"}
-    seedless = converted({**fields, "libraries": libraries, **dict.fromkeys(_SEEDS, 0)}, Trial, f"{path}: settings")
+    if more := fields.keys() - set(_FIELDS):
+        raise BenchError(f"{path}: settings: {unknown('key', sorted(more)[0], _FIELDS)}")
+    seedless = converted(
+        {**fields, **dict.fromkeys(_IN_ENVIRONMENT, ""), **dict.fromkeys(_SEEDS, 0)}, Trial, f"{path}: settings"
+    )
     if seedless.engine not in indexes.INDEXES:
         raise BenchError(f"{path}: {unknown('engine', seedless.engine, indexes.INDEXES)}")
     kept = []
@@ -245,6 +271,10 @@ def _kept(setting: Mapping[str, Any], libraries: str, path: Path) -> list[Kept]:
         if len(hits) != seedless.queries:
             raise BenchError(
                 f"{path}: hits of {seedless.dataset!r} do not unpack to its queries: save the baseline anew"
+            )
+        if hits.max(initial=0) > seedless.k or abs(hits.mean() / seedless.k - build.recall) > 1e-6:
+            raise BenchError(
+                f"{path}: hits of {seedless.dataset!r} are not those of recall {build.recall}: save the baseline anew"
             )
         trial = msgspec.structs.replace(seedless, build_seed=build.build_seed, order_seed=build.order_seed)
         kept.append(Kept(trial, hits, build.ids_sha256))

@@ -16,6 +16,7 @@ from bench.data import catalog
 from bench.data.dataset import Dataset, limit
 from bench.errors import BenchError, BenchWarning, converted, unknown
 from bench.measure import retrieval
+from bench.study.environment import binary
 
 # What decides data, truth and orders, beside the engine: another version is another trial.
 LIBRARIES = ("hnsw-order-bench", "numpy", "faiss-cpu", "scikit-dimension")
@@ -92,6 +93,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     libraries: str  # what truth, neighbours and orders come from, with versions, and a digest of our own code
     engine: str
     engine_version: str
+    engine_binary: str = ""  # digest of its compiled files
     M: int
     ef_construction: int
     chunk: int
@@ -107,8 +109,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> str:
         """SHA-256 over all fields, hexadecimal."""
         fields = msgspec.structs.asdict(self)
-        if not self.judgements:  # so that trials without any keep the key they had before there were judgements
-            del fields["judgements"]
+        for name in ("judgements", "engine_binary"):  # so that trials without any keep the key that they always had
+            if not fields[name]:
+                del fields[name]
         return cache.key_digest(fields)
 
     @property
@@ -139,7 +142,9 @@ class Study:
         experiment = self.experiment
         code = cache.code_digest(*(Path(__file__).parent.parent / place for place in CODE))
         libraries = ", ".join([*(f"{name} {metadata.version(name)}" for name in LIBRARIES), f"code {code[:12]}"])
-        versions = {index.engine: indexes.version(index.engine) for index in experiment.index}
+        engines = {index.engine for index in experiment.index}
+        versions = {engine: indexes.version(engine) for engine in engines}
+        binaries = {engine: binary(indexes.INDEXES[engine].package) or "" for engine in engines}
         for dataset in self.datasets.values():
             judgements = dataset.judgements.digest if dataset.judgements else ""
             scored_by = f", ir-measures {metadata.version('ir-measures')}" if judgements else ""
@@ -157,6 +162,7 @@ class Study:
                                 queries=len(dataset.queries),
                                 libraries=libraries + scored_by,
                                 engine_version=versions[index.engine],
+                                engine_binary=binaries[index.engine],
                                 **msgspec.structs.asdict(index),
                                 order=order.name,
                                 order_params=order_params_text(order.params),

@@ -30,7 +30,7 @@ _MEASURED = {
     "retrieval": "TEXT",  # id of the scores
     "retrieval_exact": "TEXT",
 }
-_SINCE_2 = ("judgements", "retrieval", "retrieval_exact")  # columns that a store of version 1 lacks
+_SINCE_2 = ("judgements", "engine_binary", "retrieval", "retrieval_exact")  # columns that a store of version 1 lacks
 # Retrieval scores by the hash of their content: all builds of a dataset share those of exact search
 _SCORES = "CREATE TABLE scores (id TEXT PRIMARY KEY, content BLOB NOT NULL)"
 

@@ -142,7 +142,7 @@ MISCOUNTS = {
 
 
 def measured(study, trials, store, shift=0, version="another"):
-    """Outcomes of trials with all seeds moved by `shift`, as if from another version of hnswlib (None: as they are)."""
+    """Outcomes of trials with all seeds moved by `shift`, as if of another version of the engines (None: as it is)."""
     from bench.study.run import run
 
     def moved(trial, by):
@@ -157,6 +157,8 @@ def measured(study, trials, store, shift=0, version="another"):
         if outcome.trial.key in keys:
             environment = outcome.environment
             if version:
-                environment = environment | {"versions": environment["versions"] | {"hnswlib": version}}
+                environment = environment | {
+                    "versions": environment["versions"] | dict.fromkeys(("hnswlib", "faiss-cpu"), version)
+                }
             found.append(msgspec.structs.replace(outcome, trial=moved(outcome.trial, -shift), environment=environment))
     return found

@@ -73,7 +73,9 @@ def test_other_seeds_raise_no_alarm(study, kept, store):
 
     report = check(kept, study, measure, first=3)
     assert report.passed
-    assert report.changes == [f"hnswlib {kept.environment['versions']['hnswlib']} -> another"]
+    versions = kept.environment["versions"]
+    assert report.changes == [f"{package} {versions[package]} -> another" for package in ("faiss-cpu", "hnswlib")]
+    assert report.unchanged == []
     assert {line.verdict for line in report.lines} <= {HOLDS, UNDECIDED}
     assert asked[0] == 3 * 12  # what is undecided gets more builds, up to as many as the baseline has
     assert sum(asked[1:]) == 3 * sum(line.builds[1] == BUILDS for line in report.lines if line.setting)
@@ -124,7 +126,7 @@ def test_the_same_ids_scored_otherwise_elsewhere_are_compared(study, kept, store
         found = measured(study, study.trials, store, version=None)
     known = {comparable(one.trial): one for one in kept.outcomes}
     now = {comparable(outcome.trial): outcome for outcome in found}
-    lines = decide(known, now, identical=False)
+    lines = decide(known, now, unchanged=[])
     assert {line.verdict for line in lines} == {HOLDS}
     assert all(-0.001 < line.difference < 0 for line in lines)
 
@@ -177,7 +179,7 @@ def simulated():
 def test_verdicts_on_known_differences(simulated, then, now, sd, verdict):
     rng = np.random.default_rng(3)
     was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in drawn(simulated, then, rng, sd).items()}
-    [line, of_engine] = decide(was, drawn(simulated, now, rng, sd, "other"), identical=False)
+    [line, of_engine] = decide(was, drawn(simulated, now, rng, sd, "other"), unchanged=[])
     assert line.verdict == of_engine.verdict == verdict
     assert line.low <= now - then <= line.high
     assert (line.builds, of_engine.setting) == ((10, 10), None)
@@ -187,7 +189,7 @@ def test_builds_on_several_threads_are_not_held_to_their_ids(simulated):
     rng = np.random.default_rng(6)
     trials = [msgspec.structs.replace(trial, threads=2) for trial in simulated]
     was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in drawn(trials, 0.9, rng).items()}
-    verdicts = {line.verdict for line in decide(was, drawn(trials, 0.9, rng, ids="other"), identical=True)}
+    verdicts = {line.verdict for line in decide(was, drawn(trials, 0.9, rng, ids="other"), unchanged=["hnswlib"])}
     assert verdicts <= {HOLDS, UNDECIDED}
 
 
@@ -203,7 +205,7 @@ def test_an_engine_shows_what_none_of_its_settings_does():
     )
     trials = Study("e", experiment, [clustered(n=1500, queries=500)]).trials
     was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in drawn(trials, 0.9, rng, 0.008).items()}
-    lines = decide(was, drawn(trials, 0.89, rng, 0.008, "other"), identical=False)
+    lines = decide(was, drawn(trials, 0.89, rng, 0.008, "other"), unchanged=[])
     assert [line.verdict for line in lines if line.setting is None] == [FELL]
     assert sum(line.verdict == FELL for line in lines if line.setting) <= 2
 
@@ -217,7 +219,7 @@ def test_versions_that_hardly_change_the_graphs_are_decided_by_pairs(simulated):
         hits = np.where(rng.random(len(outcome.hits)) < 0.01, rng.binomial(10, 0.9, len(outcome.hits)), outcome.hits)
         now[key] = msgspec.structs.replace(outcome, hits=hits, ids_sha256="other" + outcome.ids_sha256)
     was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in then.items()}
-    assert {line.verdict for line in decide(was, now, identical=False)} == {HOLDS}
+    assert {line.verdict for line in decide(was, now, unchanged=[])} == {HOLDS}
 
 
 def test_a_report_lists_the_worst_first_and_reads_as_json(study, kept, store):
@@ -239,3 +241,25 @@ def test_a_report_lists_the_worst_first_and_reads_as_json(study, kept, store):
     rows = [row for row in text(report).splitlines() if row.startswith("| FELL")]
     assert len(rows) == 3
     assert sum("all" in row for row in rows) == 1
+
+
+def test_an_engine_that_has_not_changed_is_held_to_its_ids(study, kept, store):
+    """However many others have: the exact rule is not lost by an upgrade of another engine."""
+
+    def measure(trials):
+        found = measured(study, trials, store, version=None)
+        versions = found[0].environment["versions"] | {"hnswlib": "another"}
+        environment = found[0].environment | {"versions": versions}
+        return [
+            msgspec.structs.replace(o, environment=environment, ids_sha256="other" if o.trial.engine == "faiss" else "")
+            for o in found
+        ]
+
+    report = check(kept, study, measure, first=3)
+    assert report.unchanged == ["faiss"]
+    assert not report.passed
+    verdicts = {line.engine: set() for line in report.lines}
+    for line in report.lines:
+        verdicts[line.engine].add(line.verdict)
+    assert verdicts == {"faiss": {NOT_EXACT}, "hnswlib": {HOLDS}}
+    assert "That does not concern faiss: its ids must be equal, and are NOT all." in text(report)

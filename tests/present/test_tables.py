@@ -48,7 +48,7 @@ def summary(order="random", recall=0.5, difference=None, verdict="better", neede
         recall=estimate(recall, 0.01 if builds > 1 else math.nan),
         sd=0.0123 if builds > 1 else math.nan,
         against=against,
-        equivalent_ef=17.4 if difference else None,
+        equivalent_ef=(17.4, 12.2, float("inf")) if difference else None,
         below_half=0.1234,
         percentile_5=0.3,
         recall_tie=recall + ties,
@@ -71,7 +71,7 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
     assert header[:4] == ["order", "builds", "recall", "sd"]
     assert header[4:] == ["vs random, points", "p", "verdict", "equals ef", "below 0.5", "5th %", "build s"]
     assert first[:4] == ["given", "3", "0.6000 [0.5900, 0.6100]", "0.0123"]
-    assert first[4:] == ["+10.00 [+9.00, +11.00]", "0.012", "better", "17", "12.3 %", "0.30", "1.23"]
+    assert first[4:] == ["+10.00 [+9.00, +11.00]", "0.012", "better", "17 [12, above]", "12.3 %", "0.30", "1.23"]
     assert second[4:8] == ["", "", "", ""]
     assert text.startswith("e: dataset d, metric l2, n 100, d 4, queries 2, engine hnswlib, engine_version 0.8.0, M 16")
     assert "Smallest difference these builds show among so many (power 80 %): 1.55 points" in text

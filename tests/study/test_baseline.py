@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 import zlib
 
 import msgspec
@@ -15,6 +16,7 @@ from bench.study.environment import DECIDES, differences, environment
 from bench.study.spec import Experiment, Index, Study
 from bench.study.store import Outcome
 
+HIGH = base64.b64encode(zlib.compress(bytes([200] * 40))).decode()
 HERE = {"versions": {"hnswlib": "0.8.0"}, "binaries": {"hnswlib": "a"}, "cpu": "c", "commit": "1", "jobs": 2}
 
 
@@ -58,11 +60,11 @@ def rewritten(path, change):
 def test_a_baseline_reads_back_as_it_was_saved(study, saved):
     found = baseline.read(saved)
     assert (found.name, found.experiment, found.reason, found.builds) == ("b", "e.toml", "why", 3)
-    kept = {k.trial.key: k for k in found.outcomes}
+    kept = {k.trial: k for k in found.outcomes}
     for outcome in outcomes(study):
-        assert kept[outcome.trial.key].trial == outcome.trial
-        assert kept[outcome.trial.key].hits.tolist() == outcome.hits.tolist()
-        assert kept[outcome.trial.key].ids_sha256 == outcome.ids_sha256
+        trial = msgspec.structs.replace(outcome.trial, libraries="", engine_binary="")  # which the environment tells
+        assert kept[trial].hits.tolist() == outcome.hits.tolist()
+        assert kept[trial].ids_sha256 == outcome.ids_sha256
     assert len(kept) == len(study.trials)
 
 
@@ -109,12 +111,19 @@ def test_outcomes_of_several_environments_are_no_baseline(study):
         (lambda c: c["settings"][0]["builds"][0].update(hits="!"), "do not unpack"),
         (lambda c: c["settings"][0]["builds"][0].update(hits=base64.b64encode(b"x").decode()), "do not unpack"),
         (lambda c: c.update(settings=[]), "has no builds"),
+        (lambda c: c["settings"][0].update(colour=1), "settings: unknown key 'colour'"),
+        (lambda c: c["settings"][0]["builds"][0].update(colour=1), "builds: [0]: unknown key 'colour'"),
+        (lambda c: c["settings"].append(c["settings"][0]), "has a build twice"),
+        (lambda c: c["settings"][0]["builds"][0].update(recall=0.123), "are not those of recall 0.123"),
+        (lambda c: c["settings"][0]["builds"][0].update(recall=20.0, hits=HIGH), "are not those of recall 20.0"),
+        (lambda c: c["environment"].update(versions="x"), "environment: versions: expected object, got str"),
+        (lambda c: c["environment"].pop("versions"), "missing required field versions"),
         (lambda c: c.pop("schema"), "is not a baseline of this harness"),
         (lambda c: c.update(extra=1), "unknown key 'extra'"),
     ],
 )
 def test_what_is_no_baseline_of_ours_is_told(saved, change, told):
-    with pytest.raises(BenchError, match=told.replace("(", r"\(")):
+    with pytest.raises(BenchError, match=re.escape(told)):
         baseline.read(rewritten(saved, change))
 
 
@@ -168,9 +177,18 @@ def test_environments_differ_by_what_decides_the_ids():
     assert all(here["binaries"].values())
     assert list(differences(here, here | {"jobs": 2, "commit": "other", "python": "3.99"})) == []
     newer = here | {"versions": here["versions"] | {"hnswlib": "9"}, "binaries": here["binaries"] | {"hnswlib": "z"}}
-    assert list(differences(here, newer)) == [f"hnswlib {here['versions']['hnswlib']} -> 9"]
+    [change] = differences(here, newer)
+    assert change == ("hnswlib", f"hnswlib {here['versions']['hnswlib']} -> 9")
+    assert [change.concerns(engine) for engine in ("hnswlib", "faiss")] == [True, False]
     rebuilt = here | {"binaries": here["binaries"] | {"hnswlib": "z"}, "cpu": "c"}
-    assert list(differences(here, rebuilt)) == [
-        f"hnswlib, compiled {here['binaries']['hnswlib']} -> z",
-        f"cpu {here['cpu']} -> c",
-    ]
+    compiled, cpu = differences(here, rebuilt)
+    assert compiled.told == f"hnswlib, compiled {here['binaries']['hnswlib']} -> z"
+    assert cpu.told == f"cpu {here['cpu']} -> c"
+    assert cpu.concerns("hnswlib")
+    assert cpu.concerns("faiss")
+    # All are scored by faiss's exact search.
+    truth = here | {"versions": here["versions"] | {"faiss-cpu": "9"}}
+    assert all(change.concerns("hnswlib") for change in differences(here, truth))
+    # What was compiled in place may have changed since.
+    in_place = here | {"binaries": here["binaries"] | {"hnswlib": None}}
+    assert [change.told for change in differences(in_place, in_place)] == ["hnswlib, compiled unknown -> unknown"]

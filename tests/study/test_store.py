@@ -64,7 +64,7 @@ def version_1(path):
     """A store as it was before there were judgements, with one outcome."""
     Store.create(path).add(outcome())
     connection = sqlite3.connect(path)
-    for name in ("judgements", "retrieval", "retrieval_exact"):
+    for name in ("judgements", "engine_binary", "retrieval", "retrieval_exact"):
         connection.execute(f"ALTER TABLE outcomes DROP COLUMN {name}")
     connection.execute("DROP TABLE scores")
     connection.execute("PRAGMA user_version = 1")
