@@ -37,7 +37,7 @@ _FIELDS = [field.name for field in msgspec.structs.fields(Trial)]
 
 
 class Kept(NamedTuple):
-    """What is kept of an outcome: its trial without what the environment tells, hits (q,) by id, and a hash of the ids."""
+    """What is kept of an outcome: its trial without what the environment tells, hits (q,) by id, a hash of the ids."""
 
     trial: Trial
     hits: np.ndarray
