@@ -62,8 +62,9 @@ lock: setup  ## pin every dependency anew (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev --no-header \
 		pyproject.toml --output-file requirements.lock
 
-clean:  ## remove .venv, caches and local results; baselines and the catalogue stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist datasets/cache results/*.sqlite*
+clean:  ## remove .venv, caches and local results; baselines, the catalogue and downloads stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist results/*.sqlite*
+	find datasets/cache -mindepth 1 -maxdepth 1 ! -name downloads -exec rm -rf {} + 2> /dev/null || true
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list

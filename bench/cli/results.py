@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.terminal import STORE, JsonOption, StoreOption, print_json, write
+from bench.cli.terminal import STORE, JsonOption, StoreOption, print_json, say, write
 from bench.errors import unknown
 
 if TYPE_CHECKING:
-    from bench.study.store import Outcome
+    from bench.study.store import Outcome, Store
 
 
 def table(
@@ -32,7 +32,9 @@ def table(
     """
     from bench.study.store import Store
 
-    found = Store.open(store).outcomes(experiment)
+    opened = Store.open(store)
+    found = opened.outcomes(experiment)
+    _tell_unfinished(opened, experiment)
     print_table(((name, outcome) for name, outcome in found if name), as_json, reference, ties)
 
 
@@ -55,7 +57,10 @@ def rankings(
     from bench.present.retrieval import rankings_text
     from bench.study.store import Store
 
-    found = ranked([(name, outcome) for name, outcome in Store.open(store).outcomes(experiment) if name], reference)
+    opened = Store.open(store)
+    outcomes = [(name, outcome) for name, outcome in opened.outcomes(experiment) if name]
+    _tell_unfinished(opened, experiment)
+    found = ranked(outcomes, reference)
     if as_json:
         print_json(found)
     else:
@@ -84,6 +89,12 @@ def export(
         sys.stdout.buffer.write(content)
         return
     write(output, lambda stream: stream.write(content))
+
+
+def _tell_unfinished(store: "Store", experiment: str | None) -> None:
+    for name, count in store.unfinished().items():
+        if experiment in (None, name):
+            say(f"warning: {name} is not finished: {count:,} of the outcomes that it asked are missing")
 
 
 def print_table(

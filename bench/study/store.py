@@ -144,10 +144,23 @@ class Store:
         self._connection.close()
 
     def enlist(self, experiment: str, trials: Iterable[Trial]) -> None:
-        """Count these trials among those of `experiment`; what it asked before stays."""
+        """Count these trials among those of `experiment`; what finished of those it asked before stays."""
         with self._told(), self._connection as connection:
+            connection.execute(
+                "DELETE FROM members WHERE experiment = ? AND key NOT IN (SELECT key FROM outcomes)", (experiment,)
+            )
             connection.executemany(
                 "INSERT OR IGNORE INTO members VALUES (?, ?)", ((experiment, trial.key) for trial in trials)
+            )
+
+    def unfinished(self) -> dict[str, int]:
+        """How many outcomes are missing of those that each experiment last asked, where any are."""
+        with self._told():
+            return dict(
+                self._connection.execute(
+                    "SELECT experiment, count(*) FROM members WHERE key NOT IN (SELECT key FROM outcomes) "
+                    "GROUP BY experiment ORDER BY experiment"
+                ).fetchall()
             )
 
     def missing(self, trials: Sequence[Trial]) -> list[Trial]:

@@ -184,3 +184,17 @@ def test_several_may_make_one_store_at_once(tmp_path):
             made = [pool.submit(lambda path=path: Store.create(path).close()) for _ in range(4)]
             for one in made:
                 one.result()
+
+
+def test_what_an_experiment_asked_and_never_got_is_counted(path):
+    store = Store.create(path)
+    trials = [outcome(build_seed=seed).trial for seed in (1, 2, 3)]
+    store.enlist("e", trials)
+    assert store.unfinished() == {"e": 3}
+    store.add(outcome(build_seed=1))
+    assert store.unfinished() == {"e": 2}
+    store.enlist("e", trials[:2])  # asked for less since
+    assert store.unfinished() == {"e": 1}
+    store.add(outcome(build_seed=2))
+    assert store.unfinished() == {}
+    assert len(list(store.outcomes("e"))) == 2
