@@ -292,7 +292,7 @@ def write_zero(path):
         (["lid", "my.npy", "--by-label"], "'my' has no labels"),
         (["list", "order"], "unknown list 'order'; known: datasets, orders, engines, experiments"),
         (["lid", "no.npy"], "no.npy is not there"),
-        (["lid", "digits", "--metric", "cosine"], "--metric cosine: dataset 'digits' states its own"),
+        (["lid", "digits", "--metric", "cosine"], "--metric: dataset 'digits' states its own"),
         (["compare", "my.npy", "--orders", "block-shuffle:block=3:block=4"], "block is given twice"),
         (["lid", "digit"], "unknown dataset 'digit'; near it: digits; see `bench list datasets`"),
         (

@@ -212,7 +212,9 @@ def _recall(outcomes: Sequence[Outcome]) -> float:
 
 def _ranks(means: np.ndarray) -> np.ndarray:
     """(models,) rank of each mean, the highest first; equal means share the better rank."""
-    return np.asarray(1 + (means[None, :] > means[:, None]).sum(axis=1))
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(-means, method="min"), dtype=np.int64)
 
 
 def _tau(means: np.ndarray, reference: np.ndarray) -> float:

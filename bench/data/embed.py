@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from bench import cache
-from bench.data import beir, blocks, lsa
-from bench.data.blocks import Part
+from bench.data import beir, encoding, lsa
 from bench.data.encoders import Encoder, encoder
+from bench.data.encoding import Part
 from bench.errors import BenchError, BenchWarning
 
 Told = Callable[[str], None]
@@ -91,11 +91,11 @@ def embed(
     there = {p.output.name: before.sha256[_inside(job, p.output)] for p in job.parts if before and p.output.exists()}
     manifest = job.toml.parent / "embeddings" / f".{job.toml.stem}.json"
     try:
-        digests = blocks.write(job.parts, made, manifest, msgspec.to_builtins(asked), told, there)
+        digests = encoding.write(job.parts, made, manifest, msgspec.to_builtins(asked), told, there)
         vectors = {_inside(job, part.output): digests[part.output.name] for part in job.parts}
         record = msgspec.structs.replace(asked, sha256=texts | vectors)
         if not before or before.sha256 != record.sha256:
-            blocks.write_whole(job.toml, _toml(_dataset(where, job, made, record)))
+            encoding.write_whole(job.toml, _toml(_dataset(where, job, made, record)))
         manifest.unlink()
     except OSError as error:
         raise BenchError(f"cannot write below {job.toml.parent}: {error.strerror}") from None

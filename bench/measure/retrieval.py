@@ -27,8 +27,7 @@ def scores(ids: np.ndarray, judgements: Judgements | None) -> dict[str, np.ndarr
     import ir_measures
 
     qrels = judged(judgements)
-    known = {str(measure): measure for measure in (ir_measures.nDCG @ 10, ir_measures.RR @ 10, ir_measures.R @ 100)}
-    measures = {name: known[name] for name, cutoff in CUTOFFS.items() if cutoff <= ids.shape[1]}
+    measures = {name: ir_measures.parse_measure(name) for name, cutoff in CUTOFFS.items() if cutoff <= ids.shape[1]}
     found = {name: np.full(len(ids), np.nan, dtype=np.float32) for name in measures}
     if not qrels or not measures:
         return found

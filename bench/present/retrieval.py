@@ -8,7 +8,7 @@ from typing import Any
 from bench.analysis.bootstrap import Interval
 from bench.analysis.rankings import EXACT, MEASURE, SURE, Column, Rankings
 from bench.analysis.retrieval import Retrieval
-from bench.present.tables import interval, pipe, points, split_settings
+from bench.present.tables import interval, pipe, points, split_settings, told_once
 
 
 def retrieval_text(rows: Sequence[Retrieval]) -> str:
@@ -22,12 +22,8 @@ def _experiment_text(experiment: str, rows: Sequence[Retrieval]) -> str:
     common, varying = split_settings([row.setting for row in rows])
     measures = list(dict.fromkeys(measure for row in rows for measure in row.scores))
     lines = []
-    shown_before: list[Any] = []
-    for row in rows:
-        setting = [row.setting[field] for field in varying]
-        line = ["" if setting == shown_before else value for value in setting]
-        shown_before = setting
-        line.append(row.order)
+    for row, setting in zip(rows, told_once([row.setting for row in rows], varying), strict=True):
+        line = [*setting, row.order]
         for measure in measures:
             score = row.scores.get(measure)
             line += [interval(score.mean), points(score.difference)] if score else ["", ""]

@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -78,13 +78,8 @@ def _experiment_text(
     header += [f"vs {reference}, points", "p", "verdict", "equals ef"] * compared
     header += ["below 0.5", "5th %", "build s"]
     lines = []
-    shown_before: list[Any] = []
-    for row in rows:
-        setting = [row.setting[field] for field in varying]
-        # A setting is told once, at its first row.
-        line = ["" if setting == shown_before else value for value in setting]
-        shown_before = setting
-        line += [row.order, row.builds, interval(row.recall), number(row.sd, "{:.4f}")]
+    for row, setting in zip(rows, told_once([row.setting for row in rows], varying), strict=True):
+        line = [*setting, row.order, row.builds, interval(row.recall), number(row.sd, "{:.4f}")]
         line += _comparison(row) if compared else []
         lines.append([*line, f"{100 * row.below_half:.1f} %", f"{row.percentile_5:.2f}", f"{row.build_seconds:.2f}"])
     title = ", ".join(f"{field} {value}" for field, value in common.items())
@@ -153,6 +148,15 @@ def _note(rows: Sequence[Summary], compared: bool, reference: str, ties: bool) -
     return note
 
 
+def told_once(settings: Sequence[dict[str, Any]], varying: Sequence[str]) -> Iterator[list[Any]]:
+    """The cells of every row for the fields that vary, empty where the row above has the same."""
+    before: list[Any] = []
+    for setting in settings:
+        values = [setting[field] for field in varying]
+        yield ["" if values == before else value for value in values]
+        before = values
+
+
 def ties_note(gained: float) -> str:
     """What to say where counting ties would add so much to recall that it may decide between orders."""
     return (
@@ -193,7 +197,8 @@ def plan_text(name: str, plan: Plan) -> str:
         f"{name}: {plan.outcomes} outcomes, {plan.missing} missing: {plan.builds} builds, about {minutes}\n\n"
         f"{pipe(lines, header, 2)}\n\n"
         "detectable: the smallest difference between two orders that this number of builds finds with power 80 % among"
-        " as many orders, by a probe of a few thousand rows."
+        " as many orders, by a probe of a few thousand rows. Time is of builds and searches; neighbours, local dimension"
+        " and orders, where they are not in the cache yet, come on top."
     )
 
 

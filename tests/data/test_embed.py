@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data import blocks, catalog, encoders, lsa
+from bench.data import catalog, encoders, encoding, lsa
 from bench.data.dataset import METRICS
 from bench.data.embed import _toml, embed
 from bench.errors import BenchError, BenchWarning
@@ -151,7 +151,7 @@ def test_prefixes_are_the_models_prompts_unless_given(folder, use, prompts, give
 
 @pytest.mark.parametrize("stop_after", [0, 1, 3, 5])
 def test_an_interrupted_run_goes_on_and_gives_the_same(folder, use, monkeypatch, stop_after):
-    monkeypatch.setattr(blocks, "BLOCK", 10)
+    monkeypatch.setattr(encoding, "BLOCK", 10)
     use(Model())
     whole = folder.parent / "whole" / "radio"
     shutil.copytree(folder, whole)
@@ -173,7 +173,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(folder, use, monkeypatch,
 
 
 def test_half_a_block_is_made_again(folder, use, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", 10)
+    monkeypatch.setattr(encoding, "BLOCK", 10)
     use(Model(stop_after=2))
     with pytest.raises(KeyboardInterrupt):
         embed(folder, "m")
@@ -188,7 +188,7 @@ def test_half_a_block_is_made_again(folder, use, monkeypatch):
 
 @pytest.mark.parametrize("change", ["revision", "prefix", "texts", "batch"])
 def test_what_another_run_began_is_begun_anew(folder, use, monkeypatch, change):
-    monkeypatch.setattr(blocks, "BLOCK", 10)
+    monkeypatch.setattr(encoding, "BLOCK", 10)
     use(Model(stop_after=5))  # the corpus is finished, the queries are not
     with pytest.raises(KeyboardInterrupt):
         embed(folder, "m")
@@ -401,7 +401,7 @@ def test_a_bad_file_of_texts_is_told(tmp_path, content, given, message):
 
 
 def test_a_text_without_direction_is_told_with_its_line_or_left_out(folder, tmp_path, use, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", 10)
+    monkeypatch.setattr(encoding, "BLOCK", 10)
     model = use(Model())
     encode = model.encode_document
 
