@@ -31,8 +31,10 @@ def text(report: Report) -> str:
     parts.append(f"{margin}; difference with its 95 % interval, in points. " + "; ".join(notes) + ".")
     if report.passed and (worst := [line for line in report.lines if line.verdict == UNDECIDED]):
         low = min(line.low for line in worst)
+        below = sum(line.high < 0 for line in worst)
+        seems = f" {below} of them seem to have fallen, which is not sure among so many lines." if below else ""
         parts.append(
-            f"Undecided lines do not fail the gate; a fall of up to {-100 * low:.2f} points is not excluded there. "
+            f"Undecided lines do not fail the gate; a fall of up to {-100 * low:.2f} points is not excluded there.{seems} "
             "A baseline of more builds decides them (`bench baseline save --builds`)."
         )
     return "\n\n".join(parts)

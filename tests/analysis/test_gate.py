@@ -14,6 +14,7 @@ from bench.analysis.gate import (
     RESCORED,
     ROSE,
     UNDECIDED,
+    Line,
     check,
     decide,
     looks,
@@ -263,3 +264,26 @@ def test_an_engine_that_has_not_changed_is_held_to_its_ids(study, kept, store):
         verdicts[line.engine].add(line.verdict)
     assert verdicts == {"faiss": {NOT_EXACT}, "hnswlib": {HOLDS}}
     assert "That does not concern faiss: its ids must be equal, and are NOT all." in text(report)
+
+
+def test_undecided_lines_that_seem_to_have_fallen_are_counted(study, kept, store):
+    def line(low, high):
+        setting = kept.outcomes[0].trial
+        middle = (low + high) / 2
+        return Line(
+            verdict=UNDECIDED,
+            engine="hnswlib",
+            setting=setting,
+            was=0.9,
+            now=0.9 + middle,
+            difference=middle,
+            low=low,
+            high=high,
+            builds=(5, 5),
+        )
+
+    report = check(kept, study, lambda trials: measured(study, trials, store, version=None), first=1)
+    two = msgspec.structs.replace(report, lines=[line(-0.02, -0.001), line(-0.01, 0.01)])
+    assert "a fall of up to 2.00 points is not excluded there. 1 of them seem to have fallen" in text(two)
+    one = msgspec.structs.replace(report, lines=[line(-0.01, 0.01)])
+    assert "seem to have fallen" not in text(one)
