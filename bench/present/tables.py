@@ -197,7 +197,7 @@ def plan_text(name: str, plan: Plan) -> str:
         f"{name}: {plan.outcomes} outcomes, {plan.missing} missing: {plan.builds} builds, about {minutes}\n\n"
         f"{pipe(lines, header, 2)}\n\n"
         "detectable: the smallest difference between two orders that this number of builds finds with power 80 % among"
-        " as many orders, by a probe of a few thousand rows. Time is of builds and searches; neighbours, local dimension"
+        " as many orders, by a probe of a few thousand rows. Time is of builds and searches; neighbours, dimension"
         " and orders, where they are not in the cache yet, come on top."
     )
 
