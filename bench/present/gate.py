@@ -34,7 +34,7 @@ def text(report: Report) -> str:
         below = sum(line.high < 0 for line in worst)
         seems = f" {below} of them seem to have fallen, which is not sure among so many lines." if below else ""
         parts.append(
-            f"Undecided lines do not fail the gate; a fall of up to {-100 * low:.2f} points is not excluded there.{seems}"
+            f"Undecided lines do not fail the gate; a fall of up to {-100 * low:.2f} points is not excluded.{seems}"
             " A baseline of more builds decides them (`bench baseline save --builds`)."
         )
     return "\n\n".join(parts)

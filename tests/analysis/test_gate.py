@@ -284,6 +284,6 @@ def test_undecided_lines_that_seem_to_have_fallen_are_counted(study, kept, store
 
     report = check(kept, study, lambda trials: measured(study, trials, store, version=None), first=1)
     two = msgspec.structs.replace(report, lines=[line(-0.02, -0.001), line(-0.01, 0.01)])
-    assert "a fall of up to 2.00 points is not excluded there. 1 of them seem to have fallen" in text(two)
+    assert "a fall of up to 2.00 points is not excluded. 1 of them seem to have fallen" in text(two)
     one = msgspec.structs.replace(report, lines=[line(-0.01, 0.01)])
     assert "seem to have fallen" not in text(one)
