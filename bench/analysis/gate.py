@@ -229,13 +229,14 @@ def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, 
             verdict = ROSE
         else:
             verdict = HOLDS if estimate.low > -margin else UNDECIDED
+        now = float(pair.now.recalls.mean())
         lines.append(
             Line(
                 verdict=verdict,
                 engine=engine,
                 setting=setting,
-                was=float(pair.then.recalls.mean()),
-                now=float(pair.now.recalls.mean()),
+                was=now - estimate.value,  # where builds are paired, of those with the same seeds
+                now=now,
                 difference=estimate.value,
                 low=estimate.low,
                 high=estimate.high,
