@@ -181,11 +181,17 @@ def test_quotes_marks_of_order_and_blank_lines_of_judgements_mean_nothing(folder
     assert judged(folder)[0].qrels["q0"] == {"d3": 1, '"d8': 1, 'd9"': 1}
 
 
-@pytest.mark.parametrize("part", ["corpus", "queries"])
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("corpus", r"unknown model 'm'; known: lsa@d; its vectors would be .*/set/embeddings/m\.corpus\.npy and"),
+        ("queries", r"set/embeddings/m\.queries\.npy is not there: save the vectors of queries\.jsonl by this name"),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
-def test_missing_vectors_are_told_with_the_name_of_their_file(folder, part):
+def test_missing_vectors_are_told_with_the_name_of_their_file(folder, part, message):
     (folder / "embeddings" / f"m.{part}.npy").unlink()
-    with pytest.raises(BenchError, match=rf"set/embeddings/m\.{part}\.npy"):
+    with pytest.raises(BenchError, match=message):
         load(folder)
 
 

@@ -328,6 +328,13 @@ def restated(path, write, said, instead):
     path.write_bytes(path.read_bytes().replace(said, instead))
 
 
+def minus_rows(path):
+    """A .npz file with a whole member whose header states a negative number of rows."""
+    restated(path.with_suffix(".npy"), writers.npy, b"(10, 4)", b"(-9, 4)")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(path.with_suffix(".npy"), "base.npy")
+
+
 def encrypted(path):
     flip(path, writers.npz, b"PK\x01\x02", 8)
 
@@ -404,8 +411,8 @@ BAD = {
     "npz with a password": ("x.npz", encrypted, r"x\.npz is encrypted: unpack it"),
     "npz of another version": ("x.npz", lambda p: flip(p, writers.npz, b"PK\x01\x02", 6), r"x\.npz is not a whole"),
     "npz cut inside": ("x.npz", hollow, r"x\.npz is truncated or damaged"),
-    "npz of minus rows": ("x.npz", lambda p: restated(p, writers.npz, b"(10, 4)", b"(-1, 4)"), "truncated or damaged"),
-    "npy of minus rows": ("x.npy", lambda p: restated(p, writers.npy, b"(10, 4)", b"(-1, 4)"), "truncated or damaged"),
+    "npz of minus rows": ("x.npz", minus_rows, r"x\.npz is truncated or damaged"),
+    "npy of minus rows": ("x.npy", lambda p: restated(p, writers.npy, b"(10, 4)", b"(-9, 4)"), "truncated or damaged"),
     "npy of no Python": ("x.npy", lambda p: restated(p, writers.npy, b"'shape'", b"'shape("), "truncated or damaged"),
     "parquet of no text": (
         "x.parquet",
