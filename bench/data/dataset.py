@@ -94,9 +94,8 @@ def checked(
     told = {part: f"{name}: {part}" for part in ("base", "queries", "labels", "neighbors")} | (files or {})
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
-    numbers = rows or {}
-    base = check_vectors(base, told["base"], metric, numbers.get("base"))
-    queries = check_vectors(queries, told["queries"], metric, numbers.get("queries"))
+    base = check_vectors(base, told["base"], metric, (rows or {}).get("base"))
+    queries = check_vectors(queries, told["queries"], metric, (rows or {}).get("queries"))
     if base.shape[0] == 0:
         raise BenchError(f"{told['base']} has no rows")
     if queries.shape[1] != base.shape[1]:
@@ -104,8 +103,7 @@ def checked(
             f"{told['queries']} has dimension {queries.shape[1]}, {told['base']} has {base.shape[1]}: "
             "embed both with the same model"
         )
-    if labels is not None:
-        labels = check_labels(labels, told["labels"], base.shape[0])
+    labels = None if labels is None else check_labels(labels, told["labels"], base.shape[0])
     if judgements and (len(judgements.query_ids), len(judgements.doc_ids)) != (len(queries), len(base)):
         raise BenchError(
             f"{name}: judgements name {len(judgements.query_ids)} queries and {len(judgements.doc_ids)} documents, "

@@ -38,20 +38,17 @@ def from_files(
     Only rows that are taken are read where the file allows it. Errors count rows as the file does.
     """
     found = _found(base, queries, labels, metric, neighbors, told)
-    rows, asked, near, stem = found.base, found.queries, found.neighbors, name or found.name
-    at, queries_at = _numbers(rows, asked, stem, drop_zeros and found.metric == "cosine")
-    if asked is None:
-        at, queries_at = _held_out(at)
-        told(f"{base}: {len(queries_at)} rows held out as queries; --queries gives your own")
+    rows, near, stem = found.base, found.neighbors, name or found.name
+    at, queries_at = _numbers(found, stem, drop_zeros and found.metric == "cosine", told)
     if limit is not None and limit < len(at):
         at, stem = at[drawn(len(at), limit, "limit")], f"{stem}[{limit}]"
-    if near and (len(at) < rows.shape[0] or len(queries_at) < (asked or rows).shape[0]):
+    if near and found.queries and (len(at), len(queries_at)) != (rows.shape[0], found.queries.shape[0]):
         tell_unverified(near.told)
         near = None
     return checked(
         stem,
         vectors(rows, at),
-        vectors(asked or rows, queries_at),
+        vectors(found.queries or rows, queries_at),
         found.metric,
         None if found.labels is None else check_labels(found.labels, found.files["labels"], rows.shape[0])[at],
         neighbors=whole(near) if near else None,
@@ -103,15 +100,22 @@ def _found(
     return _Found(bundle.path.stem, ranks_by, rows, asked, near, row_labels, files)
 
 
-def _numbers(rows: Stored, asked: Stored | None, stem: str, drop_zeros: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows of the base and which queries there are: all, or with a warning those that are not zeros."""
-    parts = [part for part in (rows, asked) if part]
+def _numbers(found: _Found, stem: str, drop_zeros: bool, told: Told) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows of the base are its own and which are queries, or which of the queries there are.
+
+    drop_zeros: those of zeros are not, with a warning.
+    """
+    parts = [part for part in (found.base, found.queries) if part]
     kept = [nonzero(part) if drop_zeros else np.arange(part.shape[0]) for part in parts]
     gone = [part.shape[0] - len(there) for part, there in zip(parts, kept, strict=True)]
     if any(gone):
         counted = " and ".join(f"{n:,} {what}" for n, what in zip(gone, ("rows", "queries"), strict=False))
         warnings.warn(f"{stem}: {counted} are all zeros, which have no direction; left out", BenchWarning, stacklevel=3)
-    return kept[0], kept[-1]
+    if found.queries:
+        return kept[0], kept[1]
+    at, queries_at = _held_out(kept[0])
+    told(f"{found.base.told}: {len(queries_at)} rows held out as queries; --queries gives your own")
+    return at, queries_at
 
 
 def _held_out(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -63,7 +63,15 @@ def _arrays(file: "h5py.File") -> "dict[str, h5py.Dataset]":
     for name in file:  # `visititems` passes over links
         with suppress(KeyError, OSError, RuntimeError):  # of links that lead nowhere, or in circles
             found.setdefault(name, file[name])
-    return {name: node for name, node in found.items() if getattr(node, "shape", None)}
+    return {name: node for name, node in found.items() if getattr(node, "shape", None) and _is_known(node)}
+
+
+def _is_known(array: "h5py.Dataset") -> bool:
+    """Whether numpy has a type for what an array holds, as it has not for times, or for very wide floats."""
+    try:
+        return array.dtype is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def _stored(path: Path, file: "h5py.File", name: str, array: "h5py.Dataset") -> Stored:

@@ -187,6 +187,13 @@ def test_hdf5_floats_that_numpy_does_not_have_are_converted_not_mapped(tmp_path)
     assert np.array_equal(read_vectors(tmp_path / "x.hdf5"), ROWS)
 
 
+def test_arrays_of_types_that_numpy_lacks_are_left_alone(tmp_path):
+    writers.hdf5(tmp_path / "x.hdf5", ROWS)
+    with h5py.File(tmp_path / "x.hdf5", "a") as file:
+        h5py.h5d.create(file.id, b"times", h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((3,)))
+    assert list(formats.read(tmp_path / "x.hdf5").arrays) == ["train"]
+
+
 def test_links_of_hdf5_are_followed_to_where_the_array_lies(tmp_path):
     with h5py.File(tmp_path / "other.hdf5", "w") as file:
         file["before"], file["train"] = np.ones(99), ROWS + 1
