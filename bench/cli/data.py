@@ -28,11 +28,11 @@ def lid(
       bench lid clinc150-10 --by-label
       bench lid embeddings.npy --labels categories.txt --by-label
     """
-    from bench.data import catalog
+    from bench.data import catalog, files
     from bench.geometry import Geometry
 
     if catalog.is_file(file):
-        dataset = catalog.whole_file(Path(file), metric, labels)
+        dataset = files.whole_file(Path(file), metric, labels)
     elif given := [f"--{name}" for name, value in (("metric", metric), ("labels", labels)) if value is not None]:
         raise BenchError(f"{given[0]}: dataset {file!r} states its own; leave {given[0]} out")
     else:

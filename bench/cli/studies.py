@@ -57,7 +57,10 @@ def run(
 
 def compare(
     base: Annotated[
-        Path, typer.Argument(help="Your vectors: npy, npz, HDF5, fvecs, fbin, parquet ...; or a dataset's TOML file.")
+        str,
+        typer.Argument(
+            help="Your vectors: npy, npz, HDF5, fvecs, fbin, parquet ...; or a dataset by its name or TOML file."
+        ),
     ],
     queries: Annotated[
         Path | None, typer.Option(help="A file of queries; else those in the base's file, else base rows are held out.")
@@ -89,7 +92,7 @@ def compare(
     jobs: JobsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare orders of insertion on your own vectors.
+    """Compare orders of insertion on your own vectors, or on a dataset of the catalogue.
 
     \b
     Example:
@@ -97,8 +100,9 @@ def compare(
       bench compare base.npy --queries queries.npy --orders given,random,block-shuffle:block=4096
       bench compare embeddings.npy --preset all --orders given,random,residual-descending --seeds 3
       bench compare sift-128-euclidean.hdf5 --limit 100000
+      bench compare digits
     """
-    from bench.data import catalog
+    from bench.data import catalog, files, formats
     from bench.data import dataset as data
     from bench.study.spec import Experiment, Index, Study, check
 
@@ -106,26 +110,27 @@ def compare(
     chosen = _chosen(preset, {**shape, "ef_search": ef_search})
     graph = {name: value for name, value in shape.items() if value is not None}
     efs = str(max(k, 1)) if chosen else "10,40" if ef_search is None else ef_search  # a preset's own come later
+    stem = formats.split(Path(base))[0].stem if base not in catalog.names() else base
     experiment = Experiment(
         title=f"Orders compared on {base}",
-        datasets=[base.stem],
+        datasets=[stem],
         orders=[_order(text) for text in items(orders, "--orders")],
         index=[Index(engine=name, **graph) for name in items(engines, "--engines")],
         k=k,
         ef_search=[integer(text, "--ef-search") for text in items(efs, "--ef-search")],
         build_seeds=seeds,
     )
-    name = f"compare-{base.stem}"
+    name = f"compare-{stem}"
     check(experiment, name)
-    if base.suffix == ".toml":
+    if catalog.is_file(base):
+        dataset = files.from_files(Path(base), queries, labels, metric, neighbors=neighbors, limit=limit, told=say)
+    else:
         beside = {"--queries": queries, "--labels": labels, "--neighbors": neighbors, "--metric": metric}
         for option, given in beside.items():
             if given is not None:
                 raise BenchError(f"{option}: {base} states its own; leave {option} out")
-        dataset = catalog.load(str(base))
-    else:
-        dataset = catalog.from_files(base, queries, labels, metric, neighbors=neighbors, told=say)
-    dataset = data.limit(dataset, limit) if limit else dataset
+        dataset = catalog.load(base)
+        dataset = data.limit(dataset, limit) if limit else dataset
     if chosen:
         _run_presets(f"{name}-{preset}", experiment, dataset, chosen, store, jobs, as_json)
     else:

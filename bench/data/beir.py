@@ -6,7 +6,6 @@ A folder holds `corpus.jsonl` (`_id`, `title`, `text`), `queries.jsonl` (`_id`, 
 
 import codecs
 import csv
-import io
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -128,13 +127,15 @@ def judge(corpus: Path, queries: Path, qrels: Path, *, strict: bool = False) -> 
     unasked = sorted(set(grades) - set(query_ids.tolist()))
     known = set(doc_ids)
     missing = [d for d in dict.fromkeys(document for row in grades.values() for document in row) if d not in known]
+    unknowns = []
     for ids, what, file in ((unasked, "queries", queries), (missing, "documents", corpus)):
         if ids:
             shown = ", ".join(repr(one) for one in ids[:_LISTED]) + (", ..." if len(ids) > _LISTED else "")
-            found = f"{qrels} judges {len(ids):,} {what} that {file.name} does not have: {shown}"
-            if strict:
-                raise BenchError(f"{found}; get the files of one release, or leave strict out")
-            warnings.warn(found, BenchWarning, stacklevel=2)
+            unknowns.append(f"judges {len(ids):,} {what} that {file.name} does not have: {shown}")
+    if unknowns and strict:
+        raise BenchError(f"{qrels} {'; '.join(unknowns)}; get the files of one release, or leave strict out")
+    for found in unknowns:
+        warnings.warn(f"{qrels} {found}", BenchWarning, stacklevel=2)
     judged = np.isin(query_ids, list(grades))
     if not judged.any():
         raise BenchError(f"{qrels} judges none of the queries in {queries}: name another split")
@@ -166,26 +167,34 @@ def read_qrels(qrels: Path) -> dict[str, dict[str, int]]:
     """Grades by query id and document id, from a tab-separated file with BEIR's header."""
     if not qrels.is_file() and (splits := sorted(file.stem for file in qrels.parent.glob("*.tsv"))):
         raise BenchError(f"{qrels} is not there: {unknown('split', qrels.stem, splits)}")
-    grades: dict[str, dict[str, int]] = {}
     try:
-        content = _opened(qrels).read_text(encoding="utf-8")
+        first, *rows = _opened(qrels).read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise BenchError(f"{qrels} is not UTF-8 text: get or write it again") from None
-    rows = csv.reader(io.StringIO(content), delimiter="\t")
-    if next(rows, None) != QRELS_HEADER:
+    if first.split("\t") != QRELS_HEADER:
         raise BenchError(f"{qrels}: the first line is not {' '.join(QRELS_HEADER)}, with tabs between")
-    for row in rows:
-        where = f"{qrels}: line {rows.line_num}"
-        if len(row) != len(QRELS_HEADER):
-            raise BenchError(f"{where} has {len(row)} fields, not {len(QRELS_HEADER)} with tabs between")
-        query, document, score = row
-        try:
-            grade = int(score)
-        except ValueError:
-            raise BenchError(f"{where}: score {score!r} is not a whole number") from None
+    grades: dict[str, dict[str, int]] = {}
+    for number, row in enumerate(rows, start=2):
+        if not row.strip():
+            continue
+        where, fields = f"{qrels}: line {number}", row.split("\t")
+        if len(fields) != len(QRELS_HEADER):
+            raise BenchError(f"{where} has {len(fields)} fields, not {len(QRELS_HEADER)} with tabs between")
+        query, document, score = fields
+        grade = _grade(score, where)
         if grades.setdefault(query, {}).setdefault(document, grade) != grade:
             raise BenchError(f"{where}: query {query!r} judges document {document!r} again, with another score")
     return grades
+
+
+def _grade(score: str, where: str) -> int:
+    try:
+        grade = int(score)
+    except ValueError:
+        raise BenchError(f"{where}: score {score!r} is not a whole number") from None
+    if not -(2**31) <= grade < 2**31:  # as trec_eval has them
+        raise BenchError(f"{where}: score {score!r} does not fit into 32 bits: give a smaller grade")
+    return grade
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -216,6 +225,8 @@ def _lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
     number = 0
     with _opened(path).open("rb") as stream:
         for number, content in enumerate(stream, start=1):
+            if not content.strip():
+                raise BenchError(f"{path}: line {number} is empty: remove it")
             try:
                 line = decode(content.removeprefix(codecs.BOM_UTF8) if number == 1 else content)
             except msgspec.ValidationError as error:
@@ -292,10 +303,14 @@ def _vectors(source: Beir, here: Path, model: str, path: Callable[[str], Path], 
         for file in [*source.sha256, *present]
         if file.startswith(before) and file.endswith(after)
     }
+    corpus, queries = (pattern.replace("{model}", model) for pattern in (source.corpus, source.queries))
     if model not in models:
-        raise BenchError(f"{told}: {unknown('model', model, [*sorted(models), f'{lsa.NAME}@d'])}")
-    corpus, queries = (path(pattern.replace("{model}", model)) for pattern in (source.corpus, source.queries))
-    return corpus, queries
+        known = unknown("model", model, [*sorted(models), f"{lsa.NAME}@d"])
+        raise BenchError(f"{told}: {known}; its vectors would be {here / corpus} and {here / queries}")
+    for file, of in ((corpus, CORPUS), (queries, QUERIES)):
+        if here.is_dir() and not (here / file).is_file():
+            raise BenchError(f"{told}: {here / file} is not there: save the vectors of {of} by this name")
+    return path(corpus), path(queries)
 
 
 def _first(vectors: Path, dimension: int | None, texts: Path, lines: int) -> np.ndarray:

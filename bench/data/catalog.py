@@ -3,9 +3,10 @@
 import difflib
 import inspect
 import itertools
+import os
 import tomllib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -16,16 +17,10 @@ import numpy as np
 from bench import cache
 from bench.data import beir, download, embed, formats, generators, records, transfer
 from bench.data.beir import Beir
-from bench.data.dataset import (
-    METRICS,
-    Dataset,
-    checked,
-    fingerprint,
-    hold_out_queries,
-)
+from bench.data.dataset import METRICS, Dataset, checked, fingerprint
 from bench.data.download import Published
+from bench.data.files import from_files
 from bench.data.records import Records
-from bench.data.stored import vectors, whole
 from bench.errors import BenchError, BenchWarning, converted, unknown
 
 
@@ -188,93 +183,12 @@ def load_all(name: str, parameters: Mapping[str, Any], beside: Path | None = Non
     return [load(name, chosen, beside) for chosen in sweep(parameters, stated)]
 
 
-def from_files(
-    base: Path,
-    queries: Path | None = None,
-    labels: Path | None = None,
-    metric: str | None = None,
-    *,
-    neighbors: Path | None = None,
-    name: str | None = None,
-    drop_zeros: bool = False,
-    told: Callable[[str], None] = lambda line: None,
-) -> Dataset:
-    """A Dataset of files in any of `formats.READERS`.
-
-    A bundle (HDF5, npz) brings queries, labels, neighbours and its metric; what is given beside it takes
-    their place, and neighbours of other queries or another metric are left out. Without a metric it is l2;
-    without queries, some of the base are held out, by seed. drop_zeros: whether under cosine rows of zeros are
-    left out, with a warning, rather than refused. told: is called with a line on what was chosen.
-    """
-    bundle = formats.read(base)
-    rows = formats.get(bundle, "base")
-    asked = formats.get(formats.read(queries), "queries") if queries else formats.find(bundle, "queries")
-    if neighbors and asked is None:
-        raise BenchError(f"{neighbors}: neighbours are those of queries; give the queries as well")
-    ranks_by = _metric(bundle, metric, told)
-    own = None if queries or bundle.metric not in (None, ranks_by) else formats.find(bundle, "neighbors")
-    near = formats.get(formats.read(neighbors), "neighbors") if neighbors else own
-    row_labels, labels_from = _labels(bundle, labels)
-    parts = {"base": rows, "queries": asked or rows, "neighbors": near}
-    files = {part: found.told for part, found in parts.items() if found} | labels_from
-    base_rows, stem = vectors(rows), name or base.stem
-    if asked:
-        given, query_rows = whole(near) if near else None, vectors(asked)
-        if drop_zeros and ranks_by == "cosine":
-            kept = [rows_of.any(axis=1) for rows_of in (base_rows, query_rows)]
-            if not (kept[0].all() and kept[1].all()):
-                gone = " and ".join(f"{(~k).sum():,} {what}" for k, what in zip(kept, ("rows", "queries"), strict=True))
-                warnings.warn(f"{stem}: {gone} are all zeros, which have no direction; left out", BenchWarning, 2)
-                base_rows, query_rows, given = base_rows[kept[0]], query_rows[kept[1]], None
-                row_labels = None if row_labels is None else row_labels[kept[0]]
-        return checked(stem, base_rows, query_rows, ranks_by, row_labels, neighbors=given, files=files)
-    # Everything is checked before rows are taken out, so that errors count rows as the file does.
-    dataset = hold_out_queries(checked(stem, base_rows, base_rows[:0], ranks_by, row_labels, files=files))
-    told(f"{base}: {len(dataset.queries)} rows held out as queries; --queries gives your own")
-    return dataset
-
-
 def is_file(name: str) -> bool:
     """Whether a name is that of a file of vectors, rather than of a dataset or a TOML file."""
     path, _ = formats.split(Path(name))
-    return path.suffix.lower() in formats.READERS or (path.is_file() and path.suffix != ".toml")
-
-
-def whole_file(base: Path, metric: str | None = None, labels: Path | None = None) -> Dataset:
-    """A Dataset of all base rows of a file and no queries: for its geometry alone."""
-    bundle = formats.read(base)
-    rows = formats.get(bundle, "base")
-    ranks_by = _metric(bundle, metric)
-    row_labels, labels_from = _labels(bundle, labels)
-    base_rows = vectors(rows)
-    files = {"base": rows.told} | labels_from
-    return checked(base.stem, base_rows, base_rows[:0], ranks_by, row_labels, files=files)
-
-
-def _labels(bundle: formats.Contents, given: Path | None) -> tuple[np.ndarray | None, dict[str, str]]:
-    """The labels given beside a file, else those in it, or None; and where they are from, for errors."""
-    if given:
-        return formats.read_labels(given), {"labels": str(given)}
-    found = formats.find(bundle, "labels")
-    return (whole(found), {"labels": found.told}) if found else (None, {})
-
-
-def _metric(bundle: formats.Contents, asked: str | None, told: Callable[[str], None] = lambda line: None) -> str:
-    """The metric that is asked, else the one that the file states, else l2."""
-    if asked is None:
-        chosen = bundle.metric or "l2"
-        told(f"{bundle.path}: metric {chosen}{', as the file states' if bundle.metric else '; --metric gives another'}")
-        return chosen
-    if asked not in METRICS:
-        raise unknown("metric", asked, METRICS)
-    if bundle.metric not in (None, asked):
-        warnings.warn(
-            f"{bundle.path} states the metric {bundle.metric}; {asked} is taken, as asked, "
-            "and neighbours in the file are left out",
-            BenchWarning,
-            stacklevel=3,
-        )
-    return asked
+    if name in names() or path.suffix == ".toml":
+        return False
+    return bool(path.suffix) or os.path.exists(path)
 
 
 def _find(name: str, beside: Path | None) -> Path:

@@ -1,6 +1,7 @@
 """Base vectors, queries, labels: checked once, when made."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -8,7 +9,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from bench import cache
-from bench.errors import BenchError, unknown
+from bench.data import transfer
+from bench.errors import BenchError, BenchWarning, unknown
 
 Metric = Literal["l2", "cosine", "ip"]
 METRICS: tuple[str, ...] = get_args(Metric)
@@ -79,19 +81,21 @@ def checked(
     *,
     neighbors: np.ndarray | None = None,
     files: dict[str, str] | None = None,
+    rows: dict[str, np.ndarray] | None = None,
     judgements: Judgements | None = None,
 ) -> Dataset:
     """A Dataset of these arrays, or a BenchError that says what is wrong with which of them.
 
     Arrays of another type than float32 are converted; float64 and integers may lose digits.
     files: where `base`, `queries`, `labels` and `neighbors` came from, for the error; by default the dataset's name.
+    rows: of `base` and `queries` that are not all rows of their file, which they are, for the error.
     judgements: carried along; the fingerprint is that of the arrays alone, so that recall is shared.
     """
     told = {part: f"{name}: {part}" for part in ("base", "queries", "labels", "neighbors")} | (files or {})
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
-    base = check_vectors(base, told["base"], metric)
-    queries = check_vectors(queries, told["queries"], metric)
+    base = check_vectors(base, told["base"], metric, (rows or {}).get("base"))
+    queries = check_vectors(queries, told["queries"], metric, (rows or {}).get("queries"))
     if base.shape[0] == 0:
         raise BenchError(f"{told['base']} has no rows")
     if queries.shape[1] != base.shape[1]:
@@ -99,8 +103,7 @@ def checked(
             f"{told['queries']} has dimension {queries.shape[1]}, {told['base']} has {base.shape[1]}: "
             "embed both with the same model"
         )
-    if labels is not None:
-        labels = check_labels(labels, told["labels"], base.shape[0])
+    labels = None if labels is None else check_labels(labels, told["labels"], base.shape[0])
     if judgements and (len(judgements.query_ids), len(judgements.doc_ids)) != (len(queries), len(base)):
         raise BenchError(
             f"{name}: judgements name {len(judgements.query_ids)} queries and {len(judgements.doc_ids)} documents, "
@@ -142,8 +145,11 @@ def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], told: str) -> None:
         raise BenchError(f"{told} has rows of no values: shape {shape}")
 
 
-def check_vectors(vectors: np.ndarray, told: str, metric: str) -> np.ndarray:
-    """(n, d) vectors as read-only C-contiguous float32, or a BenchError naming `told` and the first bad row."""
+def check_vectors(vectors: np.ndarray, told: str, metric: str, rows: np.ndarray | None = None) -> np.ndarray:
+    """(n, d) vectors as read-only C-contiguous float32, or a BenchError naming `told` and the first bad row.
+
+    rows: the number of each, where it is not its place.
+    """
     check_kind(vectors.shape, vectors.dtype, told)
     with np.errstate(over="ignore"):
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -151,31 +157,38 @@ def check_vectors(vectors: np.ndarray, told: str, metric: str) -> np.ndarray:
     largest = 0.0
     for start in range(0, len(vectors), step):
         block = vectors[start : start + step]
-        bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
-        if len(bad):
-            raise BenchError(f"{told} has NaN or infinity (as float32) in row {start + bad[0]}: repair or remove it")
-        if metric == "cosine":
-            zero = np.flatnonzero(~block.any(axis=1))
-            if len(zero):
-                raise BenchError(
-                    f"{told} is all zeros in row {start + zero[0]}, "
-                    "which has no direction under cosine: remove it, or use the metric l2"
-                )
         squares = np.einsum("ij,ij->i", block, block, dtype=np.float64)
+        if bad := _bad(block, squares, metric):
+            place, why = start + bad[0], bad[1]
+            number = place if rows is None else rows[place]
+            raise BenchError(f"{told} {why.format(row=f'row {number}')}")
         largest = max(largest, float(squares.max()))
-        odd = np.flatnonzero((squares > _MOST) | ((squares < _LEAST) & (metric == "cosine")))
-        if len(odd):
-            raise BenchError(
-                f"{told} has length {squares[odd[0]] ** 0.5:.1e} in row {start + odd[0]}, "
-                "whose square float32 cannot hold: scale the vectors"
-            )
     if 0 < largest < _LEAST:
         raise BenchError(f"{told} is so small that squares vanish in float32: scale the vectors")
     return read_only(vectors)
 
 
+def _bad(block: np.ndarray, squares: np.ndarray, metric: str) -> tuple[int, str] | None:
+    """The first row that cannot be searched by its distance, and what is wrong with it; None where all can."""
+    bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
+    if len(bad):
+        return int(bad[0]), "has NaN or infinity (as float32) in {row}: repair or remove it"
+    zero = np.flatnonzero(~block.any(axis=1)) if metric == "cosine" else bad
+    if len(zero):
+        return int(zero[0]), (
+            "is all zeros in {row}, which has no direction under cosine: remove it, or use the metric l2"
+        )
+    odd = np.flatnonzero((squares > _MOST) | ((squares < _LEAST) & (metric == "cosine")))
+    if len(odd):
+        length = f"{squares[odd[0]] ** 0.5:.1e}"
+        return int(odd[0]), f"has length {length} in {{row}}, whose square float32 cannot hold: scale the vectors"
+    return None
+
+
 def check_labels(labels: np.ndarray, told: str, n: int) -> np.ndarray:
-    """(n,) labels, or a BenchError that names `told`."""
+    """(n,) labels, also of what is one column, or a BenchError that names `told`."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
     if labels.ndim != 1 or labels.shape[0] != n:
         raise BenchError(f"{told} has shape {labels.shape}, the base has {n} rows: one label a row is needed")
     if labels.dtype.kind not in "iuSU":
@@ -206,31 +219,24 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def hold_out_queries(dataset: Dataset, seed: int = 0) -> Dataset:
-    """The dataset with a sample of its base as its queries, and without it in the base.
-
-    A tenth of the rows, at most 1,000, is held out, so that no query finds itself. What stays keeps
-    its order.
-    """
-    count = min(1000, dataset.n // 10)
-    if count == 0:
-        raise BenchError(f"{dataset.n} rows are too few to hold queries out of: give --queries, or at least 10 rows")
-    rows = np.sort(np.random.default_rng([seed, *b"queries"]).choice(dataset.n, size=count, replace=False))
-    stays = np.ones(dataset.n, dtype=bool)
-    stays[rows] = False
-    labels = None if dataset.labels is None else dataset.labels[stays]
-    return _made(dataset.name, _taken(dataset, np.flatnonzero(stays)), dataset.base[rows], dataset.metric, labels)
+def drawn(n: int, count: int, purpose: str, seed: int = 0) -> np.ndarray:
+    """Numbers of `count` of n rows, ascending, drawn by seed for a purpose; all where there are not that many."""
+    if count >= n:
+        return np.arange(n)
+    return np.sort(np.random.default_rng([seed, *purpose.encode()]).choice(n, size=count, replace=False))
 
 
 def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
     """The dataset with at most `rows` rows of its base, drawn by seed, in their given order.
 
-    Given neighbours are left out: they are not those of the rows that stay. Judgements of rows left out stay: they
-    are relevant, and cannot be found.
+    Given neighbours are left out, with a warning: they are not those of the rows that stay. Judgements of rows left
+    out stay: they are relevant, and cannot be found.
     """
     if rows >= dataset.n:
         return dataset
-    chosen = np.sort(np.random.default_rng([seed, *b"limit"]).choice(dataset.n, size=rows, replace=False))
+    if dataset.neighbors is not None:
+        tell_unverified(dataset.name)
+    chosen = drawn(dataset.n, rows, "limit", seed)
     labels = None if dataset.labels is None else dataset.labels[chosen]
     judgements = dataset.judgements
     if judgements is not None:
@@ -240,12 +246,42 @@ def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
     return _made(name, base, dataset.queries, dataset.metric, labels, judgements=judgements)
 
 
+def tell_unverified(told: str) -> None:
+    """A BenchWarning that neighbours which came with the data go with the rows that are left out."""
+    warnings.warn(
+        f"{told}: the neighbours that came with the data are those of all its rows; left out, and not verified",
+        BenchWarning,
+        stacklevel=3,
+    )
+
+
 def _taken(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
     """These rows of the base: in memory where they are few, else kept on disk and memory-mapped."""
-    step = max(1, _BLOCK_VALUES // dataset.d)
-    if len(rows) <= step:
+    if few(len(rows), dataset.d):
         return read_only(dataset.base[rows])
+    step = max(1, _BLOCK_VALUES // dataset.d)
     blocks = (dataset.base[rows[start : start + step]] for start in range(0, len(rows), step))
     key = {"fingerprint": dataset.fingerprint, "rows": cache.array_digest(rows)}
-    made = cache.Blocks((len(rows), dataset.d), dataset.base.dtype, blocks)
-    return cache.entry("rows", key, lambda: {"base": made}).arrays["base"]
+    return kept_rows("part", key, (len(rows), dataset.d), blocks, f"a copy of {len(rows):,} rows of {dataset.name}")
+
+
+def few(rows: int, d: int) -> bool:
+    """Whether so many rows may lie in memory, rather than on disk."""
+    return rows * d <= _BLOCK_VALUES
+
+
+def kept_rows(
+    kind: str, key: Mapping[str, Any], shape: tuple[int, int], blocks: Iterable[np.ndarray], told: str
+) -> np.ndarray:
+    """(n, d) float32 rows that come in blocks, kept in the cache and memory-mapped.
+
+    kind, key: as `cache.entry` has them. A BenchError that names `told` where there is no room for them.
+    """
+
+    def make() -> dict[str, cache.Blocks]:
+        root = cache.root().absolute()
+        there = next(folder for folder in (root, *root.parents) if folder.is_dir())
+        transfer.check_space(there, 4 * shape[0] * shape[1], told)
+        return {"vectors": cache.Blocks(shape, np.dtype(np.float32), blocks)}
+
+    return cache.entry(kind, key, make).arrays["vectors"]

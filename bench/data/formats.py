@@ -3,7 +3,9 @@
 Nothing is ever unpickled, and nothing is read before it is asked for.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +28,7 @@ _Arrays = dict[str, Stored]
 class Contents(NamedTuple):
     """What a file holds: its arrays by name, none read yet, and the metric that it states, or None.
 
-    The array of a file that can only hold one has the name "".
+    The array of a file that can only hold one has the name "". A metric may be none of ours.
     """
 
     path: Path
@@ -59,35 +61,46 @@ NAMES = {
 def split(path: Path) -> tuple[Path, str]:
     """The file that `path` names, and what of it behind a `#`: an array's name, or nothing."""
     file, named, array = str(path).rpartition("#")
-    return (Path(file), array) if named and not path.exists() else (path, "")
+    return (Path(file), array) if named and not os.path.exists(path) else (path, "")
 
 
 def read(path: Path) -> Contents:
     """What the file at `path` holds; of FILE#NAME, the array of that name alone."""
     path, array = split(path)
     suffix = path.suffix.lower()
-    if path.is_dir():
-        raise BenchError(
-            f"{path} is a folder: name a file in it; of a BEIR folder, the .toml that `bench embed` writes"
-        )
-    if not path.is_file():
-        raise BenchError(f"{path} is not there: give the path of a file ({', '.join(READERS)})")
-    if suffix not in READERS:
-        raise BenchError(f"{path}: {unknown('suffix', suffix, READERS)}")
-    if path.stat().st_size == 0:
-        raise BenchError(f"{path} is empty: get or write it again")
+    with _readable(path):
+        if path.is_dir():
+            raise BenchError(
+                f"{path} is a folder: name a file in it; of a BEIR folder, the .toml that `bench embed` writes"
+            )
+        if not path.is_file():
+            raise BenchError(f"{path} is not there: give the path of a file ({', '.join(READERS)})")
+        if suffix not in READERS:
+            raise BenchError(f"{path}: {unknown('suffix', suffix, READERS)}")
+        if path.stat().st_size == 0:
+            raise BenchError(f"{path} is empty: get or write it again")
+        path.open("rb").close()
     arrays, metric = READERS[suffix](path)
     if array and array not in arrays:
         raise unknown(f"array in {path}", array, filter(None, arrays))
     return Contents(path, {"": arrays[array]} if array else arrays, metric)
 
 
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """A BenchError where what is done with the file at `path` finds that it cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise BenchError(f"cannot read {path}: {error.strerror}; allow it, or name another file") from None
+
+
 def find(contents: Contents, part: str) -> Stored | None:
     """The array of a bundle that is `part`, a key of NAMES, or None."""
-    found = [contents.arrays[name] for name in NAMES[part] if name in contents.arrays]
-    if len(found) > 1:
-        raise BenchError(f"{contents.path} holds {' and '.join(a.part for a in found)}: leave one of them out")
-    return found[0] if found else None
+    names = [name for name in NAMES[part] if name in contents.arrays]
+    if len(names) > 1:
+        raise BenchError(f"{contents.path} holds {' and '.join(names)}: leave one of them out")
+    return contents.arrays[names[0]] if names else None
 
 
 def get(contents: Contents, part: str) -> Stored:
@@ -99,7 +112,7 @@ def get(contents: Contents, part: str) -> Stored:
             found = only
     if found is None:
         wanted = " or ".join(NAMES[part])
-        way_out = "".join(f"; name one: {contents.path}#{name}" for name in list(contents.arrays)[:1])
+        way_out = f"; name one as {contents.path}#NAME" if any(contents.arrays) else ""
         raise BenchError(
             f"{contents.path} has no {wanted}; it holds: {', '.join(contents.arrays) or 'no arrays'}{way_out}"
         )
@@ -108,16 +121,19 @@ def get(contents: Contents, part: str) -> Stored:
 
 def read_vectors(path: Path, part: str = "base") -> np.ndarray:
     """(n, d) float32 vectors that are `part` of a file, memory-mapped."""
-    return stored.vectors(get(read(path), part))
+    found = get(read(path), part)
+    stored.check(found)
+    return stored.vectors(found)
 
 
 def read_labels(path: Path) -> np.ndarray:
     """(n,) labels: the array of a file, or the lines of a .txt file."""
     if path.suffix.lower() != ".txt":
         return stored.whole(get(read(path), "labels"))
-    if not path.is_file():
-        raise BenchError(f"{path} is not there: give the path of a file of labels, one a line")
     try:
-        return np.array(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
+        with _readable(path):
+            if not path.is_file():
+                raise BenchError(f"{path} is not there: give the path of a file of labels, one a line")
+            return np.array(path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n"))
     except UnicodeDecodeError:
         raise BenchError(f"{path} is not UTF-8 text: write one label a line") from None

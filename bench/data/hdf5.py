@@ -4,41 +4,47 @@ VIBE's sets of queries from elsewhere also have `learn`, more queries of that ki
 searched with where FILE#learn is named as queries, else left alone. `distances` are left alone: ours are computed.
 """
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.data.stored import Stored, damaged, spans
-from bench.errors import BenchError, unknown
+from bench.data.stored import Stored, damaged, mapped, spans
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     import h5py
 
-# ann_benchmarks/distance.py, vibe/distance.py, and the names that other tools write; VIBE's `normalized` is
-# the cosine of rows that already have unit length.
+# ann_benchmarks/distance.py, vibe/distance.py, and the names that other tools write, without blanks, _ and -; VIBE's
+# `normalized` is the cosine of rows that already have unit length.
 METRICS = {
     "euclidean": "l2",
     "l2": "l2",
+    "sqeuclidean": "l2",
     "angular": "cosine",
     "cosine": "cosine",
+    "cos": "cosine",
     "normalized": "cosine",
     "ip": "ip",
     "dot": "ip",
+    "dotproduct": "ip",
+    "innerproduct": "ip",
+    "mips": "ip",
 }
 _UNSUPPORTED = ("hamming", "jaccard", "chamfer")
 
 
 def hdf5(path: Path) -> tuple[dict[str, Stored], str | None]:
-    """The arrays of an HDF5 file by name, and the metric that it states, or None."""
-    with _opened(path) as file:
-        import h5py
+    """The arrays of an HDF5 file by name, and the metric that it states, or None; one not in METRICS as it is spelled.
 
+    Links at the top of the file are followed, into other files too.
+    """
+    with _opened(path) as file:
         about = {name: _text(file.attrs.get(name)) for name in ("distance", "point_type", "type")}
-        arrays: dict[str, h5py.Dataset] = {}
-        file.visititems(lambda name, node: arrays.update({name: node} if getattr(node, "shape", None) else {}))
+        arrays = _arrays(file)
         sparse = about["type"] == "sparse" or "size_train" in arrays
         if sparse or about["distance"] in _UNSUPPORTED or about["point_type"] in ("bit", "binary"):
             kind = "sparse sets" if sparse else "bits" if about["point_type"] in ("bit", "binary") else "vectors"
@@ -46,13 +52,31 @@ def hdf5(path: Path) -> tuple[dict[str, Stored], str | None]:
             raise BenchError(
                 f"{path} holds {kind}{distance}, which is not supported: give dense vectors under l2, cosine or ip"
             )
-        if about["distance"] is not None and about["distance"] not in METRICS:
-            raise BenchError(f"{path}: attribute distance: {unknown('distance', about['distance'], METRICS)}")
-        metric = METRICS[about["distance"]] if about["distance"] else None
-        return {name: _stored(path, name, array) for name, array in arrays.items()}, metric
+        stated = about["distance"]
+        metric = METRICS.get(re.sub(r"[\s_-]", "", stated), stated) if stated else None
+        return {name: _stored(path, file, name, array) for name, array in arrays.items()}, metric
 
 
-def _stored(path: Path, name: str, array: "h5py.Dataset") -> Stored:
+def _arrays(file: "h5py.File") -> "dict[str, h5py.Dataset]":
+    found: dict[str, h5py.Dataset] = {}
+    file.visititems(lambda name, node: found.update({name: node}))
+    for name in file:  # `visititems` passes over links
+        with suppress(KeyError, OSError, RuntimeError):  # of links that lead nowhere, or in circles
+            found.setdefault(name, file[name])
+    return {name: node for name, node in found.items() if getattr(node, "shape", None) and _is_known(node)}
+
+
+def _is_known(array: "h5py.Dataset") -> bool:
+    """Whether numpy has a type for what an array holds, as it has not for times, or for very wide floats."""
+    try:
+        return array.dtype is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _stored(path: Path, file: "h5py.File", name: str, array: "h5py.Dataset") -> Stored:
+    if array.file.filename != file.filename:  # a link: what is read, mapped and hashed is the file that it leads to
+        path, name = Path(array.file.filename), array.name.removeprefix("/")
     chunk = array.chunks[0] if array.chunks else 1
 
     def blocks() -> Iterator[np.ndarray]:
@@ -62,13 +86,20 @@ def _stored(path: Path, name: str, array: "h5py.Dataset") -> Stored:
                 # h5py gives text of any length as bytes objects, which are no array's type.
                 yield block.astype(bytes) if block.dtype.hasobject else block
 
-    return Stored(path, name, array.shape, array.dtype, blocks, _mapped(path, array))
+    if (there := _mapped(path, array)) is not None:
+        return mapped(path, there, name)
+    return Stored(path, name, array.shape, array.dtype, blocks)
 
 
 def _mapped(path: Path, array: "h5py.Dataset") -> np.ndarray | None:
-    """The array where it lies in the file, where it lies there in one piece."""
+    """The array where it lies in the file, where it lies there in one piece and as numpy has it."""
+    import h5py
+
     offset = array.id.get_offset()
     if offset is None or array.external or array.is_virtual or array.dtype.kind not in "fiu" or not array.size:
+        return None
+    # The type in numpy is the one that h5py converts to: of bfloat16, float32.
+    if not array.id.get_type().equal(h5py.h5t.py_create(array.dtype)):
         return None
     if offset + array.size * array.dtype.itemsize > path.stat().st_size:
         raise damaged(path)
@@ -89,7 +120,12 @@ def _opened(path: Path) -> "Iterator[h5py.File]":
 
 
 def _text(value: Any) -> str | None:
-    """An attribute's text in small letters; h5py gives str or bytes by how it was written."""
-    if value is None:
+    """An attribute's text in small letters, or None; h5py gives str or bytes by how it was written."""
+    import h5py
+
+    if value is None or isinstance(value, h5py.Empty):
         return None
-    return (value.decode(errors="replace") if isinstance(value, bytes) else str(value)).lower()
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text.strip(" \t\n\0").lower() or None

@@ -1,8 +1,13 @@
 """numpy's own files, .npy and .npz, never unpickled."""
 
+import lzma
+import math
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,7 +16,19 @@ import numpy as np
 from bench.data.stored import Stored, damaged, mapped, spans
 from bench.errors import BenchError
 
-_SPARSE = {"indices", "indptr", "shape", "data"}  # as scipy.sparse.save_npz writes
+_SPARSE = {"format", "shape", "data"}  # beside others, as scipy.sparse.save_npz writes
+# 3.0 differs from 2.0 in how it spells the names of fields, which arrays of numbers do not have.
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    (3, 0): np.lib.format.read_array_header_2_0,
+}
+# What numpy, zipfile and zlib raise where a file makes no sense; numpy reads a header as Python's own text.
+_NONSENSE = (
+    *(OSError, EOFError, ValueError, OverflowError, KeyError, TypeError, RecursionError),
+    *(SyntaxError, tokenize.TokenError, struct.error),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError),
+)
 
 
 def read_npy(path: Path) -> np.ndarray:
@@ -23,7 +40,7 @@ def read_npy(path: Path) -> np.ndarray:
             raise BenchError(f"{path} is not a .npy file: write it with numpy.save")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except _NONSENSE as error:
         if "Python objects" in str(error):
             raise _objects(str(path)) from None
         raise damaged(path, "write it again with numpy.save") from None
@@ -44,58 +61,54 @@ def npz(path: Path) -> dict[str, Stored]:
     """The arrays of a .npz file by name."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-    except (zipfile.BadZipFile, OSError):
+            members = archive.infolist()
+    except _NONSENSE:
         raise BenchError(f"{path} is not a whole .npz file: write it with numpy.savez") from None
+    if any(member.flag_bits & 1 for member in members):
+        raise BenchError(f"{path} is encrypted: unpack it, and write it without a password, with numpy.savez")
+    names = [member.filename.removesuffix(".npy") for member in members if member.filename.endswith(".npy")]
     if set(names) >= _SPARSE:
         raise BenchError(f"{path} holds a sparse matrix, which HNSW does not index: give dense vectors")
     return {name: _member(path, name) for name in names}
 
 
 def _member(path: Path, name: str) -> Stored:
-    with zipfile.ZipFile(path) as archive, _opened(archive, path, name) as stream:
-        shape, fortran, dtype = _header(stream, path, name)
+    with _opened(path, name) as stream:
+        shape, fortran, dtype = _header(stream)
 
     def blocks() -> Iterator[np.ndarray]:
-        with zipfile.ZipFile(path) as archive, _opened(archive, path, name) as stream:
-            _header(stream, path, name)
+        if dtype.hasobject:
+            raise _objects(f"{path}: {name}")
+        with _opened(path, name) as stream:
+            _header(stream)
             if fortran:  # its rows lie all over the file
-                yield _next(stream, path, shape[::-1], dtype).T
+                yield _next(stream, shape[::-1], dtype).T
                 return
             for rows in spans(np.broadcast_to(np.empty((), dtype), shape)):
-                yield _next(stream, path, (min(rows.stop, shape[0]) - rows.start, *shape[1:]), dtype)
+                yield _next(stream, (min(rows.stop, shape[0]) - rows.start, *shape[1:]), dtype)
 
     return Stored(path, name, shape, dtype, blocks)
 
 
-def _opened(archive: zipfile.ZipFile, path: Path, name: str) -> IO[bytes]:
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[IO[bytes]]:
+    """A member of a .npz file; a BenchError where it, or what is done with it, finds that it makes no sense."""
     try:
-        return archive.open(f"{name}.npy")
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError):  # damaged, encrypted, or packed in a new way
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
+            yield stream
+    except _NONSENSE:
         raise damaged(path, "write it again with numpy.savez") from None
 
 
-def _header(stream: IO[bytes], path: Path, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    try:
-        version = np.lib.format.read_magic(stream)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-        shape, fortran, dtype = read(stream)
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        raise damaged(path, "write it again with numpy.savez") from None
-    if dtype.hasobject:
-        raise _objects(f"{path}: {name}")
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
+    if any(size < 0 for size in shape):
+        raise ValueError(f"shape {shape}")
     return shape, fortran, dtype
 
 
-def _next(stream: IO[bytes], path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    wanted = int(np.prod(shape)) * dtype.itemsize
-    try:
-        content = stream.read(wanted)
-    except (zipfile.BadZipFile, zlib.error, EOFError):
-        raise damaged(path, "write it again with numpy.savez") from None
-    if len(content) < wanted:
-        raise damaged(path, "write it again with numpy.savez")
-    return np.frombuffer(content, dtype).reshape(shape)
+def _next(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    return np.frombuffer(stream.read(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
 
 
 def _objects(told: str) -> BenchError:

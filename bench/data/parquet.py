@@ -26,7 +26,7 @@ def parquet(path: Path) -> dict[str, Stored]:
     try:
         with pq.ParquetFile(path) as file:
             schema, n = file.schema_arrow, file.metadata.num_rows
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise BenchError(f"{path} is not a whole parquet file: get or write it again") from None
     names = [field.name for field in schema if _is_vector(field.type)]
     if not names:
@@ -63,7 +63,7 @@ def _blocks(path: Path, name: str, rows: int) -> Iterator[np.ndarray]:
                     block = _block(path, column, start, d)
                     start, d = start + len(block), block.shape[1]
                     yield block
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise damaged(path) from None
 
 
@@ -75,6 +75,8 @@ def _block(path: Path, column: "pa.Array", start: int, d: int | None) -> np.ndar
         raise BenchError(f"{path} has a null in row {start + _first(lengths.is_null())}: remove it")
     counts = lengths.to_numpy(zero_copy_only=False)
     d = int(counts[0]) if d is None else d
+    if d == 0:
+        raise BenchError(f"{path} has an empty list in row {start}: remove it")
     other = np.flatnonzero(counts != d)
     if len(other):
         raise BenchError(

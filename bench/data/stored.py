@@ -1,5 +1,6 @@
 """Arrays in files, opened without reading them: mapped where they lie as memory has them, else converted in blocks."""
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench import cache
-from bench.data.dataset import check_kind, read_only
+from bench.data.dataset import check_kind, few, kept_rows, read_only
 from bench.errors import BenchError, BenchWarning
 
 _BLOCK_BYTES = 1 << 24
@@ -21,7 +22,8 @@ class Stored:
 
     path: the file. part: the array's name in it, empty where the file is one array. blocks: gives the
     rows in file order, some at a time. mapped: the array where it lies in the file, read-only, or None
-    where it lies there in another way than in memory.
+    where it lies there in another way than in memory. take: gives rows by their numbers, where the file
+    has them without reading those before.
     """
 
     path: Path
@@ -30,6 +32,7 @@ class Stored:
     dtype: np.dtype[Any]
     blocks: Callable[[], Iterator[np.ndarray]]
     mapped: np.ndarray | None = None
+    take: Callable[[np.ndarray], np.ndarray] | None = None
 
     @property
     def told(self) -> str:
@@ -39,12 +42,13 @@ class Stored:
 
 def mapped(path: Path, array: np.ndarray, part: str = "") -> Stored:
     """An array that is a memory map."""
-    return Stored(path, part, array.shape, array.dtype, lambda: (array[rows] for rows in spans(array)), array)
+    take = array.__getitem__
+    return Stored(path, part, array.shape, array.dtype, lambda: map(take, spans(array)), array, take)
 
 
 def spans(array: Any, multiple: int = 1) -> Iterator[slice]:
     """Slices of the rows of what has a shape and a type: each small beside memory, a multiple of so many rows."""
-    row = max(1, int(np.prod(array.shape[1:])) * array.dtype.itemsize)
+    row = max(1, math.prod(array.shape[1:]) * array.dtype.itemsize)
     step = max(1, _BLOCK_BYTES // row // multiple) * multiple
     return (slice(start, start + step) for start in range(0, array.shape[0] if array.shape else 0, step))
 
@@ -57,40 +61,67 @@ def whole(stored: Stored) -> np.ndarray:
     return read_only(np.concatenate(blocks) if blocks else np.empty(stored.shape, stored.dtype))
 
 
-def vectors(stored: Stored) -> np.ndarray:
-    """(n, d) float32 rows, memory-mapped: in the file itself where it has them so, else in a conversion that is kept.
-
-    The conversion goes by the file's content, so that a file that changed is converted anew. Another type
-    than float32 is told in a warning; what a float32 cannot hold becomes infinite, for `checked` to find.
-    """
+def check(stored: Stored) -> None:
+    """A BenchError where an array cannot be vectors; a BenchWarning that tells another type than float32."""
+    if stored.dtype.hasobject:
+        next(stored.blocks(), None)  # Python's objects are refused; text of HDF5 is told with its shape and type
     check_kind(stored.shape, stored.dtype, stored.told)
     if stored.dtype != np.float32:
         warnings.warn(f"{stored.told} holds {stored.dtype}; converted to float32", BenchWarning, stacklevel=2)
+
+
+def vectors(stored: Stored, rows: np.ndarray | None = None) -> np.ndarray:
+    """(n, d) float32 vectors, all of them or those in `rows` (ascending); of what `check` has let pass.
+
+    Memory-mapped in the file itself where it has them so; in memory where they are few and the file gives them
+    without those before; else from a conversion that is kept. That goes by the file's content, so that a file that
+    changed is converted anew. What a float32 cannot hold becomes infinite, for `checked` to find.
+    """
     array = stored.mapped
-    if array is not None and array.dtype == np.float32 and array.flags.c_contiguous and array.flags.aligned:
-        return read_only(array)
+    if rows is None or len(rows) == stored.shape[0]:
+        rows = None
+        if array is not None and array.dtype == np.float32 and array.flags.c_contiguous and array.flags.aligned:
+            return read_only(array)
+    elif stored.take and few(len(rows), stored.shape[1]):
+        return read_only(np.ascontiguousarray(_float32(stored.take(rows))))
     key = {
         "sha256": cache.file_digest(stored.path),
         "suffix": stored.path.suffix.lower(),
         "part": stored.part,
         "code": _code(),
-    }
-    kept = cache.entry("converted", key, lambda: {"vectors": _converted(stored)})
-    return kept.arrays["vectors"]
+    } | ({} if rows is None else {"rows": cache.array_digest(rows)})
+    shape = (stored.shape[0] if rows is None else len(rows), stored.shape[1])
+    blocks = stored.blocks() if rows is None else _chosen(stored, rows)
+    return kept_rows("converted", key, shape, map(_float32, blocks), f"{stored.told}, as float32,")
+
+
+def nonzero(stored: Stored) -> np.ndarray:
+    """Numbers of the rows, of what `check` has let pass, that are not all zeros as float32."""
+    return np.flatnonzero(np.concatenate([_float32(block).any(axis=1) for block in stored.blocks()]))
+
+
+def _chosen(stored: Stored, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """These rows, ascending, some at a time."""
+    if stored.take:
+        step = max(1, _BLOCK_BYTES // (stored.shape[1] * stored.dtype.itemsize))
+        for start in range(0, len(rows), step):
+            yield stored.take(rows[start : start + step])
+        return
+    start = 0
+    for block in stored.blocks():
+        first, last = np.searchsorted(rows, [start, start + len(block)])
+        yield block[rows[first:last] - start]
+        start += len(block)
+
+
+def _float32(block: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return block.astype(np.float32)
 
 
 def damaged(path: Path, how: str = "get or write it again") -> BenchError:
     """The error for a file that breaks off or makes no sense."""
     return BenchError(f"{path} is truncated or damaged: {how}")
-
-
-def _converted(stored: Stored) -> cache.Blocks:
-    def blocks() -> Iterator[np.ndarray]:
-        for block in stored.blocks():
-            with np.errstate(over="ignore"):
-                yield block.astype(np.float32)
-
-    return cache.Blocks(stored.shape, np.dtype(np.float32), blocks())
 
 
 def _code() -> str:

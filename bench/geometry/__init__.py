@@ -97,7 +97,7 @@ class Geometry:
         agree = near(given)
         outside = int(((dataset.neighbors < 0) | (dataset.neighbors >= dataset.n)).sum())
         if agree < given.size or outside:
-            if near(given - 1) > agree:
+            if near(given - 1) > max(agree, 0.9 * given.size):
                 why = "their ids seem to count from 1"
             elif outside:
                 why = f"{outside:,} are no row of the base, which may have been cut"
@@ -168,6 +168,8 @@ class Geometry:
         dataset = self._dataset
         if estimator not in dimension.ESTIMATORS:
             raise unknown("estimator", estimator, dimension.ESTIMATORS)
+        if dataset.n < 3:
+            raise BenchError(f"{dataset.name!r} has {dataset.n} rows, too few for a dimension: give at least 3")
         if not 1 < k < dataset.n:
             raise BenchError(f"k = {k}: {dataset.name!r} has {dataset.n} rows; give 2 to {dataset.n - 1} neighbours")
         lid = self.lid(k, estimator)

@@ -124,7 +124,7 @@ def test_vectors_must_match_the_lines_of_their_texts(folder):
             r"corpus\.jsonl: line 5: Expected object, got array",
         ),
         ("corpus.jsonl", lines(CORPUS) + "{", r"corpus\.jsonl: line 5 is not a JSON object"),
-        ("corpus.jsonl", lines(CORPUS) + "\n", r"corpus\.jsonl: line 5 is not a JSON object"),
+        ("corpus.jsonl", lines(CORPUS) + "\n", r"corpus\.jsonl: line 5 is empty: remove it"),
         ("corpus.jsonl", lines(CORPUS) + '{"_id": "d5"}', r"line 5: .* missing required field text"),
         ("corpus.jsonl", lines(CORPUS) + '{"text": "x"}', r"line 5: .* missing required field _id"),
         ("corpus.jsonl", lines(CORPUS) + '{"_id": 5, "text": "x"}', r"line 5: Expected str, got int - at \$\._id"),
@@ -135,6 +135,8 @@ def test_vectors_must_match_the_lines_of_their_texts(folder):
         ("qrels/test.tsv", "q0\td1\t1\n", "the first line is not query-id corpus-id score"),
         ("qrels/test.tsv", QRELS + "q0 d1 1\n", r"test\.tsv: line 5 has 1 fields"),
         ("qrels/test.tsv", QRELS + "q0\td1\t0.5\n", r"test\.tsv: line 5: score '0\.5' is not a whole number"),
+        ("qrels/test.tsv", QRELS + f"q0\td1\t{10**30}\n", r"line 5: score '10+' does not fit into 32 bits"),
+        ("qrels/test.tsv", QRELS + f"q0\td1\t{-(2**31) - 1}\n", "does not fit into 32 bits"),
         ("qrels/test.tsv", QRELS + "q0\td3\t0\n", "line 5: query 'q0' judges document 'd3' again, with another score"),
         ("qrels/test.tsv", "query-id\tcorpus-id\tscore\n", r"judges none of the queries in .*queries\.jsonl"),
     ],
@@ -168,8 +170,29 @@ def test_judgements_of_unknown_ids_are_counted_and_shown_or_refused(folder):
         judgements, _ = judged(folder)
     assert judgements.qrels["q0"] == {"d3": 1, **{f"d{i}": 1 for i in range(5, 30)}}
     assert "q9" not in judgements.qrels
-    with pytest.raises(BenchError, match=r"judges 1 queries that queries\.jsonl does not have: 'q9'; get the files"):
+    with pytest.raises(BenchError, match=r"test\.tsv judges 1 queries .*: 'q9'; judges 25 documents .*; get the files"):
         judged(folder, strict=True)
+
+
+@pytest.mark.filterwarnings("ignore:1 of 3 queries", "ignore:.* judges 2 documents that")
+def test_quotes_marks_of_order_and_blank_lines_of_judgements_mean_nothing(folder):
+    content = "\ufeff" + QRELS + 'q0\t"d8\t1\nq0\td9"\t1\n\n'
+    (folder / "qrels" / "test.tsv").write_text(content.replace("\n", "\r\n"), encoding="utf-8", newline="")
+    assert judged(folder)[0].qrels["q0"] == {"d3": 1, '"d8': 1, 'd9"': 1}
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("corpus", r"unknown model 'm'; known: lsa@d; its vectors would be .*/set/embeddings/m\.corpus\.npy and"),
+        ("queries", r"set/embeddings/m\.queries\.npy is not there: save the vectors of queries\.jsonl by this name"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:1 of 3 queries")
+def test_missing_vectors_are_told_with_the_name_of_their_file(folder, part, message):
+    (folder / "embeddings" / f"m.{part}.npy").unlink()
+    with pytest.raises(BenchError, match=message):
+        load(folder)
 
 
 def test_negative_grades_are_kept(folder):

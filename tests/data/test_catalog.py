@@ -1,5 +1,4 @@
 import json
-import struct
 
 import h5py
 import numpy as np
@@ -7,7 +6,7 @@ import pytest
 
 from bench.data import catalog
 from bench.data.dataset import METRICS
-from bench.errors import BenchError, BenchWarning
+from bench.errors import BenchError
 
 SPECS = {path.stem: catalog.read_spec(path) for path in catalog.folder().glob("*.toml")}
 DIGITS = np.arange(40, dtype=np.float32).reshape(20, 2) + 1
@@ -193,99 +192,34 @@ def test_a_dataset_of_files_is_found_beside_its_toml(tmp_path):
     assert dataset.labels[1] == "y"
 
 
-def test_errors_in_files_name_the_file_and_its_own_row(tmp_path):
-    rows = np.ones((30, 4), np.float32)
-    rows[20, 2] = np.nan
-    np.save(tmp_path / "b.npy", rows)
-    with pytest.raises(BenchError, match=r"b\.npy has NaN or infinity .* row 20"):
-        catalog.from_files(tmp_path / "b.npy")
-
-
-ROWS = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
-NEAR = np.arange(15).reshape(5, 3)
-
-
-@pytest.fixture
-def bundle(tmp_path):
+def test_a_bundle_in_a_toml_needs_no_more_than_its_base(tmp_path):
     with h5py.File(tmp_path / "ann.hdf5", "w") as file:
-        file["train"], file["test"], file["neighbors"] = ROWS, ROWS[:5] + 1, NEAR
-        file["distances"], file["learn"] = np.zeros((5, 3)), ROWS
+        file["train"], file["test"], file["neighbors"] = DIGITS, DIGITS[:5] + 1, np.arange(15).reshape(5, 3)
         file.attrs["distance"] = "angular"
-    np.save(tmp_path / "q.npy", ROWS[:7])
-    return tmp_path / "ann.hdf5"
-
-
-def test_a_bundle_brings_queries_metric_and_neighbours(bundle):
-    said = []
-    dataset = catalog.from_files(bundle, told=said.append)
-    assert (dataset.name, dataset.metric, dataset.n, len(dataset.queries)) == ("ann", "cosine", 60, 5)
-    assert np.array_equal(dataset.base, ROWS)
-    assert np.array_equal(dataset.queries, ROWS[:5] + 1)
-    assert np.array_equal(dataset.neighbors, NEAR)
-    assert said == [f"{bundle}: metric cosine, as the file states"]
-    assert catalog.whole_file(bundle).metric == "cosine"
-    assert len(catalog.whole_file(bundle).queries) == 0
-
-
-def test_what_is_given_takes_the_place_of_what_a_bundle_brings(bundle, tmp_path):
-    assert catalog.from_files(bundle, metric="cosine").neighbors is not None
-    with pytest.warns(BenchWarning, match=r"ann\.hdf5 states the metric cosine; l2 is taken, as asked, and neighb"):
-        dataset = catalog.from_files(bundle, metric="l2")
-    assert (dataset.metric, dataset.neighbors) == ("l2", None)
-    dataset = catalog.from_files(bundle, tmp_path / "q.npy")
-    assert (dataset.metric, len(dataset.queries), dataset.neighbors) == ("cosine", 7, None)
-    (tmp_path / "l.txt").write_text("a\nb\n" * 30)
-    assert catalog.from_files(bundle, labels=tmp_path / "l.txt").labels.tolist() == ["a", "b"] * 30
-    rows = b"".join(struct.pack("<4i", 3, *row) for row in NEAR[::-1])
-    (tmp_path / "gt.ivecs").write_bytes(rows)
-    assert np.array_equal(catalog.from_files(bundle, neighbors=tmp_path / "gt.ivecs").neighbors, NEAR[::-1])
-    with pytest.raises(BenchError, match=r"gt\.ivecs has shape \(5, 3\), there are 7 queries"):
-        catalog.from_files(bundle, tmp_path / "q.npy", neighbors=tmp_path / "gt.ivecs")
-
-
-def test_plain_files_state_what_was_chosen_for_them(tmp_path):
-    np.save(tmp_path / "b.npy", ROWS)
-    said = []
-    dataset = catalog.from_files(tmp_path / "b.npy", told=said.append)
-    assert (dataset.metric, dataset.n, len(dataset.queries)) == ("l2", 54, 6)
-    assert said == [
-        f"{tmp_path / 'b.npy'}: metric l2; --metric gives another",
-        f"{tmp_path / 'b.npy'}: 6 rows held out as queries; --queries gives your own",
-    ]
-    np.save(tmp_path / "gt.npy", NEAR)
-    with pytest.raises(BenchError, match=r"gt\.npy: neighbours are those of queries; give the queries as well"):
-        catalog.from_files(tmp_path / "b.npy", neighbors=tmp_path / "gt.npy")
-
-
-def test_labels_of_a_bundle_stay_with_their_rows(tmp_path):
-    np.savez(tmp_path / "b.npz", base=ROWS, labels=np.arange(60))
-    dataset = catalog.from_files(tmp_path / "b.npz")
-    assert np.array_equal(dataset.base, ROWS[dataset.labels])
-
-
-def test_a_bundle_in_a_toml_needs_no_more_than_its_base(bundle, tmp_path):
     (tmp_path / "my.toml").write_text("title = 'x'\nmetric = 'cosine'\n[files]\nbase = 'ann.hdf5'\n")
     dataset = catalog.load("my.toml", beside=tmp_path)
     assert (dataset.name, len(dataset.queries)) == ("my", 5)
-    assert np.array_equal(dataset.neighbors, NEAR)
-
-
-def test_errors_in_a_bundle_name_its_part_and_the_files_own_row(bundle, tmp_path):
-    with h5py.File(bundle, "a") as file:
-        file["test"][3, 1] = np.nan
-    with pytest.raises(BenchError, match=r"ann\.hdf5: test has NaN or infinity .* row 3"):
-        catalog.from_files(bundle)
-    np.save(tmp_path / "q.npy", ROWS[:7, :3])
-    with pytest.raises(BenchError, match=r"q\.npy has dimension 3, .*ann\.hdf5: train has 4"):
-        catalog.from_files(bundle, tmp_path / "q.npy")
+    assert np.array_equal(dataset.neighbors, np.arange(15).reshape(5, 3))
 
 
 @pytest.mark.parametrize(
-    ("name", "is_file"), [("x.npy", True), ("X.HDF5", True), ("digits", False), ("my.toml", False), ("a.csv", True)]
+    ("name", "is_file"),
+    [
+        ("x.npy", True),
+        ("X.HDF5", True),
+        ("x.h5#a/b", True),
+        ("a.csv", True),
+        ("no.csv", True),  # to be told that it is not there
+        ("rows", True),
+        (".", True),
+        ("digits", False),  # which lies in the folder, too
+        ("digit", False),
+        ("my.toml", False),
+    ],
 )
 def test_files_are_told_from_datasets(tmp_path, monkeypatch, name, is_file):
     monkeypatch.chdir(tmp_path)
-    for there in ("my.toml", "a.csv"):
+    for there in ("my.toml", "a.csv", "digits", "rows"):
         (tmp_path / there).write_text("")
     assert catalog.is_file(name) == is_file
 
@@ -333,29 +267,3 @@ def test_domains_of_clinc150_can_be_searched_with_what_is_out_of_scope(mirror, n
     within, outside = catalog.load(name), catalog.load(f"{name}-oos")
     assert np.array_equal(outside.base, within.base)
     assert np.array_equal(outside.queries, catalog.load("clinc150").queries)
-
-
-def test_rows_of_zeros_of_a_published_set_are_left_out(tmp_path):
-    base, queries = DIGITS.copy(), DIGITS[:5].copy()
-    base[3] = queries[1] = queries[2] = 0
-    np.savez(tmp_path / "s.npz", base=base, queries=queries, neighbors=np.zeros((5, 1), dtype=np.int64))
-    with pytest.raises(BenchError, match="all zeros in row 3"):
-        catalog.from_files(tmp_path / "s.npz", metric="cosine")
-    with pytest.warns(BenchWarning, match="1 rows and 2 queries are all zeros"):
-        dataset = catalog.from_files(tmp_path / "s.npz", metric="cosine", drop_zeros=True)
-    assert (dataset.base == np.delete(base, 3, axis=0)).all()
-    assert (dataset.queries == queries[[0, 3, 4]]).all()
-    assert dataset.neighbors is None
-
-
-def test_a_folder_is_told_with_what_to_name(tmp_path):
-    with pytest.raises(BenchError, match="is a folder: name a file in it"):
-        catalog.from_files(tmp_path)
-
-
-def test_labels_of_a_bundle_come_with_the_whole_file(tmp_path):
-    np.savez(tmp_path / "s.npz", base=DIGITS, labels=np.arange(20) % 3)
-    assert (catalog.whole_file(tmp_path / "s.npz", "l2").labels == np.arange(20) % 3).all()
-    np.savez(tmp_path / "s.npz", base=DIGITS, labels=np.array([b"\xff"] * 20))
-    with pytest.raises(BenchError, match="not UTF-8: save labels as text"):
-        catalog.whole_file(tmp_path / "s.npz", "l2")

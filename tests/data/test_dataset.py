@@ -1,8 +1,10 @@
+import shutil
+
 import numpy as np
 import pytest
 
-from bench.data.dataset import checked, hold_out_queries, limit
-from bench.errors import BenchError
+from bench.data.dataset import checked, limit
+from bench.errors import BenchError, BenchWarning
 
 BASE = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
 QUERIES = BASE[:5] + 1
@@ -78,41 +80,27 @@ def test_a_bad_row_far_down_a_large_base_is_counted_right(monkeypatch):
         checked("x", changed(44, np.nan), QUERIES, "l2")
 
 
-def test_held_out_queries_leave_the_base_in_its_order_and_keep_labels_aligned():
-    rows = np.arange(200.0, dtype=np.float32)[:, None]
-    held_out = hold_out_queries(checked("x", rows, rows[:0], "l2", np.arange(200)))
-    base, queries, labels = held_out.base, held_out.queries, held_out.labels
-    assert len(queries) == 20
-    assert len(base) == 180
-    assert np.array_equal(np.sort(np.concatenate([base, queries])[:, 0]), rows[:, 0])
-    assert (np.diff(base[:, 0]) > 0).all()
-    assert np.array_equal(base[:, 0], labels)
-    again = hold_out_queries(checked("x", rows, rows[:0], "l2"))
-    assert np.array_equal(again.queries, queries)
-    assert again.labels is None
-    assert held_out.fingerprint == checked("y", base, queries, "l2", labels).fingerprint
-
-
 def test_byte_labels_become_text():
     assert checked("x", BASE, QUERIES, "l2", np.array([b"a", b"b"] * 25)).labels.dtype.kind == "U"
 
 
-def test_too_few_rows_to_hold_out_queries_are_refused():
-    with pytest.raises(BenchError, match="too few"):
-        hold_out_queries(checked("x", BASE[:9], QUERIES, "l2"))
-
-
 def test_many_rows_are_taken_on_disk_and_are_the_same(monkeypatch):
     dataset = checked("x", BASE, QUERIES, "l2", np.arange(50))
-    in_memory = limit(dataset, 20), hold_out_queries(dataset)
+    in_memory = limit(dataset, 20)
     monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", 12)
-    on_disk = limit(dataset, 20), hold_out_queries(dataset)
-    for one, other in zip(in_memory, on_disk, strict=True):
-        assert one.fingerprint == other.fingerprint
-        assert np.array_equal(one.base, other.base)
-        assert isinstance(other.base, np.memmap)
-        assert not isinstance(one.base, np.memmap)
-        assert not one.labels.flags.writeable
+    on_disk = limit(dataset, 20)
+    assert in_memory.fingerprint == on_disk.fingerprint
+    assert np.array_equal(in_memory.base, on_disk.base)
+    assert isinstance(on_disk.base, np.memmap)
+    assert not isinstance(in_memory.base, np.memmap)
+    assert not in_memory.labels.flags.writeable
+
+
+def test_rows_that_have_no_room_on_disk_are_told(monkeypatch):
+    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", 12)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1000, 990, 10))
+    with pytest.raises(BenchError, match=r"a copy of 21 rows of x needs 336 bytes, .* has 10 bytes free: make room"):
+        limit(checked("x", BASE, QUERIES, "l2"), 21)
 
 
 def test_given_neighbours_are_kept_until_the_base_changes():
@@ -122,7 +110,8 @@ def test_given_neighbours_are_kept_until_the_base_changes():
     assert not dataset.neighbors.flags.writeable
     assert dataset.fingerprint == checked("x", BASE, QUERIES, "l2").fingerprint
     assert limit(dataset, 50).neighbors is not None
-    assert limit(dataset, 49).neighbors is None
+    with pytest.warns(BenchWarning, match="x: the neighbours that came with the data are .*; left out, and not verif"):
+        assert limit(dataset, 49).neighbors is None
     for bad, message in (
         (given[:4], r"x: neighbors has shape \(4, 3\), there are 5 queries"),
         (given[0], r"shape \(3,\)"),

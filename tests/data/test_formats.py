@@ -1,7 +1,9 @@
+import shutil
 import struct
 import subprocess
 import sys
 import warnings
+import zipfile
 
 import h5py
 import numpy as np
@@ -14,9 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bench import cache, cli
-from bench.data import catalog, formats
+from bench.data import files, formats
 from bench.data.formats import read_labels, read_vectors
 from bench.data.npy import read_npy
+from bench.data.stored import vectors
 from bench.errors import BenchError, BenchWarning
 
 EACH = [(name, dtype) for name, (_, _, types) in writers.WRITERS.items() for dtype in types.split()]
@@ -137,8 +140,8 @@ def test_learn_of_vibe_is_searched_with_where_it_is_named(tmp_path):
         file["neighbors"] = np.zeros((5, 3), np.int32)
         file.attrs["distance"] = "euclidean"
     path = tmp_path / "v.hdf5"
-    assert np.array_equal(catalog.from_files(path).queries, test)
-    found = catalog.from_files(
+    assert np.array_equal(files.from_files(path).queries, test)
+    found = files.from_files(
         path, tmp_path / "v.hdf5#learn", metric="l2", neighbors=tmp_path / "v.hdf5#learn_neighbors"
     )
     assert np.array_equal(found.queries, learn)
@@ -148,7 +151,22 @@ def test_learn_of_vibe_is_searched_with_where_it_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("stated", "metric"),
-    [("euclidean", "l2"), ("angular", "cosine"), (b"cosine", "cosine"), ("normalized", "cosine"), ("ip", "ip")],
+    [
+        ("euclidean", "l2"),
+        ("angular", "cosine"),
+        (b"cosine", "cosine"),
+        ("normalized", "cosine"),
+        ("ip", "ip"),
+        ("Inner_Product", "ip"),
+        ("dot-product", "ip"),
+        ("mips", "ip"),
+        ("sqeuclidean", "l2"),
+        (np.bytes_(b"cos \0\0"), "cosine"),
+        (np.array([b"angular"]), "cosine"),
+        ("", None),
+        (h5py.Empty("S4"), None),
+        ("Manhattan", "manhattan"),
+    ],
 )
 def test_hdf5_states_its_metric(tmp_path, stated, metric):
     writers.hdf5(tmp_path / "x.hdf5", np.ones((3, 2), np.float32))
@@ -158,12 +176,111 @@ def test_hdf5_states_its_metric(tmp_path, stated, metric):
     assert formats.read(tmp_path / "x.hdf5").metric == metric
 
 
+def test_hdf5_floats_that_numpy_does_not_have_are_converted_not_mapped(tmp_path):
+    bfloat16 = h5py.h5t.IEEE_F32LE.copy()
+    bfloat16.set_fields(15, 7, 8, 0, 7)
+    bfloat16.set_size(2)
+    bfloat16.set_ebias(127)
+    with h5py.File(tmp_path / "x.hdf5", "w") as file:
+        made = h5py.h5d.create(file.id, b"train", bfloat16, h5py.h5s.create_simple(ROWS.shape))
+        h5py.Dataset(made)[...] = ROWS
+    assert np.array_equal(read_vectors(tmp_path / "x.hdf5"), ROWS)
+
+
+def test_arrays_of_types_that_numpy_lacks_are_left_alone(tmp_path):
+    writers.hdf5(tmp_path / "x.hdf5", ROWS)
+    with h5py.File(tmp_path / "x.hdf5", "a") as file:
+        h5py.h5d.create(file.id, b"times", h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((3,)))
+    assert list(formats.read(tmp_path / "x.hdf5").arrays) == ["train"]
+
+
+def test_links_of_hdf5_are_followed_to_where_the_array_lies(tmp_path):
+    with h5py.File(tmp_path / "other.hdf5", "w") as file:
+        file["before"], file["train"] = np.ones(99), ROWS + 1
+    with h5py.File(tmp_path / "x.hdf5", "w") as file:
+        file["there/rows"] = ROWS
+        file["train"] = h5py.SoftLink("/there/rows")
+        file["test"] = h5py.ExternalLink("other.hdf5", "/train")
+        file["nowhere"], file["missing"] = h5py.SoftLink("/no"), h5py.ExternalLink("no.hdf5", "/no")
+        file["circle"] = h5py.SoftLink("/circle")
+    assert sorted(formats.read(tmp_path / "x.hdf5").arrays) == ["test", "there/rows", "train"]
+    assert np.array_equal(read_vectors(tmp_path / "x.hdf5"), ROWS)
+    assert np.array_equal(read_vectors(tmp_path / "x.hdf5", "queries"), ROWS + 1)
+    writers.hdf5_chunked(tmp_path / "other.hdf5", ROWS + 2)
+    assert np.array_equal(read_vectors(tmp_path / "x.hdf5", "queries"), ROWS + 2)
+    writers.hdf5_chunked(tmp_path / "other.hdf5", ROWS + 3)  # what is kept goes by its content
+    assert np.array_equal(read_vectors(tmp_path / "x.hdf5", "queries"), ROWS + 3)
+
+
+def test_rows_of_one_dimension_are_looked_for_when_they_are_read(tmp_path, monkeypatch):
+    uneven(tmp_path / "x.fvecs", bytes(8))
+    monkeypatch.setattr("bench.data.texmex.spans", lambda *_: pytest.fail("read"))
+    found = formats.get(formats.read(tmp_path / "x.fvecs"), "base")
+    assert found.shape == (15, 2)
+    assert vectors(found, np.arange(13)).shape == (13, 2)
+    with pytest.raises(BenchError, match="dimension 3 in row 13"):
+        vectors(found, np.array([2, 13]))
+
+
+@pytest.mark.parametrize("name", writers.WRITERS)
+@pytest.mark.parametrize("values", [1 << 24, 8])
+def test_chosen_rows_are_those_of_the_whole_file(tmp_path, monkeypatch, name, values):
+    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", values)
+    monkeypatch.setattr("bench.data.stored._BLOCK_BYTES", 100)
+    rows = np.random.default_rng(0).integers(0, 100, (50, 5)).astype(writers.WRITERS[name][2].split()[0])
+    found = formats.get(formats.read(written(tmp_path, name, rows)), "base")
+    chosen = np.array([0, 3, 4, 17, 48, 49])
+    assert np.array_equal(vectors(found, chosen), rows[chosen].astype(np.float32))
+    assert np.array_equal(vectors(found, np.arange(50)), rows.astype(np.float32))
+
+
+def test_a_conversion_that_has_no_room_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(100, 90, 10))
+    with pytest.raises(BenchError, match=r"x\.fvecs, as float32, needs 160 bytes, .* has 10 bytes free: make room"):
+        read_vectors(written(tmp_path, "fvecs", ROWS))
+
+
+def test_a_file_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    for name in ("npy", "npz", "hdf5", "fvecs", "fbin", "parquet"):
+        path = written(tmp_path, name, ROWS)
+        with monkeypatch.context() as patch:
+            patch.setattr("pathlib.Path.open", refuse)
+            with pytest.raises(BenchError, match=rf"cannot read {path}: Permission denied; allow it, or name another"):
+                read_vectors(path)
+    (tmp_path / "l.txt").write_text("a\n")
+    monkeypatch.setattr("pathlib.Path.stat", refuse)  # as of a file in a folder that may not be entered
+    for read, name in ((read_vectors, "x.npy#a"), (read_labels, "l.txt")):
+        with pytest.raises(BenchError, match=r"cannot read .*: Permission denied"):
+            read(tmp_path / name)
+
+
+def test_an_array_of_objects_is_refused_where_it_is_asked_for(tmp_path):
+    np.savez(tmp_path / "x.npz", base=ROWS, extra=ROWS[:2], labels=np.array([Trap()] * 10, dtype=object))
+    assert np.array_equal(read_vectors(tmp_path / "x.npz"), ROWS)
+    assert np.array_equal(read_vectors(tmp_path / "x.npz#extra"), ROWS[:2])
+    with pytest.raises(BenchError, match=r"x\.npz: labels holds Python objects, which are never unpickled"):
+        read_labels(tmp_path / "x.npz")
+
+
+def test_any_version_of_a_header_is_read_from_npz(tmp_path):
+    for version in [(1, 0), (2, 0), (3, 0)]:
+        with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive, archive.open("base.npy", "w") as stream:
+            np.lib.format.write_array(stream, ROWS, version)
+        assert np.array_equal(read_vectors(tmp_path / "x.npz"), ROWS)
+
+
 def test_labels_are_lines_of_text_or_strings_of_any_array(tmp_path):
     (tmp_path / "l.txt").write_text("red\ngreen blue\n\nÄ\n", encoding="utf-8")
     assert read_labels(tmp_path / "l.txt").tolist() == ["red", "green blue", "", "Ä"]
     with h5py.File(tmp_path / "l.hdf5", "w") as file:
         file["labels"] = ["red", "Ä"]
     assert read_labels(tmp_path / "l.hdf5").tolist() == [b"red", "Ä".encode()]
+    (tmp_path / "m.txt").write_text("red\nblue\n", encoding="utf-8-sig")
+    assert read_labels(tmp_path / "m.txt").tolist() == ["red", "blue"]
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\n")
     with pytest.raises(BenchError, match=r"b\.txt is not UTF-8"):
         read_labels(tmp_path / "b.txt")
@@ -172,6 +289,9 @@ def test_labels_are_lines_of_text_or_strings_of_any_array(tmp_path):
 
 
 ROWS = np.arange(40, dtype=np.float32).reshape(10, 4)
+
+
+MORE = [[1.0, 2.0]] * 9  # rows, so that queries can be held out
 
 
 def cut(path, keep):
@@ -193,13 +313,44 @@ def parquet_with(path, **columns):
     pq.write_table(pa.table(columns), path)
 
 
-def uneven(path):
-    path.write_bytes(struct.pack("<i2f", 2, 0, 0) * 3 + struct.pack("<i3f", 3, 0, 0, 0))
+def uneven(path, more=b""):
+    path.write_bytes(struct.pack("<i2f", 2, 0, 0) * 13 + struct.pack("<i3f", 3, 0, 0, 0) + more)
 
 
 def cut_in_half(path, name):
     writers.WRITERS[name][1](path, ROWS)
     cut(path, path.stat().st_size // 2)
+
+
+def flip(path, write, before, place):
+    """Writes ROWS, then sets a byte so far behind the last of such bytes to one that nothing states."""
+    write(path, ROWS)
+    content = bytearray(path.read_bytes())
+    content[content.rindex(before) + place] = 0xFF
+    path.write_bytes(content)
+
+
+def restated(path, write, said, instead):
+    write(path, ROWS)
+    path.write_bytes(path.read_bytes().replace(said, instead))
+
+
+def minus_rows(path):
+    """A .npz file with a whole member whose header states a negative number of rows."""
+    restated(path.with_suffix(".npy"), writers.npy, b"(10, 4)", b"(-9, 4)")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(path.with_suffix(".npy"), "base.npy")
+
+
+def encrypted(path):
+    flip(path, writers.npz, b"PK\x01\x02", 8)
+
+
+def hollow(path):
+    """A .npz file without 4 kB in its middle."""
+    writers.npz(path, np.zeros((2000, 4), np.float32))
+    content = path.read_bytes()
+    path.write_bytes(content[:8000] + content[12096:])
 
 
 def flipped(path, write):
@@ -228,10 +379,14 @@ BAD = {
         r"x\.npz holds a sparse matrix",
     ),
     "npz of nothing": ("x.npz", lambda p: np.savez(p), r"x\.npz has no base or train; it holds: no arrays"),
-    "npz of others": ("x.npz", lambda p: np.savez(p, a=ROWS, b=ROWS), r"it holds: a, b; name one: .*x\.npz#a$"),
+    "npz of others": ("x.npz", lambda p: np.savez(p, a=ROWS, b=ROWS), r"it holds: a, b; name one as .*x\.npz#NAME$"),
     "half hdf5": ("x.hdf5", lambda p: cut_in_half(p, "hdf5"), r"x\.hdf5 is truncated or damaged"),
     "no hdf5": ("x.h5", lambda p: p.write_text("hello"), r"x\.h5 is not an HDF5 file"),
-    "hdf5 of others": ("x.h5", hdf5_of_groups, r"x\.h5 has no base or train; it holds: a/b, c; name one: .*x\.h5#a/b$"),
+    "hdf5 of others": (
+        "x.h5",
+        hdf5_of_groups,
+        r"x\.h5 has no base or train; it holds: a/b, c; name one as .*x\.h5#NAME$",
+    ),
     "hdf5 without": ("x.h5", lambda p: hdf5_with(p, name="test"), r"x\.h5 has no base or train; it holds: test"),
     "hamming": (
         "x.h5",
@@ -241,7 +396,6 @@ BAD = {
     "binary": ("x.h5", lambda p: hdf5_with(p, distance="hamming", point_type="binary"), "holds bits under hamming"),
     "jaccard": ("x.h5", lambda p: hdf5_with(p, distance="jaccard"), "under jaccard, which is not supported"),
     "sparse": ("x.h5", lambda p: hdf5_with(p, ROWS[0], type="sparse", distance="jaccard"), "holds sparse sets"),
-    "odd distance": ("x.h5", lambda p: hdf5_with(p, distance="l1"), "unknown distance 'l1'; known: euclidean, l2"),
     "hdf5 of text": ("x.h5", lambda p: hdf5_with(p, ["a", "b"]), r"x\.h5: train has shape \(2,\)"),
     "hdf5 of bool": ("x.h5", lambda p: hdf5_with(p, ROWS > 1), "x.h5: train has type bool"),
     "cut fvecs": (
@@ -252,7 +406,26 @@ BAD = {
     "short fvecs": ("x.fvecs", lambda p: (writers.vecs(p, ROWS), cut(p, 11)), r"x\.fvecs is truncated in row 0"),
     "tiny fvecs": ("x.fvecs", lambda p: p.write_bytes(b"12"), "starts with a row of dimension 0: is it fvecs"),
     "odd fvecs": ("x.fvecs", lambda p: p.write_bytes(b"\xff" * 40), "starts with a row of dimension -1"),
-    "uneven fvecs": ("x.fvecs", uneven, r"x\.fvecs has dimension 3 in row 3, 2 before"),
+    "uneven fvecs": ("x.fvecs", uneven, r"x\.fvecs has dimension 3 in row 13, 2 before"),
+    # Whose size is that of whole rows
+    "even size": ("x.fvecs", lambda p: uneven(p, bytes(8)), r"x\.fvecs has dimension 3 in row 13, 2 before"),
+    "empty list": ("x.parquet", lambda p: parquet_with(p, a=[[], *MORE]), r"x\.parquet has an empty list in row 0"),
+    "npz of coo": (
+        "x.npz",
+        lambda p: np.savez(p, row=[0], col=[0], shape=[1, 1], data=[1], format=b"coo"),
+        r"x\.npz holds a sparse matrix",
+    ),
+    "npz with a password": ("x.npz", encrypted, r"x\.npz is encrypted: unpack it"),
+    "npz of another version": ("x.npz", lambda p: flip(p, writers.npz, b"PK\x01\x02", 6), r"x\.npz is not a whole"),
+    "npz cut inside": ("x.npz", hollow, r"x\.npz is truncated or damaged"),
+    "npz of minus rows": ("x.npz", minus_rows, r"x\.npz is truncated or damaged"),
+    "npy of minus rows": ("x.npy", lambda p: restated(p, writers.npy, b"(10, 4)", b"(-9, 4)"), "truncated or damaged"),
+    "npy of no Python": ("x.npy", lambda p: restated(p, writers.npy, b"'shape'", b"'shape("), "truncated or damaged"),
+    "parquet of no text": (
+        "x.parquet",
+        lambda p: restated(p, writers.parquet_lists, b"emb", b"\xff\xffb"),
+        r"x\.parquet is not a whole parquet file",
+    ),
     "cut fbin": (
         "x.fbin",
         lambda p: (writers.bins(p, ROWS), cut(p, 100)),
@@ -276,10 +449,14 @@ BAD = {
         lambda p: parquet_with(p, id=[1, 2], text=["a", "b"], tags=[["a"], ["b"]]),
         r"x\.parquet has no column of lists of numbers; it has: id, text, tags",
     ),
-    "two lists": ("x.parquet", lambda p: parquet_with(p, a=[[1.0]], b=[[1]], c=[1]), "it holds: a, b; name one: .*#a$"),
+    "two lists": (
+        "x.parquet",
+        lambda p: parquet_with(p, a=[[1.0]], b=[[1]], c=[1]),
+        "it holds: a, b; name one as .*#NAME$",
+    ),
     "uneven lists": (
         "x.parquet",
-        lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[1.0]]),
+        lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[1.0]] + MORE),
         r"x\.parquet has dimension 1 in row 5, 2 before",
     ),
     "no rows": (
@@ -287,11 +464,15 @@ BAD = {
         lambda p: parquet_with(p, a=pa.array([], pa.list_(pa.float32()))),
         r"x\.parquet has no rows",
     ),
-    "null list": ("x.parquet", lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [None]), "has a null in row 5"),
-    "null value": ("x.parquet", lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[3.0, None]]), "has a null in row 5"),
+    "null list": ("x.parquet", lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [None] + MORE), "has a null in row 5"),
+    "null value": (
+        "x.parquet",
+        lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[3.0, None]] + MORE),
+        "has a null in row 5",
+    ),
     "null fixed list": (
         "x.parquet",
-        lambda p: parquet_with(p, a=pa.array([[1.0, 2.0]] * 5 + [None], pa.list_(pa.float32(), 2))),
+        lambda p: parquet_with(p, a=pa.array([[1.0, 2.0]] * 5 + [None] + MORE, pa.list_(pa.float32(), 2))),
         "has a null in row 5",
     ),
 }
@@ -332,7 +513,7 @@ LARGE = """
 import resource, struct, sys
 from pathlib import Path
 import numpy as np
-from bench.data import catalog, dataset
+from bench.data import dataset, files
 from bench.geometry import knn
 
 folder, n, d = Path(sys.argv[1]), 600_000, 128
@@ -344,11 +525,9 @@ resource.setrlimit(resource.RLIMIT_DATA, (used + 180_000_000, -1))
 try:
     np.ones((n, d), np.float32)
 except MemoryError:
-    whole = catalog.whole_file(folder / "big.fbin")
-    held_out = dataset.hold_out_queries(whole)
-    assert (held_out.n, len(held_out.queries)) == (n - 1000, 1000)
-    part = dataset.limit(whole, 500_000)
-    assert part.n == 500_000
+    found = files.from_files(folder / "big.fbin", limit=590_000)
+    assert (found.n, len(found.queries)) == (590_000, 1000)
+    assert dataset.limit(files.whole_file(folder / "big.fbin"), 500_000).n == 500_000
     print("opened")
 """
 

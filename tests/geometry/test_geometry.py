@@ -102,6 +102,8 @@ def repeat(ids):
         (swap_last, r"of 200 neighbours .* \(10 each of 20 queries\), 199 are among the nearest: so few that rounding"),
         (repeat, "180 are among the nearest: the metric may be another"),
         (lambda ids: ids + 1, "count from 1"),
+        # Of which, by chance, 9 are near, and 12 when counted from 1
+        (lambda ids: np.random.default_rng(0).integers(150, size=ids.shape), "9 are among .* the metric"),
         (lambda ids: ids[::-1], "the metric may be another, or the base or its order"),
         (lambda ids: np.where(ids % 2, ids, ids + 1000), "are no row of the base, which may have been cut"),
     ],
@@ -153,6 +155,13 @@ def test_dimension_by_label_is_that_of_its_rows_beside_as_many_of_all():
     lid = Geometry(dataset).lid(20)
     assert plane["lid_mean"] == pytest.approx(lid[:100].mean())
     assert plane["lid_mean"] < full["lid_mean"]
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_too_few_rows_for_a_dimension_are_told(n):
+    rows = np.eye(3, dtype=np.float32)[:n]
+    with pytest.raises(BenchError, match=f"'x' has {n} rows, too few for a dimension: give at least 3"):
+        Geometry(checked("x", rows, rows, "l2")).describe(2)
 
 
 def test_dimension_by_label_needs_labels():

@@ -1,0 +1,227 @@
+import struct
+import warnings
+
+import h5py
+import numpy as np
+import pytest
+import writers
+
+from bench import cache
+from bench.data.dataset import limit
+from bench.data.files import from_files, whole_file
+from bench.errors import BenchError, BenchWarning
+
+ROWS = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
+NEAR = np.arange(15).reshape(5, 3)
+SMALL = np.arange(40, dtype=np.float32).reshape(20, 2) + 1
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    with h5py.File(tmp_path / "ann.hdf5", "w") as file:
+        file["train"], file["test"], file["neighbors"] = ROWS, ROWS[:5] + 1, NEAR
+        file["distances"], file["learn"] = np.zeros((5, 3)), ROWS
+        file.attrs["distance"] = "angular"
+    np.save(tmp_path / "q.npy", ROWS[:7])
+    return tmp_path / "ann.hdf5"
+
+
+def test_a_bundle_brings_queries_metric_and_neighbours(bundle):
+    said = []
+    dataset = from_files(bundle, told=said.append)
+    assert (dataset.name, dataset.metric, dataset.n, len(dataset.queries)) == ("ann", "cosine", 60, 5)
+    assert np.array_equal(dataset.base, ROWS)
+    assert np.array_equal(dataset.queries, ROWS[:5] + 1)
+    assert np.array_equal(dataset.neighbors, NEAR)
+    assert said == [f"{bundle}: metric cosine, as the file states"]
+    assert whole_file(bundle).metric == "cosine"
+    assert len(whole_file(bundle).queries) == 0
+
+
+def test_what_is_given_takes_the_place_of_what_a_bundle_brings(bundle, tmp_path):
+    assert from_files(bundle, metric="cosine").neighbors is not None
+    with pytest.warns(BenchWarning, match=r"ann\.hdf5 states the metric cosine; l2 is taken, as asked, and neighb"):
+        dataset = from_files(bundle, metric="l2")
+    assert (dataset.metric, dataset.neighbors) == ("l2", None)
+    dataset = from_files(bundle, tmp_path / "q.npy")
+    assert (dataset.metric, len(dataset.queries), dataset.neighbors) == ("cosine", 7, None)
+    (tmp_path / "l.txt").write_text("a\nb\n" * 30)
+    assert from_files(bundle, labels=tmp_path / "l.txt").labels.tolist() == ["a", "b"] * 30
+    rows = b"".join(struct.pack("<4i", 3, *row) for row in NEAR[::-1])
+    (tmp_path / "gt.ivecs").write_bytes(rows)
+    assert np.array_equal(from_files(bundle, neighbors=tmp_path / "gt.ivecs").neighbors, NEAR[::-1])
+    with pytest.raises(BenchError, match=r"gt\.ivecs has shape \(5, 3\), there are 7 queries"):
+        from_files(bundle, tmp_path / "q.npy", neighbors=tmp_path / "gt.ivecs")
+
+
+def test_plain_files_state_what_was_chosen_for_them(tmp_path):
+    np.save(tmp_path / "b.npy", ROWS)
+    said = []
+    dataset = from_files(tmp_path / "b.npy", told=said.append)
+    assert (dataset.metric, dataset.n, len(dataset.queries)) == ("l2", 54, 6)
+    assert said == [
+        f"{tmp_path / 'b.npy'}: metric l2; --metric gives another",
+        f"{tmp_path / 'b.npy'}: 6 rows held out as queries; --queries gives your own",
+    ]
+    np.save(tmp_path / "gt.npy", NEAR)
+    with pytest.raises(BenchError, match=r"gt\.npy: neighbours are those of queries; give the queries as well"):
+        from_files(tmp_path / "b.npy", neighbors=tmp_path / "gt.npy")
+
+
+def test_labels_of_a_bundle_stay_with_their_rows(tmp_path):
+    np.savez(tmp_path / "b.npz", base=ROWS, labels=np.arange(60))
+    dataset = from_files(tmp_path / "b.npz")
+    assert np.array_equal(dataset.base, ROWS[dataset.labels])
+
+
+def test_errors_in_files_name_the_file_and_its_own_row(tmp_path):
+    rows = np.ones((30, 4), np.float32)
+    rows[20, 2] = np.nan
+    np.save(tmp_path / "b.npy", rows)
+    with pytest.raises(BenchError, match=r"b\.npy has NaN or infinity .* row 20"):
+        from_files(tmp_path / "b.npy")
+
+
+def test_errors_in_a_bundle_name_its_part_and_the_files_own_row(bundle, tmp_path):
+    with h5py.File(bundle, "a") as file:
+        file["test"][3, 1] = np.nan
+    with pytest.raises(BenchError, match=r"ann\.hdf5: test has NaN or infinity .* row 3"):
+        from_files(bundle)
+    np.save(tmp_path / "q.npy", ROWS[:7, :3])
+    with pytest.raises(BenchError, match=r"q\.npy has dimension 3, .*ann\.hdf5: train has 4"):
+        from_files(bundle, tmp_path / "q.npy")
+
+
+def test_rows_of_zeros_of_a_published_set_are_left_out(tmp_path):
+    base, queries = SMALL.copy(), SMALL[:5].copy()
+    base[3] = queries[1] = queries[2] = 0
+    np.savez(tmp_path / "s.npz", base=base, queries=queries, neighbors=np.zeros((5, 1), dtype=np.int64))
+    with pytest.raises(BenchError, match="all zeros in row 3"):
+        from_files(tmp_path / "s.npz", metric="cosine")
+    with (
+        pytest.warns(BenchWarning, match="1 rows and 2 queries are all zeros"),
+        pytest.warns(BenchWarning, match=r"s\.npz: neighbors: the neighbours that came .* left out, and not verified"),
+    ):
+        dataset = from_files(tmp_path / "s.npz", metric="cosine", drop_zeros=True)
+    assert (dataset.base == np.delete(base, 3, axis=0)).all()
+    assert (dataset.queries == queries[[0, 3, 4]]).all()
+    assert dataset.neighbors is None
+
+
+def test_a_folder_is_told_with_what_to_name(tmp_path):
+    with pytest.raises(BenchError, match="is a folder: name a file in it"):
+        from_files(tmp_path)
+
+
+def test_labels_of_a_bundle_come_with_the_whole_file(tmp_path):
+    np.savez(tmp_path / "s.npz", base=SMALL, labels=np.arange(20) % 3)
+    assert (whole_file(tmp_path / "s.npz", "l2").labels == np.arange(20) % 3).all()
+    np.savez(tmp_path / "s.npz", base=SMALL, labels=np.array([b"\xff"] * 20))
+    with pytest.raises(BenchError, match="not UTF-8: save labels as text"):
+        whole_file(tmp_path / "s.npz", "l2")
+
+
+def test_rows_of_zeros_are_left_out_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", 12)
+    np.save(tmp_path / "b.npy", np.concatenate([SMALL, SMALL * 0]))
+    np.save(tmp_path / "q.npy", SMALL)
+    with pytest.warns(BenchWarning, match="b: 20 rows and 0 queries are all zeros"):
+        dataset = from_files(tmp_path / "b.npy", tmp_path / "q.npy", metric="cosine", drop_zeros=True)
+    assert isinstance(dataset.base.base, np.memmap)
+    assert np.array_equal(dataset.base, SMALL)
+
+
+def test_held_out_queries_leave_the_base_in_its_order_and_keep_labels_aligned(tmp_path):
+    rows = np.arange(200.0, dtype=np.float32)[:, None]
+    np.savez(tmp_path / "x.npz", base=rows, labels=np.arange(200))
+    held_out = from_files(tmp_path / "x.npz")
+    base, queries, labels = held_out.base, held_out.queries, held_out.labels
+    assert len(queries) == 20
+    assert len(base) == 180
+    assert np.array_equal(np.sort(np.concatenate([base, queries])[:, 0]), rows[:, 0])
+    assert (np.diff(base[:, 0]) > 0).all()
+    assert np.array_equal(base[:, 0], labels)
+    # Another draw would part results from those in stores.
+    assert queries[:5, 0].tolist() == [12, 17, 32, 36, 42]
+    assert from_files(tmp_path / "x.npz", limit=20).base[:5, 0].tolist() == [0, 15, 22, 31, 41]
+    assert np.array_equal(from_files(tmp_path / "x.npz").queries, queries)
+
+
+def test_too_few_rows_to_hold_out_queries_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", ROWS[:9])
+    with pytest.raises(BenchError, match="9 rows are too few to hold queries out of: give --queries"):
+        from_files(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("name", writers.WRITERS)
+@pytest.mark.parametrize("values", [1 << 24, 8])
+@pytest.mark.filterwarnings("ignore::bench.errors.BenchWarning")
+def test_a_limit_takes_the_rows_that_it_takes_of_the_whole(tmp_path, monkeypatch, name, values):
+    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", values)
+    suffix, write, types = writers.WRITERS[name]
+    rows = np.random.default_rng(0).integers(0, 100, (50, 5)).astype(types.split()[0])
+    write(tmp_path / f"x{suffix}", rows)
+    np.save(tmp_path / "q.npy", ROWS[:3, :1] + np.zeros(5, np.float32))
+    for queries in (None, tmp_path / "q.npy"):
+        whole = limit(from_files(tmp_path / f"x{suffix}", queries), 20)
+        part = from_files(tmp_path / f"x{suffix}", queries, limit=20)
+        assert (part.name, part.fingerprint) == (whole.name, whole.fingerprint) == ("x[20]", part.fingerprint)
+        assert from_files(tmp_path / f"x{suffix}", queries, limit=50).name == "x"
+
+
+def test_few_rows_of_a_large_file_are_taken_without_converting_it(tmp_path, monkeypatch):
+    """512 MB, whose conversion would take 2 GB; all zeros, so that no block of it is on disk."""
+    with (tmp_path / "x.u8bin").open("wb") as file:
+        file.write(struct.pack("<II", 4_000_000, 128))
+        file.truncate(8 + 4_000_000 * 128)
+    monkeypatch.setattr(cache, "_write", lambda *_: pytest.fail("converted"))
+    monkeypatch.setattr(cache, "file_digest", lambda *_: pytest.fail("read whole"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        part = from_files(tmp_path / "x.u8bin", limit=500)
+    assert (part.n, len(part.queries)) == (500, 1000)
+    assert [str(warning.message) for warning in caught] == [f"{tmp_path}/x.u8bin holds uint8; converted to float32"]
+
+
+def test_neighbours_of_all_rows_go_with_a_limit_and_that_is_told(bundle):
+    with pytest.warns(BenchWarning, match=r"ann\.hdf5: neighbors: the neighbours .* left out, and not verified"):
+        assert from_files(bundle, limit=59).neighbors is None
+    assert from_files(bundle, limit=60).neighbors is not None
+
+
+def test_errors_in_a_part_of_a_file_count_its_rows(tmp_path):
+    rows = ROWS.copy()
+    np.save(tmp_path / "b.npy", rows)
+    part = from_files(tmp_path / "b.npy", limit=20)
+    for row in (part.base[7], part.queries[2]):
+        number = int(np.flatnonzero((row == ROWS).all(axis=1))[0])
+        rows = ROWS.copy()
+        rows[number] = np.inf
+        np.save(tmp_path / "b.npy", rows)
+        with pytest.raises(BenchError, match=rf"b\.npy has NaN or infinity .* row {number}:"):
+            from_files(tmp_path / "b.npy", limit=20)
+
+
+def test_a_distance_that_is_unknown_gives_way_to_a_metric_that_is_asked(bundle):
+    with h5py.File(bundle, "a") as file:
+        file.attrs["distance"] = "manhattan"
+    with pytest.raises(
+        BenchError, match=r"ann\.hdf5: .* unknown distance 'manhattan'; known: euclidean, l2, .*; --metric gives one"
+    ):
+        from_files(bundle)
+    with pytest.warns(BenchWarning, match="states the metric manhattan; l2 is taken, as asked, and neighbours in"):
+        dataset = from_files(bundle, metric="l2")
+    assert (dataset.metric, dataset.neighbors) == ("l2", None)
+
+
+def test_a_dataset_of_one_array_of_a_file_has_the_files_name(tmp_path):
+    with h5py.File(tmp_path / "groups.h5", "w") as file:
+        file["a/train"] = ROWS
+    assert from_files(tmp_path / "groups.h5#a/train").name == "groups"
+    assert whole_file(tmp_path / "groups.h5#a/train").name == "groups"
+
+
+def test_labels_may_be_one_column(tmp_path):
+    np.save(tmp_path / "b.npy", ROWS)
+    (tmp_path / "l.ivecs").write_bytes(b"".join(struct.pack("<2i", 1, row % 7) for row in range(60)))
+    assert whole_file(tmp_path / "b.npy", labels=tmp_path / "l.ivecs").labels.tolist() == [n % 7 for n in range(60)]
