@@ -316,7 +316,9 @@ def _check_data(told: str, experiment: Experiment, specs: Sequence[OrderSpec], d
         if len(dataset.queries) == 0:
             raise BenchError(f"{told}: dataset {dataset.name!r} has no queries")
         if most > dataset.n:
-            raise BenchError(f"{told}: k = {most}, but the base of {dataset.name!r} has only {dataset.n} rows")
+            raise BenchError(
+                f"{told}: k = {most}, but the base of {dataset.name!r} has only {dataset.n} rows: ask for fewer"
+            )
         for spec in specs:
             orders.check(spec.name, spec.params, dataset)
 
