@@ -24,6 +24,7 @@ from bench.study.spec import Trial
 CONFIDENCE = 0.95
 POWER = 0.8
 MARGIN = 0.01  # a difference in recall below one point is taken for none
+_FEW = 3  # queries that missed anything: with more, the variance that they show holds what it promises
 _DUST = 1e-12  # what is smaller is the rounding of sums: the least step of a mean recall is larger
 
 # A part of the variance of a mean, and the degrees of freedom it is known with
@@ -95,9 +96,9 @@ def independent(recalls: np.ndarray, k: int = 0) -> Sample:
 def mean(sample: Sample) -> Estimate:
     """Mean recall over builds and queries; the interval is symmetric in log-odds, so it stays within 0 and 1.
 
-    Log-odds make up for the skew of queries' recalls, so that their kurtosis is not counted again. The interval is no
-    narrower than that of a Poisson count (Garwood 1936) of the neighbours missed: where few or none were, they show no
-    variance to go by.
+    Log-odds make up for the skew of queries' recalls, so that their kurtosis is not counted again. Where hardly a query
+    missed anything there is no variance to go by, and the interval is no narrower than that of a Poisson count (Garwood
+    1936) of the neighbours missed.
     """
     recalls = sample.recalls
     parts = [*_build_parts(sample), _query_part(recalls.mean(axis=0), tails=False), _rest_part(recalls)]
@@ -105,7 +106,7 @@ def mean(sample: Sample) -> Estimate:
     if math.isnan(estimate.se):
         return estimate
     low, high = _in_log_odds(estimate)
-    if sample.k:
+    if sample.k and (recalls < 1).any(axis=0).sum() < _FEW:
         fewest, most = _missed(estimate.value, recalls.shape[1] * sample.k)
         low, high = min(low, 1 - most), max(high, 1 - fewest)
     return msgspec.structs.replace(estimate, low=low, high=high)

@@ -43,6 +43,20 @@ def test_the_interval_of_a_mean_stays_within_0_and_1():
     assert estimate.high - estimate.value < estimate.value - estimate.low
 
 
+def test_where_next_to_nothing_is_missed_the_interval_is_that_of_a_count():
+    """None of 200 x 10 neighbours: at most 3.69 in 2,000 by a Poisson count (Garwood 1936); one: .025 to 5.57."""
+    whole = np.ones((5, 200))
+    estimate = stats.mean(independent(whole, 10))
+    assert (estimate.low, estimate.high) == (pytest.approx(1 - 3.689 / 2000, abs=1e-6), 1)
+    one = whole.copy()
+    one[:, 17] = 0.9
+    estimate = stats.mean(independent(one, 10))
+    assert estimate.low <= 1 - 5.571 / 2000
+    assert estimate.high >= 1 - 0.0254 / 2000
+    many = np.where(RNG.random((5, 200)) < 0.1, 0.9, 1.0)
+    assert stats.mean(independent(many, 10)) == stats.mean(independent(many))
+
+
 def test_queries_that_differ_much_are_few():
     # One query of 200 has all the difference: its variance is known as if from a handful of queries.
     a, b = np.full((5, 200), 0.9), np.full((5, 200), 0.9)
