@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 import zipfile
@@ -642,3 +643,22 @@ def test_one_process_at_a_time_downloads_a_file(server, folder):
         fetch(published)
     assert fetch(published).sha256 == SHA256
     assert files(folder) == ["x.npy"]
+
+
+@pytest.mark.parametrize(("before", "code"), [(signal.SIG_DFL, 3), (signal.SIG_IGN, 0)])
+def test_a_terminal_that_is_closed_interrupts_unless_it_may_not(server, folder, tmp_path, bench_script, before, code):
+    server.answers["/x.npy"] = [{"content": CONTENT, "stall": 100_000}, {"content": CONTENT}]
+    (tmp_path / "my.toml").write_text(f"title = 'x'\nmetric = 'l2'\n[[download]]\nurl = '{server.url}/x.npy'")
+    process = subprocess.Popen(
+        [bench_script, "fetch", "my.toml"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, before),  # as under nohup, or not
+    )
+    assert "x.npy: 0 bytes of 512 kB" in process.stderr.readline()
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == code
+    assert all(name.endswith(".part" if code else "x.npy") for name in files(folder))
