@@ -65,6 +65,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may not have all signs
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is as good as Ctrl-C
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        signal.signal(signal.SIGHUP, signal.default_int_handler)  # and so is a terminal that is closed
     try:
         # Typer turns Ctrl-C into this code, which without standalone mode it hands back.
         if app(sys.argv[1:] or ["--help"], standalone_mode=False) == 130:

@@ -18,6 +18,10 @@ from bench.errors import BenchError
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
 
 
+class BadArchiveError(BenchError):
+    """An archive is damaged, or is none that may be unpacked."""
+
+
 class _Member(NamedTuple):
     name: str
     size: int  # bytes, unpacked
@@ -25,8 +29,12 @@ class _Member(NamedTuple):
     open: Callable[[], IO[bytes] | None]
 
 
-def unpack(archive: Path, folder: Path, wanted: Sequence[str], check_space: Callable[[Path, int, str], None]) -> None:
-    """Unpack the files of `archive` whose names match a pattern of `wanted` into `folder`, whole or not at all.
+def unpack(
+    archive: Path, folder: Path, wanted: Sequence[str], check_space: Callable[[Path, int, str], None]
+) -> list[str]:
+    """Unpack the files of `archive` whose names match a pattern of `wanted` into `folder`; their names.
+
+    Nothing comes into the folder before all can. Files of these names are replaced, and others are left alone.
 
     wanted: shell patterns, in which `*` passes over slashes. check_space: called with a folder, the bytes that will
     come into it, and what for. An archive with any member that would leave the folder (an absolute path, `..`), or
@@ -38,13 +46,14 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str], check_space: Call
                 _check(archive, member)
             chosen = [m for m in members if m.kind == "file" and any(fnmatchcase(m.name, p) for p in wanted)]
             if not chosen:
-                raise BenchError(f"{archive} has no file that matches {', '.join(wanted)}: get it again")
+                raise BadArchiveError(f"{archive} has no file that matches {', '.join(wanted)}: get it again")
             check_space(folder.parent, sum(member.size for member in chosen), f"unpacking {archive}")
             _write(archive, chosen, folder)
+            return [member.name for member in chosen]
     except _DAMAGED as error:
-        raise BenchError(f"{archive} is damaged ({error}): get it again") from None
+        raise BadArchiveError(f"{archive} is damaged ({error}): get it again") from None
     except (RuntimeError, NotImplementedError) as error:  # as zipfile tells of passwords and unknown methods
-        raise BenchError(f"{archive} cannot be unpacked: {error}") from None
+        raise BadArchiveError(f"{archive} cannot be unpacked: {error}") from None
     except OSError as error:
         raise BenchError(f"cannot unpack {archive} into {folder}: {error.strerror or error}") from None
 
@@ -64,7 +73,7 @@ def _members(archive: Path) -> Iterator[list[_Member]]:
         with tarfile.open(archive) as tar:
             yield [_Member(i.name, i.size, _tar_kind(i), _tar_opener(tar, i)) for i in tar.getmembers()]
     else:
-        raise BenchError(f"{archive} is neither a zip nor a tar file: get it again")
+        raise BadArchiveError(f"{archive} is neither a zip nor a tar file: get it again")
 
 
 def _zip_opener(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
@@ -90,14 +99,14 @@ def _tar_kind(info: tarfile.TarInfo) -> str:
 
 def _check(archive: Path, member: _Member) -> None:
     if member.kind not in ("file", "folder"):
-        raise BenchError(f"{archive} is refused: its member {member.name!r} is {member.kind}")
+        raise BadArchiveError(f"{archive} is refused: its member {member.name!r} is {member.kind}")
     path = PurePosixPath(member.name)
     if path.is_absolute() or PureWindowsPath(member.name).drive or ".." in path.parts or "\\" in member.name:
-        raise BenchError(f"{archive} is refused: its member {member.name!r} would be written outside the folder")
+        raise BadArchiveError(f"{archive} is refused: its member {member.name!r} would be written outside the folder")
 
 
 def _write(archive: Path, members: Sequence[_Member], folder: Path) -> None:
-    """Write the members into another folder, and move that into place."""
+    """Write the members into another folder, and move that, or else its files, into place."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder.parent))
     building.chmod(0o755)  # a cache may be shared
@@ -109,9 +118,14 @@ def _write(archive: Path, members: Sequence[_Member], folder: Path) -> None:
             assert content is not None
             with content, path.open("xb") as stream:
                 shutil.copyfileobj(content, stream)
-        if not folder.exists():  # another process may have been first
+        if not folder.exists():
             building.rename(folder)
+            return
+        for member in members:
+            path = folder / member.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (building / member.name).replace(path)
     except FileExistsError:
-        raise BenchError(f"{archive} is refused: its member {member.name!r} is there twice") from None
+        raise BadArchiveError(f"{archive} is refused: its member {member.name!r} is there twice") from None
     finally:
         shutil.rmtree(building, ignore_errors=True)

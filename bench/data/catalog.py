@@ -141,7 +141,9 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
             f"dataset {stem!r} is texts without vectors: run `bench fetch {stem}`, then `bench embed` on what it gives"
         )
     if spec.download:
-        return from_files(_fetched(path, spec, spec.download[0]), metric=spec.metric, name=stem, drop_zeros=True)
+        file = _fetched(path, spec, spec.download[0])
+        _check_stated(path, spec, formats.read(file))
+        return from_files(file, metric=spec.metric, name=stem, drop_zeros=True)
     assert spec.files is not None
     beside_it = (spec.files.queries, spec.files.labels, spec.files.neighbors)
     queries, labels, neighbors = (path.parent / part if part else None for part in beside_it)
@@ -252,6 +254,19 @@ def _fetched(path: Path, spec: Spec, file: Published) -> Path:
     """Where a published file of the dataset that the TOML file `path` describes lies, or how to get it."""
     name = path.stem if path.parent == folder() else str(path)
     return download.needed(file, f"dataset {path.stem!r}", name, spec.download_size)
+
+
+def _check_stated(path: Path, spec: Spec, contents: formats.Contents) -> None:
+    """BenchError where a downloaded file has other numbers of rows, dimensions or queries than the TOML file states."""
+    base, queries = formats.get(contents, "base"), formats.find(contents, "queries")
+    held = dict(zip(("n", "d"), base.shape, strict=False)) | ({"queries": queries.shape[0]} if queries else {})
+    for name, number in held.items():
+        stated = getattr(spec, name)
+        if stated not in (None, number):
+            raise BenchError(
+                f"{contents.path} has {name} = {number:,}, {path} states {stated:,}: remove the file and fetch it "
+                "again, or state what it holds"
+            )
 
 
 def _arrays(dataset: Dataset) -> dict[str, np.ndarray]:

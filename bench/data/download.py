@@ -3,44 +3,23 @@
 Nothing stands under a file's own name before it is whole and checked.
 """
 
-import json
 import os
-import shutil
-import tempfile
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-import msgspec
-
-from bench import cache
 from bench.data import archives, transfer
-from bench.errors import BenchError
+from bench.data.published import Published as Published
+from bench.data.published import WrongFileError, folder, own_record, read_record, record_path, verified, write_record
+from bench.errors import BenchError, BenchWarning
 
 RETRIES = 3
 TIMEOUT = 60.0  # seconds without a byte after which a server is given up
-# What a file of these kinds begins with: where no checksum is known, it tells a file from a server's excuse.
-_BEGINNINGS = {".hdf5": b"\x89HDF\r\n\x1a\n", ".zip": b"PK", ".npy": b"\x93NUMPY", ".gz": b"\x1f\x8b"}
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
-
-
-class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file that somebody publishes.
-
-    url: where; empty where only a mirror has it. file: its path below a mirror and among the downloads, by default
-    the last part of url. checksum: `sha256:` or `md5:` and the digest, as the publisher states it. bytes: its size,
-    as exact as the publisher states it. members: shell patterns of what is needed of an archive, which is unpacked.
-    """
-
-    url: str = ""
-    file: str = ""
-    checksum: str = ""
-    bytes: int | None = None
-    members: list[str] = []
-
-    @property
-    def name(self) -> str:
-        return self.file or unquote(urlsplit(self.url).path).rpartition("/")[2]
 
 
 class Got(NamedTuple):
@@ -53,34 +32,32 @@ class Got(NamedTuple):
 
 def check(published: Published, told: str) -> None:
     """BenchError naming `told` where a Published could not be fetched or would lie outside the cache."""
+    if published.url and not _is_url(published.url):
+        raise BenchError(f"{told}: url {published.url!r} does not begin with https:// or http:// and a host")
     path = PurePosixPath(published.name)
     if not path.name or path.is_absolute() or ".." in path.parts:
         raise BenchError(f"{told}: file {published.name!r} is not a path below a folder")
-    if published.url and urlsplit(published.url).scheme not in ("http", "https"):
-        raise BenchError(f"{told}: url {published.url!r} does not begin with https:// or http://")
     if published.members and not _archive_suffix(published):
         raise BenchError(f"{told}: {published.name!r} has members, but is none of {', '.join(_ARCHIVES)}")
-    algorithm, _, digest = published.checksum.partition(":")
-    if published.checksum and (len(digest) != {"sha256": 64, "md5": 32}.get(algorithm)):
+    if published.checksum and not re.fullmatch("sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", published.checksum):
         raise BenchError(
-            f"{told}: checksum {published.checksum!r} of {published.name} is not sha256: and 64 digits, or md5: and 32"
+            f"{told}: checksum {published.checksum!r} of {published.name} is not sha256: and 64 hexadecimal digits, "
+            "or md5: and 32"
         )
 
 
 def found(published: Published, told: str) -> Got | None:
     """The file where it is already here, verified: in the mirror if that is a folder, else in the cache.
 
-    A file once verified is read again only when its size or time has changed. told: who needs it, for errors.
+    A file once verified is read again only when its size or time has changed. Of an archive, all that was unpacked
+    must still be there, and be of the checksum that is stated. told: who needs it, for errors.
     """
-    if published.members:
-        unpacked, record = _unpacked(published), _record(published, told)
-        if not unpacked.is_dir() or not record:
-            return None
-        algorithm, _, stated = published.checksum.partition(":")
-        if stated and record["checksums"].get(algorithm) != stated:
-            raise BenchError(f"{unpacked} is not of the file that {told} states: remove it, and fetch it again")
-        return Got(archives.only_folder(unpacked), record["checksums"]["sha256"], "cache")
-    return _whole(published, told)
+    if not published.members:
+        return _whole(published, told)
+    record = own_record(published, told)
+    if not record or not _is_unpacked(published, record):
+        return None
+    return Got(archives.only_folder(_unpacked(published)), record["checksums"]["sha256"], "cache")
 
 
 def needed(published: Published, told: str, name: str, size: str = "") -> Path:
@@ -96,8 +73,9 @@ def needed(published: Published, told: str, name: str, size: str = "") -> Path:
 def here(published: Published) -> bool:
     """Whether `found` would find something, told without reading it."""
     if published.members:
-        return _unpacked(published).is_dir()
-    return any(path.is_file() for path in _places(published))
+        record = read_record(published)
+        return record is not None and _is_unpacked(published, record)
+    return _place(published) is not None
 
 
 def fetch(
@@ -110,29 +88,67 @@ def fetch(
 ) -> Got:
     """The file, downloaded where it is not here yet, and unpacked where it is an archive.
 
-    progress: called with the file's name, the bytes that came, and how many there will be (None where the server
-    does not say). timeout: seconds without an answer or a byte.
+    A download that is no longer what it was is told in a warning, and had anew. progress: called with the file's
+    name, the bytes that came, and how many there will be (None where the server does not say). timeout: seconds
+    without an answer or a byte.
     """
-    if got := found(published, told):
-        return got
-    got = _whole(published, told) or _download(published, told, progress, retries, timeout)
-    if not published.members:
-        return got
+    try:
+        if got := found(published, told):
+            return got
+        got = _whole(published, told)
+    except WrongFileError as error:
+        if _place(published) != folder() / published.name or not _addresses(published):
+            raise
+        warnings.warn(f"{error}; doing so now", BenchWarning, stacklevel=2)
+        got = None
+    if got is None:
+        with _aside(folder() / published.name):
+            got = _download(published, told, progress, retries, timeout)
+    return _unpack(got, published) if published.members else got
+
+
+def _unpack(got: Got, published: Published) -> Got:
+    """What is needed of an archive, unpacked. An archive among the downloads that cannot be is not kept."""
     unpacked = _unpacked(published)
-    shutil.rmtree(unpacked, ignore_errors=True)  # of an archive that is not this one
-    archives.unpack(got.path, unpacked, published.members, transfer.check_space)
+    try:
+        files = archives.unpack(got.path, unpacked, published.members, transfer.check_space)
+    except archives.BadArchiveError:
+        if got.came != "mirror":
+            got.path.unlink()
+            record_path(published).unlink(missing_ok=True)
+        raise
+    write_record(published, (read_record(published) or {}) | {"unpacked": files})
     if got.came not in ("cache", "mirror"):
         got.path.unlink()  # its content is here, and its checksum is recorded
     return got._replace(path=archives.only_folder(unpacked))
 
 
-def _folder() -> Path:
-    return cache.root() / "downloads"
+@contextmanager
+def _aside(path: Path) -> Iterator[None]:
+    """Move a file, if there is one, out of the way of another, and back where that does not come."""
+    aside = path.with_name(f".{path.name}.before")
+    if path.exists():
+        path.replace(aside)
+    try:
+        yield
+    except BaseException:
+        if aside.exists():
+            aside.replace(path)
+        raise
+    aside.unlink(missing_ok=True)
 
 
 def _unpacked(published: Published) -> Path:
-    path = _folder() / published.name
+    path = folder() / published.name
     return path.with_name(path.name.removesuffix(_archive_suffix(published)))
+
+
+def _is_unpacked(published: Published, record: dict[str, Any]) -> bool:
+    """Whether all that came of an archive is there, and of the archive that is stated."""
+    algorithm, stated = published.stated
+    files = record.get("unpacked", [])
+    there = bool(files) and all((_unpacked(published) / file).is_file() for file in files)
+    return there and (not stated or record["checksums"].get(algorithm) == stated)
 
 
 def _archive_suffix(published: Published) -> str:
@@ -140,38 +156,55 @@ def _archive_suffix(published: Published) -> str:
 
 
 def _mirror() -> str:
+    """BENCH_MIRROR: a folder's path, a URL, or nothing."""
     mirror = os.environ.get("BENCH_MIRROR", "")
-    if "://" in mirror and not _is_url(mirror):
-        raise BenchError(f"BENCH_MIRROR {mirror!r} is neither a folder nor a URL of http or https")
-    return mirror
+    if mirror.startswith("file:///"):
+        mirror = unquote(mirror.removeprefix("file://"))
+    if not mirror or _is_url(mirror) or Path(mirror).is_dir():
+        return mirror
+    raise BenchError(
+        f"BENCH_MIRROR {mirror!r} is neither a folder that is there nor a URL of http:// or https://: "
+        "name one that is, or unset it"
+    )
 
 
-def _is_url(mirror: str) -> bool:
-    return urlsplit(mirror).scheme in ("http", "https")
+def _is_url(text: str) -> bool:
+    """Whether a text is an address on the web, with a host."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
-def _places(published: Published) -> list[Path]:
+def _place(published: Published) -> Path | None:
+    """Where the file lies as published: in the mirror, if that is a folder, or among the downloads."""
     mirror = _mirror()
     in_mirror = [Path(mirror) / published.name] if mirror and not _is_url(mirror) else []
-    return [*in_mirror, _folder() / published.name]
+    return next((path for path in (*in_mirror, folder() / published.name) if path.is_file()), None)
+
+
+def _addresses(published: Published) -> list[str]:
+    """Where a file may be had: from the mirror, if that is a URL, and from its publisher."""
+    mirror = _mirror()
+    at_mirror = [f"{mirror.rstrip('/')}/{quote(published.name)}"] if _is_url(mirror) else []
+    return at_mirror + ([published.url] if published.url else [])
 
 
 def _whole(published: Published, told: str) -> Got | None:
     """As `found`, for the file as published: an archive is not unpacked."""
-    for path in _places(published):
-        if path.is_file():
-            came = "cache" if path.is_relative_to(_folder()) else "mirror"
-            return Got(path, _verified(path, published, told), came)
-    return None
+    path = _place(published)
+    if path is None:
+        return None
+    came = "cache" if path.is_relative_to(folder()) else "mirror"
+    return Got(path, verified(path, published, told), came)
 
 
 def _download(published: Published, told: str, progress: transfer.Progress, retries: int, timeout: float) -> Got:
     import requests
 
-    mirror = _mirror()
-    urls = [f"{mirror.rstrip('/')}/{quote(published.name)}"] if _is_url(mirror) else []
-    urls += [published.url] if published.url else []
-    path = _folder() / published.name
+    own_record(published, told)  # whose name it is, before anything is asked
+    urls, mirror, path = _addresses(published), _mirror(), folder() / published.name
     if not urls:
         where = f"which is not in BENCH_MIRROR ({mirror})" if mirror else "which nobody publishes"
         raise BenchError(f"{told} needs {published.name}, {where}: {_by_hand(published)}")
@@ -180,18 +213,23 @@ def _download(published: Published, told: str, progress: transfer.Progress, retr
     except OSError as error:
         raise BenchError(f"cannot write {path.parent}: {error.strerror}; set BENCH_CACHE elsewhere") from None
     reasons = []
-    for url in urls:
-        try:
-            return _from_url(url, published, told, progress, retries, timeout)
-        except transfer.RefusedError as error:
-            reasons.append(f"{url} answers {error}")
-        except requests.RequestException as error:
-            reasons.append(f"cannot fetch {url} ({transfer.reason(error)})")
+    with transfer.alone(path):
+        for url in urls:
+            try:
+                return _from_url(url, published, told, progress, retries, timeout)
+            except transfer.RefusedError as error:
+                reasons.append(f"{url} answers {error}")
+            except requests.RequestException as error:
+                reasons.append(f"cannot fetch {url} ({transfer.reason(error)})")
+            except WrongFileError as error:
+                if url == urls[-1]:
+                    raise
+                warnings.warn(f"{error}; asking {urls[-1]}", BenchWarning, stacklevel=2)
     raise BenchError(f"{told} needs {published.name}: {', '.join(reasons)}; try again, {_by_hand(published)}")
 
 
 def _by_hand(published: Published) -> str:
-    path = _folder() / published.name
+    path = folder() / published.name
     return f"put the file by hand as {path}, or set BENCH_MIRROR to a folder or URL that has {published.name}"
 
 
@@ -204,90 +242,17 @@ def _from_url(
     """
     import pooch
 
-    path = _folder() / published.name
+    path = folder() / published.name
 
     def download(url: str, output: str, _: object) -> None:
+        Path(output).unlink()  # pooch's own: a process that is ended leaves no file but the part to go on from
         transfer.receive(url, Path(output), path, published.bytes, timeout, progress)
-        _verified(Path(output), published, told, url, place=path)
+        verified(Path(output), published, told, url, place=path)
         Path(output).chmod(0o644)  # a cache may be shared
 
     pooch.get_logger().setLevel("ERROR")
     getter = pooch.create(
-        _folder(), "", registry={published.name: None}, urls={published.name: url}, retry_if_failed=retries
+        folder(), "", registry={published.name: None}, urls={published.name: url}, retry_if_failed=retries
     )
     getter.fetch(published.name, downloader=download)
-    return Got(path, _verified(path, published, told), url)
-
-
-def _verified(path: Path, published: Published, told: str, url: str = "", place: Path | None = None) -> str:
-    """The SHA-256 of a file that is what it should be: by its stated checksum, else by the one first recorded.
-
-    url: where it just came from, and place: where it will be moved to, if it is a download.
-    """
-    import pooch
-
-    algorithm, _, stated = published.checksum.partition(":")
-    record = _record(published, told)
-    status = path.stat()
-    seen = {"path": str((place or path).absolute()), "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
-    if record and record["seen"] == seen and (not stated or record["checksums"].get(algorithm) == stated):
-        return str(record["checksums"]["sha256"])
-    whose = f"what {url} gave" if url else str(path)
-    undone = "it was not kept" if url else "get the file again"
-    if not stated:
-        _check_beginning(path, published, whose, undone)
-    sums: dict[str, str] = {name: pooch.file_hash(str(path), alg=name) for name in {"sha256", algorithm or "sha256"}}
-    if stated and sums[algorithm] != stated:
-        name = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
-        states = f"{told} states {stated[:12]}..."
-        raise BenchError(f"{whose}: {name} is {sums[algorithm][:12]}..., {states}: {undone}")
-    if not stated and record and record["checksums"]["sha256"] != sums["sha256"]:
-        before = record["checksums"]["sha256"]
-        raise BenchError(
-            f"{whose}: SHA-256 is {sums['sha256'][:12]}..., when first fetched it was {before[:12]}...: {undone}; "
-            f"if its publisher has changed it, remove {_record_path(published)}"
-        )
-    _write_record(published, {"checksums": sums, "seen": seen, "of": published.url})
-    return sums["sha256"]
-
-
-def _check_beginning(path: Path, published: Published, whose: str, undone: str) -> None:
-    with path.open("rb") as stream:
-        start = stream.read(512)
-    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        raise BenchError(f"{whose} is an HTML page, not {published.name}: {undone}")
-    suffix = PurePosixPath(published.name).suffix
-    if not start.startswith(_BEGINNINGS.get(suffix, b"")):
-        raise BenchError(f"{whose} is not a {suffix} file: {undone}")
-
-
-def _record_path(published: Published) -> Path:
-    return _folder() / f"{published.name}.json"
-
-
-def _record(published: Published, told: str) -> dict[str, Any] | None:
-    """What was written when the file was last verified: its checksums, place, size and time, and whose it is."""
-    try:
-        record = json.loads(_record_path(published).read_text())
-        whole = record["checksums"]["sha256"] and record["seen"]
-        of = record["of"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if of != published.url and not published.checksum:
-        raise BenchError(
-            f"{told}: {published.name} is the name of what {of or 'a mirror'} gave before; give this one another with "
-            f"`file = ...`, or, if it has only moved, remove {_record_path(published)}"
-        )
-    return record if whole else None
-
-
-def _write_record(published: Published, record: dict[str, Any]) -> None:
-    path = _record_path(published)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".record-", delete=False) as stream:
-            json.dump(record, stream, indent=1)
-        Path(stream.name).chmod(0o644)
-        Path(stream.name).replace(path)
-    except OSError as error:
-        raise BenchError(f"cannot write {path}: {error.strerror}; set BENCH_CACHE elsewhere") from None
+    return Got(path, verified(path, published, told), url)

@@ -150,7 +150,7 @@ def _metric(bundle: formats.Contents, asked: str | None, told: Told = lambda lin
         raise unknown("metric", asked, METRICS)
     if stated not in (None, asked):
         warnings.warn(
-            f"{bundle.path} states the metric {stated}; {asked} is taken, as asked, "
+            f"{bundle.path} states the metric {stated}; {asked} is taken instead, "
             "and neighbours in the file are left out",
             BenchWarning,
             stacklevel=3,

@@ -1,10 +1,13 @@
 """One file from one address over HTTP, going on from where an earlier try broke off."""
 
+import fcntl
 import glob
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +25,40 @@ class RefusedError(Exception):
 def receive(url: str, output: Path, path: Path, expected: int | None, timeout: float, progress: Progress) -> None:
     """Write what `url` gives to the file `output`, for `path` to become.
 
-    What comes of a try that breaks off is left beside `path` under another name; the next one goes on from there
-    if the server tells that the file is still the same one, and starts again if not. expected: bytes, where the
-    server does not say. progress: called with the file's name, the bytes that came, and how many there will be.
+    What came of a try that broke off, or of a process that was ended, lies beside `path` under another name; it is
+    gone on from if the server tells that the file is still the same one, and begun again if not. One process at a
+    time may do this, see `alone`. expected: bytes, where the server does not say. progress: called with the file's
+    name, the bytes that came, and how many there will be.
     Raises requests.RequestException for what may go better another time, RefusedError for what will not.
     """
-    headers = {"Accept-Encoding": "identity"}  # so that lengths are those of the file
-    with _answer(url, headers, timeout) as answer:
+    with _answer(url, {}, timeout) as answer:
         version, total = _version(answer), _length(answer)
         part = _part(path, url, version)
-        have = _take(part, output)
-        if not have or (total is not None and have > total):
-            _save(answer, output, 0, total or expected, path, part, progress)
-            return
-    if have == total:
-        return
-    try:
-        with _answer(url, headers | {"Range": f"bytes={have}-", "If-Range": version}, timeout) as answer:
-            if answer.status_code == 206:
-                _check_range(answer, have, output)
-                _save(answer, output, have, total or expected, path, part, progress)
-                if total is not None and output.stat().st_size != total:
-                    raise _broken(f"{output.stat().st_size} of {total} bytes")
-            else:  # the whole file, and perhaps another version of it
-                part = _part(path, url, _version(answer))
-                _save(answer, output, 0, _length(answer) or expected, path, part, progress)
-    except BaseException:
-        _leave(output, part)
-        raise
+        have = part.stat().st_size if version and part.exists() else 0
+        begin = not have or (total is not None and have > total)
+        if begin:
+            _save(answer, part, 0, total or expected, path.name, progress)
+    if not begin and have != total:
+        part = _go_on(url, path, part, version, total or expected, timeout, progress)
+    part.replace(output)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes from downloading `path`; BenchError where one is doing so."""
+    lock = path.with_name(f".{path.name}.lock")
+    with lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = os.path.samestat(os.fstat(stream.fileno()), lock.stat())
+        except (BlockingIOError, FileNotFoundError):
+            mine = False  # another process has it, or has just removed it
+        if not mine:
+            raise BenchError(f"{path} is being downloaded by another process: wait for that one, then run this again")
+        try:
+            yield
+        finally:
+            lock.unlink()
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:
@@ -88,18 +97,22 @@ def _answer(url: str, headers: dict[str, str], timeout: float) -> Iterator[Any]:
     """The requests.Response to a question for `url`, its body not yet read; raises where it is an error."""
     import requests
 
-    with requests.get(url, headers=headers, stream=True, timeout=timeout) as answer:
+    ours = {
+        "Accept-Encoding": "identity",  # so that lengths are those of the file
+        "User-Agent": f"hnsw-order-bench/{metadata.version('hnsw-order-bench')}",  # servers refuse unnamed libraries
+    }
+    try:
+        asked = requests.get(url, headers=ours | headers, stream=True, timeout=timeout)
+    except ValueError as error:  # as for a redirect to what is no address
+        raise RefusedError(f"with what makes no sense: {error}") from None
+    with asked as answer:
         if 400 <= answer.status_code < 500 and answer.status_code not in (408, 429):
-            raise RefusedError(f"{answer.status_code} {answer.reason}")
+            by_browser = ", to programs perhaps; a browser may get it" if answer.status_code == 403 else ""
+            raise RefusedError(f"{answer.status_code} {answer.reason}{by_browser}")
         answer.raise_for_status()
+        if (packed := answer.headers.get("Content-Encoding", "identity")) != "identity":
+            raise RefusedError(f"with the file packed by {packed}, which was not asked for")
         yield answer
-
-
-def _check_range(answer: Any, have: int, output: Path) -> None:
-    """Raise where the server goes on from another place than asked: the next try then begins at the start."""
-    if not str(answer.headers.get("Content-Range", "")).startswith(f"bytes {have}-"):
-        output.write_bytes(b"")
-        raise _broken("another part than asked")
 
 
 def _broken(came: str) -> Exception:
@@ -110,7 +123,10 @@ def _broken(came: str) -> Exception:
 
 def _length(answer: Any) -> int | None:
     """The bytes of the body, where the server tells."""
-    return int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
+    length = answer.headers.get("Content-Length")
+    if length is not None and not length.isdecimal():
+        raise RefusedError(f"with a Content-Length that is no number, {length!r}")
+    return int(length) if length else None
 
 
 def _version(answer: Any) -> str:
@@ -119,55 +135,66 @@ def _version(answer: Any) -> str:
     return etag if etag and not etag.startswith("W/") else str(answer.headers.get("Last-Modified", ""))
 
 
-def _part(path: Path, url: str, version: str) -> Path | None:
-    """Where to leave what came of this version of the file; None where it has no name. Removes other versions'."""
+def _part(path: Path, url: str, version: str) -> Path:
+    """Where this version of the file lies until it is whole. Removes other versions'."""
     digest = hashlib.sha256(f"{url} {version}".encode()).hexdigest()[:12]
-    part = path.with_name(f".{path.name}.{digest}.part") if version else None
+    part = path.with_name(f".{path.name}.{digest}.part")
     for other in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         if other != part:
             other.unlink(missing_ok=True)
     return part
 
 
-def _take(part: Path | None, output: Path) -> int:
-    """How many bytes of an earlier try now lie in `output`: taken by renaming, so that no two processes share them."""
-    if part is None:
-        return 0
+def _go_on(
+    url: str, path: Path, part: Path, version: str, total: int | None, timeout: float, progress: Progress
+) -> Path:
+    """Get the rest of the file behind what `part` has; the path of what is then whole.
+
+    Where the server cannot go on, `part` is removed, so that the next try begins at the start.
+    """
+    have = part.stat().st_size
     try:
-        part.replace(output)
-    except FileNotFoundError:
-        return 0
-    return output.stat().st_size
+        with _answer(url, {"Range": f"bytes={have}-", "If-Range": version}, timeout) as answer:
+            if answer.status_code != 206:  # the whole file, and perhaps another version of it
+                part = _part(path, url, _version(answer))
+                _save(answer, part, 0, _length(answer) or total, path.name, progress)
+                return part
+            there = str(answer.headers.get("Content-Range", ""))
+            if not there.startswith(f"bytes {have}-"):
+                raise RefusedError("with another part than asked")
+            _save(answer, part, have, total, path.name, progress)
+    except RefusedError as error:
+        part.unlink(missing_ok=True)
+        raise _broken(f"{have} bytes: asked for the rest, the server answers {error}") from None
+    whole = there.rpartition("/")[2]
+    if whole.isdecimal() and part.stat().st_size != int(whole):
+        raise _broken(f"{part.stat().st_size} of {whole} bytes")
+    return part
 
 
-def _leave(output: Path, part: Path | None) -> None:
-    """Keep what came for the next try, where its version is known."""
-    if part and output.exists():
-        output.replace(part)
+def _save(answer: Any, part: Path, have: int, total: int | None, name: str, progress: Progress) -> None:
+    """Write the body of a requests.Response behind the first `have` bytes of `part`.
 
-
-def _save(
-    answer: Any, output: Path, have: int, total: int | None, path: Path, part: Path | None, progress: Progress
-) -> None:
-    """Write the body of a requests.Response behind the first `have` bytes of `output`, or leave what came as `part`."""
+    What came of a try that breaks off is kept where the version of the file is known.
+    """
     import requests
 
     coming = _length(answer)
-    check_space(path.parent, (total or 0) - have, path.name)
+    check_space(part.parent, (total or 0) - have, name)
     try:
-        with output.open("r+b") as stream:
-            stream.truncate(have)
+        with part.open("r+b" if have else "wb") as stream:
             stream.seek(have)
             came = 0
-            progress(path.name, have, total)
+            progress(name, have, total)
             for chunk in answer.iter_content(_CHUNK):
                 stream.write(chunk)
                 came += len(chunk)
-                progress(path.name, have + came, total)
+                progress(name, have + came, total)
         if coming is not None and came != coming:
             raise _broken(f"{came} of {coming} bytes")
     except BaseException as error:
-        _leave(output, part)
+        if not _version(answer):
+            part.unlink(missing_ok=True)
         if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-            raise BenchError(f"cannot write {output.parent}: {error.strerror}; set BENCH_CACHE elsewhere") from None
+            raise BenchError(f"cannot write {part.parent}: {error.strerror}; set BENCH_CACHE elsewhere") from None
         raise

@@ -53,7 +53,8 @@ def left(folder):
 def test_what_matches_is_unpacked_with_its_folders(tmp_path, name):
     archive = MAKERS[name](tmp_path / name, {"a/b/c.tsv": b"1", "a/d.jsonl": b"22", "a/e.bin": b"3" * 1000})
     asked = []
-    archives.unpack(archive, tmp_path / "out", ["*.tsv", "a/d*"], lambda *call: asked.append(call))
+    names = archives.unpack(archive, tmp_path / "out", ["*.tsv", "a/d*"], lambda *call: asked.append(call))
+    assert sorted(names) == ["a/b/c.tsv", "a/d.jsonl"]
     assert left(tmp_path) == ["out", "out/a", "out/a/b", "out/a/b/c.tsv", "out/a/d.jsonl"]
     assert (tmp_path / "out/a/d.jsonl").read_bytes() == b"22"
     assert asked == [(tmp_path, 3, f"unpacking {archive}")]
@@ -130,3 +131,18 @@ def test_a_name_that_is_there_twice_is_refused(tmp_path):
     with pytest.raises(BenchError, match=r"its member 'a\.txt' is there twice"):
         archives.unpack(tmp_path / "x.zip", tmp_path / "out", ["*"], anything)
     assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_comes_into_a_folder_replaces_only_its_own(tmp_path, name):
+    for content, second in ((b"1", "a/gone.txt"), (b"2", "new/b.txt")):
+        archive = MAKERS[name](tmp_path / name, {"a/x.txt": content, second: content})
+        archives.unpack(archive, tmp_path / "out", ["*"], anything)
+        (tmp_path / "out" / "a" / "mine.txt").write_bytes(b"3")
+    assert left(tmp_path / "out") == ["a", "a/gone.txt", "a/mine.txt", "new", "new/b.txt"]
+    assert (tmp_path / "out" / "a" / "x.txt").read_bytes() == b"2"
+    assert (tmp_path / "out" / "a" / "mine.txt").read_bytes() == b"3"
+    archive.write_bytes(b"no archive")
+    with pytest.raises(archives.BadArchiveError):
+        archives.unpack(archive, tmp_path / "out", ["*"], anything)
+    assert (tmp_path / "out" / "a" / "x.txt").read_bytes() == b"2"

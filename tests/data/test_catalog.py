@@ -33,7 +33,8 @@ def test_every_download_of_the_catalogue_tells_its_address_and_its_order(name):
         assert file.url.startswith(("http://", "https://"))
     if not spec.texts:
         assert spec.download[0].name == f"{name}.hdf5"
-        assert str(spec.d) in name or name == "lastfm-64-dot"  # whose 65th value is none of its name's
+        # lastfm's 65th value is none of its name's; dbpedia's name has its rows instead.
+        assert str(spec.d) in name or name == "lastfm-64-dot" or name.startswith("dbpedia-")
 
 
 def test_no_two_datasets_are_kept_in_one_place():
@@ -83,6 +84,29 @@ def test_a_download_is_fetched_once_and_then_loads(no_mirror, tmp_path, monkeypa
     assert (got.path, got.came) == (tmp_path / "v.npy", "mirror")
     dataset = catalog.load("my.toml", beside=tmp_path)
     assert (dataset.name, dataset.n + len(dataset.queries)) == ("my", 20)
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ("n = 61", r"ann\.hdf5 has n = 20, .*my\.toml states 61: remove the file and fetch it again"),
+        ("d = 1000", r"has d = 2, .* states 1,000"),
+        ("queries = 7", r"has queries = 5, .* states 7"),
+        ("n = 20\nd = 2\nqueries = 5", None),
+    ],
+)
+def test_a_download_must_have_the_size_that_is_stated(tmp_path, monkeypatch, stated, message):
+    with h5py.File(tmp_path / "ann.hdf5", "w") as file:
+        file["train"], file["test"], file.attrs["distance"] = DIGITS, DIGITS[:5] + 1, "angular"
+    monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
+    (tmp_path / "my.toml").write_text(
+        f"title = 'x'\nmetric = 'cosine'\n{stated}\n[[download]]\nurl = 'http://127.0.0.1:1/ann.hdf5'"
+    )
+    if message is None:
+        assert catalog.load("my.toml", beside=tmp_path).n == 20
+        return
+    with pytest.raises(BenchError, match=message):
+        catalog.load("my.toml", beside=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["digits", "my.toml"])

@@ -1,21 +1,35 @@
 import hashlib
 import io
 import json
+import multiprocessing
 import os
 import re
+import signal
+import subprocess
 import threading
 import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from types import SimpleNamespace
 
+import h5py
+import numpy as np
 import pytest
 
 from bench.data import download, transfer
 from bench.data.download import Published
-from bench.errors import BenchError
+from bench.errors import BenchError, BenchWarning
 
-CONTENT = b"\x93NUMPY" + bytes(range(256)) * 2000
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+CONTENT = npy(np.arange(512_000, dtype=np.uint8))
+OTHER = npy(np.arange(512_000, dtype=np.uint8)[::-1])
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 MD5 = hashlib.md5(CONTENT).hexdigest()
 
@@ -27,12 +41,13 @@ class Server:
     """
 
     def __init__(self):
-        self.answers, self.asked = {}, []
+        self.answers, self.asked, self.agents = {}, [], []
         served = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 served.asked.append((self.path, self.headers.get("Range")))
+                served.agents.append(self.headers.get("User-Agent"))
                 given = served.answers.get(self.path, [{"status": 404}])
                 answer(self, **(given.pop(0) if len(given) > 1 else given[0]))
 
@@ -50,7 +65,17 @@ class Server:
 
 
 def answer(
-    handler, content=b"", status=200, cut=None, stall=None, to=None, tag='"1"', length=True, ranges=True, start_lie=0
+    handler,
+    content=b"",
+    status=200,
+    cut=None,
+    stall=None,
+    to=None,
+    tag='"1"',
+    length=True,
+    ranges=True,
+    start_lie=0,
+    headers=(),
 ):
     """One answer. cut: bytes after which the server closes; stall: after which it says nothing more for 2 s."""
     start = 0
@@ -64,6 +89,8 @@ def answer(
         handler.send_header("ETag", tag)
     if status == 206:
         handler.send_header("Content-Range", f"bytes {start + start_lie}-{len(content) - 1}/{len(content)}")
+    for name, value in dict(headers).items():
+        handler.send_header(name, value)
     if length:
         handler.send_header("Content-Length", str(len(content) - start))
     handler.end_headers()
@@ -128,7 +155,7 @@ def test_a_file_once_verified_is_not_read_again_until_it_changes(server, folder,
     monkeypatch.undo()
     monkeypatch.setenv("BENCH_CACHE", str(folder.parent))
     got.path.write_bytes(CONTENT[:-1] + b"?")
-    with pytest.raises(BenchError, match=r"x\.npy: SHA-256 is .*, when first fetched it was .*: get the file again"):
+    with pytest.raises(BenchError, match=r"SHA-256 is .*, when first fetched it was .*: run `bench fetch` again"):
         download.found(published, "x")
 
 
@@ -165,7 +192,7 @@ def test_another_run_goes_on_where_one_was_given_up(server, folder):
     ],
 )
 def test_a_download_starts_again_where_the_server_cannot_go_on(server, folder, then):
-    new = b"\x93NUMPY" + CONTENT[::-1]
+    new = OTHER
     server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000}]
     published = Published(url=f"{server.url}/x.npy")
     with pytest.raises(BenchError):
@@ -254,14 +281,14 @@ def test_what_the_first_download_was_later_ones_must_be(server, folder):
     server.answers["/x.npy"] = [{"content": CONTENT}]
     published = Published(url=f"{server.url}/x.npy")
     fetch(published).path.unlink()
-    server.answers["/x.npy"] = [{"content": CONTENT + b"!"}]
+    server.answers["/x.npy"] = [{"content": OTHER}]
     with pytest.raises(BenchError, match=rf"when first fetched it was {SHA256[:12]}.*if its publisher has changed it"):
         fetch(published)
     assert files(folder) == []
     record = folder / "x.npy.json"
     assert json.loads(record.read_text())["checksums"]["sha256"] == SHA256
     record.unlink()
-    assert fetch(published).sha256 == hashlib.sha256(CONTENT + b"!").hexdigest()
+    assert fetch(published).sha256 == hashlib.sha256(OTHER).hexdigest()
 
 
 def test_two_files_of_one_name_are_not_taken_for_each_other(server, folder):
@@ -325,15 +352,16 @@ def test_an_unwritable_cache_is_told(server, tmp_path, monkeypatch):
 
 
 def test_a_mirror_that_is_a_folder_is_used_in_place(tmp_path, folder, monkeypatch):
+    (tmp_path / "mirror").mkdir()
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path / "mirror"))
     published = Published(file="x/y.npy", checksum=f"sha256:{SHA256}")
     with pytest.raises(BenchError, match=r"needs x/y\.npy, which is not in BENCH_MIRROR \(.*mirror\): put the file by"):
         fetch(published)
-    (tmp_path / "mirror" / "x").mkdir(parents=True)
+    (tmp_path / "mirror" / "x").mkdir()
     path = tmp_path / "mirror" / "x" / "y.npy"
     path.write_bytes(b"abc")
-    with pytest.raises(BenchError, match=rf"SHA-256 is ba7816bf8f01\.\.\., dataset 'x' states {SHA256[:12]}"):
-        download.found(published, "dataset 'x'")
+    with pytest.raises(BenchError, match=rf"y\.npy: SHA-256 is ba7816bf8f01.* states {SHA256[:12]}.*put the right"):
+        fetch(published)
     assert path.exists()
     path.write_bytes(CONTENT)
     assert fetch(published) == (path, SHA256, "mirror")
@@ -360,10 +388,29 @@ def test_what_a_mirror_does_not_have_comes_from_its_publisher(server, monkeypatc
     assert [path for path, _ in server.asked] == ["/mirror/x.npy", "/own/x.npy"]
 
 
-def test_a_mirror_of_another_kind_is_refused(monkeypatch):
-    monkeypatch.setenv("BENCH_MIRROR", "ftp://example.org/data")
-    with pytest.raises(BenchError, match=r"BENCH_MIRROR 'ftp://example\.org/data' is neither a folder nor a URL"):
+@pytest.mark.parametrize(
+    "mirror", ["ftp://example.org/data", "localhost:8765", "not/there", "http://[x", "http://h:port/", "file://h/data"]
+)
+def test_a_mirror_that_is_neither_a_folder_nor_a_url_is_told(monkeypatch, mirror):
+    monkeypatch.setenv("BENCH_MIRROR", mirror)
+    with pytest.raises(BenchError, match=rf"BENCH_MIRROR '{re.escape(mirror)}' is neither a folder that is there nor"):
         fetch(Published(url="https://example.org/x.npy"))
+
+
+def test_a_mirror_may_be_a_url_of_a_folder(tmp_path, monkeypatch):
+    (tmp_path / "my data").mkdir()
+    (tmp_path / "my data" / "x.npy").write_bytes(CONTENT)
+    monkeypatch.setenv("BENCH_MIRROR", f"file://{tmp_path}/my%20data")
+    assert fetch(Published(file="x.npy")) == (tmp_path / "my data" / "x.npy", SHA256, "mirror")
+
+
+@pytest.mark.parametrize("content", [b"<html>Log in first", CONTENT[:-1], OTHER])
+def test_a_mirror_of_something_else_leaves_it_to_the_publisher(server, monkeypatch, content):
+    monkeypatch.setenv("BENCH_MIRROR", f"{server.url}/mirror")
+    server.answers["/mirror/x.npy"], server.answers["/own/x.npy"] = [{"content": content}], [{"content": CONTENT}]
+    published = Published(url=f"{server.url}/own/x.npy", checksum=f"sha256:{SHA256}" if content == OTHER else "")
+    with pytest.warns(BenchWarning, match=r"what .*/mirror/x\.npy gave.* it was not kept; asking .*/own/x\.npy"):
+        assert fetch(published).came == published.url
 
 
 def test_downloads_may_be_read_by_others_who_share_the_cache(server):
@@ -376,10 +423,13 @@ def test_downloads_may_be_read_by_others_who_share_the_cache(server):
     ("published", "message"),
     [
         (Published(url="ftp://h/x.npy"), "does not begin with https://"),
+        (Published(url="https://[h/x.npy"), "does not begin with https://"),
+        (Published(url="https:///x.npy"), "does not begin with https:// or http:// and a host"),
         (Published(url="https://h/"), "not a path below a folder"),
         (Published(url="https://h/x", file="../x"), r"'\.\./x' is not a path below a folder"),
         (Published(url="https://h/x", file="/x"), "not a path below a folder"),
         (Published(url="https://h/x", checksum="sha256:abc"), "checksum 'sha256:abc' of x is not sha256: and 64"),
+        (Published(url="https://h/x", checksum=f"md5:{'g' * 32}"), "is not .*hexadecimal"),
         (Published(url="https://h/x", checksum="crc:abc"), "checksum 'crc:abc' of x is not"),
         (Published(url="https://h/x.npy", members=["*"]), r"'x\.npy' has members, but is none of \.zip"),
     ],
@@ -409,7 +459,8 @@ def test_of_an_archive_what_is_needed_is_unpacked_and_kept(server, folder, monke
     assert download.here(published)
     assert len(server.asked) == 1
     stated = Published(url=published.url, members=published.members, checksum=f"md5:{MD5}")
-    with pytest.raises(BenchError, match="is not of the file that dataset 'x' states: remove it, and fetch it again"):
+    assert download.found(stated, "x") is None
+    with pytest.raises(BenchError, match=rf"dataset 'x' states {MD5[:12]}.*it was not kept"):
         fetch(stated)
 
 
@@ -450,6 +501,164 @@ def test_another_archive_replaces_what_was_unpacked(server, folder):
     published = Published(url=f"{server.url}/a.zip", members=["*.txt"])
     server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"old"})}]
     assert (fetch(published).path / "x.txt").read_bytes() == b"old"
+    (folder / "a" / "mine.npy").write_bytes(b"made of it")
     (folder / "a.zip.json").unlink()  # as the message on a changed file advises
     server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"new"})}]
     assert (fetch(published).path / "x.txt").read_bytes() == b"new"
+    assert (folder / "a" / "mine.npy").read_bytes() == b"made of it"
+
+
+def test_what_is_gone_of_an_unpacked_archive_is_had_again(server, folder):
+    published = Published(url=f"{server.url}/a.zip", members=["*.txt"])
+    server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"1", "y.txt": b"2"})}]
+    path = fetch(published).path
+    (path / "y.txt").unlink()
+    assert not download.here(published)
+    with pytest.raises(BenchError, match=r"needs a\.zip, which is not here"):
+        download.needed(published, "dataset 'x'", "x")
+    assert fetch(published).came == published.url
+    assert (path / "y.txt").read_bytes() == b"2"
+
+
+def test_an_archive_that_does_not_unpack_is_not_kept(server, folder):
+    whole = zipped({"x.txt": b"1"})
+    published = Published(url=f"{server.url}/a.zip", members=["*.txt"])
+    server.answers["/a.zip"] = [{"content": whole[:-9], "length": False}, {"content": whole}]
+    with pytest.raises(BenchError, match="get it again"):
+        fetch(published)
+    assert not list(folder.rglob("a*"))
+    assert fetch(published).sha256 == hashlib.sha256(whole).hexdigest()
+
+
+@pytest.mark.parametrize("checksum", ["", f"md5:{MD5}", f"sha256:{SHA256.upper()}"])
+def test_a_download_that_was_damaged_is_had_anew(server, folder, checksum):
+    server.answers["/x.npy"] = [{"content": CONTENT}]
+    published = Published(url=f"{server.url}/x.npy", checksum=checksum)
+    path = fetch(published).path
+    path.write_bytes(CONTENT[:1000])
+    with pytest.warns(BenchWarning, match=r"x\.npy: (MD5|SHA-256) is .*; doing so now"):
+        assert fetch(published).came == published.url
+    assert path.read_bytes() == CONTENT
+    assert files(folder) == ["x.npy"]
+
+
+def test_what_replaces_a_damaged_download_must_be_what_was_recorded(server, folder):
+    server.answers["/x.npy"] = [{"content": CONTENT}, {"content": OTHER}]
+    published = Published(url=f"{server.url}/x.npy")
+    path = fetch(published).path
+    path.write_bytes(CONTENT[:1000])
+    with pytest.warns(BenchWarning), pytest.raises(BenchError, match="when first fetched it was"):
+        fetch(published)
+    assert path.read_bytes() == CONTENT[:1000]  # nothing is lost for nothing
+
+
+def hdf5(tmp_path):
+    with h5py.File(tmp_path / "made.hdf5", "w") as file:
+        file["train"] = np.ones((1000, 8), np.float32)
+    return (tmp_path / "made.hdf5").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.hdf5", "x.fvecs", "x.csv"])
+def test_what_ends_too_early_is_not_recorded_as_the_file(server, folder, tmp_path, name):
+    row = np.array([4], "<i4").tobytes() + np.ones(4, "<f4").tobytes()
+    whole = {"x.npy": CONTENT, "x.hdf5": hdf5(tmp_path), "x.fvecs": row * 9, "x.csv": b"text\n" * 1000}[name]
+    server.answers[f"/{name}"] = [{"content": whole[: len(whole) // 2], "length": False}, {"content": whole}]
+    # Nothing in a text tells where it ends, but its size does, which publishers round.
+    published = Published(url=f"{server.url}/{name}", bytes=5100 if name == "x.csv" else None)
+    with pytest.raises(BenchError, match=r"gave (breaks off, or is no|holds 2\.5 kB, not 5\.1 kB as stated).*not kept"):
+        fetch(published)
+    assert not list(folder.iterdir())
+    assert fetch(published).path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"headers": {"Content-Length": "abc"}, "length": False}, "with a Content-Length that is no number, 'abc'"),
+        ({"headers": {"Content-Encoding": "gzip"}}, "with the file packed by gzip, which was not asked for"),
+        ({"status": 302, "to": "http://[bad"}, "with what makes no sense: Invalid IPv6 URL"),
+        ({"status": 302, "to": "ftp://h/x.npy"}, "with what makes no sense: No connection adapters"),
+        ({"status": 403}, "403 Forbidden, to programs perhaps; a browser may get it; try again, put the file by hand"),
+    ],
+)
+def test_an_answer_without_the_file_is_told_at_once(server, folder, answer, message):
+    server.answers["/x.npy"] = [{"content": CONTENT} | answer]
+    with pytest.raises(BenchError, match=rf"/x\.npy answers {message}"):
+        fetch(Published(url=f"{server.url}/x.npy"))
+    assert len(server.asked) == 1
+    assert files(folder) == []
+
+
+def test_servers_are_told_who_asks(server):
+    server.answers["/x.npy"] = [{"content": CONTENT}]
+    fetch(Published(url=f"{server.url}/x.npy"))
+    assert server.agents == [f"hnsw-order-bench/{version('hnsw-order-bench')}"]
+
+
+@pytest.mark.parametrize("status", [416, 403])
+def test_a_download_starts_again_where_the_rest_is_refused(server, folder, status):
+    server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000}]
+    published = Published(url=f"{server.url}/x.npy")
+    with pytest.raises(BenchError):
+        fetch(published, retries=0)
+    server.answers["/x.npy"] = [{"content": CONTENT}, {"status": status, "ranges": False}, {"content": CONTENT}]
+    assert fetch(published, retries=1).path.read_bytes() == CONTENT
+    assert [asked for _, asked in server.asked] == [None, None, "bytes=65536-", None]
+
+
+def test_whose_name_it_is_is_asked_before_anything_comes(server):
+    server.answers["/a/x.npy"] = server.answers["/b/x.npy"] = [{"content": CONTENT}]
+    fetch(Published(url=f"{server.url}/a/x.npy")).path.unlink()
+    with pytest.raises(BenchError, match="is the name of what"):
+        fetch(Published(url=f"{server.url}/b/x.npy"))
+    assert server.asked == [("/a/x.npy", None)]
+
+
+def test_a_download_that_was_killed_is_gone_on_from(server, folder):
+    server.answers["/x.npy"] = [{"content": CONTENT, "stall": 100_000}]
+    published = Published(url=f"{server.url}/x.npy")
+
+    def kill(name, done, total):
+        if done:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    process = multiprocessing.get_context("fork").Process(target=fetch, args=(published,), kwargs={"progress": kill})
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    server.answers["/x.npy"] = [{"content": CONTENT}]
+    assert fetch(published).path.read_bytes() == CONTENT
+    assert server.asked[-1] == ("/x.npy", "bytes=65536-")
+    assert files(folder) == ["x.npy"]
+
+
+def test_one_process_at_a_time_downloads_a_file(server, folder):
+    server.answers["/x.npy"] = [{"content": CONTENT}]
+    folder.mkdir(parents=True)
+    published = Published(url=f"{server.url}/x.npy")
+    with (
+        transfer.alone(folder / "x.npy"),
+        pytest.raises(BenchError, match=r"x\.npy is being downloaded by another process: wait for that one"),
+    ):
+        fetch(published)
+    assert fetch(published).sha256 == SHA256
+    assert files(folder) == ["x.npy"]
+
+
+@pytest.mark.parametrize(("before", "code"), [(signal.SIG_DFL, 3), (signal.SIG_IGN, 0)])
+def test_a_terminal_that_is_closed_interrupts_unless_it_may_not(server, folder, tmp_path, bench_script, before, code):
+    server.answers["/x.npy"] = [{"content": CONTENT, "stall": 100_000}, {"content": CONTENT}]
+    (tmp_path / "my.toml").write_text(f"title = 'x'\nmetric = 'l2'\n[[download]]\nurl = '{server.url}/x.npy'")
+    process = subprocess.Popen(
+        [bench_script, "fetch", "my.toml"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, before),  # as under nohup, or not
+    )
+    assert "x.npy: 0 bytes of 512 kB" in process.stderr.readline()
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == code
+    assert all(name.endswith(".part" if code else "x.npy") for name in files(folder))

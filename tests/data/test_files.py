@@ -40,7 +40,7 @@ def test_a_bundle_brings_queries_metric_and_neighbours(bundle):
 
 def test_what_is_given_takes_the_place_of_what_a_bundle_brings(bundle, tmp_path):
     assert from_files(bundle, metric="cosine").neighbors is not None
-    with pytest.warns(BenchWarning, match=r"ann\.hdf5 states the metric cosine; l2 is taken, as asked, and neighb"):
+    with pytest.warns(BenchWarning, match=r"ann\.hdf5 states the metric cosine; l2 is taken instead, and neighb"):
         dataset = from_files(bundle, metric="l2")
     assert (dataset.metric, dataset.neighbors) == ("l2", None)
     dataset = from_files(bundle, tmp_path / "q.npy")
@@ -209,7 +209,7 @@ def test_a_distance_that_is_unknown_gives_way_to_a_metric_that_is_asked(bundle):
         BenchError, match=r"ann\.hdf5: .* unknown distance 'manhattan'; known: euclidean, l2, .*; --metric gives one"
     ):
         from_files(bundle)
-    with pytest.warns(BenchWarning, match="states the metric manhattan; l2 is taken, as asked, and neighbours in"):
+    with pytest.warns(BenchWarning, match="states the metric manhattan; l2 is taken instead, and neighbours in"):
         dataset = from_files(bundle, metric="l2")
     assert (dataset.metric, dataset.neighbors) == ("l2", None)
 
