@@ -17,7 +17,7 @@ import hnswlib
 import numpy as np
 
 from bench import orders
-from bench.analysis import stats
+from bench.analysis import stats, variance
 from bench.analysis.summary import verdicts
 from bench.data import catalog
 from bench.geometry import Geometry, dimension, knn
@@ -124,7 +124,7 @@ def summarize() -> None:
     for sample in samples:
         stats.mean(sample)
     verdicts(samples[1:], samples[0])
-    stats.variance_shares(samples)
+    variance.shares(samples)
 
 
 def bench(*words: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.analysis import stats
+from bench.analysis import power, stats
 from bench.study.plan import Probe
 from bench.study.spec import Study, Trial
 
@@ -50,8 +50,8 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
         built = len({trial.build for trial in of_dataset})
         seconds += searched * found.search_seconds + built * found.build_seconds / len(study.experiment.searches)
         random, other = (stats.independent(recalls) for recalls in found.recalls.values())
-        estimate = stats.planned(other, random, repeats)
-        detectable = None if repeats < 2 else stats.minimum_detectable_effect(estimate, comparisons)
+        estimate = power.planned(other, random, repeats)
+        detectable = None if repeats < 2 else power.minimum_detectable_effect(estimate, comparisons)
         lines.append(
             Line(
                 dataset=found.dataset,

@@ -11,9 +11,8 @@ that of a count. A bootstrap of few builds is too narrow; `make calibrate` shows
 """
 
 import math
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -22,8 +21,6 @@ import numpy as np
 from bench.study.spec import Trial
 
 CONFIDENCE = 0.95
-POWER = 0.8
-MARGIN = 0.01  # a difference in recall below one point is taken for none
 _FEW = 3  # queries that missed anything: with more, the variance that they show holds what it promises
 _DUST = 1e-12  # what is smaller is the rounding of sums: the least step of a mean recall is larger
 
@@ -101,7 +98,7 @@ def mean(sample: Sample) -> Estimate:
     1936) of the neighbours missed.
     """
     recalls = sample.recalls
-    parts = [*_build_parts(sample), _query_part(recalls.mean(axis=0), tails=False), _rest_part(recalls)]
+    parts = [*build_parts(sample), query_part(recalls.mean(axis=0), tails=False), rest_part(recalls)]
     estimate = combined(float(recalls.mean()), parts)
     if math.isnan(estimate.se):
         return estimate
@@ -138,9 +135,9 @@ def mean_difference(sample: Sample, *, same_queries: bool = False) -> Estimate:
     same_queries: whether the mean is over these very queries rather than over queries like these.
     """
     recalls = sample.recalls
-    parts = [*_build_parts(sample)]
+    parts = [*build_parts(sample)]
     if not same_queries:
-        parts += [_query_part(recalls.mean(axis=0)), _rest_part(recalls)]
+        parts += [query_part(recalls.mean(axis=0)), rest_part(recalls)]
     return combined(float(recalls.mean()), parts)
 
 
@@ -162,7 +159,7 @@ def seeds_of(sample: Sample) -> list[tuple[int, int]]:
 
 def mean_over_queries(values: np.ndarray) -> Estimate:
     """Mean of values (queries,) that no build has a part in, as those of exact search."""
-    return combined(float(values.mean()), [_query_part(values)])
+    return combined(float(values.mean()), [query_part(values)])
 
 
 def difference(sample: Sample, reference: Sample, *, same_queries: bool = False) -> Estimate:
@@ -174,9 +171,9 @@ def difference(sample: Sample, reference: Sample, *, same_queries: bool = False)
     if sample.recalls.shape[1] != reference.recalls.shape[1]:
         raise ValueError("samples of different queries cannot be paired")
     by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
-    parts = [*_build_parts(sample), *_build_parts(reference)]
+    parts = [*build_parts(sample), *build_parts(reference)]
     if not same_queries:
-        parts += [_query_part(by_query), _rest_part(sample.recalls), _rest_part(reference.recalls)]
+        parts += [query_part(by_query), rest_part(sample.recalls), rest_part(reference.recalls)]
     return combined(float(by_query.mean()), parts)
 
 
@@ -215,88 +212,6 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def minimum_detectable_effect(estimate: Estimate, comparisons: int = 1) -> float:
-    """The true difference that would be found significant (5 % over all comparisons, two-sided) with power 80 %."""
-    return simultaneous(estimate, comparisons).half_width + _for_power(estimate)
-
-
-def _for_power(estimate: Estimate) -> float:
-    """How much farther than its interval reaches a difference must lie, to be shown in 80 % of studies."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(estimate.df, POWER) * estimate.se) if estimate.se else estimate.se
-
-
-def builds_needed(
-    sample: Sample, reference: Sample, comparisons: int = 1, margin: float = MARGIN, most: int = 1000
-) -> int | None:
-    """How many builds of each would decide in 80 % of studies, if the difference is as it seems: show it, or keep it
-    within `margin`.
-
-    comparisons: among how many it is to be shown. None where even `most` builds would not, as then it is the queries
-    that are too few, and where order and build seeds are crossed, as then it is either of the two.
-    """
-    builds = len(sample.recalls), len(reference.recalls)
-    if min(builds) < 2 or any(_crossed(each) is not None for each in (sample, reference)):
-        return None
-    plan = _plan(sample, reference)
-
-    def decides(count: int) -> bool:
-        expected = plan(count)
-        size, spare = abs(expected.value), _for_power(expected)
-        return size > minimum_detectable_effect(expected, comparisons) or size + expected.half_width + spare < margin
-
-    # Intervals only narrow with builds, so halving finds the first count that decides.
-    found = bisect_left(range(most + 1), True, lo=min(builds) + 1, key=decides)
-    return found if found <= most else None
-
-
-def planned(sample: Sample, reference: Sample, builds: int) -> Estimate:
-    """What the difference's interval is to be expected like with `builds` builds of each, by these samples."""
-    return _plan(sample, reference)(builds)
-
-
-def _plan(sample: Sample, reference: Sample) -> Callable[[int], Estimate]:
-    """As `planned`, by the number of builds; what does not depend on it is computed once."""
-    by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
-    value = float(by_query.mean())
-    of_queries = [_query_part(by_query), _rest_part(sample.recalls), _rest_part(reference.recalls)]
-    queries = (max(sum(part for part, _ in of_queries), 0.0), of_queries[0][1])
-    of_one_build = [sum(part for part, _ in _build_parts(each)) * len(each.recalls) for each in (sample, reference)]
-
-    def expected(builds: int) -> Estimate:
-        known = builds > 1
-        parts = [(part / builds, builds - 1.0) if known else (float("nan"), 1.0) for part in of_one_build]
-        return combined(value, [queries, *parts])
-
-    return expected
-
-
-def variance_shares(samples: Sequence[Sample]) -> dict[str, float]:
-    """Shares, summing to 1, of the variance of recall over orders, seeds and queries, by analysis of variance.
-
-    samples: one an order, of the same queries, two builds each at least. `order`: between orders' means;
-    `order seed` and `build seed`: between builds of an order, told apart only where they are crossed,
-    else together as `seeds`; `query`: some queries are harder everywhere; `order x query`: harder in some orders;
-    `rest`: a query's luck with a build.
-    """
-    queries = samples[0].recalls.shape[1]
-    by_order = np.array([sample.recalls.mean(axis=0) for sample in samples])  # (orders, queries)
-    orders = len(samples)
-    rest = float(np.mean([interaction(sample.recalls) for sample in samples]))
-    seeds = _mean_of([_seed_variances(sample, rest / queries) for sample in samples])
-    builds = float(np.mean([len(sample.recalls) for sample in samples]))
-    means = by_order.mean(axis=1)
-    noise = float(np.mean([sum(part for part, _ in _build_parts(sample)) for sample in samples]))
-    of_order = max(means.var(ddof=0) - noise * (1 - 1 / orders), 0.0)  # of these orders: they are no sample
-    crossed = interaction(by_order)
-    of_query = max(float(by_order.mean(axis=0).var(ddof=1)) - crossed / orders, 0.0) if queries > 1 else 0.0
-    crossing = max(crossed - rest / builds, 0.0)
-    parts = {"order": float(of_order), **seeds, "query": of_query, "order x query": crossing, "rest": rest}
-    total = sum(parts.values())
-    return {name: part / total if total else 0.0 for name, part in parts.items()}
-
-
 def equivalent_ef(recall: float, efs: Sequence[int], reference: Sequence[float]) -> float:
     """The ef_search at which the reference reaches `recall`, linear in log ef between measured points.
 
@@ -330,7 +245,7 @@ def combined(value: float, parts: Sequence[Part]) -> Estimate:
     return Estimate(value, value - reach, value + reach, se, df)
 
 
-def _crossed(sample: Sample) -> np.ndarray | None:
+def crossed(sample: Sample) -> np.ndarray | None:
     """Mean recalls (order seeds, build seeds) where every combination is there once; else None."""
     orders, row = np.unique(sample.order_seeds, return_inverse=True)
     builds, column = np.unique(sample.build_seeds, return_inverse=True)
@@ -341,9 +256,9 @@ def _crossed(sample: Sample) -> np.ndarray | None:
     return None if np.isnan(cells).any() else cells
 
 
-def _build_parts(sample: Sample) -> list[Part]:
+def build_parts(sample: Sample) -> list[Part]:
     """What the draw of builds adds to the variance of the sample's mean."""
-    cells = _crossed(sample)
+    cells = crossed(sample)
     if cells is None:
         builds = len(sample.recalls)
         if builds < 2:
@@ -358,7 +273,7 @@ def _build_parts(sample: Sample) -> list[Part]:
     ]
 
 
-def _query_part(by_query: np.ndarray, tails: bool = True) -> Part:
+def query_part(by_query: np.ndarray, tails: bool = True) -> Part:
     """What the draw of queries adds to the variance of the mean of `by_query` (queries,).
 
     tails: whether its degrees of freedom shrink with the kurtosis.
@@ -378,7 +293,7 @@ def _excess_kurtosis(values: np.ndarray) -> float:
     return max(float((squares**2).mean()) / spread**2 - 3, 0.0) if spread else 0.0
 
 
-def _rest_part(recalls: np.ndarray) -> Part:
+def rest_part(recalls: np.ndarray) -> Part:
     """What builds and queries would otherwise both count, to take off."""
     builds, queries = recalls.shape
     if min(builds, queries) < 2:
@@ -392,23 +307,3 @@ def interaction(table: np.ndarray) -> float:
         return 0.0
     left = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
     return float((left**2).sum() / ((table.shape[0] - 1) * (table.shape[1] - 1)))
-
-
-def _seed_variances(sample: Sample, noise: float) -> dict[str, float]:
-    """Variance components of a build's mean recall, without `noise`, its share of the rest."""
-    cells = _crossed(sample)
-    if cells is None:
-        builds = sample.recalls.mean(axis=1)
-        return {"seeds": max(float(builds.var(ddof=1)) - noise, 0.0) if len(builds) > 1 else 0.0}
-    a, b = cells.shape
-    both = interaction(cells)
-    return {
-        "order seed": max(float(cells.mean(axis=1).var(ddof=1)) - both / b, 0.0),
-        "build seed": max(float(cells.mean(axis=0).var(ddof=1)) - both / a, 0.0),
-        "order seed x build seed": max(both - noise, 0.0),
-    }
-
-
-def _mean_of(tables: Sequence[dict[str, float]]) -> dict[str, float]:
-    names = tables[0]
-    return {name: float(np.mean([table.get(name, 0.0) for table in tables])) for name in names}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from bench.analysis import stats
+from bench.analysis import power, stats, variance
 from bench.analysis.stats import Estimate, Sample
 from bench.errors import BenchError
 from bench.orders import parameters
@@ -81,7 +81,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shares(msgspec.Struct, frozen=True):
-    """Where the spread of recall in one setting comes from; see `stats.variance_shares`."""
+    """Where the spread of recall in one setting comes from; see `variance.shares`."""
 
     experiment: str
     setting: dict[str, Any]
@@ -172,7 +172,7 @@ def shares(outcomes: _Outcomes, ties: bool = False) -> list[Shares]:
         samples = [_sample(built, ties) for built in by_order.values() if len(built) > 1]
         if len(samples) > 1:
             fields = dict(zip(SETTING, setting.fields, strict=True))
-            found.append(Shares(setting.experiment, fields, stats.variance_shares(samples)))
+            found.append(Shares(setting.experiment, fields, variance.shares(samples)))
     return found
 
 
@@ -204,17 +204,17 @@ def _verdict(sample: Sample, reference: Sample, estimate: Estimate, p: float, co
     needed = None
     if p < 1 - stats.CONFIDENCE:
         verdict = BETTER if estimate.value > 0 else WORSE
-    elif estimate.low > -stats.MARGIN and estimate.high < stats.MARGIN:
+    elif estimate.low > -power.MARGIN and estimate.high < power.MARGIN:
         verdict = NO_DIFFERENCE
     else:
         verdict = UNDECIDED
-        needed = stats.builds_needed(sample, reference, comparisons)
+        needed = power.builds_needed(sample, reference, comparisons)
     return Verdict(
         difference=estimate,
         p=p,
         verdict=verdict,
         builds_needed=needed,
-        detectable=stats.minimum_detectable_effect(estimate, comparisons),
+        detectable=power.minimum_detectable_effect(estimate, comparisons),
     )
 
 

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from known import simulated
 from scipy import stats as scipy_stats
 
 from bench.analysis import stats
@@ -14,13 +15,6 @@ RNG = np.random.default_rng(0)
 def _own_rng(monkeypatch):
     """Every test draws the same, whichever run before it."""
     monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
-
-
-def simulated(builds, queries, build_sd=0.01, query_sd=0.2, rest_sd=0.1, mean=0.8, hardness=None):
-    """Recalls of a known two-way model; not kept within 0 and 1."""
-    hardness = query_sd * RNG.standard_normal(queries) if hardness is None else hardness
-    noise = rest_sd * RNG.standard_normal((builds, queries))
-    return mean + build_sd * RNG.standard_normal((builds, 1)) + hardness + noise
 
 
 def test_a_mean_by_hand():
@@ -78,7 +72,7 @@ def test_few_builds_near_certainty_have_an_interval_that_can_be_believed():
 
 def test_builds_paired_by_their_seeds_cancel_what_they_share():
     seeds = np.arange(1, 7)
-    shared = simulated(6, 300, build_sd=0.05)
+    shared = simulated(RNG, 6, 300, build_sd=0.05)
     then = Sample(shared, seeds, seeds)
     now = Sample(shared[::-1][:4] - 0.01, seeds[::-1][:4], seeds[::-1][:4])
     paired, unpaired = stats.paired_difference(now, then), stats.difference(now, then)
@@ -98,7 +92,7 @@ def test_a_difference_by_hand():
 
 def test_queries_that_are_hard_for_both_do_not_widen_a_difference():
     hardness = 0.3 * RNG.standard_normal(500)
-    a, b = (independent(simulated(5, 500, build_sd=0.002, rest_sd=0.05, hardness=hardness)) for _ in range(2))
+    a, b = (independent(simulated(RNG, 5, 500, build_sd=0.002, rest_sd=0.05, hardness=hardness)) for _ in range(2))
     assert stats.difference(a, b).se < 0.3 * stats.mean(a).se
 
 
@@ -107,8 +101,8 @@ def test_intervals_cover_the_truth_of_a_known_model(builds, queries):
     held = []
     for _ in range(400):
         hardness = 0.2 * RNG.standard_normal(queries)
-        a = simulated(builds, queries, mean=0.8, hardness=hardness)
-        b = simulated(builds, queries, mean=0.7, hardness=hardness + 0.05 * RNG.standard_normal(queries))
+        a = simulated(RNG, builds, queries, mean=0.8, hardness=hardness)
+        b = simulated(RNG, builds, queries, mean=0.7, hardness=hardness + 0.05 * RNG.standard_normal(queries))
         mean, difference = stats.mean(independent(a)), stats.difference(independent(a), independent(b))
         held.append([mean.low <= 0.8 <= mean.high, difference.low <= 0.1 <= difference.high])
     # 400 studies: the standard error of a coverage of 95 % is 1.1 %; four of them
@@ -144,7 +138,7 @@ def test_builds_that_share_seeds_never_pass_for_independent(pairs, rows):
 
 
 def test_one_build_has_a_value_and_no_interval():
-    estimate = stats.mean(independent(simulated(1, 50)))
+    estimate = stats.mean(independent(simulated(RNG, 1, 50)))
     assert math.isfinite(estimate.value)
     assert math.isnan(estimate.low)
     assert math.isnan(stats.p_value(estimate))
@@ -164,7 +158,7 @@ def test_samples_of_other_queries_are_not_paired():
 
 def test_p_agrees_with_the_interval():
     for _ in range(50):
-        a, b = independent(simulated(4, 100, mean=0.8)), independent(simulated(4, 100, mean=0.79))
+        a, b = independent(simulated(RNG, 4, 100, mean=0.8)), independent(simulated(RNG, 4, 100, mean=0.79))
         estimate = stats.difference(a, b)
         assert (stats.p_value(estimate) < 0.05) == (estimate.low > 0 or estimate.high < 0)
         assert stats.p_value(estimate, estimate.low) == pytest.approx(0.05)
@@ -175,83 +169,6 @@ def test_holm_by_hand():
     assert stats.holm([0.9, float("nan"), 0.01])[::2] == pytest.approx([0.9, 0.02])
     assert math.isnan(stats.holm([0.9, float("nan")])[1])
     assert stats.holm([]) == []
-
-
-def test_the_detectable_effect_is_detected_four_times_in_five():
-    sd = 0.01
-    a = [independent(np.repeat(0.8 + sd * RNG.standard_normal((10, 1)), 2, axis=1)) for _ in range(1000)]
-    b = [independent(np.repeat(0.8 + sd * RNG.standard_normal((10, 1)), 2, axis=1)) for _ in range(1000)]
-    effect = np.mean([stats.minimum_detectable_effect(stats.difference(x, y)) for x, y in zip(a, b, strict=True)])
-    found = [
-        stats.p_value(stats.difference(x._replace(recalls=x.recalls + effect), y)) < 0.05
-        for x, y in zip(a, b, strict=True)
-    ]
-    assert np.mean(found) == pytest.approx(0.8, abs=0.06)
-
-
-def test_builds_needed_are_enough_and_not_too_many():
-    hardness = 0.2 * RNG.standard_normal(2000)
-    a, b = (independent(simulated(8, 2000, build_sd=0.02, hardness=hardness)) for _ in range(2))
-    level = b._replace(recalls=b.recalls - b.recalls.mean() + a.recalls.mean())
-    # Within .01 by 2 standard errors of .02 sqrt(2 / builds): about 31, by a spread that 8 builds tell to 40 %
-    assert 10 < stats.builds_needed(a, level, margin=0.01) < 80
-    few, other = (simulated(5, 20) for _ in range(2))
-    assert stats.builds_needed(independent(few), independent(other - other.mean() + few.mean()), margin=0.01) is None
-    # Builds that show the difference are enough, be it larger than the margin: 5 do not, some more do.
-    clear = independent(simulated(5, 2000, build_sd=0.02, hardness=hardness, mean=0.85))
-    assert stats.builds_needed(clear, a) == stats.builds_needed(clear, a, margin=1e-9)
-    assert stats.builds_needed(independent(np.ones((1, 5))), independent(np.ones((1, 5)))) is None
-
-
-def test_shares_find_the_sources_of_a_known_model():
-    hardness = 0.2 * RNG.standard_normal(2000)  # variance .04
-    samples = [
-        independent(simulated(200, 2000, build_sd=0.1, rest_sd=0.1, mean=m, hardness=hardness))  # .01 and .01
-        for m in (0.6, 0.8)  # variance .01
-    ]
-    shares = stats.variance_shares(samples)
-    assert sum(shares.values()) == pytest.approx(1)
-    # 200 builds an order and 2,000 queries: standard errors of the variances are 7 % (builds), 10 % (order: the
-    # means' difference .2 has one of .01) and 3 % (queries)
-    expected = {"order": 0.01, "seeds": 0.01, "query": 0.04, "order x query": 0, "rest": 0.01}
-    for name, variance in expected.items():
-        assert shares[name] == pytest.approx(variance / 0.07, abs=0.05), name
-
-
-def test_shares_tell_order_seeds_from_build_seeds_where_they_are_crossed():
-    order_seeds, build_seeds = np.repeat(np.arange(12), 12), np.tile(np.arange(12), 12)
-    samples = []
-    for m in (0.6, 0.8):
-        recalls = (
-            m
-            + 0.1 * RNG.standard_normal(12)[order_seeds][:, None]
-            + 0.02 * RNG.standard_normal(12)[build_seeds][:, None]
-        )
-        samples.append(Sample(recalls + 0.01 * RNG.standard_normal((144, 50)), order_seeds, build_seeds))
-    shares = stats.variance_shares(samples)
-    assert shares["order seed"] > 5 * shares["build seed"] > 0
-    assert shares["order seed x build seed"] < 0.02
-
-
-def test_shares_find_no_order_where_seeds_alone_differ():
-    order_seeds, build_seeds = np.repeat(np.arange(4), 4), np.tile(np.arange(4), 4)
-    found = []
-    for _ in range(200):
-        samples = [
-            Sample(
-                0.8
-                + 0.02 * RNG.standard_normal(4)[order_seeds][:, None]
-                + 0.02 * RNG.standard_normal(4)[build_seeds][:, None]
-                + 0.01 * RNG.standard_normal((16, 20)),
-                order_seeds,
-                build_seeds,
-            )
-            for _ in range(6)
-        ]
-        means = np.array([sample.recalls.mean() for sample in samples])
-        found.append((stats.variance_shares(samples)["order"], means.var()))
-    # The means vary by 2 x .02 ** 2 / 4 by their seeds alone; negative estimates are cut off, so some is left.
-    assert np.mean(found, axis=0)[0] < 0.1
 
 
 def test_equivalent_ef_by_hand():
