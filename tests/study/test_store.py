@@ -184,6 +184,7 @@ def test_several_may_make_one_store_at_once(tmp_path):
             made = [pool.submit(lambda path=path: Store.create(path).close()) for _ in range(4)]
             for one in made:
                 one.result()
+            assert Store.open(path).experiments() == []
 
 
 def test_what_an_experiment_asked_and_never_got_is_counted(path):
