@@ -27,7 +27,7 @@ setup: .venv/done  ## make .venv with every dependency at its locked version
 	@# What builds hnswlib and this package comes first, at its locked version.
 	sed -e '/--hash=/d' -e 's/ *\\$$//' requirements.lock > .venv/constraints.txt
 	$(BIN)/python -m pip install --quiet -c .venv/constraints.txt setuptools wheel pybind11 numpy hatchling editables
-	@# hnswlib is compiled to the same bytes wherever it is, so that a gate can tell that it is the same engine: without
+	@# One compiler makes the same bytes of hnswlib anywhere, so that a gate can tell that it is the same engine: without
 	@# the paths of its build, and not from pip's cache, where it may lie with them.
 	sed -n '/^hnswlib==/,/[^\]$$/p' requirements.lock > .venv/hnswlib.txt
 	LDFLAGS="$(REPRODUCIBLE) $${LDFLAGS:-}" $(BIN)/python -m pip install --quiet --no-cache-dir --require-hashes \
