@@ -66,6 +66,20 @@ def code_digest(*places: Path) -> str:
     return digest.hexdigest()
 
 
+def check_space(folder: Path, needed: int, what: str) -> None:
+    """BenchError where `folder`, or the nearest folder above that exists, has fewer than `needed` bytes free."""
+    from rich.filesize import decimal
+
+    folder = folder.absolute()
+    existing = next(path for path in (folder, *folder.parents) if path.is_dir())
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        raise BenchError(
+            f"{what} needs {decimal(needed)}, {existing} has {decimal(free)} free: make room, "
+            "or set BENCH_CACHE elsewhere"
+        )
+
+
 class Blocks(NamedTuple):
     """An array to keep that comes as blocks of its rows, in order, so that it need not fit into memory."""
 

@@ -63,9 +63,11 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def download_size(self) -> str:
         """How much is to be downloaded, for people: as published, else from n and d; empty where neither tells."""
+        from rich.filesize import decimal
+
         if stated := sum(file.bytes or 0 for file in self.download):
-            return transfer.size(stated)
-        return "over " + transfer.size(4 * self.n * self.d) if self.download and self.n and self.d else ""
+            return decimal(stated)
+        return "over " + decimal(4 * self.n * self.d) if self.download and self.n and self.d else ""
 
     @property
     def published(self) -> list[Published]:

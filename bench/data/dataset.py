@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from bench import cache
-from bench.data import transfer
 from bench.errors import BenchError, BenchWarning, unknown
 
 Metric = Literal["l2", "cosine", "ip"]
@@ -279,9 +278,7 @@ def kept_rows(
     """
 
     def make() -> dict[str, cache.Blocks]:
-        root = cache.root().absolute()
-        there = next(folder for folder in (root, *root.parents) if folder.is_dir())
-        transfer.check_space(there, 4 * shape[0] * shape[1], told)
+        cache.check_space(cache.root(), 4 * shape[0] * shape[1], told)
         return {"vectors": cache.Blocks(shape, np.dtype(np.float32), blocks)}
 
     return cache.entry(kind, key, make).arrays["vectors"]

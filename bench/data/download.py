@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+from bench import cache
 from bench.data import archives, transfer
 from bench.data.published import Published as Published
 from bench.data.published import WrongFileError, folder, own_record, read_record, record_path, verified, write_record
@@ -111,7 +112,7 @@ def _unpack(got: Got, published: Published) -> Got:
     """What is needed of an archive, unpacked. An archive among the downloads that cannot be is not kept."""
     unpacked = _unpacked(published)
     try:
-        files = archives.unpack(got.path, unpacked, published.members, transfer.check_space)
+        files = archives.unpack(got.path, unpacked, published.members, cache.check_space)
     except archives.BadArchiveError:
         if got.came != "mirror":
             got.path.unlink()

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from bench import cache
-from bench.data import formats, transfer
+from bench.data import formats
 from bench.errors import BenchError
 
 # What a file of these kinds begins with: where no checksum is known, it tells a file from a server's excuse.
@@ -97,8 +97,10 @@ def _check_content(path: Path, published: Published, first: bool, whose: str, un
         return
     size = path.stat().st_size
     if size < _LEAST * (published.bytes or 0):
-        stated = transfer.size(published.bytes or 0)
-        raise WrongFileError(f"{whose} holds {transfer.size(size)}, not {stated} as stated: {undone}")
+        from rich.filesize import decimal
+
+        stated = decimal(published.bytes or 0)
+        raise WrongFileError(f"{whose} holds {decimal(size)}, not {stated} as stated: {undone}")
     if suffix in formats.READERS and suffix != ".parquet" and not _opens(path, suffix):  # whose library is an extra
         raise WrongFileError(f"{whose} breaks off, or is no {suffix} file that can be read: {undone}")
 

@@ -4,13 +4,13 @@ import fcntl
 import glob
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from bench import cache
 from bench.errors import BenchError
 
 Progress = Callable[[str, int, int | None], None]
@@ -59,23 +59,6 @@ def alone(path: Path) -> Iterator[None]:
             yield
         finally:
             lock.unlink()
-
-
-def check_space(folder: Path, needed: int, what: str) -> None:
-    """BenchError where `folder` has fewer than `needed` bytes free for `what`."""
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise BenchError(
-            f"{what} needs {size(needed)}, {folder} has {size(free)} free: make room, or set BENCH_CACHE elsewhere"
-        )
-
-
-def size(count: int) -> str:
-    """A number of bytes for people: 3.6 GB."""
-    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= unit:
-            return f"{count / unit:.{1 if count < 10 * unit else 0}f} {name}"
-    return f"{count} bytes"
 
 
 def reason(error: Exception) -> str:
@@ -180,7 +163,7 @@ def _save(answer: Any, part: Path, have: int, total: int | None, name: str, prog
     import requests
 
     coming = _length(answer)
-    check_space(part.parent, (total or 0) - have, name)
+    cache.check_space(part.parent, (total or 0) - have, name)
     try:
         with part.open("r+b" if have else "wb") as stream:
             stream.seek(have)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bench.data.transfer import Progress, size
+from bench.data.transfer import Progress
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -86,8 +86,10 @@ class _TransferLines:
         self._said: dict[str, float] = {}
 
     def step(self, name: str, done: int, total: int | None) -> None:
+        from rich.filesize import decimal
+
         now = time.monotonic()
         if name in self._said and done != total and now - self._said[name] < self._every:
             return
         self._said[name] = now
-        self._say(f"{name}: {size(done)}" + (f" of {size(total)}" if total else ""))
+        self._say(f"{name}: {decimal(done)}" + (f" of {decimal(total)}" if total else ""))

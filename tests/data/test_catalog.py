@@ -59,8 +59,11 @@ def no_mirror(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("sift-128-euclidean", r"needs sift-128-euclidean\.hdf5, which is not here: run `bench fetch .*` \(501 MB\)"),
-        ("dpr-jina-768-normalized", r"run `bench fetch dpr-jina-768-normalized` \(over 64 GB\)"),
+        (
+            "sift-128-euclidean",
+            r"needs sift-128-euclidean\.hdf5, which is not here: run `bench fetch .*` \(501\.0 MB\)",
+        ),
+        ("dpr-jina-768-normalized", r"run `bench fetch dpr-jina-768-normalized` \(over 64\.4 GB\)"),
         (
             "clinc150",
             r"not here: set BENCH_MIRROR to a folder that has it, or to a URL and run `bench fetch clinc150`$",

@@ -28,7 +28,7 @@ def test_downloads_tell_lines_where_no_terminal_is():
             step("x.npy", done, 10_000)
         step("y.npy", 500, None)
         step("y.npy", 1500, None)
-    assert said == ["x.npy: 0 bytes of 10 kB", "x.npy: 10 kB of 10 kB", "y.npy: 500 bytes"]
+    assert said == ["x.npy: 0 bytes of 10.0 kB", "x.npy: 10.0 kB of 10.0 kB", "y.npy: 500 bytes"]
 
 
 def test_downloads_show_a_bar_in_a_terminal(capsys):

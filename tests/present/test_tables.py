@@ -187,8 +187,8 @@ def test_the_list_of_datasets_tells_order_origin_and_what_is_here(monkeypatch, t
     (tmp_path / "glove-25-angular.hdf5").write_bytes(b"")
     rows = {row["name"]: row for row in listings.datasets()}
     told = ("n", "d", "file order", "comes from", "download", "here")
-    assert [rows["sift-128-euclidean"][key] for key in told] == [10**6, 128, "natural", "download", "501 MB", "no"]
-    assert [rows["glove-25-angular"][key] for key in told] == [1183514, 25, "shuffled", "download", "121 MB", "yes"]
+    assert [rows["sift-128-euclidean"][key] for key in told] == [10**6, 128, "natural", "download", "501.0 MB", "no"]
+    assert [rows["glove-25-angular"][key] for key in told] == [1183514, 25, "shuffled", "download", "121.0 MB", "yes"]
     assert [rows["scifact"][key] for key in told] == [5183, None, "unknown", "download (texts)", "2.8 MB", "no"]
     assert [rows["clinc150"][key] for key in told] == [18200, 384, "natural", "BENCH_MIRROR", "", "no"]
     assert [rows["subspace"][key] for key in told] == [10000, 1024, "shuffled", "generator", "", "-"]
