@@ -28,11 +28,12 @@ def lid(
       bench lid clinc150-10 --by-label
       bench lid embeddings.npy --labels categories.txt --by-label
     """
-    from bench.data import catalog, files
+    from bench.data import catalog
+    from bench.data.from_files import whole_file
     from bench.geometry import Geometry
 
     if catalog.is_file(file):
-        dataset = files.whole_file(Path(file), metric, labels)
+        dataset = whole_file(Path(file), metric, labels)
     elif given := [f"--{name}" for name, value in (("metric", metric), ("labels", labels)) if value is not None]:
         raise BenchError(f"{given[0]}: dataset {file!r} states its own; leave {given[0]} out")
     else:

@@ -102,8 +102,9 @@ def compare(
       bench compare sift-128-euclidean.hdf5 --limit 100000
       bench compare digits
     """
-    from bench.data import catalog, files, formats
+    from bench.data import catalog, formats
     from bench.data import dataset as data
+    from bench.data.from_files import from_files
     from bench.study.spec import Experiment, Index, Study, check
 
     shape = {"M": m, "ef_construction": ef_construction}
@@ -123,7 +124,7 @@ def compare(
     name = f"compare-{stem}"
     check(experiment, name)
     if catalog.is_file(base):
-        dataset = files.from_files(Path(base), queries, labels, metric, neighbors=neighbors, limit=limit, told=say)
+        dataset = from_files(Path(base), queries, labels, metric, neighbors=neighbors, limit=limit, told=say)
     else:
         beside = {"--queries": queries, "--labels": labels, "--neighbors": neighbors, "--metric": metric}
         for option, given in beside.items():

@@ -19,7 +19,7 @@ from bench.data import beir, download, embed, formats, generators, records, tran
 from bench.data.beir import Beir
 from bench.data.dataset import METRICS, Dataset, checked, fingerprint
 from bench.data.download import Published
-from bench.data.files import from_files
+from bench.data.from_files import from_files
 from bench.data.records import Records
 from bench.errors import BenchError, BenchWarning, converted, unknown
 

@@ -17,7 +17,7 @@ _BLOCK_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
-class Stored:
+class FileArray:
     """An array in a file, none of it read yet.
 
     path: the file. part: the array's name in it, empty where the file is one array. blocks: gives the
@@ -40,10 +40,10 @@ class Stored:
         return f"{self.path}: {self.part}" if self.part else str(self.path)
 
 
-def mapped(path: Path, array: np.ndarray, part: str = "") -> Stored:
+def mapped(path: Path, array: np.ndarray, part: str = "") -> FileArray:
     """An array that is a memory map."""
     take = array.__getitem__
-    return Stored(path, part, array.shape, array.dtype, lambda: map(take, spans(array)), array, take)
+    return FileArray(path, part, array.shape, array.dtype, lambda: map(take, spans(array)), array, take)
 
 
 def spans(array: Any, multiple: int = 1) -> Iterator[slice]:
@@ -53,7 +53,7 @@ def spans(array: Any, multiple: int = 1) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, array.shape[0] if array.shape else 0, step))
 
 
-def whole(stored: Stored) -> np.ndarray:
+def whole(stored: FileArray) -> np.ndarray:
     """All of an array, as it is: for labels and neighbours, which fit into memory."""
     if stored.mapped is not None:
         return read_only(stored.mapped)
@@ -61,7 +61,7 @@ def whole(stored: Stored) -> np.ndarray:
     return read_only(np.concatenate(blocks) if blocks else np.empty(stored.shape, stored.dtype))
 
 
-def check(stored: Stored) -> None:
+def check(stored: FileArray) -> None:
     """A BenchError where an array cannot be vectors; a BenchWarning that tells another type than float32."""
     if stored.dtype.hasobject:
         next(stored.blocks(), None)  # Python's objects are refused; text of HDF5 is told with its shape and type
@@ -70,7 +70,7 @@ def check(stored: Stored) -> None:
         warnings.warn(f"{stored.told} holds {stored.dtype}; converted to float32", BenchWarning, stacklevel=2)
 
 
-def vectors(stored: Stored, rows: np.ndarray | None = None) -> np.ndarray:
+def vectors(stored: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
     """(n, d) float32 vectors, all of them or those in `rows` (ascending); of what `check` has let pass.
 
     Memory-mapped in the file itself where it has them so; in memory where they are few and the file gives them
@@ -95,12 +95,12 @@ def vectors(stored: Stored, rows: np.ndarray | None = None) -> np.ndarray:
     return kept_rows("converted", key, shape, map(_float32, blocks), f"{stored.told}, as float32,")
 
 
-def nonzero(stored: Stored) -> np.ndarray:
+def nonzero(stored: FileArray) -> np.ndarray:
     """Numbers of the rows, of what `check` has let pass, that are not all zeros as float32."""
     return np.flatnonzero(np.concatenate([_float32(block).any(axis=1) for block in stored.blocks()]))
 
 
-def _chosen(stored: Stored, rows: np.ndarray) -> Iterator[np.ndarray]:
+def _chosen(stored: FileArray, rows: np.ndarray) -> Iterator[np.ndarray]:
     """These rows, ascending, some at a time."""
     if stored.take:
         step = max(1, _BLOCK_BYTES // (stored.shape[1] * stored.dtype.itemsize))
@@ -126,5 +126,5 @@ def damaged(path: Path, how: str = "get or write it again") -> BenchError:
 
 def _code() -> str:
     """The code that reads files: what another one converted is not taken."""
-    readers = ("stored.py", "npy.py", "hdf5.py", "texmex.py", "bigann.py", "parquet.py")
+    readers = ("array.py", "npy.py", "hdf5.py", "texmex.py", "bigann.py", "parquet.py")
     return cache.code_digest(*(Path(__file__).parent / name for name in readers))

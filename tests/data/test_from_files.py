@@ -4,11 +4,11 @@ import warnings
 import h5py
 import numpy as np
 import pytest
-import writers
+from support import writers
 
 from bench import cache
 from bench.data.dataset import limit
-from bench.data.files import from_files, whole_file
+from bench.data.from_files import from_files, whole_file
 from bench.errors import BenchError, BenchWarning
 
 ROWS = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.stored import Stored, spans
+from bench.data.formats.array import FileArray, spans
 from bench.errors import BenchError
 
 TYPES: dict[str, np.dtype[Any]] = {".fvecs": np.dtype("<f4"), ".bvecs": np.dtype("u1"), ".ivecs": np.dtype("<i4")}
 
 
-def texmex(path: Path) -> dict[str, Stored]:
+def read_texmex(path: Path) -> dict[str, FileArray]:
     """The rows of a file in one of TYPES, or a BenchError where it breaks off.
 
     That rows have one dimension is seen when they are read; a BenchError then names the row where it changes.
@@ -43,4 +43,4 @@ def texmex(path: Path) -> dict[str, Stored]:
         for rows in spans(file):  # one of another dimension is the likelier reason
             take(rows)
         raise cut
-    return {"": Stored(path, "", (n, d), dtype, lambda: map(take, spans(file)), take=take)}
+    return {"": FileArray(path, "", (n, d), dtype, lambda: map(take, spans(file)), take=take)}

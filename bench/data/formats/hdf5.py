@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.data.stored import Stored, damaged, mapped, spans
+from bench.data.formats.array import FileArray, damaged, mapped, spans
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ METRICS = {
 _UNSUPPORTED = ("hamming", "jaccard", "chamfer")
 
 
-def hdf5(path: Path) -> tuple[dict[str, Stored], str | None]:
+def read_hdf5(path: Path) -> tuple[dict[str, FileArray], str | None]:
     """The arrays of an HDF5 file by name, and the metric that it states, or None; one not in METRICS as it is spelled.
 
     Links at the top of the file are followed, into other files too.
@@ -74,7 +74,7 @@ def _is_known(array: "h5py.Dataset") -> bool:
         return False
 
 
-def _stored(path: Path, file: "h5py.File", name: str, array: "h5py.Dataset") -> Stored:
+def _stored(path: Path, file: "h5py.File", name: str, array: "h5py.Dataset") -> FileArray:
     if array.file.filename != file.filename:  # a link: what is read, mapped and hashed is the file that it leads to
         path, name = Path(array.file.filename), array.name.removeprefix("/")
     chunk = array.chunks[0] if array.chunks else 1
@@ -88,7 +88,7 @@ def _stored(path: Path, file: "h5py.File", name: str, array: "h5py.Dataset") -> 
 
     if (there := _mapped(path, array)) is not None:
         return mapped(path, there, name)
-    return Stored(path, name, array.shape, array.dtype, blocks)
+    return FileArray(path, name, array.shape, array.dtype, blocks)
 
 
 def _mapped(path: Path, array: "h5py.Dataset") -> np.ndarray | None:

@@ -11,18 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.data import stored
-from bench.data.bigann import TYPES as BIGANN
-from bench.data.bigann import bigann
-from bench.data.hdf5 import hdf5
-from bench.data.npy import npy, npz
-from bench.data.parquet import parquet
-from bench.data.stored import Stored
-from bench.data.texmex import TYPES as TEXMEX
-from bench.data.texmex import texmex
+from bench.data.formats import array
+from bench.data.formats.array import FileArray
+from bench.data.formats.bigann import TYPES as BIGANN
+from bench.data.formats.bigann import read_bigann
+from bench.data.formats.hdf5 import read_hdf5
+from bench.data.formats.npy import read_npy, read_npz
+from bench.data.formats.parquet import read_parquet
+from bench.data.formats.texmex import TYPES as TEXMEX
+from bench.data.formats.texmex import read_texmex
 from bench.errors import BenchError, unknown
 
-_Arrays = dict[str, Stored]
+_Arrays = dict[str, FileArray]
 
 
 class Contents(NamedTuple):
@@ -32,7 +32,7 @@ class Contents(NamedTuple):
     """
 
     path: Path
-    arrays: dict[str, Stored]
+    arrays: dict[str, FileArray]
     metric: str | None = None
 
 
@@ -41,13 +41,13 @@ def _plain(read: Callable[[Path], _Arrays]) -> Callable[[Path], tuple[_Arrays, N
 
 
 READERS: dict[str, Callable[[Path], tuple[_Arrays, str | None]]] = {
-    ".npy": _plain(npy),
-    ".npz": _plain(npz),
-    ".hdf5": hdf5,
-    ".h5": hdf5,
-    **dict.fromkeys(TEXMEX, _plain(texmex)),
-    **dict.fromkeys(BIGANN, _plain(bigann)),
-    ".parquet": _plain(parquet),
+    ".npy": _plain(read_npy),
+    ".npz": _plain(read_npz),
+    ".hdf5": read_hdf5,
+    ".h5": read_hdf5,
+    **dict.fromkeys(TEXMEX, _plain(read_texmex)),
+    **dict.fromkeys(BIGANN, _plain(read_bigann)),
+    ".parquet": _plain(read_parquet),
 }
 # The names that arrays have in a bundle: ours, and those of ann-benchmarks.
 NAMES = {
@@ -95,7 +95,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise BenchError(f"cannot read {path}: {error.strerror}; allow it, or name another file") from None
 
 
-def find(contents: Contents, part: str) -> Stored | None:
+def find(contents: Contents, part: str) -> FileArray | None:
     """The array of a bundle that is `part`, a key of NAMES, or None."""
     names = [name for name in NAMES[part] if name in contents.arrays]
     if len(names) > 1:
@@ -103,7 +103,7 @@ def find(contents: Contents, part: str) -> Stored | None:
     return contents.arrays[names[0]] if names else None
 
 
-def get(contents: Contents, part: str) -> Stored:
+def get(contents: Contents, part: str) -> FileArray:
     """The array that is `part`, a key of NAMES, or the only one there is; a BenchError says which there are."""
     found = find(contents, part)
     if found is None and len(contents.arrays) == 1:
@@ -122,14 +122,14 @@ def get(contents: Contents, part: str) -> Stored:
 def read_vectors(path: Path, part: str = "base") -> np.ndarray:
     """(n, d) float32 vectors that are `part` of a file, memory-mapped."""
     found = get(read(path), part)
-    stored.check(found)
-    return stored.vectors(found)
+    array.check(found)
+    return array.vectors(found)
 
 
 def read_labels(path: Path) -> np.ndarray:
     """(n,) labels: the array of a file, or the lines of a .txt file."""
     if path.suffix.lower() != ".txt":
-        return stored.whole(get(read(path), "labels"))
+        return array.whole(get(read(path), "labels"))
     try:
         with _readable(path):
             if not path.is_file():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.stored import Stored, mapped
+from bench.data.formats.array import FileArray, mapped
 from bench.errors import BenchError
 
 TYPES: dict[str, np.dtype[Any]] = {
@@ -20,7 +20,7 @@ TYPES: dict[str, np.dtype[Any]] = {
 _HEADER = 8
 
 
-def bigann(path: Path) -> dict[str, Stored]:
+def read_bigann(path: Path) -> dict[str, FileArray]:
     """The rows of a file in one of TYPES, as the one array; ids of ground truth, as neighbours."""
     dtype, size = TYPES[path.suffix.lower()], path.stat().st_size
     if size < _HEADER:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.data import formats, hdf5
+from bench.data import formats
 from bench.data.dataset import METRICS, Dataset, check_labels, checked, drawn, tell_unverified
-from bench.data.stored import Stored, check, nonzero, vectors, whole
+from bench.data.formats import hdf5
+from bench.data.formats.array import FileArray, check, nonzero, vectors, whole
 from bench.errors import BenchError, BenchWarning, unknown
 
 Told = Callable[[str], None]
@@ -74,9 +75,9 @@ class _Found(NamedTuple):
 
     name: str
     metric: str
-    base: Stored
-    queries: Stored | None
-    neighbors: Stored | None
+    base: FileArray
+    queries: FileArray | None
+    neighbors: FileArray | None
     labels: np.ndarray | None
     files: dict[str, str]
 

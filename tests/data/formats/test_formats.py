@@ -10,16 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import writers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from support import writers
 
 from bench import cache, cli
-from bench.data import files, formats
+from bench.data import formats, from_files
 from bench.data.formats import read_labels, read_vectors
-from bench.data.npy import read_npy
-from bench.data.stored import vectors
+from bench.data.formats.array import vectors
+from bench.data.formats.npy import open_npy
 from bench.errors import BenchError, BenchWarning
 
 EACH = [(name, dtype) for name, (_, _, types) in writers.WRITERS.items() for dtype in types.split()]
@@ -36,8 +36,8 @@ def written(folder, name, rows):
 @pytest.mark.parametrize("in_blocks", [True, False])
 def test_every_format_reads_back_what_was_written(tmp_path, monkeypatch, name, dtype, in_blocks):
     if in_blocks:
-        monkeypatch.setattr("bench.data.stored._BLOCK_BYTES", 100)
-        monkeypatch.setattr("bench.data.parquet._BATCH_ROWS", 3)
+        monkeypatch.setattr("bench.data.formats.array._BLOCK_BYTES", 100)
+        monkeypatch.setattr("bench.data.formats.parquet._BATCH_ROWS", 3)
     rows = np.random.default_rng(0).integers(0, 100, (50, 5)).astype(dtype)
     if rows.dtype.kind == "f":
         rows = (rows / np.float32(7)).astype(dtype)
@@ -140,8 +140,8 @@ def test_learn_of_vibe_is_searched_with_where_it_is_named(tmp_path):
         file["neighbors"] = np.zeros((5, 3), np.int32)
         file.attrs["distance"] = "euclidean"
     path = tmp_path / "v.hdf5"
-    assert np.array_equal(files.from_files(path).queries, test)
-    found = files.from_files(
+    assert np.array_equal(from_files.from_files(path).queries, test)
+    found = from_files.from_files(
         path, tmp_path / "v.hdf5#learn", metric="l2", neighbors=tmp_path / "v.hdf5#learn_neighbors"
     )
     assert np.array_equal(found.queries, learn)
@@ -214,7 +214,7 @@ def test_links_of_hdf5_are_followed_to_where_the_array_lies(tmp_path):
 
 def test_rows_of_one_dimension_are_looked_for_when_they_are_read(tmp_path, monkeypatch):
     uneven(tmp_path / "x.fvecs", bytes(8))
-    monkeypatch.setattr("bench.data.texmex.spans", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr("bench.data.formats.texmex.spans", lambda *_: pytest.fail("read"))
     found = formats.get(formats.read(tmp_path / "x.fvecs"), "base")
     assert found.shape == (15, 2)
     assert vectors(found, np.arange(13)).shape == (13, 2)
@@ -226,7 +226,7 @@ def test_rows_of_one_dimension_are_looked_for_when_they_are_read(tmp_path, monke
 @pytest.mark.parametrize("values", [1 << 24, 8])
 def test_chosen_rows_are_those_of_the_whole_file(tmp_path, monkeypatch, name, values):
     monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", values)
-    monkeypatch.setattr("bench.data.stored._BLOCK_BYTES", 100)
+    monkeypatch.setattr("bench.data.formats.array._BLOCK_BYTES", 100)
     rows = np.random.default_rng(0).integers(0, 100, (50, 5)).astype(writers.WRITERS[name][2].split()[0])
     found = formats.get(formats.read(written(tmp_path, name, rows)), "base")
     chosen = np.array([0, 3, 4, 17, 48, 49])
@@ -482,7 +482,7 @@ BAD = {
 @pytest.mark.parametrize("kind", BAD)
 def test_a_bad_file_is_told_with_what_is_wrong_and_nothing_is_kept(tmp_path, monkeypatch, capsys, kind):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("bench.data.parquet._BATCH_ROWS", 4)
+    monkeypatch.setattr("bench.data.formats.parquet._BATCH_ROWS", 4)
     name, write, message = BAD[kind]
     write(tmp_path / name)
     with pytest.raises(BenchError, match=message) as error:
@@ -513,7 +513,7 @@ LARGE = """
 import resource, struct, sys
 from pathlib import Path
 import numpy as np
-from bench.data import dataset, files
+from bench.data import dataset, from_files
 from bench.geometry import knn
 
 folder, n, d = Path(sys.argv[1]), 600_000, 128
@@ -525,9 +525,9 @@ resource.setrlimit(resource.RLIMIT_DATA, (used + 180_000_000, -1))
 try:
     np.ones((n, d), np.float32)
 except MemoryError:
-    found = files.from_files(folder / "big.fbin", limit=590_000)
+    found = from_files.from_files(folder / "big.fbin", limit=590_000)
     assert (found.n, len(found.queries)) == (590_000, 1000)
-    assert dataset.limit(files.whole_file(folder / "big.fbin"), 500_000).n == 500_000
+    assert dataset.limit(from_files.whole_file(folder / "big.fbin"), 500_000).n == 500_000
     print("opened")
 """
 
@@ -569,17 +569,17 @@ def test_a_truncated_file_is_told(npy, keep):
     content = npy.read_bytes()
     npy.write_bytes(content[: int(len(content) * keep)])
     with pytest.raises(BenchError, match=r"a\.npy is (truncated or damaged|not a \.npy file)"):
-        read_npy(npy)
+        open_npy(npy)
 
 
 def test_a_missing_file_and_another_kind_of_file_are_told(tmp_path):
     with pytest.raises(BenchError, match="not there"):
-        read_npy(tmp_path / "b.npy")
+        open_npy(tmp_path / "b.npy")
     with pytest.raises(BenchError, match="not there"):
-        read_npy(tmp_path)
+        open_npy(tmp_path)
     (tmp_path / "c.npy").write_text("1,2,3\n")
     with pytest.raises(BenchError, match=r"not a \.npy file"):
-        read_npy(tmp_path / "c.npy")
+        open_npy(tmp_path / "c.npy")
 
 
 class Trap:
@@ -590,4 +590,4 @@ class Trap:
 def test_objects_are_never_unpickled(tmp_path):
     np.save(tmp_path / "o.npy", np.array([Trap(), Trap()], dtype=object), allow_pickle=True)
     with pytest.raises(BenchError, match="never unpickled"):
-        read_npy(tmp_path / "o.npy")
+        open_npy(tmp_path / "o.npy")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.data.stored import Stored, damaged
+from bench.data.formats.array import FileArray, damaged
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 4096
 
 
-def parquet(path: Path) -> dict[str, Stored]:
+def read_parquet(path: Path) -> dict[str, FileArray]:
     """The columns of lists of numbers by name, or a BenchError that says which columns there are."""
     try:
         import pyarrow as pa
@@ -36,10 +36,10 @@ def parquet(path: Path) -> dict[str, Stored]:
     return {name: _column(path, name, schema.field(name).type, n) for name in names}
 
 
-def _column(path: Path, name: str, kind: "pa.DataType", n: int) -> Stored:
+def _column(path: Path, name: str, kind: "pa.DataType", n: int) -> FileArray:
     dtype = np.dtype(kind.value_type.to_pandas_dtype())
     d = next(_blocks(path, name, 1)).shape[1]
-    return Stored(path, name, (n, d), dtype, lambda: _blocks(path, name, _BATCH_ROWS))
+    return FileArray(path, name, (n, d), dtype, lambda: _blocks(path, name, _BATCH_ROWS))
 
 
 def _is_vector(kind: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from bench.data.stored import Stored, damaged, mapped, spans
+from bench.data.formats.array import FileArray, damaged, mapped, spans
 from bench.errors import BenchError
 
 _SPARSE = {"format", "shape", "data"}  # beside others, as scipy.sparse.save_npz writes
@@ -31,7 +31,7 @@ _NONSENSE = (
 )
 
 
-def read_npy(path: Path) -> np.ndarray:
+def open_npy(path: Path) -> np.ndarray:
     """The array in a .npy file, memory-mapped and read-only."""
     if not path.is_file():
         raise BenchError(f"{path} is not there: give the path of a .npy file written with numpy.save")
@@ -47,9 +47,9 @@ def read_npy(path: Path) -> np.ndarray:
     return np.asarray(array)
 
 
-def npy(path: Path) -> dict[str, Stored]:
+def read_npy(path: Path) -> dict[str, FileArray]:
     """The one array of a .npy file."""
-    array = read_npy(path)
+    array = open_npy(path)
     if isinstance(array.base, np.memmap) and array.size:
         more = path.stat().st_size - array.base.offset - array.nbytes
         if more:
@@ -57,7 +57,7 @@ def npy(path: Path) -> dict[str, Stored]:
     return {"": mapped(path, array)}
 
 
-def npz(path: Path) -> dict[str, Stored]:
+def read_npz(path: Path) -> dict[str, FileArray]:
     """The arrays of a .npz file by name."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -72,7 +72,7 @@ def npz(path: Path) -> dict[str, Stored]:
     return {name: _member(path, name) for name in names}
 
 
-def _member(path: Path, name: str) -> Stored:
+def _member(path: Path, name: str) -> FileArray:
     with _opened(path, name) as stream:
         shape, fortran, dtype = _header(stream)
 
@@ -87,7 +87,7 @@ def _member(path: Path, name: str) -> Stored:
             for rows in spans(np.broadcast_to(np.empty((), dtype), shape)):
                 yield _next(stream, (min(rows.stop, shape[0]) - rows.start, *shape[1:]), dtype)
 
-    return Stored(path, name, shape, dtype, blocks)
+    return FileArray(path, name, shape, dtype, blocks)
 
 
 @contextmanager
