@@ -120,7 +120,7 @@ def embed(
       bench embed beir/scifact --model all-MiniLM-L6-v2
       bench embed reviews.jsonl --model lsa@384
     """
-    from bench.data.embed import embed as embed_texts
+    from bench.data.texts.embed import embed as embed_texts
 
     try:
         path, record = embed_texts(

@@ -7,7 +7,7 @@ from tabulate import tabulate
 
 from bench import indexes
 from bench import orders as insertion_orders
-from bench.data import catalog, download
+from bench.data import catalog, fetch
 from bench.indexes import presets as surveyed
 from bench.study import spec
 
@@ -25,7 +25,7 @@ def datasets() -> list[dict[str, Any]]:
             "file order": stated.file_order,
             "comes from": _origin(stated),
             "download": stated.download_size,
-            "here": "-" if not stated.published else "yes" if all(map(download.here, stated.published)) else "no",
+            "here": "-" if not stated.published else "yes" if all(map(fetch.here, stated.published)) else "no",
             "licence": stated.licence,
             "citation": stated.citation,
             "source": stated.source,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bench.data.transfer import Progress
+from bench.data.fetch.transfer import Progress
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from bench import cache
-from bench.data import beir, encoding, lsa
-from bench.data.encoders import Encoder, encoder
-from bench.data.encoding import Part
+from bench.data.texts import beir, lsa, vectors
+from bench.data.texts.models import Encoder, encoder
+from bench.data.texts.vectors import Part
 from bench.errors import BenchError, BenchWarning
 
 Told = Callable[[str], None]
@@ -91,11 +91,11 @@ def embed(
     there = {p.output.name: before.sha256[_inside(job, p.output)] for p in job.parts if before and p.output.exists()}
     manifest = job.toml.parent / "embeddings" / f".{job.toml.stem}.json"
     try:
-        digests = encoding.write(job.parts, made, manifest, msgspec.to_builtins(asked), told, there)
-        vectors = {_inside(job, part.output): digests[part.output.name] for part in job.parts}
-        record = msgspec.structs.replace(asked, sha256=texts | vectors)
+        digests = vectors.write(job.parts, made, manifest, msgspec.to_builtins(asked), told, there)
+        digests_of_vectors = {_inside(job, part.output): digests[part.output.name] for part in job.parts}
+        record = msgspec.structs.replace(asked, sha256=texts | digests_of_vectors)
         if not before or before.sha256 != record.sha256:
-            encoding.write_whole(job.toml, _toml(_dataset(where, job, made, record)))
+            vectors.write_whole(job.toml, _toml(_dataset(where, job, made, record)))
         manifest.unlink()
     except OSError as error:
         raise BenchError(f"cannot write below {job.toml.parent}: {error.strerror}") from None
@@ -125,7 +125,7 @@ def _of_folder(folder: Path, name: str, split: str, strict: bool) -> Job:
             stacklevel=3,
         )
     source = {"folder": ".", "model": name, "split": split} | ({"strict": True} if strict else {})
-    vectors = folder / "embeddings"
+    output = folder / "embeddings"
     return Job(
         folder / f"{folder.resolve().name}-{name}.toml",
         [
@@ -133,14 +133,14 @@ def _of_folder(folder: Path, name: str, split: str, strict: bool) -> Job:
                 corpus,
                 lambda: (text for _, text in beir.documents(corpus)),
                 len(judgements.doc_ids),
-                vectors / f"{name}.corpus.npy",
+                output / f"{name}.corpus.npy",
                 may_be_empty=True,
             ),
             Part(
                 queries,
                 lambda: (text for _, text in beir.asked(queries)),
                 len(judged),
-                vectors / f"{name}.queries.npy",
+                output / f"{name}.queries.npy",
                 is_queries=True,
                 may_be_empty=True,
             ),
@@ -176,10 +176,10 @@ def _kept(job: Job, asked: Embedding) -> Embedding:
     for file, digest in asked.sha256.items():
         if record.sha256.get(file) != digest:
             raise BenchError(f"{job.toml} is there and of other texts in {file}: {way_out}")
-    vectors = msgspec.structs.replace(
+    remaining = msgspec.structs.replace(
         record, sha256={file: stated for file, stated in record.sha256.items() if (job.toml.parent / file).exists()}
     )
-    verify(vectors, job.toml.parent, str(job.toml))
+    verify(remaining, job.toml.parent, str(job.toml))
     return record
 
 

@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from bench.data import beir, catalog
+from bench.data import catalog
 from bench.data.dataset import Judgements, checked, limit
+from bench.data.texts import beir
 from bench.errors import BenchError, BenchWarning
 
 CORPUS = [
@@ -104,7 +105,7 @@ def test_lsa_is_computed_once_and_a_document_without_words_is_left_out(folder, m
     first = load(folder, model="lsa@2")
     assert first.base.shape == (3, 2)
     assert np.abs(np.linalg.norm(first.base, axis=1) - 1).max() < 1e-6
-    monkeypatch.setattr("bench.data.lsa.fit", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr("bench.data.texts.lsa.fit", lambda *_: pytest.fail("computed again"))
     assert load(folder, model="lsa@2").fingerprint == first.fingerprint
 
 

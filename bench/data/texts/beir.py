@@ -16,9 +16,10 @@ import msgspec
 import numpy as np
 
 from bench import cache
-from bench.data import download, lsa
+from bench.data import fetch
 from bench.data.dataset import Dataset, Judgements, check_vectors, checked
 from bench.data.formats import read_vectors
+from bench.data.texts import lsa
 from bench.errors import BenchError, BenchWarning, unknown
 
 CORPUS, QUERIES = "corpus.jsonl", "queries.jsonl"
@@ -271,18 +272,18 @@ def _finder(source: Beir, beside: Path, name: str) -> Callable[[str], Path]:
             return _verified(found, stated, told) if stated else found
         if stated is None:
             raise BenchError(f"{told}: {here} is not there, and beir.sha256 states no checksum of {file} to get it by")
-        return download.needed(_published(source, file), told, name)
+        return fetch.needed(_published(source, file), told, name)
 
     return path
 
 
-def published(source: Beir) -> list[download.Published]:
+def published(source: Beir) -> list[fetch.Published]:
     """The files that a mirror has of the folder."""
     return [_published(source, file) for file in source.sha256]
 
 
-def _published(source: Beir, file: str) -> download.Published:
-    return download.Published(file=f"{source.folder}/{file}", checksum=f"sha256:{source.sha256[file]}")
+def _published(source: Beir, file: str) -> fetch.Published:
+    return fetch.Published(file=f"{source.folder}/{file}", checksum=f"sha256:{source.sha256[file]}")
 
 
 def _verified(path: Path, sha256: str, told: str) -> Path:

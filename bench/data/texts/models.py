@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data import lsa
+from bench.data.texts import lsa
 from bench.errors import BenchError
 
 # The prompts of a model that serve texts to be found, in the order in which sentence-transformers takes them.

@@ -13,9 +13,17 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from bench import cache
-from bench.data import archives, transfer
-from bench.data.published import Published as Published
-from bench.data.published import WrongFileError, folder, own_record, read_record, record_path, verified, write_record
+from bench.data.fetch import archives, transfer
+from bench.data.fetch.published import Published as Published
+from bench.data.fetch.published import (
+    WrongFileError,
+    folder,
+    own_record,
+    read_record,
+    record_path,
+    verified,
+    write_record,
+)
 from bench.errors import BenchError, BenchWarning
 
 RETRIES = 3

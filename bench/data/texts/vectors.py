@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from bench import cache
-from bench.data.encoders import Encode, Encoder
+from bench.data.texts.models import Encode, Encoder
 from bench.errors import BenchError, BenchWarning
 
 BLOCK = 256  # texts between two writes to disk

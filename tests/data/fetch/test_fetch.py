@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from bench import cache
-from bench.data import download, transfer
-from bench.data.download import Published
+from bench.data import fetch as fetching
+from bench.data.fetch import Published, transfer
 from bench.errors import BenchError, BenchWarning
 
 
@@ -127,14 +127,14 @@ def files(folder):
 
 
 def fetch(published, **options):
-    return download.fetch(published, "dataset 'x'", **options)
+    return fetching.fetch(published, "dataset 'x'", **options)
 
 
 def test_a_file_is_downloaded_once_and_kept_with_its_checksum(server, folder):
     server.answers["/a/x.npy"] = [{"content": CONTENT}]
     published = Published(url=f"{server.url}/a/x.npy", checksum=f"sha256:{SHA256}")
-    assert not download.here(published)
-    assert download.found(published, "x") is None
+    assert not fetching.here(published)
+    assert fetching.found(published, "x") is None
     came = []
     first = fetch(published, progress=lambda *step: came.append(step))
     assert first == (folder / "x.npy", SHA256, published.url)
@@ -142,7 +142,7 @@ def test_a_file_is_downloaded_once_and_kept_with_its_checksum(server, folder):
     assert came[0] == ("x.npy", 0, len(CONTENT))
     assert came[-1] == ("x.npy", len(CONTENT), len(CONTENT))
     assert fetch(published) == (folder / "x.npy", SHA256, "cache")
-    assert download.here(published)
+    assert fetching.here(published)
     assert server.asked == [("/a/x.npy", None)]
     assert files(folder) == ["x.npy"]
 
@@ -152,12 +152,12 @@ def test_a_file_once_verified_is_not_read_again_until_it_changes(server, folder,
     published = Published(url=f"{server.url}/x.npy")
     got = fetch(published)
     monkeypatch.setattr("pooch.file_hash", lambda *_, **__: pytest.fail("read again"))
-    assert download.found(published, "x").sha256 == SHA256
+    assert fetching.found(published, "x").sha256 == SHA256
     monkeypatch.undo()
     monkeypatch.setenv("BENCH_CACHE", str(folder.parent))
     got.path.write_bytes(CONTENT[:-1] + b"?")
     with pytest.raises(BenchError, match=r"SHA-256 is .*, when first fetched it was .*: run `bench fetch` again"):
-        download.found(published, "x")
+        fetching.found(published, "x")
 
 
 @pytest.mark.parametrize("checksum", ["", f"sha256:{SHA256}", f"md5:{MD5}"])
@@ -437,7 +437,7 @@ def test_downloads_may_be_read_by_others_who_share_the_cache(server):
 )
 def test_what_could_not_be_fetched_is_told_at_once(published, message):
     with pytest.raises(BenchError, match=f"x.toml: .*{message}"):
-        download.check(published, "x.toml")
+        fetching.check(published, "x.toml")
 
 
 def test_of_an_archive_what_is_needed_is_unpacked_and_kept(server, folder, monkeypatch):
@@ -449,10 +449,10 @@ def test_of_an_archive_what_is_needed_is_unpacked_and_kept(server, folder, monke
     assert got.sha256 == hashlib.sha256(content).hexdigest()
     assert files(folder) == ["corpus.jsonl", "test.tsv"]
     assert fetch(published) == got._replace(came="cache")
-    assert download.here(published)
+    assert fetching.here(published)
     assert len(server.asked) == 1
     stated = Published(url=published.url, members=published.members, checksum=f"md5:{MD5}")
-    assert download.found(stated, "x") is None
+    assert fetching.found(stated, "x") is None
     with pytest.raises(BenchError, match=rf"dataset 'x' states {MD5[:12]}.*it was not kept"):
         fetch(stated)
 
@@ -461,7 +461,7 @@ def test_an_archive_in_a_mirror_stays_there(tmp_path, folder, monkeypatch):
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
     (tmp_path / "x.zip").write_bytes(zipped({"corpus.jsonl": b"{}", "queries.jsonl": b"{}"}))
     published = Published(url="http://127.0.0.1:1/x.zip", members=["*.jsonl"])
-    assert not download.here(published)
+    assert not fetching.here(published)
     assert fetch(published).path == folder / "x"
     assert files(folder) == ["corpus.jsonl", "queries.jsonl"]
     assert (tmp_path / "x.zip").is_file()
@@ -472,7 +472,7 @@ def test_an_archive_that_is_refused_leaves_nothing_unpacked(server, folder):
     published = Published(url=f"{server.url}/x.zip", members=["*corpus.jsonl"])
     with pytest.raises(BenchError, match=r"its member '\.\./corpus\.jsonl' would be written outside"):
         fetch(published)
-    assert not download.here(published)
+    assert not fetching.here(published)
     assert not list(folder.parent.rglob("corpus.jsonl"))
 
 
@@ -506,9 +506,9 @@ def test_what_is_gone_of_an_unpacked_archive_is_had_again(server, folder):
     server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"1", "y.txt": b"2"})}]
     path = fetch(published).path
     (path / "y.txt").unlink()
-    assert not download.here(published)
+    assert not fetching.here(published)
     with pytest.raises(BenchError, match=r"needs a\.zip, which is not here"):
-        download.needed(published, "dataset 'x'", "x")
+        fetching.needed(published, "dataset 'x'", "x")
     assert fetch(published).came == published.url
     assert (path / "y.txt").read_bytes() == b"2"
 

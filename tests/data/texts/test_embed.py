@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data import catalog, encoders, encoding, lsa
+from bench.data import catalog
 from bench.data.dataset import METRICS
-from bench.data.embed import _toml, embed
+from bench.data.texts import lsa, models, vectors
+from bench.data.texts.embed import _toml, embed
 from bench.errors import BenchError, BenchWarning
 
 WORDS = ["valve", "circuit", "radio", "wave", "noise", "filter", "beam", "cathode"]
@@ -50,10 +51,10 @@ class Model:
 @pytest.fixture
 def use(monkeypatch):
     """Makes a model the one that is loaded, whatever the name."""
-    monkeypatch.setattr(encoders.metadata, "version", lambda name: f"{name}-1")
+    monkeypatch.setattr(models.metadata, "version", lambda name: f"{name}-1")
 
     def use(model, revision="c0ffee"):
-        monkeypatch.setattr(encoders, "_loaded", lambda name: (model, revision))
+        monkeypatch.setattr(models, "_loaded", lambda name: (model, revision))
         return model
 
     return use
@@ -125,7 +126,7 @@ def test_a_model_that_states_no_length_and_another_similarity_is_believed(folder
     path, record = embed(folder, "m")
     assert (record.normalized, record.max_tokens) == (False, None)
     assert catalog.read_spec(path).metric == "ip"
-    assert set(encoders.METRIC_BY_SIMILARITY.values()) == set(METRICS)
+    assert set(models.METRIC_BY_SIMILARITY.values()) == set(METRICS)
     model.similarity_fn_name = "manhattan"
     with pytest.raises(BenchError, match="compares by manhattan"):
         embed(folder, "m2")
@@ -151,7 +152,7 @@ def test_prefixes_are_the_models_prompts_unless_given(folder, use, prompts, give
 
 @pytest.mark.parametrize("stop_after", [0, 1, 3, 5])
 def test_an_interrupted_run_goes_on_and_gives_the_same(folder, use, monkeypatch, stop_after):
-    monkeypatch.setattr(encoding, "BLOCK", 10)
+    monkeypatch.setattr(vectors, "BLOCK", 10)
     use(Model())
     whole = folder.parent / "whole" / "radio"
     shutil.copytree(folder, whole)
@@ -173,7 +174,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(folder, use, monkeypatch,
 
 
 def test_half_a_block_is_made_again(folder, use, monkeypatch):
-    monkeypatch.setattr(encoding, "BLOCK", 10)
+    monkeypatch.setattr(vectors, "BLOCK", 10)
     use(Model(stop_after=2))
     with pytest.raises(KeyboardInterrupt):
         embed(folder, "m")
@@ -188,7 +189,7 @@ def test_half_a_block_is_made_again(folder, use, monkeypatch):
 
 @pytest.mark.parametrize("change", ["revision", "prefix", "texts", "batch"])
 def test_what_another_run_began_is_begun_anew(folder, use, monkeypatch, change):
-    monkeypatch.setattr(encoding, "BLOCK", 10)
+    monkeypatch.setattr(vectors, "BLOCK", 10)
     use(Model(stop_after=5))  # the corpus is finished, the queries are not
     with pytest.raises(KeyboardInterrupt):
         embed(folder, "m")
@@ -401,7 +402,7 @@ def test_a_bad_file_of_texts_is_told(tmp_path, content, given, message):
 
 
 def test_a_text_without_direction_is_told_with_its_line_or_left_out(folder, tmp_path, use, monkeypatch):
-    monkeypatch.setattr(encoding, "BLOCK", 10)
+    monkeypatch.setattr(vectors, "BLOCK", 10)
     model = use(Model())
     encode = model.encode_document
 
@@ -526,7 +527,7 @@ def test_half_a_real_model_is_told(cli, minilm, tmp_path):
         model = tmp_path / damage
         shutil.copytree(minilm, model)
         for file in model.rglob("*"):
-            if damage == "tokenizer" and any(file.match(pattern) for pattern in encoders.TOKENIZERS):
+            if damage == "tokenizer" and any(file.match(pattern) for pattern in models.TOKENIZERS):
                 file.unlink()
             if damage == "weights" and file.name == "model.safetensors":
                 file.write_bytes(file.read_bytes()[:1_000_000])

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from bench.data import archives
+from bench.data.fetch import archives
 from bench.errors import BenchError
 
 

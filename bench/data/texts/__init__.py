@@ -1,0 +1,1 @@
+"""Texts to vectors: BEIR folders, LSA, models, writing embeddings."""
