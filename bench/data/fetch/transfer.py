@@ -1,6 +1,5 @@
 """One file from one address over HTTP, going on from where an earlier try broke off."""
 
-import fcntl
 import glob
 import hashlib
 import os
@@ -46,6 +45,8 @@ def receive(url: str, output: Path, path: Path, expected: int | None, timeout: f
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Keep other processes from downloading `path`; BenchError where one is doing so."""
+    import fcntl
+
     lock = path.with_name(f".{path.name}.lock")
     with lock.open("w") as stream:
         try:

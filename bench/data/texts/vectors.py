@@ -4,7 +4,6 @@ A manifest names everything the vectors depend on, so that an interrupted run go
 Batches never cross blocks: a run that was interrupted gives the same vectors as one that was not.
 """
 
-import fcntl
 import io
 import json
 import os
@@ -131,6 +130,8 @@ def _write_part(part: Part, made: Encoder, told: Told) -> None:
 
 def _lock(stream: BinaryIO, file: Path) -> None:
     """Keep other runs from the file for as long as it is open."""
+    import fcntl
+
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

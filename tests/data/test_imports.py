@@ -1,0 +1,39 @@
+"""What opening data imports: no HTTP client, nothing that one system lacks, no library that the file does not need."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+LISTED = """
+import json, sys
+from pathlib import Path
+{code}
+print(json.dumps(sorted(sys.modules)))
+"""
+FILE = """
+from bench.data.from_files import from_files
+assert from_files(Path(sys.argv[1])).n == 90
+"""
+GENERATOR = """
+from bench.data import catalog
+assert catalog.load("subspace-small").n
+"""
+UNNEEDED = {
+    *("requests", "urllib3", "pooch", "http.client", "ssl"),
+    *("fcntl", "filelock"),
+    *("h5py", "pyarrow", "sklearn", "skdim", "pandas", "scipy", "joblib", "tomli_w"),
+    *("hnswlib", "faiss", "sentence_transformers", "ir_measures", "typer"),
+}
+
+
+@pytest.mark.parametrize("code", [FILE, GENERATOR])
+def test_opening_a_file_or_a_generator_imports_what_it_needs_alone(tmp_path, code):
+    np.save(tmp_path / "x.npy", np.ones((100, 4), np.float32))
+    done = subprocess.run(
+        [sys.executable, "-c", LISTED.format(code=code), str(tmp_path / "x.npy")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert UNNEEDED & set(json.loads(done.stdout)) == set()
