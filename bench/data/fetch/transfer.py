@@ -2,9 +2,8 @@
 
 import glob
 import hashlib
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -45,21 +44,24 @@ def receive(url: str, output: Path, path: Path, expected: int | None, timeout: f
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Keep other processes from downloading `path`; BenchError where one is doing so."""
-    import fcntl
+    from filelock import FileLock, Timeout
 
     lock = path.with_name(f".{path.name}.lock")
-    with lock.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mine = os.path.samestat(os.fstat(stream.fileno()), lock.stat())
-        except (BlockingIOError, FileNotFoundError):
-            mine = False  # another process has it, or has just removed it
-        if not mine:
-            raise BenchError(f"{path} is being downloaded by another process: wait for that one, then run this again")
-        try:
-            yield
-        finally:
+    held = FileLock(lock, blocking=False)
+    try:
+        held.acquire()
+    except Timeout:
+        raise BenchError(
+            f"{path} is being downloaded by another process: wait for that one, then run this again"
+        ) from None
+    except OSError as error:
+        raise BenchError(f"cannot write {path.parent}: {error.strerror}; set BENCH_CACHE elsewhere") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # as on Windows, where a locked file stays
             lock.unlink()
+        held.release()
 
 
 def reason(error: Exception) -> str:

@@ -130,12 +130,10 @@ def _write_part(part: Part, made: Encoder, told: Told) -> None:
 
 def _lock(stream: BinaryIO, file: Path) -> None:
     """Keep other runs from the file for as long as it is open."""
-    import fcntl
+    from filelock import lock_descriptor
 
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BenchError(f"{file} is being written by another run: wait for that one, or give --name another") from None
+    if not lock_descriptor(stream.fileno(), blocking=False):
+        raise BenchError(f"{file} is being written by another run: wait for that one, or give --name another")
     if not file.exists():  # that run has just finished
         raise BenchError(f"{file} was finished by another run: run this one again")
 

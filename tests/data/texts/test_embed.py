@@ -1,7 +1,9 @@
 import importlib.util
 import json
+import multiprocessing
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -286,6 +288,26 @@ def test_two_runs_do_not_write_one_file(folder, use):
     path, _ = embed(folder, "m")
     assert len(refused) == 1
     assert catalog.load(str(path)).n == 50
+
+
+def test_a_run_that_was_killed_locks_nobody_out(folder, use):
+    model = use(Model())
+    encode = model.encode_document
+
+    def kill(texts, **options):
+        if len(texts) == 50:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return encode(texts, **options)
+
+    model.encode_document = kill
+    process = multiprocessing.get_context("fork").Process(target=embed, args=(folder, "m"))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    model.encode_document = encode
+    path, record = embed(folder, "m")
+    assert catalog.load(str(path)).n == 50
+    assert files(folder) == sorted([*record.sha256, "qrels/test.tsv", "radio-m.toml"])
 
 
 def test_texts_that_a_model_cuts_are_counted(folder, use):
