@@ -1,6 +1,5 @@
 """Texts to datasets: their vectors as .npy files, and the TOML file that names and records them."""
 
-import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,6 +66,8 @@ def embed(
     split: of the judgements that the dataset takes, `test` by default. name: of the model in file names. What is there
     already from the same texts and model is kept; from others it is an error.
     """
+    import tomli_w
+
     name = name or Path(model).expanduser().name.replace("@", "-")
     if not name or (name == lsa.NAME != model) or any(letter in name for letter in "/\\@*?[]{}"):
         raise BenchError(f"--name {name!r}: give a file's name, not {lsa.NAME}, without / \\ @ * ? [ ] {{ }}")
@@ -95,7 +96,7 @@ def embed(
         digests_of_vectors = {_inside(job, part.output): digests[part.output.name] for part in job.parts}
         record = msgspec.structs.replace(asked, sha256=texts | digests_of_vectors)
         if not before or before.sha256 != record.sha256:
-            vectors.write_whole(job.toml, _toml(_dataset(where, job, made, record)))
+            vectors.write_whole(job.toml, tomli_w.dumps(_dataset(where, job, made, record)))
         manifest.unlink()
     except OSError as error:
         raise BenchError(f"cannot write below {job.toml.parent}: {error.strerror}") from None
@@ -187,22 +188,6 @@ def _dataset(where: Path, job: Job, made: Encoder, record: Embedding) -> dict[st
     title = f"{job.parts[0].count:,} texts of {where.resolve().name}, embedded with {made.model}"
     described = {"title": title, "metric": made.metric, **job.source}
     return {**described, "embedding": {k: v for k, v in msgspec.to_builtins(record).items() if v is not None}}
-
-
-def _toml(table: dict[str, Any], path: str = "") -> str:
-    """A nested dict of texts, numbers and booleans as TOML; JSON writes these values as TOML does, but for DEL."""
-    plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
-    lines = [f"[{path}]"] * bool(path) + [f"{_json(key)} = {_json(value)}" for key, value in plain.items()]
-    tables = [
-        _toml(value, f"{path}.{_json(key)}" if path else _json(key))
-        for key, value in table.items()
-        if isinstance(value, dict)
-    ]
-    return "\n".join([*lines, ""]) + "".join(f"\n{inner}" for inner in tables)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _inside(job: Job, file: Path) -> str:
