@@ -8,9 +8,11 @@ and memory-mapped.
 import hashlib
 import json
 import math
+import mmap
 import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -63,35 +65,84 @@ class Blocks(NamedTuple):
     blocks: Iterable[np.ndarray]
 
 
-class Entry:
-    """The arrays of one entry by name, with the digest of each."""
+class Entry(NamedTuple):
+    """What the cache has under one key.
 
-    def __init__(self, arrays: dict[str, np.ndarray], digests: dict[str, str]) -> None:
-        self.arrays = arrays
-        self.digests = digests
+    arrays: by name, read-only and memory-mapped.
+    digests: of each.
+    seconds: to make it, with the entries that it was made from, whether or not the cache had those.
+    """
+
+    arrays: dict[str, np.ndarray]
+    digests: dict[str, str]
+    seconds: float
+
+
+class ArrayFile(NamedTuple):
+    """An array by the file that it lies in: what travels to another process in its place."""
+
+    path: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+
+    def open(self) -> np.ndarray:
+        """The array, read-only and memory-mapped."""
+        return np.memmap(self.path, np.dtype(self.dtype), "r", self.offset, self.shape)
+
+
+# Of every entry that is being made, the seconds of the entries that it was made from so far: to wait for, and to make
+_MAKING: list[dict[str, tuple[float, float]]] = []
 
 
 def entry(kind: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray | Blocks]]) -> Entry:
-    """The arrays that `key` names: from disk if they are there and whole, else made and kept.
+    """The arrays that `key` names: from disk if they are there and whole, else made and written.
 
     kind: a folder for entries of one sort. key: plain values that name everything the arrays depend
-    on. A damaged entry is told in a warning and made again.
+    on. A damaged entry is made again, with a warning.
     """
     folder = root() / kind / digests.key_digest(key)[:32]
-    if folder.is_dir():
-        found = _read(folder)
-        if found is not None:
-            return found
-        warnings.warn(f"{folder} is damaged; making it again", BenchWarning, stacklevel=2)
-        shutil.rmtree(folder, ignore_errors=True)
-    _write(folder, key, make())
-    written = _read(folder)
-    if written is None:
-        raise BenchError(f"{folder}: what was written does not read back: is the disk full?")
-    return written
+    start = time.perf_counter()
+    cached = _read(folder) if folder.is_dir() else None
+    if cached is None:
+        if folder.is_dir():
+            warnings.warn(f"{folder} is damaged; making it again", BenchWarning, stacklevel=2)
+            shutil.rmtree(folder, ignore_errors=True)
+        _write(folder, key, *_timed(make))
+        cached = _read(folder)
+        if cached is None:
+            raise BenchError(f"{folder}: what was written does not read back: is the disk full?")
+    if _MAKING:
+        waited, _ = _MAKING[-1].get(str(folder), (0.0, 0.0))
+        _MAKING[-1][str(folder)] = (waited + time.perf_counter() - start, cached.seconds)
+    return cached
 
 
-def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray | Blocks]) -> None:
+def _timed(make: Callable[[], Mapping[str, np.ndarray | Blocks]]) -> tuple[Mapping[str, np.ndarray | Blocks], float]:
+    """What `make` gives, and the seconds of its own and of the entries that it used."""
+    _MAKING.append({})
+    start = time.perf_counter()
+    try:
+        arrays = make()
+    finally:
+        used = _MAKING.pop()
+    own = time.perf_counter() - start - sum(waited for waited, _ in used.values())
+    return arrays, own + sum(seconds for _, seconds in used.values())
+
+
+def on_disk(array: np.ndarray) -> ArrayFile:
+    """The file that a C-contiguous array lies in: its own where it is memory-mapped, else that of an entry for it."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray) and not isinstance(owner.base, mmap.mmap):
+        owner = owner.base
+    if not isinstance(owner, np.memmap) or not array.flags.c_contiguous:
+        held = entry("arrays", {"sha256": digests.array_digest(array)}, lambda: {"array": array})
+        return on_disk(held.arrays["array"])
+    start = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+    return ArrayFile(str(owner.filename), array.dtype.str, array.shape, owner.offset + start)
+
+
+def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray | Blocks], seconds: float) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
@@ -108,7 +159,9 @@ def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray
             with path.open("wb") as stream:
                 digest = _save(stream, whole)
             files[name] = {"sha256": digest, **_stamp(path)}
-        (building / "entry.json").write_text(json.dumps({"key": dict(key), "files": files}, indent=1))
+        (building / "entry.json").write_text(
+            json.dumps({"key": dict(key), "seconds": seconds, "files": files}, indent=1)
+        )
         # Another process may have been first: its entry has the same content, so either will do.
         if not folder.exists():
             building.rename(folder)
@@ -137,7 +190,8 @@ def _save(stream: BinaryIO, array: Blocks) -> str:
 def _read(folder: Path) -> Entry | None:
     """The entry in `folder`, or None where anything of it is missing or changed."""
     try:
-        files = json.loads((folder / "entry.json").read_text())["files"]
+        stated = json.loads((folder / "entry.json").read_text())
+        files, seconds = stated["files"], float(stated["seconds"])
         arrays = {}
         for name, recorded in files.items():
             path = folder / f"{name}.npy"
@@ -148,7 +202,7 @@ def _read(folder: Path) -> Entry | None:
                 return None
         if not arrays:
             return None
-        return Entry(arrays, {name: recorded["sha256"] for name, recorded in files.items()})
+        return Entry(arrays, {name: recorded["sha256"] for name, recorded in files.items()}, seconds)
     except (OSError, ValueError, EOFError, KeyError, TypeError):
         return None
 

@@ -8,8 +8,8 @@ from bench.errors import BenchError, unknown
 T = TypeVar("T")
 
 
-def converted(value: object, to: type[T], told: str, *, strict: bool = True) -> T:
-    """`value` (plain data, as TOML gives) as a `to`, or a BenchError that names `told` and the place in it.
+def converted(value: object, to: type[T], where: str, *, strict: bool = True) -> T:
+    """`value` (plain data, as TOML gives) as a `to`, or a BenchError that names `where` and the place in it.
 
     strict: whether text like "10" is refused where a number is meant.
     """
@@ -20,7 +20,7 @@ def converted(value: object, to: type[T], told: str, *, strict: bool = True) -> 
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at ")
         place = place.strip("`").removeprefix("$").removeprefix(".")
-        where = f"{told}: {place}" if place else told
+        where = f"{where}: {place}" if place else where
         if field := re.fullmatch(r"Object contains unknown field `(.*)`", message):
             known = [f.name for f in msgspec.structs.fields(_type_at(to, place))]
             raise BenchError(f"{where}: {unknown('key', field[1], known)}") from None

@@ -1,14 +1,19 @@
 """SHA-256 of arrays, files, plain values and code: what things are identified by."""
 
+import ast
 import hashlib
+import inspect
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 _BLOCK_BYTES = 1 << 26  # looked at at a time, of an array that may be larger than memory
+_WHOLE = ""  # the name that stands for a whole file
 
 
 def array_digest(array: np.ndarray) -> str:
@@ -31,12 +36,87 @@ def key_digest(key: Mapping[str, Any]) -> str:
 
 
 def code_digest(*places: Path) -> str:
-    """SHA-256 of the Python files at these places, a folder for all in it: what other code made is not taken."""
-    digest = hashlib.sha256()
-    for place in places:
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+    """SHA-256 of what the Python files at these places do, a folder for all in it, as hexadecimal.
+
+    Comments, docstrings and layout have no part in it, nor has the version of Python that parses.
+    """
+    files = [file for place in places for file in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
+    return key_digest({"code": [_plain(_parsed(file.read_bytes())) for file in files]})
+
+
+def definition_digest(definition: Callable[..., Any], within: Path) -> str:
+    """SHA-256 of what a function does, with all it uses of the Python files below `within`, as hexadecimal.
+
+    Used is what its code names, and what that names in turn: functions, classes and constants of its own file, and
+    what this imports by `from ... import` from other files below `within`. Comments, docstrings and the annotations of
+    functions have no part in it. Of a function that is not at the top of its file, all of the file is taken.
+    """
+    file = Path(inspect.getsourcefile(definition) or "").resolve()
+    root = within.resolve() if file.is_relative_to(within.resolve()) else file
+    if definition.__name__ not in _definitions(file.read_bytes(), root)[0]:
+        return code_digest(file)
+    wanted = [(file, definition.__name__)]
+    parts: dict[tuple[str, str], Any] = {}
+    while wanted:
+        file, name = wanted.pop()
+        place = (file.relative_to(root).as_posix(), name)
+        nodes, imported = _definitions(file.read_bytes(), root)
+        if name == _WHOLE:
+            parts[place] = code_digest(file)
+        elif name in imported:
+            wanted.append(imported[name])
+        elif place not in parts and (used := nodes.get(name)):
+            parts[place] = [_plain(node) for node in used]
+            wanted += [(file, part.id) for node in used for part in ast.walk(node) if isinstance(part, ast.Name)]
+    return key_digest({"code": [[*place, parts[place]] for place in sorted(parts)]})
+
+
+@cache
+def _parsed(source: bytes) -> ast.Module:
+    """The syntax tree of a file, without docstrings and without the annotations of functions."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
+            first = node.body[0]
+            text = first.value if isinstance(first, ast.Expr) else None
+            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                node.body = node.body[1:]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+    return tree
+
+
+@cache
+def _definitions(source: bytes, root: Path) -> tuple[dict[str, list[ast.stmt]], dict[str, tuple[Path, str]]]:
+    """What a file defines at its top level, by name, and what it imports by name from other files below `root`."""
+    nodes: dict[str, list[ast.stmt]] = {}
+    imported: dict[str, tuple[Path, str]] = {}
+    for node in _parsed(source).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            nodes.setdefault(node.name, []).append(node)
+        elif isinstance(node, ast.ImportFrom):
+            module = sys.modules.get(node.module or "")
+            origin = Path(getattr(module, "__file__", None) or "").resolve()
+            if origin.is_relative_to(root):
+                for alias in node.names:
+                    module_file = origin.parent / f"{alias.name}.py"
+                    whole = origin.name == "__init__.py" and module_file.is_file()
+                    imported[alias.asname or alias.name] = (module_file, _WHOLE) if whole else (origin, alias.name)
+        else:
+            for part in ast.walk(node):
+                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                    nodes.setdefault(part.id, []).append(node)
+    return nodes, imported
+
+
+def _plain(node: Any) -> Any:
+    """A syntax tree as lists and texts; fields that are empty are left out, since versions of Python add some."""
+    if isinstance(node, ast.AST):
+        fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
+        return [type(node).__name__, *([name, _plain(value)] for name, value in fields)]
+    return [_plain(part) for part in node] if isinstance(node, list) else repr(node)
 
 
 def blocks(array: np.ndarray) -> Iterator[np.ndarray]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 class BenchError(Exception):
-    """A mistake of the user's, told in one line that names the file or option and the way out."""
+    """A mistake of the user's: one line that names the file or option and the way out."""
 
 
 class BenchWarning(UserWarning):

@@ -1,4 +1,4 @@
-"""What the data looks like: neighbours, local dimension, density, clusters; computed when asked, then kept."""
+"""What the data looks like: neighbours, local dimension, density, clusters; computed when needed, then cached."""
 
 from collections.abc import Callable, Mapping
 from functools import cache as cache_once
@@ -23,13 +23,12 @@ class Geometry:
     Euclidean distance between rows as they are. Neighbours, LID and the like are Euclidean under `ip`
     too, since an inner product has no neighbourhoods; only `ground_truth` goes by the inner product.
 
-    told: is called with a line before anything that takes long.
+    log: called with a line before anything that takes long.
     """
 
-    def __init__(self, dataset: Dataset, told: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(self, dataset: Dataset, log: Callable[[str], None] = lambda line: None) -> None:
         self.dataset = dataset
-        self._told = told
-        self._neighbors: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._log = log
 
     @cached_property
     def points(self) -> np.ndarray:
@@ -42,7 +41,7 @@ class Geometry:
             units = (knn.unit(dataset.base[rows]) for rows in knn.blocks(dataset.base))
             return {"points": cache.Blocks(dataset.base.shape, dataset.base.dtype, units)}
 
-        return self.kept("unit", {}, make)["points"]
+        return self.cached("unit", {}, make)["points"]
 
     @cached_property
     def query_points(self) -> np.ndarray:
@@ -59,40 +58,37 @@ class Geometry:
         """Distances (q, k) and base ids (q, k) of the queries' exact nearest neighbours, ascending."""
 
         def make() -> dict[str, np.ndarray]:
-            self.tell("exact neighbours of the queries")
+            self.log("exact neighbours of the queries")
             distances, ids = knn.search(self.query_points, self.points, k, self.ranks_by)
             return {"distances": distances, "ids": ids}
 
-        kept = self.kept("ground_truth", {"k": k}, make)
-        return kept["distances"], kept["ids"]
+        arrays = self.cached("ground_truth", {"k": k}, make)
+        return arrays["distances"], arrays["ids"]
 
     def neighbors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Distances (n, k) and ids (n, k) of every base row's nearest others, ascending."""
         n = self.dataset.n
         if k >= n:
-            raise ValueError(f"{k} neighbours of a row asked, {n} rows there are")
+            raise ValueError(f"k = {k} neighbours of one of {n} rows")
         depth = max(k, min(NEIGHBORS, n - 1))
-        if depth not in self._neighbors:
 
-            def make() -> dict[str, np.ndarray]:
-                self.tell(f"{depth} exact neighbours of every row")
-                distances, ids = knn.neighbors(self.points, depth)
-                return {"distances": distances, "ids": ids}
+        def make() -> dict[str, np.ndarray]:
+            self.log(f"{depth} exact neighbours of every row")
+            distances, ids = knn.neighbors(self.points, depth)
+            return {"distances": distances, "ids": ids}
 
-            kept = self.kept("neighbors", {"k": depth}, make)
-            self._neighbors[depth] = kept["distances"], kept["ids"]
-        distances, ids = self._neighbors[depth]
-        return distances[:, :k], ids[:, :k]
+        arrays = self.cached("neighbors", {"k": depth}, make)
+        return arrays["distances"][:, :k], arrays["ids"][:, :k]
 
     def lid(self, k: int = NEIGHBORS, estimator: str = "mle") -> np.ndarray:
         """(n,) local intrinsic dimension of every base row; NaN where there is no estimate."""
 
         def make() -> dict[str, np.ndarray]:
             distances, ids = self.neighbors(k)
-            self.tell(f"local intrinsic dimension ({estimator})")
+            self.log(f"local intrinsic dimension ({estimator})")
             return {"lid": dimension.pointwise(distances, ids, self.points, estimator)}
 
-        return self.kept("lid", {"k": k, "estimator": estimator}, make)["lid"]
+        return self.cached("lid", {"k": k, "estimator": estimator}, make)["lid"]
 
     def radius(self, k: int) -> np.ndarray:
         """(n,) distance of every base row to its k-th neighbour."""
@@ -114,25 +110,25 @@ class Geometry:
             nearest, distances = knn.kmeans(self.points, count, seed)
             return {"nearest": nearest, "distances": distances}
 
-        kept = self.kept("clusters", {"count": count, "seed": seed}, make)
-        return kept["nearest"], kept["distances"]
+        arrays = self.cached("clusters", {"count": count, "seed": seed}, make)
+        return arrays["nearest"], arrays["distances"]
 
-    def tell(self, line: str) -> None:
-        self._told(f"{self.dataset.name}: {line}")
+    def log(self, line: str) -> None:
+        """Pass on a line of progress, with the dataset's name."""
+        self._log(f"{self.dataset.name}: {line}")
 
-    def kept(
-        self,
-        kind: str,
-        key: dict[str, object],
-        make: Callable[[], Mapping[str, np.ndarray | cache.Blocks]],
+    def cached(
+        self, kind: str, key: Mapping[str, object], make: Callable[[], Mapping[str, np.ndarray | cache.Blocks]]
     ) -> dict[str, np.ndarray]:
-        data = {"fingerprint": self.dataset.fingerprint, "metric": self.dataset.metric, **_made_by()}
-        return cache.entry(f"geometry/{kind}", data | key, make).arrays
+        """Arrays that depend on this dataset and on `key`, made if the cache lacks them."""
+        data = {"fingerprint": self.dataset.fingerprint, "metric": self.dataset.metric, **made_by()}
+        return cache.entry(f"geometry/{kind}", data | dict(key), make).arrays
 
 
 @cache_once
-def _made_by() -> dict[str, str]:
-    """The code and libraries that geometry depends on: of other ones, nothing kept is taken."""
-    return {"code": digests.code_digest(Path(__file__).parent)} | {
+def made_by() -> dict[str, str]:
+    """The code and libraries that geometry depends on: what others made is not taken from the cache."""
+    here = Path(__file__).parent
+    return {"code": digests.code_digest(*(here / name for name in ("__init__.py", "knn.py", "dimension.py")))} | {
         name: metadata.version(name) for name in ("numpy", "faiss-cpu", "scikit-dimension")
     }

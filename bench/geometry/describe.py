@@ -1,11 +1,15 @@
-"""A dataset's dimension in figures, of all its rows and of each label's."""
+"""What a dataset looks like in figures: dimension, density, and how far its queries lie from its rows."""
 
 from typing import Any
 
 import numpy as np
 
+from bench.data.dataset import drawn
 from bench.errors import BenchError, unknown
-from bench.geometry import NEIGHBORS, Geometry, dimension
+from bench.geometry import NEIGHBORS, Geometry, dimension, knn
+
+PROFILE_ROWS = 2000  # drawn by seed: enough for quantiles of a distribution
+_RADIUS = 10  # the neighbour whose distance stands for local scale: the study's k
 
 
 def describe(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "mle") -> dict[str, Any]:
@@ -52,11 +56,13 @@ def describe_labels(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "ml
     lid = geometry.lid(k, estimator)
     rng = np.random.default_rng([0, *b"by-label"])
     dimensions = {"pca_dimension_99": whole["pca_dimension_99"], "pca_same_number": whole["pca_dimension_99"]}
-    found: list[dict[str, Any]] = [{"label": "(all)", "n": dataset.n, **dimensions, "lid_mean": whole["lid_mean"]}]
+    rows_by_label: list[dict[str, Any]] = [
+        {"label": "(all)", "n": dataset.n, **dimensions, "lid_mean": whole["lid_mean"]}
+    ]
     for label in np.unique(dataset.labels):
         rows = np.flatnonzero(dataset.labels == label)
         known = lid[rows][np.isfinite(lid[rows])]
-        found.append(
+        rows_by_label.append(
             {
                 "label": str(label),
                 "n": len(rows),
@@ -65,4 +71,36 @@ def describe_labels(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "ml
                 "lid_mean": float(known.mean()) if len(known) else float("nan"),
             }
         )
-    return found
+    return rows_by_label
+
+
+def profile(geometry: Geometry) -> dict[str, np.ndarray]:
+    """What can be said of the data and of each query without the data at hand, by Euclidean distance.
+
+    rows: (r,) int64, numbers of the rows drawn, at most PROFILE_ROWS.
+    row_lid, query_lid: (r,), (q,) local intrinsic dimension by maximum likelihood on up to 100 exact neighbours; NaN
+        without an estimate.
+    row_nearest, query_nearest: (r,), (q,) distance to the nearest other row, and to the nearest row.
+    row_radius, query_radius: (r,), (q,) distance to the tenth. All float32; nothing of fewer than three rows.
+    """
+    dataset = geometry.dataset
+    depth = min(NEIGHBORS, dataset.n - 1)
+    if depth < 2:
+        return {}
+
+    def make() -> dict[str, np.ndarray]:
+        geometry.log("neighbours of a sample of rows and of the queries, to describe the data")
+        rows = drawn(dataset.n, PROFILE_ROWS, "profile")
+        distances, ids = knn.search(geometry.points[rows], geometry.points, depth + 1)
+        others = ids != rows[:, None]
+        others[others.all(axis=1), -1] = False  # among many duplicates a row may not have met itself
+        of_rows = distances[others].reshape(-1, depth), ids[others].reshape(-1, depth)
+        of_queries = knn.search(geometry.query_points, geometry.points, depth)
+        measured: dict[str, np.ndarray] = {"rows": rows}
+        for name, (near, near_ids) in (("row", of_rows), ("query", of_queries)):
+            measured[f"{name}_lid"] = dimension.pointwise(near, near_ids, geometry.points).astype(np.float32)
+            measured[f"{name}_nearest"] = np.ascontiguousarray(near[:, 0])
+            measured[f"{name}_radius"] = np.ascontiguousarray(near[:, min(_RADIUS, depth) - 1])
+        return measured
+
+    return geometry.cached("profile", {"rows": PROFILE_ROWS, "k": depth, "radius": _RADIUS}, make)

@@ -28,7 +28,7 @@ def search(queries: np.ndarray, base: np.ndarray, k: int, metric: str = "l2") ->
     import faiss
 
     if not 0 < k <= len(base):
-        raise ValueError(f"k = {k} neighbours asked of {len(base)} rows")
+        raise ValueError(f"k = {k} neighbours of {len(base)} rows")
     wanted = min(k + _SPARE, len(base))
     distances = np.empty((len(queries), k), dtype=np.float32)
     ids = np.empty((len(queries), k), dtype=np.int64)
@@ -86,7 +86,7 @@ def neighbors(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     A row is left out of its own neighbours by its id, so its duplicates stay, at distance 0.
     """
     if not 0 < k < len(points):
-        raise ValueError(f"k = {k} other rows asked of {len(points)}")
+        raise ValueError(f"k = {k} other rows of {len(points)}")
     distances, ids = search(points, points, k + 1)
     others = ids != np.arange(len(points))[:, None]
     # Among more than k duplicates a row may not have found itself: then the last one goes.
@@ -99,11 +99,11 @@ def true_distances(queries: np.ndarray, base: np.ndarray, ids: np.ndarray, metri
     import faiss
 
     queries, base = (np.ascontiguousarray(rows, dtype=np.float32) for rows in (queries, base))
-    there = np.ascontiguousarray(np.maximum(ids, 0), dtype=np.int64)
+    valid_ids = np.ascontiguousarray(np.maximum(ids, 0), dtype=np.int64)
     distances = np.empty(ids.shape, dtype=np.float32)
     compute = faiss.fvec_inner_products_by_idx if metric == "ip" else faiss.fvec_L2sqr_by_idx
     q, k = ids.shape
-    pointers = (faiss.swig_ptr(array) for array in (distances, queries, base, there))
+    pointers = (faiss.swig_ptr(array) for array in (distances, queries, base, valid_ids))
     if distances.size:
         compute(*pointers, base.shape[1], q, k)
     distances = -distances if metric == "ip" else np.sqrt(distances)
@@ -139,7 +139,7 @@ def kmeans(points: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.nd
     import faiss
 
     if not 0 < count <= len(points):
-        raise ValueError(f"{count} clusters asked of {len(points)} rows")
+        raise ValueError(f"{count} clusters of {len(points)} rows")
     with faiss_threads(1):
         clustering = faiss.Kmeans(points.shape[1], count, niter=10, seed=seed, min_points_per_centroid=1)
         clustering.train(points)

@@ -22,16 +22,16 @@ def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:
     k = given.shape[1]
 
     def make() -> dict[str, np.ndarray]:
-        geometry.tell(f"exact neighbours of {len(queries)} queries, to verify those that came with the data")
+        geometry.log(f"exact neighbours of {len(queries)} queries, to verify those that came with the data")
         return {"distances": knn.search(geometry.query_points[queries], geometry.points, k, geometry.ranks_by)[0]}
 
-    kth = geometry.kept("given", {"k": k, "sample": sample, "seed": seed}, make)["distances"][:, -1:]
+    kth = geometry.cached("given", {"k": k, "sample": sample, "seed": seed}, make)["distances"][:, -1:]
 
     def near(ids: np.ndarray) -> int:
-        there = np.where((ids >= 0) & (ids < dataset.n), ids, -1)
-        reached = knn.true_distances(geometry.query_points[queries], geometry.points, there, geometry.ranks_by)
-        as_near = (reached <= kth + knn.RELATIVE_TOLERANCE * np.abs(kth)) & (there >= 0)
-        return sum(len(set(row[good])) for row, good in zip(there, as_near, strict=True))
+        in_base = np.where((ids >= 0) & (ids < dataset.n), ids, -1)
+        reached = knn.true_distances(geometry.query_points[queries], geometry.points, in_base, geometry.ranks_by)
+        as_near = (reached <= kth + knn.RELATIVE_TOLERANCE * np.abs(kth)) & (in_base >= 0)
+        return sum(len(set(row[good])) for row, good in zip(in_base, as_near, strict=True))
 
     agree = near(given)
     outside = int(((dataset.neighbors < 0) | (dataset.neighbors >= dataset.n)).sum())

@@ -1,15 +1,19 @@
 """FAISS's IndexHNSWFlat. Rows go in one a call: within a call, FAISS orders them its own way."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bench.geometry.knn import faiss_threads
-
-if TYPE_CHECKING:
-    from bench.indexes import Params
+from bench.indexes.engine import Engine, Params
 
 _INSERT_BLOCK = 1024  # rows gathered at a time; they are still added `chunk` a call
+
+
+class FaissParams(Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """chunk: rows a call of `add`, within which FAISS orders them its own way."""
+
+    chunk: int = 1
 
 
 class FaissSearcher:
@@ -34,7 +38,7 @@ class FaissSearcher:
         return np.where(positions >= 0, self._order[positions], -1)
 
 
-def build(base: np.ndarray, order: np.ndarray, metric: str, params: "Params", seed: int) -> FaissSearcher:
+def build(base: np.ndarray, order: np.ndarray, metric: str, params: FaissParams, seed: int) -> FaissSearcher:
     """An index of `base` (n, d) with row order[i] inserted i-th; levels are drawn by position from `seed`."""
     import faiss
 
@@ -51,3 +55,11 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: "Params", se
             for first in range(0, len(rows), params.chunk):
                 index.add(rows[first : first + params.chunk])
     return FaissSearcher(index, order, metric, params.threads)
+
+
+ENGINE = Engine(
+    build=build,
+    package="faiss-cpu",
+    about="IndexHNSWFlat; one row per add, since a larger add reorders",
+    params=FaissParams,
+)

@@ -1,11 +1,10 @@
 """hnswlib: the authors' library. One thread keeps the caller's order, row by row or in blocks alike."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from bench.indexes import Params
+from bench.indexes.engine import Engine, Params
 
 _INSERT_BLOCK = 1024  # rows gathered at a time: little memory, and Ctrl-C is heard between blocks
 
@@ -31,7 +30,7 @@ class HnswlibSearcher:
 
     def _reached(self, query: np.ndarray, k: int) -> np.ndarray:
         """Ids (k,) of as many rows as a query reaches, then -1: the largest count that does not fail."""
-        found = np.full(k, -1, dtype=np.int64)
+        reached = np.full(k, -1, dtype=np.int64)
         enough, too_many = 0, k + 1
         while too_many - enough > 1:
             count = (enough + too_many) // 2
@@ -41,11 +40,11 @@ class HnswlibSearcher:
                 too_many = count
             else:
                 enough = count
-                found[:count] = ids[0].astype(np.int64)
-        return found
+                reached[:count] = ids[0].astype(np.int64)
+        return reached
 
 
-def build(base: np.ndarray, order: np.ndarray, metric: str, params: "Params", seed: int) -> HnswlibSearcher:
+def build(base: np.ndarray, order: np.ndarray, metric: str, params: Params, seed: int) -> HnswlibSearcher:
     """An index of `base` (n, d) with row order[i] inserted i-th; levels are drawn by position from `seed`."""
     import hnswlib
 
@@ -55,3 +54,10 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: "Params", se
         ids = order[start : start + _INSERT_BLOCK]
         index.add_items(base[ids], ids, num_threads=params.threads)
     return HnswlibSearcher(index, params.threads)
+
+
+ENGINE = Engine(
+    build=build,
+    package="hnswlib",
+    about="the authors' C++ library; levels by position, from the seed",
+)

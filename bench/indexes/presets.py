@@ -89,11 +89,11 @@ def chosen(name: str) -> dict[str, Preset]:
 
 def medians() -> dict[str, float]:
     """Medians over the systems of M, ef_construction and ef_search, where a number is stated that does not go by k."""
-    found = {}
+    by_name = {}
     for name in SURVEYED:
         values = [
             preset.ef_construction if getattr(preset, name) == "ef_construction" else getattr(preset, name)
             for preset in presets().values()
         ]
-        found[name] = float(statistics.median(value for value in values if isinstance(value, int)))
-    return found
+        by_name[name] = float(statistics.median(value for value in values if isinstance(value, int)))
+    return by_name

@@ -14,14 +14,14 @@ from bench.geometry.knn import RELATIVE_TOLERANCE
 def hits(ids: np.ndarray, ground_truth: np.ndarray) -> np.ndarray:
     """How many of each query's true neighbours are among the ids returned; recall@k is this over k.
 
-    ids: (q, k) int64, -1 where nothing was found; ground_truth: (q, k) int64. Returns (q,) int64. An id
+    ids: (q, k) int64, -1 where nothing was returned; ground_truth: (q, k) int64. Returns (q,) int64. An id
     returned twice counts once.
     """
     if ids.shape != ground_truth.shape:
         raise ValueError(f"ids {ids.shape} and ground truth {ground_truth.shape} must have the same shape")
-    found = np.sort(ids, axis=1)
-    found[:, 1:][found[:, 1:] == found[:, :-1]] = -1
-    both = np.sort(np.concatenate([found, ground_truth], axis=1), axis=1)
+    returned = np.sort(ids, axis=1)
+    returned[:, 1:][returned[:, 1:] == returned[:, :-1]] = -1
+    both = np.sort(np.concatenate([returned, ground_truth], axis=1), axis=1)
     counts: np.ndarray = ((both[:, 1:] == both[:, :-1]) & (both[:, 1:] >= 0)).sum(axis=1)
     return counts
 

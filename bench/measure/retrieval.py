@@ -15,7 +15,7 @@ CUTOFFS = {"nDCG@10": 10, "RR@10": 10, "R@100": 100}  # by ir-measures' names; t
 def scores(ids: np.ndarray, judgements: Judgements | None) -> dict[str, np.ndarray]:
     """Every measure of CUTOFFS that k reaches, a query: (q,) float32, NaN where a query is not judged.
 
-    ids: (q, k) base ids, nearest first, -1 where nothing was found; an id returned twice counts once, at its first
+    ids: (q, k) base ids, nearest first, -1 where nothing was returned; an id returned twice counts once, at its first
     place. nDCG's gain is the grade itself, as in trec_eval; others raise 2 to the grade under the same name. Grades
     above 0 are relevant. Documents that were judged but are not in the base stay in the denominators: they count
     as not found. A query that is judged and returns nothing scores 0. Without judgements, nothing is scored.
@@ -28,15 +28,15 @@ def scores(ids: np.ndarray, judgements: Judgements | None) -> dict[str, np.ndarr
 
     qrels = judged(judgements)
     measures = {name: ir_measures.parse_measure(name) for name, cutoff in CUTOFFS.items() if cutoff <= ids.shape[1]}
-    found = {name: np.full(len(ids), np.nan, dtype=np.float32) for name in measures}
+    by_measure = {name: np.full(len(ids), np.nan, dtype=np.float32) for name in measures}
     if not qrels or not measures:
-        return found
+        return by_measure
     query_ids = judgements.query_ids.tolist()
     run = {query: _ranked(row, judgements.doc_ids) for query, row in zip(query_ids, ids, strict=True) if query in qrels}
     place = {query: i for i, query in enumerate(query_ids)}
     for metric in ir_measures.iter_calc(list(measures.values()), qrels, run):
-        found[str(metric.measure)][place[metric.query_id]] = metric.value
-    return found
+        by_measure[str(metric.measure)][place[metric.query_id]] = metric.value
+    return by_measure
 
 
 def judged(judgements: Judgements) -> dict[str, dict[str, int]]:

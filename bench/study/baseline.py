@@ -1,8 +1,8 @@
-"""A baseline: outcomes that later versions are held against, in one JSON file that shows in a diff what changed.
+"""A baseline: outcomes that later versions are compared with, in one JSON file whose diff shows what changed.
 
-The file names every setting once, with a line a build: its seeds, mean recall, a hash of the ids it
+The file names every setting and order once, with a line a build: its seeds, mean recall, a hash of the ids it
 returned, and its hits a query (bytes, or 16-bit little-endian where k > 255; zlib; base64). `sha256` is taken over all
-the rest, so that a figure changed by hand is found.
+other keys, so that a figure changed by hand is noticed.
 """
 
 import base64
@@ -19,27 +19,33 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from bench import digests, indexes
+from bench import digests
 from bench.convert import converted
 from bench.errors import BenchError, unknown
+from bench.indexes import INDEXES
 from bench.study.environment import differences
-from bench.study.store import Outcome
+from bench.study.outcome import Outcome
 from bench.study.study import Study
-from bench.study.trial import Trial
+from bench.study.trial import FIELDS, GROUPS, Provenance, Seeds, Trial, changed, flat, grouped
 
-SCHEMA = 1
+SCHEMA = 2
 FOLDER = Path("results/baselines")
 LEAST_BUILDS = 5  # of each order: fewer show no fall among many settings
 LEAST_QUERIES = 20  # a handful say nothing of others
 
-_SEEDS = ("build_seed", "order_seed")
-_VERSIONS = ("libraries", "engine_version", "engine_binary")  # what a gate lets change
-_IN_ENVIRONMENT = ("libraries", "engine_binary")  # of a trial, so kept once
-_FIELDS = [field.name for field in msgspec.structs.fields(Trial)]
+_SEEDS = [field.name for field in msgspec.structs.fields(Seeds)]
+_PROVENANCE = [field.name for field in msgspec.structs.fields(Provenance)]  # which the environment states
+_SETTING = {name: kind for name, kind in FIELDS.items() if name not in (*_SEEDS, *_PROVENANCE)}
+_ANY_PROVENANCE = Provenance(engine_version="")
 
 
-class Kept(NamedTuple):
-    """What is kept of an outcome: its trial without what the environment tells, hits (q,) by id, a hash of the ids."""
+class BaselineOutcome(NamedTuple):
+    """What a baseline has of an outcome.
+
+    trial: without its provenance, see `comparable`.
+    hits: (q,) by id.
+    ids_sha256: of the ids returned.
+    """
 
     trial: Trial
     hits: np.ndarray
@@ -55,7 +61,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     saved: str
     builds: int
     environment: dict[str, Any]
-    outcomes: list[Kept]
+    outcomes: list[BaselineOutcome]
 
 
 class _Environment(msgspec.Struct):
@@ -99,16 +105,16 @@ def path_of(name: str) -> Path:
     return FOLDER / f"{name}.json"
 
 
-def made(name: str, study: Study, experiment: str, reason: str, outcomes: Iterable[Outcome]) -> Baseline:
+def create(name: str, study: Study, experiment: str, reason: str, outcomes: Iterable[Outcome]) -> Baseline:
     """The Baseline of a study's outcomes, which must all come from one environment."""
     by_key = {outcome.trial.key: outcome for outcome in outcomes}
-    found = [by_key[trial.key] for trial in study.trials]
-    environment = found[0].environment
-    for outcome in found:
-        if changed := [*differences(environment, outcome.environment)]:
+    listed = [by_key[trial.key] for trial in study.trials]
+    environment = listed[0].build.environment
+    for outcome in listed:
+        if changes := [*differences(environment, outcome.build.environment)]:
             raise BenchError(
-                f"baseline {name!r}: its outcomes come from several environments ({changed[0].told}): "
-                "a baseline is of one; leave --store out to measure all anew"
+                f"baseline {name!r}: its outcomes come from several environments ({changes[0].text}): "
+                "a baseline is of one; leave --store out to measure all again"
             )
     return Baseline(
         name=name,
@@ -116,8 +122,8 @@ def made(name: str, study: Study, experiment: str, reason: str, outcomes: Iterab
         reason=reason,
         saved=datetime.date.today().isoformat(),
         builds=study.experiment.build_seeds,
-        environment={key: value for key, value in environment.items() if key != "jobs"},
-        outcomes=[Kept(_bare(outcome.trial), outcome.hits, outcome.ids_sha256) for outcome in found],
+        environment={key: value for key, value in environment.items() if key != "side_by_side"},
+        outcomes=[BaselineOutcome(comparable(o.trial), o.hits, o.ids_sha256) for o in listed],
     )
 
 
@@ -128,11 +134,10 @@ def text(baseline: Baseline) -> str:
         **{key: getattr(baseline, key) for key in ("name", "experiment", "reason", "saved", "builds", "environment")},
     }
     settings = []
-    for setting, kept in groupby(sorted(baseline.outcomes, key=_place), key=lambda one: _setting(one.trial)):
-        fields = {key: value for key, value in msgspec.structs.asdict(setting).items() if key not in _SEEDS}
-        for name in _IN_ENVIRONMENT:
-            del fields[name]
-        settings.append({**fields, "builds": [_build(one) for one in kept]})
+    listed = sorted(baseline.outcomes, key=_place)
+    for _, of_one in groupby(listed, key=lambda outcome: _setting(outcome.trial)):
+        outcomes = list(of_one)
+        settings.append({**_setting(outcomes[0].trial), "builds": [_build(outcome) for outcome in outcomes]})
     content = {**head, "settings": settings}
     lines = []
     for entry in settings:
@@ -140,43 +145,19 @@ def text(baseline: Baseline) -> str:
         fields = {key: value for key, value in entry.items() if key != "builds"}
         lines.append(f'  {json.dumps(fields)[:-1]}, "builds": [\n{builds}\n  ]}}')
     top = json.dumps(head, indent=1)[:-2]
-    listed = ",\n".join(lines)
-    return f'{top},\n "settings": [\n{listed}\n ],\n "sha256": "{digests.key_digest(content)}"\n}}\n'
+    listing = ",\n".join(lines)
+    return f'{top},\n "settings": [\n{listing}\n ],\n "sha256": "{digests.key_digest(content)}"\n}}\n'
 
 
 def read(path: Path) -> Baseline:
     """The Baseline in a file; a BenchError for any that is not whole, not ours, or was changed by hand."""
-    try:
-        if not path.is_file():
-            known = sorted(file.stem for file in path.parent.glob("*.json"))
-            raise BenchError(
-                f"no baseline at {path}; there: {', '.join(known) or 'none'}; make one with `bench baseline save`"
-            )
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BenchError(f"cannot read the baseline {path}: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise BenchError(f"{path} is truncated or not JSON: restore it, or save the baseline anew") from None
-    if not isinstance(content, dict) or "schema" not in content:
-        raise BenchError(f"{path} is not a baseline of this harness: name one saved by `bench baseline save`")
-    if content["schema"] != SCHEMA:
-        raise BenchError(
-            f"{path} is of schema {content['schema']}, and this bench reads {SCHEMA}: "
-            "use the bench that saved it, or save the baseline anew"
-        )
-    stated = content.pop("sha256", None)
-    if stated != digests.key_digest(content):
-        raise BenchError(
-            f"{path}: its sha256 does not match its content, so it was edited by hand or damaged: "
-            "restore it, or save the baseline anew"
-        )
-    file = converted({**content, "sha256": stated}, _File, str(path))
+    file = converted(_content(path), _File, str(path))
     converted(file.environment, _Environment, f"{path}: environment")
-    outcomes = [kept for setting in file.settings for kept in _kept(setting, path)]
+    outcomes = [outcome for setting in file.settings for outcome in _outcomes(setting, path)]
     if not outcomes:
-        raise BenchError(f"{path} has no builds: save the baseline anew")
-    if len({kept.trial for kept in outcomes}) < len(outcomes):
-        raise BenchError(f"{path} has a build twice: save the baseline anew")
+        raise BenchError(f"{path} has no builds: save the baseline again")
+    if len({outcome.trial for outcome in outcomes}) < len(outcomes):
+        raise BenchError(f"{path} has a build twice: save the baseline again")
     return Baseline(
         name=file.name,
         experiment=file.experiment,
@@ -188,64 +169,92 @@ def read(path: Path) -> Baseline:
     )
 
 
+def _content(path: Path) -> dict[str, Any]:
+    """What the JSON file states, its schema and checksum checked."""
+    try:
+        if not path.is_file():
+            known = sorted(file.stem for file in path.parent.glob("*.json"))
+            raise BenchError(
+                f"no baseline at {path}; known: {', '.join(known) or 'none'}; make one with `bench baseline save`"
+            )
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BenchError(f"cannot read the baseline {path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise BenchError(f"{path} is truncated or not JSON: restore it, or save the baseline again") from None
+    if not isinstance(content, dict) or "schema" not in content:
+        raise BenchError(f"{path} is not a baseline of this harness: name one saved by `bench baseline save`")
+    if content["schema"] != SCHEMA:
+        raise BenchError(
+            f"{path} is of schema {content['schema']}, and this bench reads {SCHEMA}: "
+            "use the bench that saved it, or remove it and save the baseline again"
+        )
+    stated = content.pop("sha256", None)
+    if stated != digests.key_digest(content):
+        raise BenchError(
+            f"{path}: its sha256 does not match its content, so it was edited by hand or damaged: "
+            "restore it, or save the baseline again"
+        )
+    return {**content, "sha256": stated}
+
+
 def comparable(trial: Trial) -> Trial:
-    """The trial without the versions that a gate lets change: equal in a baseline and in its repetition."""
-    return msgspec.structs.replace(trial, **dict.fromkeys(_VERSIONS, ""))
+    """The trial without its provenance, which a gate lets change: equal in a baseline and in its repetition."""
+    return msgspec.structs.replace(trial, provenance=_ANY_PROVENANCE)
 
 
 def check_repeats(baseline: Baseline, study: Study) -> None:
     """A BenchError where the study's trials are not those of the baseline: other data or settings are not compared."""
-    then = {comparable(kept.trial) for kept in baseline.outcomes}
+    then = {comparable(outcome.trial) for outcome in baseline.outcomes}
     now = {comparable(trial) for trial in study.trials}
     if then == now:
         return
-    fingerprints = {trial.dataset: trial.fingerprint for trial in then}
+    fingerprints = {trial.data.dataset: trial.data.fingerprint for trial in then}
     for trial in now:
-        was = fingerprints.get(trial.dataset, trial.fingerprint)
-        if was != trial.fingerprint:
+        data = trial.data
+        before = fingerprints.get(data.dataset, data.fingerprint)
+        if before != data.fingerprint:
             raise BenchError(
-                f"dataset {trial.dataset!r} is not that of baseline {baseline.name!r} "
-                f"(fingerprint {trial.fingerprint[:12]}, was {was[:12]}): what is not the same data is not compared; "
-                "restore the data, or save the baseline anew"
+                f"dataset {data.dataset!r} is not that of baseline {baseline.name!r} "
+                f"(fingerprint {data.fingerprint[:12]}, was {before[:12]}): other data is not compared; "
+                "restore the data, or save the baseline again"
             )
+    rows = [[flat(trial) for trial in trials] for trials in (then, now)]
     changes = []
-    for field in _FIELDS:
-        values = [sorted({str(getattr(trial, field)) for trial in trials}) for trials in (then, now)]
-        if values[0] != values[1]:
-            changes.append(f"{field} was {_few(values[0])}, is {_few(values[1])}")
-    told = "; ".join(changes[:3]) or "trials are combined otherwise"
+    for field in FIELDS:
+        before_and_now = [sorted({str(row[field]) for row in of_one}) for of_one in rows]
+        if before_and_now[0] != before_and_now[1]:
+            changes.append(f"{field} was {_few(before_and_now[0])}, is {_few(before_and_now[1])}")
+    difference = "; ".join(changes[:3]) or "trials are combined otherwise"
     raise BenchError(
-        f"experiment {baseline.experiment!r} has changed since baseline {baseline.name!r} was saved ({told}): "
-        "restore it, or save the baseline anew"
+        f"experiment {baseline.experiment!r} has changed since baseline {baseline.name!r} was saved ({difference}): "
+        "restore it, or save the baseline again"
     )
-
-
-def _bare(trial: Trial) -> Trial:
-    return msgspec.structs.replace(trial, **dict.fromkeys(_IN_ENVIRONMENT, ""))
 
 
 def _few(values: Sequence[str]) -> str:
     return "+".join(values[:4]) + ("+..." if len(values) > 4 else "")
 
 
-def _setting(trial: Trial) -> Trial:
-    """The trial without its seeds."""
-    return msgspec.structs.replace(trial, **dict.fromkeys(_SEEDS, 0))
+def _setting(trial: Trial) -> dict[str, Any]:
+    """The fields that builds of one order in one setting share."""
+    fields = flat(trial)
+    return {name: fields[name] for name in _SETTING}
 
 
-def _place(kept: Kept) -> tuple[Any, ...]:
-    trial = kept.trial
-    return (*msgspec.structs.astuple(_setting(trial)), trial.order_seed, trial.build_seed)
+def _place(outcome: BaselineOutcome) -> tuple[Any, ...]:
+    seeds = outcome.trial.seeds
+    return (*_setting(outcome.trial).values(), seeds.order_seed, seeds.build_seed)
 
 
-def _build(kept: Kept) -> dict[str, Any]:
-    trial = kept.trial
+def _build(outcome: BaselineOutcome) -> dict[str, Any]:
+    seeds, k = outcome.trial.seeds, outcome.trial.search.k
     return {
-        "build_seed": trial.build_seed,
-        "order_seed": trial.order_seed,
-        "recall": round(float(kept.hits.mean() / trial.k), 6),
-        "ids_sha256": kept.ids_sha256,
-        "hits": base64.b64encode(zlib.compress(kept.hits.astype(_width(trial.k)).tobytes(), 9)).decode(),
+        "build_seed": seeds.build_seed,
+        "order_seed": seeds.order_seed,
+        "recall": round(float(outcome.hits.mean() / k), 6),
+        "ids_sha256": outcome.ids_sha256,
+        "hits": base64.b64encode(zlib.compress(outcome.hits.astype(_width(k)).tobytes(), 9)).decode(),
     }
 
 
@@ -253,31 +262,38 @@ def _width(k: int) -> str:
     return "<u1" if k < 256 else "<u2"
 
 
-def _kept(setting: Mapping[str, Any], path: Path) -> list[Kept]:
+def _outcomes(setting: Mapping[str, Any], path: Path) -> list[BaselineOutcome]:
     """The outcomes that one setting of a file holds."""
-    fields = {key: value for key, value in setting.items() if key != "builds"}
-    if more := fields.keys() - set(_FIELDS):
-        raise BenchError(f"{path}: settings: {unknown('key', sorted(more)[0], _FIELDS)}")
-    seedless = converted(
-        {**fields, **dict.fromkeys(_IN_ENVIRONMENT, ""), **dict.fromkeys(_SEEDS, 0)}, Trial, f"{path}: settings"
-    )
-    if seedless.engine not in indexes.INDEXES:
-        raise BenchError(f"{path}: {unknown('engine', seedless.engine, indexes.INDEXES)}")
-    kept = []
+    trial = _trial({key: value for key, value in setting.items() if key != "builds"}, path)
+    name, k = trial.data.dataset, trial.search.k
+    outcomes = []
     for build in converted(setting.get("builds"), list[_Build], f"{path}: builds"):
         try:
             packed = zlib.decompress(base64.b64decode(build.hits, validate=True))
-            hits = np.frombuffer(packed, dtype=_width(seedless.k)).astype(np.int64)
+            hits = np.frombuffer(packed, dtype=_width(k)).astype(np.int64)
         except (binascii.Error, zlib.error, ValueError):
             hits = np.empty(0, dtype=np.int64)
-        if len(hits) != seedless.queries:
+        if len(hits) != trial.data.queries:
+            raise BenchError(f"{path}: hits of {name!r} do not unpack to its queries: save the baseline again")
+        if hits.max(initial=0) > k or abs(hits.mean() / k - build.recall) > 1e-6:
             raise BenchError(
-                f"{path}: hits of {seedless.dataset!r} do not unpack to its queries: save the baseline anew"
+                f"{path}: hits of {name!r} are not those of recall {build.recall}: save the baseline again"
             )
-        if hits.max(initial=0) > seedless.k or abs(hits.mean() / seedless.k - build.recall) > 1e-6:
-            raise BenchError(
-                f"{path}: hits of {seedless.dataset!r} are not those of recall {build.recall}: save the baseline anew"
-            )
-        trial = msgspec.structs.replace(seedless, build_seed=build.build_seed, order_seed=build.order_seed)
-        kept.append(Kept(trial, hits, build.ids_sha256))
-    return kept
+        seeded = changed(trial, build_seed=build.build_seed, order_seed=build.order_seed)
+        outcomes.append(BaselineOutcome(seeded, hits, build.ids_sha256))
+    return outcomes
+
+
+def _trial(fields: Mapping[str, Any], path: Path) -> Trial:
+    """A setting's Trial, its seeds 0 and without provenance."""
+    where = f"{path}: settings"
+    if unknown_keys := sorted(fields.keys() - _SETTING.keys()):
+        raise BenchError(f"{where}: {unknown('key', unknown_keys[0], _SETTING)}")
+    nothing = dict.fromkeys(_SEEDS, 0) | dict.fromkeys(_PROVENANCE, "")
+    for group in GROUPS.values():
+        own = {field.name for field in msgspec.structs.fields(group)}
+        converted({name: value for name, value in (nothing | dict(fields)).items() if name in own}, group, where)
+    trial = grouped(nothing | dict(fields))
+    if trial.index.engine not in INDEXES:
+        raise BenchError(f"{path}: {unknown('engine', trial.index.engine, INDEXES)}")
+    return trial

@@ -20,8 +20,12 @@ _SIMD = ("sse", "ssse", "avx", "fma", "f16c", "amx", "asimd", "sve")
 _LIBRARIES = ("hnsw-order-bench", "numpy", "scipy", "scikit-learn", "scikit-dimension", "faiss-cpu", "ir-measures")
 
 
-def environment(jobs: int) -> dict[str, Any]:
-    """Versions of the libraries that shape a result, git commit, machine, and how many builds ran side by side."""
+@cache_once
+def environment(side_by_side: int) -> dict[str, Any]:
+    """Versions of the libraries that shape a result, git commit, machine, and how many builds ran side by side.
+
+    Of this process, which is to be the one that builds.
+    """
     engines = [engine.package for engine in indexes.INDEXES.values()]
     model, simd = _cpu()
     return {
@@ -34,20 +38,24 @@ def environment(jobs: int) -> dict[str, Any]:
         "simd": simd,
         "cores": os.cpu_count(),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
-        "jobs": jobs,
+        "side_by_side": side_by_side,
     }
 
 
 class Change(NamedTuple):
-    """What of DECIDES is another: a package's name or a field's, and a phrase: `numpy 2.2.0 -> 2.3.1`."""
+    """What of DECIDES is another.
 
-    of: str
-    told: str
+    name: a package's, or a field's.
+    text: a phrase, `numpy 2.2.0 -> 2.3.1`.
+    """
+
+    name: str
+    text: str
 
     def concerns(self, engine: str) -> bool:
         """Whether the ids that this engine returns may be others for it."""
         packages = {other.package for other in indexes.INDEXES.values()}
-        return self.of not in packages - {indexes.INDEXES[engine].package, _TRUTH}
+        return self.name not in packages - {indexes.INDEXES[engine].package, _TRUTH}
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:

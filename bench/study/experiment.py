@@ -1,4 +1,4 @@
-"""Experiment TOML -> frozen structs, every mistake told before anything is built."""
+"""Experiment TOML -> frozen structs, every mistake named before anything is built."""
 
 import tomllib
 from collections.abc import Sequence
@@ -7,48 +7,37 @@ from typing import Any
 
 import msgspec
 
-from bench import indexes, orders
+from bench import orders
 from bench.convert import converted
 from bench.errors import BenchError, unknown
+from bench.indexes import INDEXES
+from bench.indexes.engine import own_params, params_of, version
+from bench.study.trial import Index, Order
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
 
 
-# k: hits a query are kept in 16 bits; ef_search: engines take a 32-bit number
-MOST = {"k": 2**16 - 1, "ef_search": 2**31 - 1, "build_seeds": 2**20, "order_seeds": 2**20, "permutations": 10_000}
-
-
-class Index(indexes.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One [[index]] table: an engine and its parameters."""
-
-    engine: str
-
-
-class OrderSpec(msgspec.Struct, frozen=True):
-    """An order by name, with all its parameters.
-
-    permutations: of `category` alone; stands for an order a permutation of the labels, at most so many.
-    """
-
-    name: str
-    params: dict[str, Any]
-    permutations: int | None = None
+# k: hits a query are stored in 16 bits; ef_search: engines take a 32-bit number
+MOST = {"k": 2**16 - 1, "ef_search": 2**31 - 1, "build_seeds": 2**20, "order_seeds": 2**20}
 
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What to build, as a TOML file states it; `read` checks it.
+    """What to build, as a TOML file states it; `check` checks it.
 
-    datasets: names, paths of TOML files, or tables of a name and generator parameters, where a list
-    makes a sweep. orders: names, or tables of a name and parameters; `permutations` of `category` stands for
-    an order a permutation of the labels: all if there are at most so many, else so many drawn.
-    build_seeds: builds of each order, seeds 1, 2, ... order_seeds: how many seeds of each order are crossed
-    with them; without it every build draws its order anew, with the build's own seed. Pairs of ef_search and k
-    with ef_search < k are left out, since engines would raise ef_search to k.
+    datasets: names, paths of TOML files, or tables of a name and generator parameters, where a list makes a sweep.
+    orders: names, or tables of a name and parameters; `permutations` of `category` stands for an order a permutation
+        of the labels: all if there are at most so many, else so many drawn.
+    index: tables of an engine and its parameters.
+    k, ef_search: neighbours asked for, and candidates while searching. Pairs with ef_search < k are left out, since
+        engines would raise ef_search to k.
+    build_seeds: builds of each order, seeds 1, 2, ...
+    order_seeds: how many seeds of each order are crossed with them; without it every build draws its order anew, with
+        the build's own seed.
     """
 
     datasets: list[str | dict[str, Any]]
     orders: list[str | dict[str, Any]]
-    index: list[Index]
+    index: list[dict[str, Any]]
     title: str = ""
     k: int | list[int] = 10
     ef_search: int | list[int] = msgspec.field(default_factory=lambda: [10, 40])
@@ -69,6 +58,20 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         return [(build, order) for order in range(1, self.order_seeds + 1) for build in builds]
 
 
+class OrderSpec(msgspec.Struct, frozen=True):
+    """An order by name, with all its parameters, and those that make it stand for several."""
+
+    name: str
+    params: dict[str, Any]
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What an experiment states, typed: its orders and its indexes."""
+
+    orders: list[OrderSpec]
+    indexes: list[Index]
+
+
 def experiments() -> list[str]:
     """The names of the experiments that ship with the package."""
     return sorted(path.stem for path in EXPERIMENTS.glob("*.toml"))
@@ -79,7 +82,7 @@ def read_experiment(name: str) -> tuple[Path, Experiment]:
     path = Path(name) if name.endswith(".toml") else EXPERIMENTS / f"{name}.toml"
     if not path.is_file():
         if name.endswith(".toml"):
-            raise BenchError(f"experiment {name} is not there: give the path of a TOML file, or a name")
+            raise BenchError(f"experiment {name} does not exist: give the path of a TOML file, or a name")
         raise unknown("experiment", name, experiments())
     try:
         stated = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -88,70 +91,87 @@ def read_experiment(name: str) -> tuple[Path, Experiment]:
     return path, converted(stated, Experiment, str(path))
 
 
-def order_specs(listed: Sequence[str | dict[str, Any]], told: str) -> list[OrderSpec]:
+def check(experiment: Experiment, where: str) -> Checked:
+    """The experiment's orders and indexes, or a BenchError for what is wrong whatever the data; costs nothing."""
+    for what in ("datasets", "orders", "index", "k", "ef_search"):
+        if getattr(experiment, what) == []:
+            raise BenchError(f"{where}: {what} is empty: name at least one")
+    _check_numbers(experiment, where)
+    indexes = [_index(table, f"{where}: index[{place}]") for place, table in enumerate(experiment.index)]
+    if len(set(indexes)) < len(indexes):
+        raise BenchError(f"{where}: an index is listed twice with the same parameters")
+    return Checked(order_specs(experiment.orders, where), indexes)
+
+
+def _check_numbers(experiment: Experiment, where: str) -> None:
+    for what, most in MOST.items():
+        for number in _listed(getattr(experiment, what)):
+            if number is not None and not 0 < number <= most:
+                wanted = "a positive number" if number < 1 else f"at most {most:,}"
+                raise BenchError(f"{where}: {what} = {number}: give {wanted}")
+    for place, what in enumerate(("ef_search", "k")):
+        values = _listed(getattr(experiment, what))
+        if len(set(values)) < len(values):
+            raise BenchError(f"{where}: {what} names a number twice")
+        for number in values:
+            if number not in [search[place] for search in experiment.searches]:
+                raise BenchError(
+                    f"{where}: {what} = {number} pairs with no ef_search >= k: "
+                    "engines raise ef_search to k, so ask for at least k"
+                )
+
+
+def _index(table: dict[str, Any], where: str) -> Index:
+    """One [[index]] table: an engine of those known, with the parameters that this one has."""
+    name = table.get("engine")
+    if not isinstance(name, str):
+        raise BenchError(f'{where}: a table needs an engine, as in engine = "hnswlib"')
+    if name not in INDEXES:
+        raise BenchError(f"{where}: {unknown('engine', name, INDEXES)}")
+    engine = INDEXES[name]
+    version(name, engine)  # whether it is installed
+    params = params_of(engine, {key: value for key, value in table.items() if key != "engine"}, f"{where}: {name}")
+    return Index(
+        engine=name,
+        M=params.M,
+        ef_construction=params.ef_construction,
+        chunk=getattr(params, "chunk", 1),
+        threads=params.threads,
+        engine_params=sorted_json(own_params(params)),
+    )
+
+
+def order_specs(listed: Sequence[str | dict[str, Any]], where: str) -> list[OrderSpec]:
     """Orders by name or table, with all parameters."""
     specs = []
     for entry in listed:
-        name, given = named(entry, f"{told}: orders")
-        permutations = given.pop("permutations", None) if name == "category" else None
-        if permutations is not None:
-            _check_permutations(permutations, given, told)
-        specs.append(OrderSpec(name, orders.parameters(name, given), permutations))
-    if len({(spec.name, order_params_text(spec.params), spec.permutations) for spec in specs}) < len(specs):
-        raise BenchError(f"{told}: an order is listed twice with the same parameters")
+        name, given = split_table(entry, f"{where}: orders")
+        params = orders.parameters(name, given)
+        orders.check_expansion(name, params)
+        specs.append(OrderSpec(name, params))
+    if len({(spec.name, sorted_json(spec.params)) for spec in specs}) < len(specs):
+        raise BenchError(f"{where}: an order is listed twice with the same parameters")
     return specs
 
 
-def _check_permutations(permutations: object, given: dict[str, Any], told: str) -> None:
-    where = f"{told}: order 'category': permutations = {permutations}"
-    if type(permutations) is not int or not 2 <= permutations <= MOST["permutations"]:
-        raise BenchError(f"{where}: give a number from 2 to {MOST['permutations']:,}")
-    if "permutation" in given:
-        raise BenchError(f"{where}: a permutation is named besides; leave one of the two out")
+def order_of(spec: OrderSpec) -> Order:
+    """The order as a Trial has it."""
+    return Order(order=spec.name, order_params=sorted_json(spec.params))
 
 
-def order_params_text(params: dict[str, Any]) -> str:
-    """Parameters as JSON with sorted keys, the way a Trial keeps them."""
-    return msgspec.json.encode(params, order="sorted").decode()
-
-
-def named(entry: str | dict[str, Any], told: str) -> tuple[str, dict[str, Any]]:
+def split_table(entry: str | dict[str, Any], where: str) -> tuple[str, dict[str, Any]]:
+    """The name in an entry that is a name or a table, and the rest of the table."""
     if isinstance(entry, str):
         return entry, {}
     name = entry.get("name")
     if not isinstance(name, str):
-        raise BenchError(f'{told}: a table needs a name, as in {{ name = "..." }}')
+        raise BenchError(f'{where}: a table needs a name, as in {{ name = "..." }}')
     return name, {key: value for key, value in entry.items() if key != "name"}
 
 
-def check(experiment: Experiment, told: str) -> list[OrderSpec]:
-    """The experiment's orders, or a BenchError for what is wrong whatever the data; costs nothing."""
-    for what in ("datasets", "orders", "index", "k", "ef_search"):
-        if getattr(experiment, what) == []:
-            raise BenchError(f"{told}: {what} is empty: name at least one")
-    for what in ("k", "ef_search", "build_seeds", "order_seeds"):
-        for number in _listed(getattr(experiment, what)):
-            if number is not None and not 0 < number <= MOST[what]:
-                wanted = "a positive number" if number < 1 else f"at most {MOST[what]:,}"
-                raise BenchError(f"{told}: {what} = {number}: give {wanted}")
-    for what in ("k", "ef_search"):
-        values = _listed(getattr(experiment, what))
-        if len(set(values)) < len(values):
-            raise BenchError(f"{told}: {what} names a number twice")
-    for place, what in enumerate(("ef_search", "k")):
-        for number in _listed(getattr(experiment, what)):
-            if number not in [search[place] for search in experiment.searches]:
-                raise BenchError(
-                    f"{told}: {what} = {number} pairs with no ef_search >= k: "
-                    "engines raise ef_search to k, so ask for at least k"
-                )
-    for index in experiment.index:
-        if index.engine not in indexes.INDEXES:
-            raise BenchError(f"{told}: {unknown('engine', index.engine, indexes.INDEXES)}")
-        indexes.check(index.engine, index, f"{told}: {index.engine}")
-    if len(set(experiment.index)) < len(experiment.index):
-        raise BenchError(f"{told}: an index is listed twice with the same parameters")
-    return order_specs(experiment.orders, told)
+def sorted_json(params: dict[str, Any]) -> str:
+    """Parameters as JSON with sorted keys, the way a Trial has them."""
+    return msgspec.json.encode(params, order="sorted").decode()
 
 
 def _listed(value: Any) -> list[Any]:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 import msgspec
 import numpy as np
 
-from bench import indexes, orders
+from bench import orders
 from bench.data.dataset import Dataset, limit
 from bench.geometry import Geometry
+from bench.indexes.engine import Searcher
 from bench.measure import recall
-from bench.study.experiment import Index
+from bench.study.build import build_index
 from bench.study.study import Study
+from bench.study.trial import Index
 
 PROBE_ROWS = 4000  # of each dataset; half as many as well, to see how time grows
 SEEDS = (1, 2, 3)
@@ -34,42 +36,55 @@ class Probe(msgspec.Struct, frozen=True):
     recalls: dict[str, np.ndarray]
 
 
-def probe(study: Study, told: Callable[[str], None] = lambda line: None) -> Iterator[Probe]:
+def probe(study: Study, log: Callable[[str], None] = lambda line: None) -> Iterator[Probe]:
     """A Probe of every dataset × index × search of the study; nothing is stored."""
     searches = study.experiment.searches
     for dataset in study.datasets.values():
         part = limit(dataset, PROBE_ROWS)
-        geometry = Geometry(part, told)
+        geometry = Geometry(part, log)
         truth = geometry.ground_truth(min(part.n, max(k for _, k in searches)))[1]
-        sequences = {
+        orders_by_name = {
             name: [orders.make(name, orders.parameters(name, {}), part, geometry, seed) for seed in SEEDS]
             for name in ORDERS
         }
-        for index in study.experiment.index:
-            told(f"{dataset.name}: probing {index.engine} on {part.n:,} of {dataset.n:,} rows")
-            half, _ = _build(part, index, sequences["random"][0][: part.n // 2], 1)
-            built = {
-                name: [_build(part, index, order, seed) for seed, order in zip(SEEDS, made, strict=True)]
-                for name, made in sequences.items()
-            }
-            seconds = float(np.median([taken for taken, _ in built["random"]]))
-            growth = max(1.0, float(np.log2(seconds / half)))
-            whole = seconds * (dataset.n / part.n) ** growth
+        for index in study.indexes:
+            log(f"{dataset.name}: probing {index.engine} on {part.n:,} of {dataset.n:,} rows")
+            seconds, builds = _builds(part, index, orders_by_name)
+            whole = _extrapolated(part, index, orders_by_name["random"][0], seconds, dataset.n)
             for ef_search, k in searches:
                 if k <= part.n:
-                    recalls, search_seconds = _search(part, truth[:, :k], built, ef_search)
+                    recalls, search_seconds = _search(part, truth[:, :k], builds, ef_search)
                     yield Probe(dataset.name, index, ef_search, k, whole, search_seconds, recalls)
 
 
+def _builds(
+    part: Dataset, index: Index, orders_by_name: dict[str, list[np.ndarray]]
+) -> tuple[float, dict[str, list[Searcher]]]:
+    """Median seconds of a build in random order, and what was built, by order."""
+    timed = {
+        name: [_timed_build(part, index, order, seed) for seed, order in zip(SEEDS, of_name, strict=True)]
+        for name, of_name in orders_by_name.items()
+    }
+    seconds = float(np.median([taken for taken, _ in timed["random"]]))
+    return seconds, {name: [searcher for _, searcher in of_name] for name, of_name in timed.items()}
+
+
+def _extrapolated(part: Dataset, index: Index, order: np.ndarray, seconds: float, n: int) -> float:
+    """Expected seconds of a build of n rows, from those of all rows of the part and of half of them."""
+    half, _ = _timed_build(part, index, order[: part.n // 2], 1)
+    growth = max(1.0, float(np.log2(seconds / half)))
+    return float(seconds * (n / part.n) ** growth)
+
+
 def _search(
-    part: Dataset, truth: np.ndarray, built: dict[str, list[tuple[float, indexes.Searcher]]], ef_search: int
+    part: Dataset, truth: np.ndarray, builds: dict[str, list[Searcher]], ef_search: int
 ) -> tuple[dict[str, np.ndarray], float]:
-    """Recall by order, and the median seconds of a search."""
+    """Recall by order, (seeds, queries), and the median seconds of a search."""
     k = truth.shape[1]
     seconds, recalls = [], {}
-    for name, searchers in built.items():
+    for name, searchers in builds.items():
         rows = []
-        for _, searcher in searchers:
+        for searcher in searchers:
             start = time.perf_counter()
             ids = searcher.search(part.queries, k, ef_search)
             seconds.append(time.perf_counter() - start)
@@ -78,9 +93,7 @@ def _search(
     return recalls, float(np.median(seconds))
 
 
-def _build(part: Dataset, index: Index, order: np.ndarray, seed: int) -> tuple[float, indexes.Searcher]:
-    """Seconds of a build, and what was built."""
-    params = indexes.Params(index.M, index.ef_construction, index.chunk, index.threads)
+def _timed_build(part: Dataset, index: Index, order: np.ndarray, seed: int) -> tuple[float, Searcher]:
     start = time.perf_counter()
-    searcher = indexes.INDEXES[index.engine].build(part.base, order, part.metric, params, seed)
+    searcher = build_index(index, part.base, order, part.metric, seed)
     return time.perf_counter() - start, searcher

@@ -13,57 +13,41 @@ import numpy as np
 
 from bench import digests
 from bench.errors import BenchError, unknown
-from bench.study.trial import Trial
+from bench.study.outcome import Build, Failure, Outcome
+from bench.study.trial import FIELDS as TRIAL_FIELDS
+from bench.study.trial import Data, Search, Trial, flat, grouped
 
-SCHEMA = 2
+SCHEMA = 3
 
 _APPLICATION = 0x484F5242  # "HORB", in the file's header: this is a store of ours
 _TYPES = {str: "TEXT", int: "INTEGER"}
-_TRIAL = {field.name: _TYPES[field.type] for field in msgspec.structs.fields(Trial)}
-_MEASURED = {
-    "hits": "BLOB",  # uint16, little-endian, one a query
-    "hits_tie": "BLOB",
-    "ids_sha256": "TEXT",
-    "build_seconds": "REAL",
-    "search_seconds": "REAL",
-    "environment": "TEXT",
-    "retrieval": "TEXT",  # id of the scores
-    "retrieval_exact": "TEXT",
-}
-_SINCE_2 = ("judgements", "engine_binary", "retrieval", "retrieval_exact")  # columns that a store of version 1 lacks
-# Retrieval scores by the hash of their content: all builds of a dataset share those of exact search
-_SCORES = "CREATE TABLE scores (id TEXT PRIMARY KEY, content BLOB NOT NULL)"
+_DATA = [field.name for field in msgspec.structs.fields(Data)]
+_SEARCH = [field.name for field in msgspec.structs.fields(Search)]
+_BUILD = [name for name in TRIAL_FIELDS if name not in (*_DATA, *_SEARCH)]
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """What one trial gave.
+def _columns(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}" {_TYPES[TRIAL_FIELDS[name]]} NOT NULL' for name in names)
 
-    hits, hits_tie: (q,) int64, true neighbours found a query by id and with ties; recall is these over k.
-    ids_sha256: of the ids returned, so that builds can be compared bit by bit. build_seconds: of the
-    build that served this search. environment: versions, commit and machine. retrieval, retrieval_exact: by
-    measure (q,) float32, see `measure.retrieval`, of what was found and of the exact neighbours; empty
-    without judgements.
-    """
 
-    trial: Trial
-    hits: np.ndarray
-    hits_tie: np.ndarray
-    ids_sha256: str
-    build_seconds: float
-    search_seconds: float
-    environment: dict[str, Any]
-    retrieval: dict[str, np.ndarray] = {}
-    retrieval_exact: dict[str, np.ndarray] = {}
-
-    @property
-    def recall(self) -> float:
-        """Mean recall@k over the queries, by id."""
-        return float(self.hits.mean() / self.trial.k)
-
-    @property
-    def recall_tie(self) -> float:
-        """Mean recall@k over the queries, ties counted."""
-        return float(self.hits_tie.mean() / self.trial.k)
+# hits, hits_tie: uint16, little-endian, one a query. retrieval, retrieval_exact: ids of scores, which all builds of a
+# dataset share for exact search. A build measured again in another environment is another row of builds.
+_TABLES = f"""
+CREATE TABLE environments (id TEXT PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE datasets (id TEXT PRIMARY KEY, {_columns(_DATA)}, profile BLOB);
+CREATE TABLE builds (id TEXT PRIMARY KEY, dataset_id TEXT NOT NULL REFERENCES datasets, {_columns(_BUILD)},
+    order_seconds REAL NOT NULL, build_seconds REAL NOT NULL, environment TEXT NOT NULL REFERENCES environments);
+CREATE TABLE scores (id TEXT PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE outcomes (key TEXT PRIMARY KEY, build_id TEXT NOT NULL REFERENCES builds, {_columns(_SEARCH)},
+    hits BLOB NOT NULL, hits_tie BLOB NOT NULL, ids_sha256 TEXT NOT NULL, search_seconds REAL NOT NULL,
+    retrieval TEXT NOT NULL, retrieval_exact TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE failures (key TEXT PRIMARY KEY, trial TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE members (experiment TEXT, key TEXT, PRIMARY KEY (experiment, key)) WITHOUT ROWID;
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {SCHEMA};
+"""
+_OUTCOMES = ("hits", "hits_tie", "ids_sha256", "search_seconds", "retrieval", "retrieval_exact")
+_OF_BUILD = ("order_seconds", "build_seconds", "environment")
 
 
 class Store:
@@ -75,7 +59,7 @@ class Store:
 
     @classmethod
     def create(cls, path: Path) -> "Store":
-        """The store at `path`, made if it is not there; a BenchError where it cannot be written."""
+        """The store at `path`, made if it does not exist; a BenchError where it cannot be written."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -102,50 +86,35 @@ class Store:
         return store
 
     def _prepare(self) -> None:
-        if self._kind() != (_APPLICATION, SCHEMA):
-            with self._connection as connection:
-                connection.execute("BEGIN IMMEDIATE")  # what is found now, no other process changes meanwhile
-                self._make(*self._kind())
+        """Make the tables of a new file; a BenchError for a file of another kind or schema."""
+        if self._kind() == (_APPLICATION, SCHEMA):
+            return
+        with self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")  # no other process changes the file from here on
+            if (kind := self._kind()) == (_APPLICATION, SCHEMA):
+                return  # another process was first
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                what = f"a store of schema {kind[1]}" if kind[0] == _APPLICATION else "not a store of this harness"
+                raise BenchError(
+                    f"{self.path} is {what}, and this bench reads schema {SCHEMA}: move the file away, or name another "
+                    "with --store"
+                )
+            for statement in filter(str.strip, _TABLES.split(";")):
+                connection.execute(statement)
 
     def _kind(self) -> tuple[int, int]:
-        """Whose file it is, and of which version; zeros of a new one."""
-        application, version = (
-            self._connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version")
+        """Whose file it is, and of which schema; zeros of a new one."""
+        application, schema = (
+            self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
         )
-        return application, version
-
-    def _make(self, application: int, version: int) -> None:
-        """The tables of a new store, or what one of version 1 lacks; its outcomes stay as they are."""
-        connection = self._connection
-        if (application, version) == (_APPLICATION, SCHEMA):
-            return  # another process was first
-        if (application, version) == (_APPLICATION, 1):
-            for name in _SINCE_2:
-                connection.execute(f"ALTER TABLE outcomes ADD COLUMN \"{name}\" TEXT NOT NULL DEFAULT ''")
-            connection.execute(_SCORES)
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
-            return
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            found = f"a store of version {version}" if application == _APPLICATION else "not a store of this harness"
-            raise BenchError(
-                f"{self.path} is {found}, and this bench reads version {SCHEMA}: name another with --store"
-            )
-        columns = ", ".join(f'"{name}" {kind} NOT NULL' for name, kind in (_TRIAL | _MEASURED).items())
-        connection.execute(f"CREATE TABLE outcomes (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
-        connection.execute("CREATE TABLE environments (id TEXT PRIMARY KEY, content TEXT NOT NULL)")
-        connection.execute(
-            "CREATE TABLE members (experiment TEXT, key TEXT, PRIMARY KEY (experiment, key)) WITHOUT ROWID"
-        )
-        connection.execute(_SCORES)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        return application, schema
 
     def close(self) -> None:
         self._connection.close()
 
     def enlist(self, experiment: str, trials: Iterable[Trial]) -> None:
-        """Count these trials among those of `experiment`; what finished of those it asked before stays."""
-        with self._told(), self._connection as connection:
+        """Count these trials among those of `experiment`; finished ones that it asked for before stay."""
+        with self._usable(), self._connection as connection:
             connection.execute(
                 "DELETE FROM members WHERE experiment = ? AND key NOT IN (SELECT key FROM outcomes)", (experiment,)
             )
@@ -154,45 +123,77 @@ class Store:
             )
 
     def unfinished(self) -> dict[str, int]:
-        """How many outcomes are missing of those that each experiment last asked, where any are."""
-        with self._told():
+        """How many outcomes each experiment misses of those that it last asked for, failures aside, where any."""
+        with self._usable():
             return dict(
                 self._connection.execute(
                     "SELECT experiment, count(*) FROM members WHERE key NOT IN (SELECT key FROM outcomes) "
-                    "GROUP BY experiment ORDER BY experiment"
+                    "AND key NOT IN (SELECT key FROM failures) GROUP BY experiment ORDER BY experiment"
                 ).fetchall()
             )
 
     def missing(self, trials: Sequence[Trial]) -> list[Trial]:
-        """The trials that have no outcome yet, in their order."""
-        with self._told():
+        """The trials that have no outcome yet, in their order; those that failed are among them."""
+        with self._usable():
             done = {key for (key,) in self._connection.execute("SELECT key FROM outcomes")}
         return [trial for trial in trials if trial.key not in done]
 
+    def describe(self, data: Data, profile: Mapping[str, np.ndarray]) -> None:
+        """Keep what geometry says of a dataset; see `geometry.describe.profile`."""
+        content = msgspec.msgpack.encode({name: [a.dtype.str, a.tobytes()] for name, a in profile.items()})
+        with self._usable(), self._connection as connection:
+            _insert_data(connection, data)
+            connection.execute("UPDATE datasets SET profile = ? WHERE id = ?", (content, _id(data)))
+
+    def profile(self, data: Data) -> dict[str, np.ndarray] | None:
+        """What geometry said of a dataset; None where nothing has been kept."""
+        with self._usable():
+            query = "SELECT profile FROM datasets WHERE id = ?"
+            row = self._connection.execute(query, (_id(data),)).fetchone()
+        if row is None or row[0] is None:
+            return None
+        packed = msgspec.msgpack.decode(row[0], type=dict[str, tuple[str, bytes]])
+        return {name: np.frombuffer(content, dtype=kind) for name, (kind, content) in packed.items()}
+
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome: when this returns it is on disk."""
-        environment = json.dumps(outcome.environment, sort_keys=True)
-        environment_id = digests.key_digest(outcome.environment)[:16]
-        scores = [_packed_scores(found) for found in (outcome.retrieval, outcome.retrieval_exact)]
-        measured = (
-            _packed(outcome.hits),
-            _packed(outcome.hits_tie),
-            outcome.ids_sha256,
-            outcome.build_seconds,
-            outcome.search_seconds,
-            environment_id,
-            *(key for key, _ in scores),
-        )
-        values = (outcome.trial.key, *msgspec.structs.astuple(outcome.trial), *measured)
-        columns = ", ".join(f'"{name}"' for name in ("key", *_TRIAL, *_MEASURED))
-        with self._told(), self._connection as connection:
+        trial, build = outcome.trial, outcome.build
+        environment_id = _id(build.environment)
+        build_id = digests.key_digest({"build": trial.build, "environment": environment_id})[:32]
+        scores = [_packed_scores(scores) for scores in (outcome.retrieval, outcome.retrieval_exact)]
+        fields = flat(trial)
+        build_row = (build_id, _id(trial.data), *(fields[name] for name in _BUILD))
+        outcome_row = (trial.key, build_id, *(fields[name] for name in _SEARCH))
+        measured = (_packed(outcome.hits), _packed(outcome.hits_tie), outcome.ids_sha256, outcome.search_seconds)
+        with self._usable(), self._connection as connection:
+            environment = json.dumps(build.environment, sort_keys=True)
             connection.execute("INSERT OR IGNORE INTO environments VALUES (?, ?)", (environment_id, environment))
+            _insert_data(connection, trial.data)
+            _replace(connection, "builds", (*build_row, build.order_seconds, build.build_seconds, environment_id))
             connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", (row for row in scores if row[0]))
-            places = ", ".join("?" * len(values))
-            connection.execute(f"INSERT OR REPLACE INTO outcomes ({columns}) VALUES ({places})", values)
+            _replace(connection, "outcomes", (*outcome_row, *measured, *(key for key, _ in scores)))
+            connection.execute("DELETE FROM failures WHERE key = ?", (trial.key,))
+
+    def fail(self, failure: Failure) -> None:
+        """Keep why a trial gave nothing, until it has an outcome."""
+        trial = msgspec.json.encode(failure.trial).decode()
+        with self._usable(), self._connection as connection:
+            _replace(connection, "failures", (failure.trial.key, trial, failure.reason))
+
+    def failures(self, experiment: str | None = None) -> list[tuple[str, Failure]]:
+        """(experiment, failure) of trials that an experiment, or any, asked for last and that gave nothing."""
+        with self._usable():
+            rows = self._connection.execute(
+                "SELECT experiment, trial, reason FROM failures JOIN members USING (key) "
+                "WHERE ?1 IS NULL OR experiment = ?1 ORDER BY experiment, key",
+                (experiment,),
+            ).fetchall()
+        return [
+            (name, Failure(trial=msgspec.json.decode(trial, type=Trial), reason=reason)) for name, trial, reason in rows
+        ]
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _usable(self) -> Iterator[None]:
         """Failures of the file, not of ours, as a BenchError."""
         try:
             yield
@@ -203,7 +204,7 @@ class Store:
 
     def experiments(self) -> list[str]:
         """The names of the experiments that have outcomes."""
-        with self._told():
+        with self._usable():
             rows = self._connection.execute(
                 "SELECT DISTINCT experiment FROM members JOIN outcomes USING (key) ORDER BY experiment"
             ).fetchall()
@@ -213,38 +214,59 @@ class Store:
         """(experiment, outcome) of one experiment; without a name of all, and outcomes of none under ''."""
         if experiment is not None and experiment not in self.experiments():
             raise BenchError(f"{self.path}: {unknown('experiment', experiment, self.experiments())}")
-        columns = ", ".join(f'outcomes."{name}"' for name in _TRIAL | _MEASURED)
-        with self._told():
+        of_table = {"datasets": _DATA, "builds": [*_BUILD, *_OF_BUILD], "outcomes": [*_SEARCH, *_OUTCOMES]}
+        columns = [f'{table}."{name}"' for table, names in of_table.items() for name in names]
+        with self._usable():
             rows = self._connection.execute(
-                f"SELECT coalesce(experiment, ''), {columns} FROM outcomes LEFT JOIN members USING (key) "
-                "WHERE ?1 IS NULL OR experiment = ?1 ORDER BY 1, dataset, engine, key",
+                f"SELECT coalesce(experiment, ''), {', '.join(columns)} FROM outcomes "
+                "JOIN builds ON builds.id = build_id JOIN datasets ON datasets.id = dataset_id "
+                "LEFT JOIN members USING (key) WHERE ?1 IS NULL OR experiment = ?1 ORDER BY 1, dataset, engine, key",
                 (experiment,),
             ).fetchall()
             # After the rows: what another process adds meanwhile has its environment and scores in any case.
-            found = self._connection.execute("SELECT id, content FROM environments").fetchall()
-            scored = self._connection.execute("SELECT id, content FROM scores").fetchall()
-        environments = {key: json.loads(content) for key, content in found}
+            environment_rows = self._connection.execute("SELECT id, content FROM environments").fetchall()
+            score_rows = self._connection.execute("SELECT id, content FROM scores").fetchall()
+        environments = {key: json.loads(content) for key, content in environment_rows}
         scores: dict[str, dict[str, np.ndarray]] = {"": {}}
-        scores |= {key: _unpacked_scores(content) for key, content in scored}
-        return (_row(row, environments, scores) for row in rows)
+        scores |= {key: _unpacked_scores(content) for key, content in score_rows}
+        names = [name for of_one in of_table.values() for name in of_one]
+        return ((name, _outcome(dict(zip(names, fields, strict=True)), environments, scores)) for name, *fields in rows)
 
 
-def _row(
-    row: Sequence[Any], environments: Mapping[str, dict[str, Any]], scores: Mapping[str, dict[str, np.ndarray]]
-) -> tuple[str, Outcome]:
-    experiment, *fields = row
-    trial = Trial(**dict(zip(_TRIAL, fields[: len(_TRIAL)], strict=True)))
-    hits, hits_tie, ids_sha256, build_seconds, search_seconds, environment, *retrieval = fields[len(_TRIAL) :]
-    return experiment, Outcome(
-        trial,
-        _unpacked(hits),
-        _unpacked(hits_tie),
-        ids_sha256,
-        build_seconds,
-        search_seconds,
-        environments[environment],
-        *(scores[key] for key in retrieval),
+def _outcome(
+    row: Mapping[str, Any], environments: Mapping[str, dict[str, Any]], scores: Mapping[str, dict[str, np.ndarray]]
+) -> Outcome:
+    return Outcome(
+        trial=grouped({name: row[name] for name in TRIAL_FIELDS}),
+        build=Build(
+            order_seconds=row["order_seconds"],
+            build_seconds=row["build_seconds"],
+            environment=environments[row["environment"]],
+        ),
+        hits=_unpacked(row["hits"]),
+        hits_tie=_unpacked(row["hits_tie"]),
+        ids_sha256=row["ids_sha256"],
+        search_seconds=row["search_seconds"],
+        retrieval=scores[row["retrieval"]],
+        retrieval_exact=scores[row["retrieval_exact"]],
     )
+
+
+def _insert_data(connection: sqlite3.Connection, data: Data) -> None:
+    row = (_id(data), *msgspec.structs.astuple(data), None)
+    connection.execute(f"INSERT OR IGNORE INTO datasets VALUES ({_places(row)})", row)
+
+
+def _replace(connection: sqlite3.Connection, table: str, row: Sequence[Any]) -> None:
+    connection.execute(f"INSERT OR REPLACE INTO {table} VALUES ({_places(row)})", row)
+
+
+def _places(row: Sequence[Any]) -> str:
+    return ", ".join("?" * len(row))
+
+
+def _id(content: Any) -> str:
+    return digests.key_digest(msgspec.to_builtins(content))[:32]
 
 
 def _packed(hits: np.ndarray) -> bytes:
@@ -259,7 +281,7 @@ def _packed_scores(scores: Mapping[str, np.ndarray]) -> tuple[str, bytes]:
     """Id and content of retrieval scores: MessagePack, by measure float32, little-endian; '' where there are none."""
     if not scores:
         return "", b""
-    content = msgspec.msgpack.encode({name: found.astype("<f4").tobytes() for name, found in scores.items()})
+    content = msgspec.msgpack.encode({name: values.astype("<f4").tobytes() for name, values in scores.items()})
     return hashlib.sha256(content).hexdigest()[:32], content
 
 

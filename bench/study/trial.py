@@ -1,4 +1,7 @@
-"""What identifies an outcome."""
+"""What identifies an outcome, in groups: the store's columns, a table's settings and an order's label derive from them.
+
+Field names are unique over all groups, and are the names of columns in the store, in exports and in baselines.
+"""
 
 from typing import Any
 
@@ -7,41 +10,141 @@ import msgspec
 from bench import digests
 
 
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that an outcome depends on. Its hash is the key in the store."""
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    """What is indexed and searched.
+
+    dataset: its name.
+    fingerprint: digest of its arrays.
+    judgements: digest of its relevance judgements, empty where it has none.
+    """
 
     dataset: str
     fingerprint: str
-    judgements: str = ""  # digest of the relevance judgements, where the dataset has them
+    judgements: str = ""
     metric: str
     n: int
     d: int
     queries: int
-    libraries: str  # what truth, neighbours and orders come from, with versions, and a digest of our own code
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine and the parameters that shape its graph.
+
+    engine_params: the engine's own parameters, as JSON with sorted keys.
+    """
+
     engine: str
-    engine_version: str
-    engine_binary: str = ""  # digest of its compiled files
     M: int
     ef_construction: int
-    chunk: int
-    threads: int
+    chunk: int = 1
+    threads: int = 1
+    engine_params: str = "{}"
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """The order of insertion. order_params: all its parameters, as JSON with sorted keys."""
+
     order: str
-    order_params: str  # JSON, keys sorted
+    order_params: str = "{}"
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """What every query asks for."""
+
+    k: int
+    ef_search: int
+
+
+class Seeds(msgspec.Struct, frozen=True, kw_only=True):
+    """Replication: order_seed draws the order, build_seed what the engine draws."""
+
     order_seed: int
     build_seed: int
-    ef_search: int
-    k: int
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """What made it. A difference may change the result, and nothing else that could is left out.
+
+    engine_version: of the engine's package.
+    engine_binary: digest of its compiled files, empty where its installation recorded none.
+    libraries: what neighbours, orders and scores come from, with versions.
+    code: digest of the code of ours that took part: geometry, this order, this engine's adapter, scoring.
+    """
+
+    engine_version: str
+    engine_binary: str = ""
+    libraries: str = ""
+    code: str = ""
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """What trials have in common that differ in their order and seeds alone, hence are compared."""
+
+    data: Data
+    index: Index
+    search: Search
+    provenance: Provenance
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that an outcome depends on. Its hash is the key in the store."""
+
+    data: Data
+    index: Index
+    order: Order
+    search: Search
+    seeds: Seeds
+    provenance: Provenance
 
     @property
     def key(self) -> str:
-        """SHA-256 over all fields, hexadecimal."""
-        fields = msgspec.structs.asdict(self)
-        for name in ("judgements", "engine_binary"):  # so that trials without any keep the key that they always had
-            if not fields[name]:
-                del fields[name]
-        return digests.key_digest(fields)
+        """SHA-256 over all groups, hexadecimal."""
+        return digests.key_digest(msgspec.to_builtins(self))
 
     @property
-    def build(self) -> tuple[Any, ...]:
-        """What the index depends on: all but ef_search and k. One build serves every trial that has the same."""
-        return msgspec.structs.astuple(self)[:-2]
+    def build(self) -> str:
+        """SHA-256 over what the index depends on, all but the search: one build serves every trial with the same."""
+        groups: dict[str, Any] = msgspec.to_builtins(self)
+        del groups["search"]
+        return digests.key_digest(groups)
+
+    @property
+    def setting(self) -> Setting:
+        """The trial without its order and seeds."""
+        return Setting(data=self.data, index=self.index, search=self.search, provenance=self.provenance)
+
+
+GROUPS: dict[str, type[msgspec.Struct]] = {field.name: field.type for field in msgspec.structs.fields(Trial)}
+FIELDS: dict[str, type] = {
+    field.name: field.type for group in GROUPS.values() for field in msgspec.structs.fields(group)
+}
+# What identifies without telling a reader anything
+DIGESTS = ("fingerprint", "judgements", "engine_binary", "libraries", "code")
+_GROUP_OF = {field.name: name for name, group in GROUPS.items() for field in msgspec.structs.fields(group)}
+
+
+def flat(groups: Trial | Setting) -> dict[str, Any]:
+    """The fields of all groups by name."""
+    return {
+        name: value
+        for group in msgspec.structs.astuple(groups)
+        for name, value in msgspec.structs.asdict(group).items()
+    }
+
+
+def grouped(fields: dict[str, Any]) -> Trial:
+    """The Trial of fields by name: `flat` undone."""
+    groups: dict[str, Any] = {
+        name: group(**{field.name: fields[field.name] for field in msgspec.structs.fields(group)})
+        for name, group in GROUPS.items()
+    }
+    return Trial(**groups)
+
+
+def changed(trial: Trial, **fields: Any) -> Trial:
+    """The trial with other values of these fields."""
+    by_group: dict[str, dict[str, Any]] = {}
+    for name, value in fields.items():
+        by_group.setdefault(_GROUP_OF[name], {})[name] = value
+    groups = {name: msgspec.structs.replace(getattr(trial, name), **values) for name, values in by_group.items()}
+    return msgspec.structs.replace(trial, **groups)

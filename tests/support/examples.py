@@ -1,25 +1,30 @@
-"""A trial to make others from."""
+"""A trial and an outcome to make others from."""
 
-from bench.study.trial import Trial
+import numpy as np
+
+from bench.study.outcome import Build, Outcome
+from bench.study.trial import Data, Index, Order, Provenance, Search, Seeds, Trial, changed
 
 TRIAL = Trial(
-    dataset="d",
-    fingerprint="f",
-    metric="l2",
-    n=100,
-    d=4,
-    queries=3,
-    libraries="l",
-    engine="hnswlib",
-    engine_version="0.8.0",
-    M=16,
-    ef_construction=128,
-    chunk=1,
-    threads=1,
-    order="random",
-    order_params="{}",
-    order_seed=1,
-    build_seed=1,
-    ef_search=10,
-    k=10,
+    data=Data(dataset="d", fingerprint="f", metric="l2", n=100, d=4, queries=3),
+    index=Index(engine="hnswlib", M=16, ef_construction=128),
+    order=Order(order="random"),
+    search=Search(k=10, ef_search=10),
+    seeds=Seeds(order_seed=1, build_seed=1),
+    provenance=Provenance(engine_version="0.8.0", libraries="l", code="c"),
 )
+
+
+def outcome(hits, hits_tie=None, *, seconds=1.0, ids_sha256="", retrieval=None, retrieval_exact=None, **fields):
+    """An Outcome of TRIAL with other fields."""
+    hits = np.asarray(hits)
+    return Outcome(
+        trial=changed(TRIAL, **fields),
+        build=Build(order_seconds=0.1 * seconds, build_seconds=seconds, environment={}),
+        hits=hits,
+        hits_tie=hits if hits_tie is None else np.asarray(hits_tie),
+        ids_sha256=ids_sha256,
+        search_seconds=0.1 * seconds,
+        retrieval=retrieval or {},
+        retrieval_exact=retrieval_exact or {},
+    )

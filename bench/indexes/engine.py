@@ -1,0 +1,126 @@
+"""What an engine is: a way to build, its parameters, and what it promises."""
+
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from bench.convert import converted
+from bench.data.dataset import METRICS
+from bench.errors import BenchError
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What shapes a graph beside its data, order and seed; an engine adds parameters of its own in a subclass.
+
+    M: links of a node; the default is the study's.
+    ef_construction: candidates while building; the default is the study's.
+    threads: of build and search. With more than one, neither the order nor the result of two builds is the same.
+    """
+
+    M: int = 16
+    ef_construction: int = 128
+    threads: int = 1
+
+
+class Searcher(Protocol):
+    """A built index."""
+
+    def search(self, queries: np.ndarray, k: int, ef_search: int) -> np.ndarray:
+        """Base ids (q, k) int64 of the nearest rows, nearest first; -1 where fewer than k were returned."""
+
+
+class Promises(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine states of itself; `contract` finds out whether it holds.
+
+    keeps_order: row order[i] is inserted as the i-th.
+    repeats: the same base, order, parameters and seed give the same graph bit by bit, on one thread.
+    seeded: another build seed gives another graph.
+    has_ef_search: a larger ef_search searches more.
+    """
+
+    keeps_order: bool = True
+    repeats: bool = True
+    seeded: bool = True
+    has_ef_search: bool = True
+
+
+class Engine(msgspec.Struct, frozen=True, kw_only=True):
+    """An engine, with all that the harness needs to know of it.
+
+    build: (base (n, d) float32, order (n,) int64, metric, params, seed) -> Searcher. It inserts row order[i] as the
+        i-th, on params.threads threads, and answers with base ids. Its library is imported inside it.
+    package: the distribution that it comes with.
+    about: one line for `bench list engines`.
+    params: the type of its parameters.
+    check: raises ValueError for parameters that it cannot have, beyond their types and the bounds of all engines.
+    metrics: those that it has.
+    extra: the extra of this package that installs it; empty where it is installed in any case.
+    promises: what it states of itself.
+    """
+
+    build: Callable[[np.ndarray, np.ndarray, str, Any, int], Searcher]
+    package: str
+    about: str
+    params: type[Params] = Params
+    check: Callable[[Any], None] = lambda params: None
+    metrics: tuple[str, ...] = METRICS
+    extra: str = ""
+    promises: Promises = Promises()
+
+
+# hnswlib lowers a larger M; counts go into 32-bit numbers
+MOST = {"M": 10_000, "ef_construction": 2**31 - 1, "chunk": 2**31 - 1, "threads": 1024}
+
+
+def installed_version(engine: Engine) -> str | None:
+    """The version of an engine's package; None where it is not installed."""
+    try:
+        return metadata.version(engine.package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def how_to_install(engine: Engine) -> str:
+    """The command that installs an engine."""
+    return f"pip install 'hnsw-order-bench[{engine.extra}]'" if engine.extra else f"pip install {engine.package}"
+
+
+def version(name: str, engine: Engine) -> str:
+    """The version of an engine's package; a BenchError where it is not installed."""
+    installed = installed_version(engine)
+    if installed is None:
+        raise BenchError(f"engine {name!r} needs the package {engine.package}: {how_to_install(engine)}")
+    return installed
+
+
+def params_of(engine: Engine, given: Mapping[str, Any], where: str) -> Params:
+    """Parameters of an engine from plain values, the others at their defaults.
+
+    A BenchError names `where` and the parameter that the engine does not have, or that no HNSW graph can have.
+    """
+    params = converted(dict(given), engine.params, where)
+    for name, most in MOST.items():
+        value = getattr(params, name, 1)
+        if not 0 < value <= most:
+            wanted = "a positive number" if value < 1 else f"at most {most:,}"
+            raise BenchError(f"{where}: {name} = {value}: give {wanted}")
+    if params.M < 2:
+        raise BenchError(f"{where}: M = 1: give at least 2, since levels are drawn with 1 / ln M")
+    if params.ef_construction < params.M:
+        raise BenchError(
+            f"{where}: ef_construction = {params.ef_construction} is below M = {params.M}: give at least M, "
+            "which is what engines raise it to"
+        )
+    try:
+        engine.check(params)
+    except ValueError as error:
+        raise BenchError(f"{where}: {error}") from None
+    return params
+
+
+def own_params(params: Params) -> dict[str, Any]:
+    """The parameters that only this engine has, by name."""
+    return {key: value for key, value in msgspec.structs.asdict(params).items() if key not in MOST}

@@ -1,0 +1,111 @@
+"""Orders of insertion: dataset + geometry + rng -> order (n,) int64, `order[i]` the base row inserted i-th.
+
+Each is a permutation, the same for the same rng, with ties broken by the rng and never by file order.
+Parameters are keyword arguments, with the same names in an experiment's TOML and on the command line.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from bench.convert import converted
+from bench.data.dataset import Dataset
+from bench.errors import BenchError, unknown
+from bench.geometry import Geometry
+from bench.orders import geometric, groups, positional
+from bench.orders.order import Expansion, Order, check_clusters
+
+ORDERS: dict[str, Order] = {
+    "given": Order(make=positional.given),
+    "reverse": Order(make=positional.reverse),
+    "random": Order(make=positional.random),
+    "lid-ascending": Order(make=geometric.lid_ascending, check=geometric.check_lid, estimates_dimension=True),
+    "lid-descending": Order(make=geometric.lid_descending, check=geometric.check_lid, estimates_dimension=True),
+    "category": Order(
+        make=groups.category,
+        check=groups.check_category,
+        expansion=Expansion(groups.permutations, groups.check_permutations),
+    ),
+    "cluster": Order(make=groups.cluster, check=check_clusters),
+    "round-robin": Order(make=groups.round_robin, check=check_clusters),
+    "block-shuffle": Order(make=positional.block_shuffle, check=positional.check_block),
+    "partial-shuffle": Order(make=positional.partial_shuffle, check=positional.check_fraction),
+    "centroid-ascending": Order(make=geometric.centroid_ascending),
+    "centroid-descending": Order(make=geometric.centroid_descending),
+    "residual-ascending": Order(make=geometric.residual_ascending, check=check_clusters),
+    "residual-descending": Order(make=geometric.residual_descending, check=check_clusters),
+    "radius-ascending": Order(make=geometric.radius_ascending, check=geometric.check_neighbors),
+    "radius-descending": Order(make=geometric.radius_descending, check=geometric.check_neighbors),
+    "norm-ascending": Order(make=geometric.norm_ascending),
+    "norm-descending": Order(make=geometric.norm_descending),
+    "hub-first": Order(make=geometric.hub_first, check=geometric.check_neighbors),
+    "hub-last": Order(make=geometric.hub_last, check=geometric.check_neighbors),
+    "farthest-first": Order(make=geometric.farthest_first),
+}
+
+
+def make(name: str, params: Mapping[str, Any], dataset: Dataset, geometry: Geometry, order_seed: int) -> np.ndarray:
+    """The order (n,) int64 that `name` and its parameters give for this seed."""
+    rng = np.random.default_rng([order_seed, *name.encode()])  # orders of one seed share no stream
+    return np.ascontiguousarray(ORDERS[name].make(dataset, geometry, rng, **params), dtype=np.int64)
+
+
+def parameters(name: str, given: Mapping[str, object], *, strict: bool = True) -> dict[str, Any]:
+    """All parameters of an order, those not given at their defaults; a BenchError where one is unknown.
+
+    Parameters of its expansion are taken where they are given. strict: whether text is refused where a number is meant.
+    """
+    if name not in ORDERS:
+        raise unknown("order", name, ORDERS)
+    order = ORDERS[name]
+    own, expanding = _takes(order.make), _takes(order.expansion.make) if order.expansion else {}
+    for key in given:
+        if key not in own | expanding:
+            raise BenchError(f"order {name!r}: {unknown('parameter', key, own | expanding)}")
+    return {
+        key: converted(given[key], parameter.annotation, f"order {name!r}: {key}", strict=strict)
+        if key in given
+        else parameter.default
+        for key, parameter in (own | {key: expanding[key] for key in expanding if key in given}).items()
+    }
+
+
+def check_expansion(name: str, params: Mapping[str, Any]) -> None:
+    """A BenchError where parameters that stand for several orders cannot be."""
+    order, (own, expanding) = ORDERS[name], _split(name, params)
+    if order.expansion and expanding:
+        try:
+            order.expansion.check(own, **expanding)
+        except ValueError as error:
+            raise BenchError(f"order {name!r}: {error}") from None
+
+
+def expand(name: str, params: Mapping[str, Any], dataset: Dataset) -> list[dict[str, Any]]:
+    """The parameters of every order that these stand for on a dataset: mostly one."""
+    order, (own, expanding) = ORDERS[name], _split(name, params)
+    if not order.expansion or not expanding:
+        return [own]
+    return [own | one for one in order.expansion.make(dataset, **expanding)]
+
+
+def check(name: str, params: Mapping[str, Any], dataset: Dataset) -> None:
+    """A BenchError where the order cannot be made of this dataset; costs nothing."""
+    own, _ = _split(name, params)
+    try:
+        ORDERS[name].check(dataset, own)
+    except ValueError as error:
+        raise BenchError(f"order {name!r} on dataset {dataset.name!r}: {error}") from None
+
+
+def _split(name: str, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An order's own parameters, and those of its expansion."""
+    own = _takes(ORDERS[name].make)
+    return {k: v for k, v in params.items() if k in own}, {k: v for k, v in params.items() if k not in own}
+
+
+def _takes(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The keyword arguments of a function."""
+    parameters = inspect.signature(function).parameters.items()
+    return {key: parameter for key, parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY}

@@ -1,0 +1,56 @@
+"""What an order is: how it is made, what it checks, and what several orders share."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from bench.data.dataset import Dataset
+
+
+class Expansion(msgspec.Struct, frozen=True):
+    """How one entry of an experiment stands for several orders; its own parameters are keyword arguments.
+
+    make: (dataset, *, parameters) -> the parameters of every order that it stands for.
+    check: (the order's parameters, *, parameters), raises ValueError for what cannot be.
+    """
+
+    make: Callable[..., list[dict[str, Any]]]
+    check: Callable[..., None]
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """An order of insertion, with all that the harness needs to know of it.
+
+    make: (dataset, geometry, rng, *, parameters) -> order (n,) int64, a permutation: row order[i] is inserted i-th.
+    check: (dataset, parameters), raises ValueError or BenchError where the dataset does not allow it; costs nothing.
+    expansion: what stands for several of it, or None.
+    estimates_dimension: whether it uses `geometry.dimension`.
+    """
+
+    make: Callable[..., np.ndarray]
+    check: Callable[[Dataset, Mapping[str, Any]], None] = lambda dataset, params: None
+    expansion: Expansion | None = None
+    estimates_dimension: bool = False
+
+
+def by_value(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows by ascending value, ties in an order drawn by the rng."""
+    return np.lexsort((rng.permutation(len(values)), values))
+
+
+def cluster_count(dataset: Dataset, clusters: int | None) -> int:
+    """As many clusters as stated, else the square root of the number of rows."""
+    return clusters or max(1, round(dataset.n**0.5))
+
+
+def check_clusters(dataset: Dataset, params: Mapping[str, Any]) -> None:
+    """ValueError where rows cannot make so many clusters."""
+    if params["clusters"] is not None and not 0 < params["clusters"] <= dataset.n:
+        raise ValueError(f"clusters = {params['clusters']}: give 1 to {dataset.n}, the number of rows")
+
+
+def seed_of(rng: np.random.Generator) -> int:
+    """A seed for a library, drawn by the rng."""
+    return int(rng.integers(1, 2**31 - 1))

@@ -1,0 +1,114 @@
+"""What studies ask for, from the store, after what it misses was measured."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from bench.study.environment import differences, environment
+from bench.study.outcome import Failure, Outcome
+from bench.study.run import Log, run
+from bench.study.store import Store
+from bench.study.study import Study
+from bench.study.trial import Trial
+from bench.study.workers import Workers
+
+# Of so many outcomes: what to call with a line, and at every one that came
+Progress = Callable[[int], AbstractContextManager[tuple[Log, Callable[[], None]]]]
+
+
+class Results(msgspec.Struct, frozen=True):
+    """What a store has of studies of one name.
+
+    outcomes: (experiment, outcome).
+    failures: of trials without an outcome.
+    """
+
+    outcomes: list[tuple[str, Outcome]]
+    failures: list[Failure]
+
+
+class FailedTrialsError(Exception):
+    """Trials that a judgement needs have no outcome. trials: how many were measured."""
+
+    def __init__(self, failures: Sequence[Failure], trials: int) -> None:
+        super().__init__()
+        self.failures = failures
+        self.trials = trials
+
+
+class Interrupted(KeyboardInterrupt):
+    """An interrupt, with how many of the missing outcomes had finished by then."""
+
+    def __init__(self, finished: int, missing: int) -> None:
+        super().__init__()
+        self.finished = finished
+        self.missing = missing
+
+
+def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Progress, log: Log) -> Results:
+    """Measure what the store misses of studies of one name, and give all that they ask for.
+
+    Raises Interrupted at Ctrl-C; what finished is in the store.
+    """
+    name, trials = studies[0].name, [trial for study in studies for trial in study.trials]
+    missing = store.missing(trials)
+    finished = 0
+    log(f"{name}: {len(trials)} outcomes in all, {len(missing)} missing in {store.path}")
+    try:
+        with progress(len(missing)) as (log_beside, step):
+            for study in studies:
+                for _ in run(study, store, workers, log_beside):
+                    finished += 1
+                    step()
+    except KeyboardInterrupt:
+        raise Interrupted(finished, len(missing)) from None
+    keys = {trial.key for trial in trials}
+    return Results(
+        outcomes=[(n, o) for n, o in store.outcomes(name) if o.trial.key in keys]
+        if name in store.experiments()
+        else [],
+        failures=[failure for _, failure in store.failures(name) if failure.trial.key in keys],
+    )
+
+
+@contextmanager
+def measuring(
+    study: Study, path: Path | None, workers: Workers, progress: Progress, log: Log
+) -> Iterator[Callable[[Sequence[Trial]], list[Outcome]]]:
+    """What gives the outcomes of trials of a study, for a gate or a baseline; FailedTrialsError where any trial fails.
+
+    path: a store whose outcomes are taken where the same engines made them, down to how these were compiled (what
+    else they were made with is in their keys), and which keeps new ones; without it all are measured.
+    """
+    here = environment(workers.count)
+
+    with TemporaryDirectory() as folder:
+        store = Store.create(path or Path(folder) / "store.sqlite")
+
+        def measure(trials: Sequence[Trial]) -> list[Outcome]:
+            stored = [] if path is None else [outcome for _, outcome in store.outcomes()]
+            by_key = {o.trial.key: o for o in stored if not any(differences(o.build.environment, here))}
+            missing = [trial for trial in trials if trial.key not in by_key]
+            failures = []
+            log(f"{study.name}: {len(missing)} outcomes to measure")
+            finished = 0
+            try:
+                with progress(len(missing)) as (log_beside, step):
+                    for result in run(study, store, workers, log_beside, missing, again=True):
+                        finished += 1
+                        step()
+                        if isinstance(result, Failure):
+                            failures.append(result)
+                        else:
+                            by_key[result.trial.key] = result
+            except KeyboardInterrupt:
+                raise Interrupted(finished, len(missing)) from None
+            if failures:
+                raise FailedTrialsError(failures, len(trials))
+            return [by_key[trial.key] for trial in trials]
+
+        yield measure
+        store.close()

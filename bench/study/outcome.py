@@ -1,0 +1,59 @@
+"""What trials come to: an outcome, or a failure with its reason."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from bench.study.trial import Trial
+
+
+class Build(msgspec.Struct, frozen=True, kw_only=True):
+    """What belongs to a build, whichever searches it served.
+
+    order_seconds: to make the order of insertion, with the geometry that it needs, whether or not that was cached.
+    build_seconds: to insert all rows.
+    environment: versions, commit and machine of the process that built; see `environment`.
+    """
+
+    order_seconds: float
+    build_seconds: float
+    environment: dict[str, Any]
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What one trial gave.
+
+    hits: (q,) int64, true neighbours returned a query, by id; recall is these over k.
+    hits_tie: the same with ties counted.
+    ids_sha256: of the ids returned, so that builds can be compared bit by bit.
+    search_seconds: of all queries.
+    retrieval: by measure (q,) float32, see `measure.retrieval`; empty without judgements.
+    retrieval_exact: the same of the exact neighbours.
+    """
+
+    trial: Trial
+    build: Build
+    hits: np.ndarray
+    hits_tie: np.ndarray
+    ids_sha256: str
+    search_seconds: float
+    retrieval: dict[str, np.ndarray] = {}
+    retrieval_exact: dict[str, np.ndarray] = {}
+
+    @property
+    def recall(self) -> float:
+        """Mean recall@k over the queries, by id."""
+        return float(self.hits.mean() / self.trial.search.k)
+
+    @property
+    def recall_tie(self) -> float:
+        """Mean recall@k over the queries, ties counted."""
+        return float(self.hits_tie.mean() / self.trial.search.k)
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A trial that gave nothing. reason: one line that names what happened."""
+
+    trial: Trial
+    reason: str
