@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bench import orders
 from bench.data.dataset import checked
 from bench.errors import BenchError
-from bench.geometry import Geometry
+from bench.geometry import Geometry, dimension
 
 RNG = np.random.default_rng(0)
 SAME_FOR_EVERY_SEED = {"given", "reverse"}
@@ -45,7 +45,7 @@ def test_ties_are_broken_by_seed_not_by_file_order(name):
 
 @pytest.mark.parametrize("name", orders.ORDERS)
 def test_an_order_says_why_it_matters_and_types_its_parameters(name):
-    order = orders.ORDERS[name]
+    order = orders.ORDERS[name].make
     assert len(order.__doc__.splitlines()[0]) > 40
     for parameter in list(inspect.signature(order).parameters.values())[3:]:
         assert parameter.kind is parameter.KEYWORD_ONLY
@@ -224,7 +224,7 @@ def test_unknown_orders_and_parameters_are_told(name, params, message):
     [
         ("lid-ascending", {"k": 400}, "k = 400 neighbours of 400 rows: give k from 2 to 399"),
         ("lid-ascending", {"estimator": "x"}, "unknown estimator 'x'; known: mle, mom, tle"),
-        ("lid-descending", {"k": 1}, "k = 1 neighbours of 400 rows: give k from 2 to 399, as in lid-descending:k=10"),
+        ("lid-descending", {"k": 1}, "k = 1 neighbours of 400 rows: give k from 2 to 399"),
         ("radius-descending", {"k": 0}, "k = 0"),
         ("cluster", {"clusters": 401}, "clusters = 401: give 1 to 400"),
         ("block-shuffle", {"block": 0}, "block = 0"),
@@ -250,18 +250,61 @@ def test_defaults_pass_the_check(name, small):
     orders.check(name, orders.parameters(name, {}), small)
 
 
+def labelled(labels):
+    return checked("labelled", np.zeros((len(labels), 2)), np.zeros((1, 2)), "l2", np.array(labels))
+
+
+def permutations(labels, most):
+    params = orders.parameters("category", {"permutations": most})
+    orders.check_expansion("category", params)
+    return [one["permutation"] for one in orders.expand("category", params, labelled(labels))]
+
+
 def test_all_permutations_where_they_are_few_else_a_sample_by_a_fixed_seed():
-    three = np.array(["a", "b", "c"])
-    assert orders.permutations(three, 6) == [list(p) for p in itertools.permutations("abc")]
-    assert orders.permutations(three, 1000) == orders.permutations(three, 6)
-    sample = orders.permutations(three, 5)
+    three = ["a", "b", "c"]
+    assert permutations(three, 6) == [list(p) for p in itertools.permutations("abc")]
+    assert permutations(three, 1000) == permutations(three, 6)
+    sample = permutations(three, 5)
     assert len({tuple(p) for p in sample}) == 5
-    assert sample == orders.permutations(three, 5)
-    ten = np.arange(10)
-    drawn = orders.permutations(ten, 200)
+    assert sample == permutations(three, 5)
+    drawn = permutations(list(range(10)), 200)
     assert all(sorted(permutation) == list(range(10)) for permutation in drawn)
     # A uniform draw has each label first in a tenth of 200, 20 ± 4.2: 4 standard deviations.
     assert (np.bincount([permutation[0] for permutation in drawn], minlength=10) > 3).all()
+
+
+@pytest.mark.parametrize(
+    ("params", "named"),
+    [
+        ({"permutations": 1}, "permutations = 1"),
+        ({"permutations": 1_000_000}, "permutations = 1000000: .* 10,000"),
+        ({"permutations": "all"}, "permutations: expected int"),
+        ({"permutations": 6, "permutation": ["a"]}, "permutations = 6"),
+    ],
+)
+def test_permutations_that_cannot_be_are_refused(params, named):
+    with pytest.raises(BenchError, match=f"order 'category': {named}"):
+        orders.check_expansion("category", orders.parameters("category", params))
+
+
+def test_an_order_stands_for_itself_alone_without_an_expansion(small):
+    params = orders.parameters("block-shuffle", {"block": 7})
+    assert orders.expand("block-shuffle", params, small) == [{"block": 7}]
+    assert orders.expand("category", orders.parameters("category", {}), small) == [{"permutation": None}]
+
+
+@pytest.mark.parametrize("name", orders.ORDERS)
+def test_only_orders_that_say_so_estimate_dimension(name, small, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("dimension was estimated")
+
+    monkeypatch.setattr(dimension, "pointwise", refuse)
+    fresh = checked("fresh", small.base + np.float32(len(name)), small.queries, "l2", small.labels)  # nothing is cached
+    if orders.ORDERS[name].estimates_dimension:
+        with pytest.raises(AssertionError, match="dimension"):
+            make(name, fresh)
+    else:
+        make(name, fresh)
 
 
 def test_rows_of_a_category_keep_their_sequence_in_every_permutation_of_a_seed(small):

@@ -57,13 +57,16 @@ def _warn(
 
 
 def main() -> None:
-    """Run the command line; exit 0 done, 1 the gate failed, 2 the user's mistake, 3 interrupted, 70 a bug of ours."""
+    """Run the command line.
+
+    Exit 0 done, 1 a check failed, 2 the user's mistake, 3 interrupted, 4 some trials failed, 70 a bug of ours.
+    """
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", BenchWarning)
     warnings.showwarning = _warn
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal may not have all signs
+            stream.reconfigure(errors="replace")  # a terminal may lack some signs
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is as good as Ctrl-C
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
         signal.signal(signal.SIGHUP, signal.default_int_handler)  # and so is a terminal that is closed

@@ -40,7 +40,7 @@ def lid(
     else:
         dataset = catalog.load(file)
     if output and not output.absolute().parent.is_dir():
-        raise BenchError(f"cannot write {output}: its folder is not there; name another file with --output")
+        raise BenchError(f"cannot write {output}: its folder does not exist; name another file with --output")
     geometry = Geometry(dataset, say)
     described = describe_labels(geometry, k, estimator) if by_label else describe(geometry, k, estimator)
     if output:
@@ -78,18 +78,18 @@ def fetch(
     for name in names:
         try:
             with transfers(say, sys.stderr.isatty()) as progress:
-                got = catalog.fetch(name, progress)
+                fetched = catalog.fetch(name, progress)
         except BenchError as error:
             failed = True
             rows.append({"name": name, "error": str(error)})
             say(f"bench: {error}")
             continue
         except KeyboardInterrupt:
-            say("interrupted: what came is kept where the server allows; the same command goes on from there")
+            say("interrupted: what has arrived is saved where the server allows; the same command goes on from there")
             raise SystemExit(INTERRUPTED) from None
-        rows += [{"name": name, "path": str(f.path), "sha256": f.sha256, "from": f.came} for f in got]
+        rows += [{"name": name, "path": str(f.path), "sha256": f.sha256, "from": f.came} for f in fetched]
         if not as_json:
-            for file in got:
+            for file in fetched:
                 print(f"{name}  {file.path}  sha256:{file.sha256}  (from {file.came})", flush=True)
     if as_json:
         print_json(rows)
@@ -108,10 +108,10 @@ def embed(
     passage_prefix: Annotated[
         str | None, typer.Option(help="Put before every text to be found; without it, what the model states.")
     ] = None,
-    split: Annotated[str | None, typer.Option(help="The judgements in qrels/SPLIT.tsv; test unless told.")] = None,
+    split: Annotated[str | None, typer.Option(help="The judgements in qrels/SPLIT.tsv; test by default.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse judgements of unknown queries and texts.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Texts that go through the model at a time.")] = 32,
-    name: Annotated[str | None, typer.Option(help="The model's name in files; the end of --model unless told.")] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name in files; the end of --model by default.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Turn texts into vectors, and write the TOML file that names them as a dataset.
@@ -133,10 +133,10 @@ def embed(
             strict=strict,
             batch_size=batch_size,
             name=name,
-            told=say,
+            log=say,
         )
     except KeyboardInterrupt:
-        say("interrupted: what is whole is kept; the same command goes on from there")
+        say("interrupted: what is whole is saved; the same command goes on from there")
         raise SystemExit(INTERRUPTED) from None
     if as_json:
         print_json({"dataset": str(path), "embedding": record})
@@ -148,7 +148,7 @@ def list_(
     kind: Annotated[str, typer.Argument(help="datasets, orders, engines, experiments or presets.")],
     as_json: JsonOption = False,
 ) -> None:
-    """List what there is to name.
+    """List datasets, orders, engines, experiments or presets.
 
     \b
     Example:

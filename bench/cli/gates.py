@@ -1,24 +1,36 @@
 """Commands that keep a baseline and hold what is installed against it."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.terminal import FAILED, INTERRUPTED, JobsOption, JsonOption, print_json, progress, say, write
+from bench.cli.terminal import (
+    CHECK_FAILED,
+    INTERRUPTED,
+    TRIALS_FAILED,
+    JobsOption,
+    JsonOption,
+    TimeoutOption,
+    print_json,
+    progress,
+    say,
+    workers,
+    write,
+)
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.study.store import Outcome
+    from bench.study.fill import Measure
     from bench.study.study import Study
-    from bench.study.trial import Trial
+    from bench.study.workers import Workers
 
 GateStoreOption = Annotated[
     Path | None,
-    typer.Option("--store", help="Keep builds here, and take those that are here; without it all are made anew."),
+    typer.Option("--store", help="Keep builds here, and take those that are here; without it all are built again."),
 ]
 
 baseline_app = typer.Typer(help="Baselines, which `bench gate` holds later versions against.", add_completion=False)
@@ -39,6 +51,7 @@ def baseline_save(
     builds: Annotated[int, typer.Option(help="Builds of each order, 5 or more; a gate adds up to as many.")] = 10,
     store: GateStoreOption = None,
     jobs: JobsOption = 1,
+    timeout: TimeoutOption = None,
 ) -> None:
     """Measure an experiment and keep it as what later versions are held against.
 
@@ -55,7 +68,7 @@ def baseline_save(
         raise BenchError("--reason is empty: say why recall is to be held against these figures")
     if builds < baseline.LEAST_BUILDS:
         raise BenchError(f"--builds {builds}: give at least {baseline.LEAST_BUILDS}, since fewer show no fall")
-    before = baseline.read(path) if path.exists() else None  # what is no baseline is not overwritten
+    before = baseline.read(path) if path.exists() else None  # a file that is no baseline is not overwritten
     study = with_builds(read(experiment), builds)
     for dataset in study.datasets.values():
         if len(dataset.queries) < baseline.LEAST_QUERIES:
@@ -69,11 +82,12 @@ def baseline_save(
         raise BenchError(f"cannot write {path}: {error.strerror}; name another place") from None
     if not os.access(path.parent, os.W_OK):
         raise BenchError(f"cannot write {path}: its folder is not writable; name another place")
-    with _measuring(study, store, jobs) as measure:
-        made = baseline.made(path.stem, study, _from_here(experiment), " ".join(reason.split()), measure(study.trials))
-    write(path, lambda stream: stream.write(baseline.text(made).encode()))
+    with _measuring(study, store, workers(jobs, timeout)) as measure:
+        outcomes = measure(study.trials)
+    saved = baseline.create(path.stem, study, _from_here(experiment), " ".join(reason.split()), outcomes)
+    write(path, lambda stream: stream.write(baseline.text(saved).encode()))
     replaced = f", in place of that of {before.saved} ({before.reason})" if before else ""
-    print(f"{path}: {len(made.outcomes)} outcomes{replaced}")
+    print(f"{path}: {len(saved.outcomes)} outcomes{replaced}")
 
 
 def gate(
@@ -81,6 +95,7 @@ def gate(
     margin: Annotated[float, typer.Option(help="A fall in recall, in points, that is too small to matter.")] = 0.5,
     store: GateStoreOption = None,
     jobs: JobsOption = 1,
+    timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build a baseline's graphs again with what is installed now: exit 1 where recall has fallen.
@@ -97,28 +112,28 @@ def gate(
 
     if not 0 < margin < 100:
         raise BenchError(f"--margin {margin}: give points of recall, above 0 and below 100")
-    kept = baseline.read(baseline.path_of(name))
-    if kept.experiment.endswith(".toml") and not Path(kept.experiment).is_file():
-        raise BenchError(f"baseline {name}: its experiment {kept.experiment} is not here: go to where it was saved")
-    study = read(kept.experiment)
+    saved = baseline.read(baseline.path_of(name))
+    if saved.experiment.endswith(".toml") and not Path(saved.experiment).is_file():
+        raise BenchError(f"baseline {name}: its experiment {saved.experiment} does not exist: go to where it was saved")
+    study = read(saved.experiment)
     first = study.experiment.build_seeds
-    study = with_builds(study, kept.builds)
-    baseline.check_repeats(kept, study)  # before anything is built
-    with _measuring(study, store, jobs) as measure:
-        report = check(kept, study, measure, first, margin / 100)
-    told = text(report)
+    study = with_builds(study, saved.builds)
+    baseline.check_repeats(saved, study)  # before anything is built
+    with _measuring(study, store, workers(jobs, timeout)) as measure:
+        report = check(saved, study, measure, first, margin / 100)
+    verdict = text(report)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with Path(summary).open("a", encoding="utf-8") as stream:
-                stream.write(told + "\n")
+                stream.write(verdict + "\n")
         except OSError as error:
             say(f"warning: no summary written to GITHUB_STEP_SUMMARY={summary}: {error.strerror}")
     if as_json:
         print_json(flat(report))
     else:
-        print(told)
+        print(verdict)
     if not report.passed:
-        raise SystemExit(FAILED)
+        raise SystemExit(CHECK_FAILED)
 
 
 def _from_here(experiment: str) -> str:
@@ -128,37 +143,19 @@ def _from_here(experiment: str) -> str:
 
 
 @contextmanager
-def _measuring(study: "Study", path: Path | None, jobs: int) -> "Iterator[Callable[[Sequence[Trial]], list[Outcome]]]":
-    """What measures trials of a study, with progress; in a store of its own unless one is named."""
-    from tempfile import TemporaryDirectory
+def _measuring(study: "Study", path: Path | None, workers: "Workers") -> "Iterator[Measure]":
+    """What measures trials of a study, with progress, and ends the command where it is interrupted or trials fail."""
+    from bench.study.fill import FailedTrialsError, Interrupted, measuring
 
-    from bench.study.environment import differences, environment
-    from bench.study.run import run as run_study
-    from bench.study.store import Store
+    try:
+        with measuring(study, path, workers, progress, say) as measure:
+            yield measure
+    except Interrupted:
+        how = f"what finished is saved in {path}" if path else "nothing is saved; --store PATH would save builds"
+        say(f"interrupted: {how}")
+        raise SystemExit(INTERRUPTED) from None
+    except FailedTrialsError as failed:
+        from bench.present.failures import failures_text
 
-    here = environment(jobs)
-
-    def alike(there: dict[str, Any]) -> bool:
-        """Whether outcomes are of the same engines, down to how these were compiled; their keys tell our own code."""
-        return not any(differences(there, here))
-
-    with TemporaryDirectory() as own:
-        store = Store.create(path or Path(own) / "store.sqlite")
-
-        def measure(trials: "Sequence[Trial]") -> "list[Outcome]":
-            kept = {} if path is None else {o.trial.key: o for _, o in store.outcomes() if alike(o.environment)}
-            missing = [trial for trial in trials if trial.key not in kept]
-            say(f"{study.name}: {len(missing)} outcomes to measure")
-            try:
-                with progress(len(missing)) as (told, step):
-                    for outcome in run_study(study, store, jobs, told, missing, anew=True):
-                        kept[outcome.trial.key] = outcome
-                        step()
-            except KeyboardInterrupt:
-                how = f"what finished is kept in {path}" if path else "nothing is kept; --store PATH would keep builds"
-                say(f"interrupted: {how}")
-                raise SystemExit(INTERRUPTED) from None
-            return [kept[trial.key] for trial in trials]
-
-        yield measure
-        store.close()
+        print(failures_text(failed.failures, failed.trials))
+        raise SystemExit(TRIALS_FAILED) from None

@@ -1,7 +1,7 @@
 """Commands that show what a store has."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,13 +11,14 @@ from bench.cli.terminal import STORE, JsonOption, StoreOption, print_json, say, 
 from bench.errors import unknown
 
 if TYPE_CHECKING:
-    from bench.study.store import Outcome, Store
+    from bench.study.outcome import Failure, Outcome
+    from bench.study.store import Store
 
 
 def table(
     experiment: Annotated[str | None, typer.Argument(help="One experiment; without it, all in the store.")] = None,
     reference: Annotated[
-        str | None, typer.Option(help="The order that others are compared with; random unless told otherwise.")
+        str | None, typer.Option(help="The order that others are compared with; random by default.")
     ] = None,
     ties: Annotated[bool, typer.Option("--ties", help="Count rows as near as the k-th, not by id alone.")] = False,
     store: StoreOption = STORE,
@@ -33,9 +34,10 @@ def table(
     from bench.study.store import Store
 
     opened = Store.open(store)
-    found = opened.outcomes(experiment)
-    _tell_unfinished(opened, experiment)
-    print_table(((name, outcome) for name, outcome in found if name), as_json, reference, ties)
+    outcomes = opened.outcomes(experiment)
+    _warn_of_unfinished(opened, experiment)
+    failures = [failure for _, failure in opened.failures(experiment)]
+    print_table(((name, outcome) for name, outcome in outcomes if name), as_json, reference, ties, failures)
 
 
 def rankings(
@@ -46,7 +48,7 @@ def rankings(
     store: StoreOption = STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Rank models by nDCG@10 under exact search, every engine and order, and tell which moves are more than noise.
+    """Rank models by nDCG@10 under exact search, every engine and order, and say which moves are more than noise.
 
     \b
     Example:
@@ -59,12 +61,12 @@ def rankings(
 
     opened = Store.open(store)
     outcomes = [(name, outcome) for name, outcome in opened.outcomes(experiment) if name]
-    _tell_unfinished(opened, experiment)
-    found = ranked(outcomes, reference)
+    _warn_of_unfinished(opened, experiment)
+    rows = ranked(outcomes, reference)
     if as_json:
-        print_json(found)
+        print_json(rows)
     else:
-        print(rankings_text(found))
+        print(rankings_text(rows))
 
 
 def export(
@@ -91,42 +93,41 @@ def export(
     write(output, lambda stream: stream.write(content))
 
 
-def _tell_unfinished(store: "Store", experiment: str | None) -> None:
+def _warn_of_unfinished(store: "Store", experiment: str | None) -> None:
     for name, count in store.unfinished().items():
         if experiment in (None, name):
-            say(f"warning: {name} is not finished: {count:,} of the outcomes that it asked are missing")
+            say(f"warning: {name} is not finished: {count:,} of the outcomes that it asks for are missing")
 
 
 def print_table(
-    outcomes: "Iterable[tuple[str, Outcome]]", as_json: bool, reference: str | None = None, ties: bool = False
+    outcomes: "Iterable[tuple[str, Outcome]]",
+    as_json: bool,
+    reference: str | None = None,
+    ties: bool = False,
+    failures: "Sequence[Failure]" = (),
 ) -> None:
+    """Print what outcomes show, and which trials failed."""
     from bench.analysis.categories import permuted, separated
     from bench.analysis.retrieval import retrieval
     from bench.analysis.setting import labels
     from bench.analysis.summary import shares, summarize
     from bench.present.categories import permuted_text
-    from bench.present.retrieval import flat as flat_retrieval
+    from bench.present.failures import failures_flat, failures_text
     from bench.present.retrieval import retrieval_text
-    from bench.present.summary import flat, summary_text
+    from bench.present.summary import summary_rows, summary_text
 
-    of_permutations, found = separated(outcomes)
-    if reference is not None and reference not in (known := labels(found)):
+    listed = list(outcomes)
+    of_permutations, others = separated(listed)
+    if reference is not None and reference not in (known := labels(others)):
         raise unknown("order", reference, known)
     reference = reference or "random"
-    summaries = summarize(found, reference, ties) if found or not of_permutations else []
-    scored, categories = retrieval(found), permuted(of_permutations, ties)
+    summaries = summarize(others, reference, ties) if others or not (of_permutations or failures) else []
+    scored, categories, sources = retrieval(others), permuted(of_permutations, ties), shares(others, ties)
     if as_json:
-        more = {(row.experiment, row.order, row.origin, *row.setting.values()): flat_retrieval(row) for row in scored}
-        parts = {(found.experiment, *found.setting.values()): found.shares for found in shares(found, ties)}
-        rows = [
-            flat(s)
-            | {"variance_shares": parts.get((s.experiment, *s.setting.values()))}
-            | more.get((s.experiment, s.order, s.origin, *s.setting.values()), {})
-            for s in summaries
-        ]
-        print_json([*rows, *categories])
+        print_json([*summary_rows(summaries, sources, scored), *categories, *failures_flat(failures)])
         return
-    texts = [summary_text(summaries, shares(found, ties), reference, ties)] if summaries else []
+    texts = [summary_text(summaries, sources, reference, ties)] if summaries else []
     texts += [retrieval_text(scored)] if scored else []
     texts += [permuted_text(categories)] if categories else []
+    texts += [failures_text(failures, len(listed) + len(failures))] if failures else []
     print("\n\n".join(texts))

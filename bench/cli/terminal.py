@@ -2,21 +2,28 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from bench.errors import BenchError
 
-FAILED, USER_MISTAKE, INTERRUPTED, CRASHED = 1, 2, 3, 70
+if TYPE_CHECKING:
+    from bench.study.outcome import Failure
+    from bench.study.workers import Workers
+
+CHECK_FAILED, USER_MISTAKE, INTERRUPTED, TRIALS_FAILED, CRASHED = 1, 2, 3, 4, 70
 
 StoreOption = Annotated[Path, typer.Option("--store", help="The SQLite file that keeps results.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 JobsOption = Annotated[
     int, typer.Option(min=1, help="Processes that build side by side. Recall stays the same; times suffer.")
+]
+TimeoutOption = Annotated[
+    float | None, typer.Option(help="Seconds that a build and its searches may take; one that takes longer has failed.")
 ]
 STORE = Path("results/store.sqlite")
 
@@ -35,8 +42,23 @@ def progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], N
         return
     from bench.present.progress import bar
 
-    with bar(total) as (told, step):
-        yield told, step
+    with bar(total) as (log, step):
+        yield log, step
+
+
+def workers(jobs: int, timeout: float | None) -> "Workers":
+    """The processes that build, as options state them."""
+    from bench.study.workers import Workers
+
+    if timeout is not None and not timeout > 0:
+        raise BenchError(f"--timeout {timeout:g}: give a positive number of seconds")
+    return Workers(jobs, timeout)
+
+
+def exit_after(failures: "Sequence[Failure]") -> None:
+    """Exit with a code of its own where trials failed."""
+    if failures:
+        raise SystemExit(TRIALS_FAILED)
 
 
 def items(text: str, option: str) -> list[str]:

@@ -19,6 +19,9 @@ from bench.study.workers import Workers
 Progress = Callable[[int], AbstractContextManager[tuple[Log, Callable[[], None]]]]
 
 
+Measure = Callable[[Sequence[Trial]], list[Outcome]]
+
+
 class Results(msgspec.Struct, frozen=True):
     """What a store has of studies of one name.
 
@@ -75,9 +78,7 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
 
 
 @contextmanager
-def measuring(
-    study: Study, path: Path | None, workers: Workers, progress: Progress, log: Log
-) -> Iterator[Callable[[Sequence[Trial]], list[Outcome]]]:
+def measuring(study: Study, path: Path | None, workers: Workers, progress: Progress, log: Log) -> Iterator[Measure]:
     """What gives the outcomes of trials of a study, for a gate or a baseline; FailedTrialsError where any trial fails.
 
     path: a store whose outcomes are taken where the same engines made them, down to how these were compiled (what

@@ -5,18 +5,17 @@ import numpy as np
 import pytest
 from support.graphs import graph, plain
 
-from bench.indexes import Params
-from bench.indexes.faiss import build
+from bench.indexes.faiss import FaissParams, build
 
 RNG = np.random.default_rng(0)
 BASE = RNG.standard_normal((1500, 16)).astype(np.float32)
 ORDER = np.arange(1500)
-ONE = Params(M=6, ef_construction=30)
+ONE = FaissParams(M=6, ef_construction=30)
 
 
 def chunked(chunk, threads=1):
     return graph(
-        "faiss", build(BASE, ORDER, "l2", Params(M=6, ef_construction=30, chunk=chunk, threads=threads), 1).index
+        "faiss", build(BASE, ORDER, "l2", FaissParams(M=6, ef_construction=30, chunk=chunk, threads=threads), 1).index
     )
 
 

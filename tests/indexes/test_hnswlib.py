@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from support.graphs import graph
 
-from bench.errors import BenchError
-from bench.indexes import Params, check
+from bench.indexes.engine import Params
 from bench.indexes.hnswlib import HnswlibSearcher, build
 
 RNG = np.random.default_rng(0)
@@ -34,8 +33,3 @@ def test_a_failure_other_than_too_few_results_is_not_hidden():
 
     with pytest.raises(RuntimeError, match="memory"):
         HnswlibSearcher(Failing(), 1).search(BASE[:3], 3, 10)
-
-
-def test_chunks_are_refused_since_they_would_change_nothing():
-    with pytest.raises(BenchError, match="hnswlib never reorders"):
-        check("hnswlib", Params(chunk=100), "x")

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from bench import indexes
 from bench.data.dataset import METRICS
 from bench.errors import BenchError
-from bench.indexes import presets
+from bench.indexes import INDEXES, presets
+from bench.indexes.engine import params_of
 from bench.indexes.presets import Preset, TimesK
 
 
@@ -47,9 +47,8 @@ def test_every_row_names_its_source_and_can_be_built(name):
     assert row.metric is None or row.metric in METRICS
     assert name == name.lower() != presets.ALL
     if not row.unstated:
-        params = indexes.Params(M=row.M, ef_construction=row.ef_construction)
-        for engine in indexes.INDEXES:
-            indexes.check(engine, params, name)
+        for engine in INDEXES.values():
+            params_of(engine, {"M": row.M, "ef_construction": row.ef_construction}, name)
         assert row.ef_search_at(10) >= 10
 
 

@@ -4,7 +4,7 @@ import pytest
 from bench.analysis.plan import planned
 from bench.present.plan import plan_text
 from bench.study import plan as planning
-from bench.study.experiment import Experiment, Index
+from bench.study.experiment import Experiment
 from bench.study.run import run
 from bench.study.store import Store
 from bench.study.study import Study
@@ -16,9 +16,9 @@ def study(small):
         datasets=["clustered"],
         orders=["random", "given"],
         index=[
-            Index(engine="hnswlib", M=6, ef_construction=20),
-            Index(engine="hnswlib", M=8),
-            Index(engine="faiss", M=6),
+            {"engine": "hnswlib", "M": 6, "ef_construction": 20},
+            {"engine": "hnswlib", "M": 8},
+            {"engine": "faiss", "M": 6},
         ],
         ef_search=[10, 40],
         build_seeds=4,

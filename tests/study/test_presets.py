@@ -1,7 +1,7 @@
 import pytest
 
 from bench.indexes.presets import Preset, TimesK
-from bench.study.experiment import Experiment, Index
+from bench.study.experiment import Experiment
 from bench.study.presets import Search, searches, studies
 from bench.study.run import run
 from bench.study.store import Store
@@ -24,23 +24,23 @@ def experiment():
     return Experiment(
         datasets=["clustered"],
         orders=["random", "given"],
-        index=[Index(engine="hnswlib"), Index(engine="faiss")],
+        index=[{"engine": "hnswlib"}, {"engine": "faiss"}],
         ef_search=10,
         build_seeds=2,
     )
 
 
-def test_parameters_go_by_k_and_what_is_raised_is_told():
-    told = []
-    assert searches(CHOSEN, 10, told.append)["c"] == Search(6, 20, 30)
-    assert told == []
-    assert searches(CHOSEN, 25, told.append) == {
+def test_parameters_go_by_k_and_what_is_raised_is_logged():
+    lines = []
+    assert searches(CHOSEN, 10, lines.append)["c"] == Search(6, 20, 30)
+    assert lines == []
+    assert searches(CHOSEN, 25, lines.append) == {
         "a": Search(6, 20, 25),
         "b": Search(6, 20, 30),
         "c": Search(6, 20, 75),
         "d": Search(8, 30, 30),
     }
-    assert told == ["A: ef_search 10 is below k = 25 and raised to it, as engines do"]
+    assert lines == ["A: ef_search 10 is below k = 25 and raised to it, as engines do"]
 
 
 def test_systems_of_one_graph_share_its_builds(small, experiment, tmp_path):
@@ -49,7 +49,11 @@ def test_systems_of_one_graph_share_its_builds(small, experiment, tmp_path):
     trials = [trial for study in made for trial in study.trials]
     assert len({trial.key for trial in trials}) == len(trials) == 2 * 2 * 2 * 3  # engines, orders, seeds, searches
     assert len({trial.build for trial in trials}) == 2 * 2 * 2 * 2
-    assert {(t.M, t.ef_construction, t.ef_search) for t in trials} == {(6, 20, 10), (6, 20, 30), (8, 30, 30)}
+    assert {(t.index.M, t.index.ef_construction, t.search.ef_search) for t in trials} == {
+        (6, 20, 10),
+        (6, 20, 30),
+        (8, 30, 30),
+    }
     store = Store.create(tmp_path / "s.sqlite")
     for study in made:
         list(run(study, store))

@@ -9,21 +9,22 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench import indexes
 from bench.data import catalog
 from bench.data.dataset import checked
-from bench.geometry import Geometry
+from bench.geometry import Geometry, knn
 from bench.indexes import INDEXES
+from bench.indexes.engine import version
 from bench.measure import retrieval
 from bench.study import run as running
-from bench.study.experiment import Experiment, Index
+from bench.study.experiment import Experiment
 from bench.study.store import Store
 from bench.study.study import Study
+from bench.study.workers import Workers
 
 EXPERIMENT = Experiment(
     datasets=["clustered"],
     orders=["random", "lid-ascending", "block-shuffle"],
-    index=[Index(engine="hnswlib", M=6, ef_construction=20), Index(engine="faiss", M=6, ef_construction=20)],
+    index=[{"engine": "hnswlib", "M": 6, "ef_construction": 20}, {"engine": "faiss", "M": 6, "ef_construction": 20}],
     k=[1, 10],
     ef_search=[10, 40],
     build_seeds=2,
@@ -57,7 +58,7 @@ def builds(monkeypatch):
             calls.append(name)
             return engine.build(*arguments)
 
-        monkeypatch.setitem(INDEXES, name, engine._replace(build=build))
+        monkeypatch.setitem(INDEXES, name, msgspec.structs.replace(engine, build=build))
     return calls
 
 
@@ -77,15 +78,15 @@ def test_recall_is_what_a_plain_build_and_a_plain_count_give(study, store, small
     _, truth = faiss.knn(small.queries, small.base, 10)
     for _, outcome in store.outcomes("small"):
         trial = outcome.trial
-        if trial.order != "random" or trial.engine != "hnswlib":
+        if trial.order.order != "random" or trial.index.engine != "hnswlib":
             continue
-        order = np.random.default_rng([trial.order_seed, *b"random"]).permutation(small.n)
-        index = hnswlib.Index("l2", small.d)
-        index.init_index(small.n, M=6, ef_construction=20, random_seed=trial.build_seed)
+        order = np.random.default_rng([trial.seeds.order_seed, *b"random"]).permutation(small.n)
+        index = hnswlib.dict("l2", small.d)
+        index.init_index(small.n, M=6, ef_construction=20, random_seed=trial.seeds.build_seed)
         index.add_items(small.base[order], order, num_threads=1)
-        index.set_ef(trial.ef_search)
-        found, _ = index.knn_query(small.queries, trial.k, num_threads=1)
-        expected = [len(set(a) & set(b[: trial.k])) for a, b in zip(found, truth, strict=True)]
+        index.set_ef(trial.search.ef_search)
+        ids, _ = index.knn_query(small.queries, trial.search.k, num_threads=1)
+        expected = [len(set(a) & set(b[: trial.search.k])) for a, b in zip(ids, truth, strict=True)]
         assert outcome.hits.tolist() == expected
 
 
@@ -107,27 +108,29 @@ def test_stopped_and_resumed_gives_the_same_content(study, store, tmp_path, afte
     assert content(other) == content(store)
 
 
-def test_jobs_side_by_side_give_the_same_content(study, store, tmp_path):
+@pytest.mark.parametrize("count", [1, 2])
+def test_workers_give_the_same_content_as_this_process(study, store, tmp_path, count):
     list(running.run(study, store))
     other = Store.create(tmp_path / "other.sqlite")
-    list(running.run(study, other, jobs=2))
+    list(running.run(study, other, Workers(count)))
     assert content(other) == content(store)
 
 
 def test_engines_of_one_seed_share_an_order_that_is_made_once(study, store, monkeypatch):
-    made = []
+    names = []
     make = running.orders.make
-    monkeypatch.setattr(running.orders, "make", lambda *args: made.append(args[0]) or make(*args))
-    list(running.run(study, store))
-    assert len(made) == 3 * 2
+    monkeypatch.setattr(running.orders, "make", lambda *args: names.append(args[0]) or make(*args))
+    moved = checked("moved", study.datasets["clustered"].base + 2, study.datasets["clustered"].queries, "l2")
+    list(running.run(Study("small", EXPERIMENT, [moved]), store))
+    assert len(names) == 3 * 2
 
 
 def test_an_outcome_states_what_it_was_made_with(study, store):
     outcome = next(running.run(study, store))
-    environment = outcome.environment
-    assert environment["versions"]["hnswlib"] == indexes.version("hnswlib")
+    environment = outcome.build.environment
+    assert environment["versions"]["hnswlib"] == version("hnswlib", INDEXES["hnswlib"])
     assert {"numpy", "faiss-cpu", "scikit-dimension"} <= set(environment["versions"])
-    assert environment["jobs"] == 1
+    assert environment["side_by_side"] == 1
     assert environment["cores"] >= 1
     assert len(environment["commit"] or "0" * 40) >= 40
 
@@ -140,7 +143,7 @@ def test_every_metric_reaches_full_recall_at_a_saturating_ef(small, store, metri
         orders=["random"],
         k=10,
         ef_search=400,
-        index=[Index(engine=name, M=16, ef_construction=200) for name in INDEXES],
+        index=[{"engine": name, "M": 16, "ef_construction": 200} for name in INDEXES],
     )
     for outcome in running.run(Study("small", experiment, [dataset]), store):
         assert outcome.recall_tie == 1
@@ -155,18 +158,18 @@ def test_judged_data_is_scored_beside_exact_search(models, store):
     exact = retrieval.scores(Geometry(dataset).ground_truth(10)[1], dataset.judgements)["nDCG@10"]
     assert np.isnan(exact[-1])
     for _, outcome in store.outcomes("judged"):
-        assert outcome.trial.judgements == dataset.judgements.digest
-        if outcome.trial.k == 1:
+        assert outcome.trial.data.judgements == dataset.judgements.digest
+        if outcome.trial.search.k == 1:
             assert outcome.retrieval == outcome.retrieval_exact == {}
             continue
         assert list(outcome.retrieval) == ["nDCG@10", "RR@10"]
         assert np.array_equal(outcome.retrieval_exact["nDCG@10"], exact, equal_nan=True)
         found = outcome.retrieval["nDCG@10"]
-        if outcome.trial.ef_search == 400:  # every row: as good as exact search
+        if outcome.trial.search.ef_search == 400:  # every row: as good as exact search
             assert np.array_equal(found, exact, equal_nan=True)
         missed = outcome.hits < 10
         assert np.array_equal(found[~missed], exact[~missed], equal_nan=True)
-        if outcome.trial.ef_search == 10:
+        if outcome.trial.search.ef_search == 10:
             assert np.nanmean(found) < np.nanmean(exact)
 
 
@@ -192,13 +195,13 @@ def test_descending_lid_beats_ascending_where_density_varies(store):
     experiment = Experiment(
         datasets=[patches.name],
         orders=["lid-ascending", "lid-descending"],
-        index=[Index(engine=name) for name in INDEXES],
+        index=[{"engine": name} for name in INDEXES],
         ef_search=10,
         build_seeds=2,
     )
     recalls = {}
     for outcome in running.run(Study("effect", experiment, [patches]), store):
-        recalls.setdefault((outcome.trial.engine, outcome.trial.order), []).append(outcome.recall)
+        recalls.setdefault((outcome.trial.index.engine, outcome.trial.order.order), []).append(outcome.recall)
     for engine in INDEXES:
         worst_of_good = min(recalls[engine, "lid-descending"])
         assert worst_of_good > max(recalls[engine, "lid-ascending"]) + 0.02
@@ -233,31 +236,33 @@ def test_a_process_interrupted_keeps_what_finished_and_resumes(tmp_path, bench_s
     assert 3 <= kept < 48
     if sign == signal.SIGINT:
         assert process.returncode == 3, said
-        [told] = [line for line in said.splitlines() if line.startswith("interrupted: ")]
-        assert "bench run small.toml" in told
+        [line] = [line for line in said.splitlines() if line.startswith("interrupted: ")]
+        assert "bench run small.toml" in line
         assert "Traceback" not in said
     resumed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=os.environ)
     assert resumed.returncode == 0, resumed.stderr
-    assert f"48 outcomes asked, {48 - kept} missing" in resumed.stderr
+    assert f"48 outcomes in all, {48 - kept} missing" in resumed.stderr
     whole = subprocess.run([*words[:4], "whole.sqlite"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert whole.returncode == 0, whole.stderr
     assert content(Store.open(path)) == content(Store.open(tmp_path / "whole.sqlite"))
 
 
 def test_geometry_is_computed_once_for_all_builds(study, store, monkeypatch):
-    asked = []
-    truth = Geometry.ground_truth
-    monkeypatch.setattr(Geometry, "ground_truth", lambda self, k: asked.append(k) or truth(self, k))
-    list(running.run(study, store))
-    assert asked == [10]
+    searched = []
+    search = knn.search
+    monkeypatch.setattr(knn, "search", lambda *args: searched.append(len(args[0])) or search(*args))
+    moved = checked("moved", study.datasets["clustered"].base + 1, study.datasets["clustered"].queries, "l2")
+    list(running.run(Study("small", EXPERIMENT, [moved]), store))
+    # Rows and queries to describe the data, queries for ground truth, rows for local dimension
+    assert sorted(searched) == [40, 40, 400, 400]
 
 
-def test_builds_side_by_side_bear_a_teller_that_cannot_be_sent_to_them(study, store):
+def test_workers_bear_a_log_that_cannot_be_sent_to_them(study, store):
     """As a terminal's bar, which has a lock."""
     lock = threading.Lock()
 
-    def told(line):
+    def log(line):
         with lock:
             pass
 
-    assert sum(1 for _ in running.run(study, store, jobs=2, told=told)) == len(study.trials)
+    assert sum(1 for _ in running.run(study, store, Workers(2), log)) == len(study.trials)

@@ -4,15 +4,20 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import numpy as np
 import pytest
-from support.examples import TRIAL
+from support.examples import TRIAL, outcome
 
 from bench.errors import BenchError
-from bench.study.store import SCHEMA, Outcome, Store
+from bench.study.outcome import Failure
+from bench.study.store import SCHEMA, Store
+from bench.study.trial import changed
+
+HITS, HITS_TIE = [10, 7, 0], [10, 8, 0]
 
 
-def outcome(**changed):
-    trial = msgspec.structs.replace(TRIAL, **changed)
-    return Outcome(trial, np.array([10, 7, 0]), np.array([10, 8, 0]), "aa", 1.5, 0.25, {"commit": "c", "cores": 2})
+def one(environment=None, **fields):
+    made = outcome(HITS, HITS_TIE, ids_sha256="aa", seconds=1.5, **fields)
+    here = {"commit": "c", "cores": 2} if environment is None else environment
+    return msgspec.structs.replace(made, build=msgspec.structs.replace(made.build, environment=here))
 
 
 @pytest.fixture
@@ -21,98 +26,99 @@ def path(tmp_path):
 
 
 def test_an_outcome_comes_back_as_it_was(path):
-    Store.create(path).add(outcome())
+    Store.create(path).add(one())
     [(experiment, back)] = Store.open(path).outcomes()
     assert experiment == ""
     assert back.trial == TRIAL
-    assert back.hits.tolist() == [10, 7, 0]
-    assert back.hits_tie.tolist() == [10, 8, 0]
-    assert (back.ids_sha256, back.build_seconds, back.search_seconds) == ("aa", 1.5, 0.25)
-    assert back.environment == {"commit": "c", "cores": 2}
+    assert (back.hits.tolist(), back.hits_tie.tolist()) == (HITS, HITS_TIE)
+    assert (back.ids_sha256, back.build, back.search_seconds) == ("aa", one().build, one().search_seconds)
     assert back.recall == pytest.approx(17 / 30)
     assert back.recall_tie == pytest.approx(18 / 30)
 
 
-def scored():
-    found = {"nDCG@10": np.array([0.5, np.nan, 1.0], np.float32), "RR@10": np.array([1, np.nan, 0.5], np.float32)}
-    return msgspec.structs.replace(
-        outcome(judgements="j"), retrieval=found, retrieval_exact={"nDCG@10": np.array([1, np.nan, 1], np.float32)}
-    )
+def test_searches_of_a_build_share_its_row_and_a_build_of_another_environment_has_its_own(path):
+    store = Store.create(path)
+    for ef in (10, 20, 40):
+        store.add(one(ef_search=ef))
+    count = sqlite3.connect(path).execute("SELECT count(*) FROM builds").fetchone
+    assert count() == (1,)
+    store.add(one({"commit": "d", "cores": 2}, ef_search=10))
+    by_ef = {o.trial.search.ef_search: o.build.environment["commit"] for _, o in store.outcomes()}
+    assert by_ef == {10: "d", 20: "c", 40: "c"}
 
 
-def test_retrieval_scores_come_back_as_they_were_and_are_kept_once(path):
+def scored(**fields):
+    scores = {"nDCG@10": np.array([0.5, np.nan, 1.0], np.float32), "RR@10": np.array([1, np.nan, 0.5], np.float32)}
+    exact = {"nDCG@10": np.array([1, np.nan, 1], np.float32)}
+    return one(judgements="j", retrieval=scores, retrieval_exact=exact, **fields)
+
+
+def test_retrieval_scores_come_back_as_they_were_and_are_stored_once(path):
     store = Store.create(path)
     for seed in (1, 2):
-        trial = msgspec.structs.replace(scored().trial, build_seed=seed)
-        store.add(msgspec.structs.replace(scored(), trial=trial))
-    store.add(outcome())
-    *two, plain = sorted((back for _, back in Store.open(path).outcomes()), key=lambda o: not o.trial.judgements)
+        store.add(scored(build_seed=seed))
+    store.add(one())
+    *two, plain = sorted((back for _, back in Store.open(path).outcomes()), key=lambda o: not o.trial.data.judgements)
     assert (plain.retrieval, plain.retrieval_exact) == ({}, {})
     for back in two:
         assert list(back.retrieval) == ["nDCG@10", "RR@10"]
-        for found, kept in ((back.retrieval, scored().retrieval), (back.retrieval_exact, scored().retrieval_exact)):
-            assert all(np.array_equal(found[name], kept[name], equal_nan=True) for name in kept)
+        for ours, theirs in ((back.retrieval, scored().retrieval), (back.retrieval_exact, scored().retrieval_exact)):
+            assert all(np.array_equal(ours[name], theirs[name], equal_nan=True) for name in theirs)
     assert sqlite3.connect(path).execute("SELECT count(*) FROM scores").fetchone() == (2,)
 
 
-def test_judgements_make_another_trial_and_none_the_same_key_as_ever():
-    assert scored().trial.key != TRIAL.key
-    assert TRIAL.key == "35ca81f496e44e108db8b16c6c2828307985f9e6afe88f3e92455d40d756373b"
+def test_what_geometry_says_of_a_dataset_comes_back_without_the_data(path):
+    store = Store.create(path)
+    assert store.profile(TRIAL.data) is None
+    store.describe(TRIAL.data, {"rows": np.array([3, 5]), "row_lid": np.array([1.5, np.nan], np.float32)})
+    store.add(one())  # does not undo it
+    back = Store.open(path).profile(TRIAL.data)
+    assert back["rows"].tolist() == [3, 5]
+    assert np.array_equal(back["row_lid"], np.array([1.5, np.nan], np.float32), equal_nan=True)
 
 
-def version_1(path):
-    """A store as it was before there were judgements, with one outcome."""
-    Store.create(path).add(outcome())
-    connection = sqlite3.connect(path)
-    for name in ("judgements", "engine_binary", "retrieval", "retrieval_exact"):
-        connection.execute(f"ALTER TABLE outcomes DROP COLUMN {name}")
-    connection.execute("DROP TABLE scores")
-    connection.execute("PRAGMA user_version = 1")
-    connection.commit()
-    connection.close()
-
-
-def test_a_store_from_before_there_were_judgements_is_taken_over(path):
-    version_1(path)
-    store = Store.open(path)
-    assert store.missing([TRIAL, scored().trial]) == [scored().trial]
-    store.add(scored())
-    plain, judged = sorted((back for _, back in Store.open(path).outcomes()), key=lambda o: o.trial.judgements)
-    assert (plain.trial, plain.hits.tolist(), plain.retrieval) == (TRIAL, [10, 7, 0], {})
-    assert judged.trial == scored().trial
-    assert judged.retrieval["RR@10"][2] == 0.5
+def test_a_failure_is_kept_until_there_is_an_outcome(path):
+    store = Store.create(path)
+    store.enlist("e", [TRIAL, changed(TRIAL, build_seed=2)])
+    store.fail(Failure(trial=TRIAL, reason="search: no luck"))
+    store.fail(Failure(trial=changed(TRIAL, build_seed=9), reason="nobody asks for it"))
+    assert store.failures("e") == [("e", Failure(trial=TRIAL, reason="search: no luck"))]
+    assert store.missing([TRIAL]) == [TRIAL]
+    assert store.unfinished() == {"e": 1}  # the other one
+    store.add(one())
+    assert store.failures("e") == store.failures() == []
 
 
 def test_an_outcome_is_on_disk_when_add_returns(path):
     store = Store.create(path)
-    store.add(outcome())
+    store.add(one())
     assert len(list(Store.open(path).outcomes())) == 1  # another connection, the first still open
 
 
 def test_missing_are_those_without_an_outcome_in_their_order(path):
     store = Store.create(path)
-    trials = [msgspec.structs.replace(TRIAL, build_seed=seed) for seed in (3, 1, 2)]
-    store.add(outcome(build_seed=1))
-    assert [trial.build_seed for trial in store.missing(trials)] == [3, 2]
+    trials = [changed(TRIAL, build_seed=seed) for seed in (3, 1, 2)]
+    store.add(one(build_seed=1))
+    assert [trial.seeds.build_seed for trial in store.missing(trials)] == [3, 2]
 
 
 def test_an_experiment_keeps_what_it_ever_asked(path):
     store = Store.create(path)
-    one, two, three = (outcome(build_seed=seed) for seed in (1, 2, 3))
-    for each in (one, two, three):
+    first, second, third = (one(build_seed=seed) for seed in (1, 2, 3))
+    for each in (first, second, third):
         store.add(each)
-    store.enlist("e", [one.trial])
-    store.enlist("f", [two.trial])
-    store.enlist("e", [one.trial, two.trial])
-    assert [o.trial.build_seed for _, o in store.outcomes("f")] == [2]
-    rows = sorted((name, o.trial.build_seed) for name, o in store.outcomes())
+    store.enlist("e", [first.trial])
+    store.enlist("f", [second.trial])
+    store.enlist("e", [first.trial, second.trial])
+    assert [o.trial.seeds.build_seed for _, o in store.outcomes("f")] == [2]
+    rows = sorted((name, o.trial.seeds.build_seed) for name, o in store.outcomes())
     assert rows == [("", 3), ("e", 1), ("e", 2), ("f", 2)]
     assert store.experiments() == ["e", "f"]
 
 
 def test_an_unknown_experiment_is_told_with_the_known_ones(path):
     store = Store.create(path)
-    store.add(outcome())
+    store.add(one())
     store.enlist("e", [TRIAL])
     with pytest.raises(BenchError, match="unknown experiment 'x'; known: e"):
         store.outcomes("x")
@@ -124,14 +130,14 @@ def test_a_store_that_is_not_there_is_told_and_not_made(path):
     assert not path.parent.exists()
 
 
-def test_a_store_of_another_version_is_refused_and_left_alone(path):
+def test_a_store_of_another_schema_is_refused_and_left_alone(path):
     Store.create(path).close()
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
     connection.close()
     before = path.read_bytes()
     for use in (Store.create, Store.open):
-        with pytest.raises(BenchError, match=rf"store of version {SCHEMA + 1}, and this bench reads version {SCHEMA}"):
+        with pytest.raises(BenchError, match=rf"{path.name} is a store of schema {SCHEMA + 1}, .* {SCHEMA}: .*--store"):
             use(path)
     assert path.read_bytes() == before
 
@@ -162,7 +168,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path, content):
 def test_a_store_cut_in_half_is_told(path):
     store = Store.create(path)
     for seed in range(200):
-        store.add(outcome(build_seed=seed))
+        store.add(one(build_seed=seed))
     store.close()
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(BenchError, match="store"):
@@ -182,20 +188,20 @@ def test_several_may_make_one_store_at_once(tmp_path):
         for number in range(50):
             path = tmp_path / f"{number}.sqlite"
             made = [pool.submit(lambda path=path: Store.create(path).close()) for _ in range(4)]
-            for one in made:
-                one.result()
+            for future in made:
+                future.result()
             assert Store.open(path).experiments() == []
 
 
 def test_what_an_experiment_asked_and_never_got_is_counted(path):
     store = Store.create(path)
-    trials = [outcome(build_seed=seed).trial for seed in (1, 2, 3)]
+    trials = [one(build_seed=seed).trial for seed in (1, 2, 3)]
     store.enlist("e", trials)
     assert store.unfinished() == {"e": 3}
-    store.add(outcome(build_seed=1))
+    store.add(one(build_seed=1))
     assert store.unfinished() == {"e": 2}
     store.enlist("e", trials[:2])  # asked for less since
     assert store.unfinished() == {"e": 1}
-    store.add(outcome(build_seed=2))
+    store.add(one(build_seed=2))
     assert store.unfinished() == {}
     assert len(list(store.outcomes("e"))) == 2

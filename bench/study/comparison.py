@@ -1,0 +1,64 @@
+"""Orders compared on one dataset: somebody's own files, or one of the catalogue."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.data import catalog, formats
+from bench.data.dataset import limit
+from bench.data.from_files import from_files
+from bench.errors import BenchError
+from bench.study.experiment import Experiment, check
+from bench.study.study import Study
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where vectors come from.
+
+    base: a file of vectors, or a dataset by its name or TOML file.
+    queries, labels, neighbors: files beside it; a metric in place of the one that a file states.
+    rows: at most so many rows of the base, drawn by seed.
+    """
+
+    base: str
+    queries: Path | None = None
+    labels: Path | None = None
+    neighbors: Path | None = None
+    metric: str | None = None
+    rows: int | None = None
+
+
+def comparison(
+    source: Source,
+    *,
+    orders: Sequence[str | dict[str, Any]],
+    index: Sequence[dict[str, Any]],
+    k: int,
+    ef_search: Sequence[int],
+    build_seeds: int,
+    log: Callable[[str], None],
+) -> Study:
+    """The Study of orders on one dataset, named after it. What is wrong whatever the data is said before it is read."""
+    base = source.base
+    stem = base if base in catalog.names() else formats.split(Path(base))[0].stem
+    experiment = Experiment(
+        title=f"Orders compared on {base}",
+        datasets=[stem],
+        orders=list(orders),
+        index=list(index),
+        k=k,
+        ef_search=list(ef_search),
+        build_seeds=build_seeds,
+    )
+    name = f"compare-{stem}"
+    check(experiment, name)
+    if catalog.is_file(base):
+        files = (Path(base), source.queries, source.labels, source.metric)
+        return Study(name, experiment, [from_files(*files, neighbors=source.neighbors, limit=source.rows, log=log)])
+    for option in ("queries", "labels", "neighbors", "metric"):
+        if getattr(source, option) is not None:
+            raise BenchError(f"--{option}: {base} states its own; leave --{option} out")
+    dataset = catalog.load(base)
+    return Study(name, experiment, [limit(dataset, source.rows) if source.rows else dataset])

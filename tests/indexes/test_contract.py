@@ -1,0 +1,130 @@
+"""What every engine's adapter must hold, or its figures are noise; and that the checks name who breaks it."""
+
+import subprocess
+import sys
+
+import msgspec
+import numpy as np
+import pytest
+from support.graphs import graph, plain
+
+from bench.indexes import INDEXES, contract
+from bench.indexes.contract import CHECKS, N, vectors, verdicts
+from bench.indexes.engine import Params, Promises
+
+
+@pytest.fixture(params=INDEXES)
+def name(request):
+    return request.param
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
+def test_every_engine_holds_its_contract(name, metric):
+    engine = INDEXES[name]
+    assert metric in engine.metrics
+    found = list(verdicts(engine, metric))
+    assert [verdict.check for verdict in found] == list(CHECKS)
+    assert [verdict for verdict in found if not verdict.holds] == []
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
+def test_the_graph_is_that_of_a_plain_row_by_row_build(name, metric):
+    n = 2500  # more than an adapter gathers at a time
+    base, _ = vectors(metric, n)
+    order = np.random.default_rng(1).permutation(n)
+    params = INDEXES[name].params(M=6, ef_construction=30)
+    built = INDEXES[name].build(base, order, metric, params, 7).index
+    assert graph(name, built) == graph(name, plain(name, base, order, metric, params, 7))
+
+
+PROGRAM = """
+import sys, hashlib, numpy as np
+sys.path.insert(0, {tests!r})
+from bench.indexes import INDEXES
+from support.graphs import graph
+rng = np.random.default_rng(5)
+base = rng.standard_normal((800, 24)).astype(np.float32)
+engine = INDEXES[{engine!r}]
+searcher = engine.build(base, rng.permutation(800), {metric!r}, engine.params(M=8, ef_construction=40), 3)
+ids = searcher.search(base[:100] + np.float32(0.1), 10, 20)
+print(hashlib.sha256(graph({engine!r}, searcher.index)).hexdigest(), hashlib.sha256(ids.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
+def test_builds_and_results_repeat_bit_by_bit_in_another_process(name, metric, request):
+    program = PROGRAM.format(engine=name, metric=metric, tests=str(request.config.rootpath / "tests"))
+    outputs = {
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    }
+    assert len(outputs) == 1
+    assert len(outputs.pop().split()) == 2
+
+
+class Changed:
+    """A searcher whose answers are changed."""
+
+    def __init__(self, searcher, change):
+        self._searcher, self._change = searcher, change
+
+    def search(self, queries, k, ef_search):
+        return self._change(self._searcher, queries, k, ef_search)
+
+
+def faulty(order=lambda order: order, params=lambda params: params, seed=lambda seed: seed, answer=None):
+    """hnswlib with a fault in what it is given or what it answers."""
+    whole = INDEXES["hnswlib"]
+
+    def build(base, given, metric, given_params, given_seed):
+        searcher = whole.build(base, order(given), metric, params(given_params), seed(given_seed))
+        return Changed(searcher, answer) if answer else searcher
+
+    return msgspec.structs.replace(whole, build=build)
+
+
+def nearest_first_no_more(searcher, queries, k, ef_search):
+    return searcher.search(queries, k, ef_search)[:, ::-1]
+
+
+RNG = np.random.default_rng(0)
+FAULTS = {
+    "the order reaches the graph": faulty(order=np.sort),
+    "the order is the caller's": faulty(order=np.sort),
+    "builds repeat": faulty(order=RNG.permutation),
+    "the seed reaches the graph": faulty(seed=lambda seed: 100),
+    "parameters reach the graph": faulty(params=lambda params: Params(M=6, ef_construction=30)),
+    "ids are base rows, nearest first": faulty(answer=nearest_first_no_more),
+    "recall is 1 at a saturating ef_search": faulty(
+        answer=lambda searcher, queries, k, ef: (searcher.search(queries, k, ef) + 1) % N
+    ),
+    "wider searches find more": faulty(answer=lambda searcher, queries, k, ef: searcher.search(queries, k, max(k, 10))),
+    "searches leave no trace": faulty(
+        answer=lambda searcher, queries, k, ef: RNG.permuted(searcher.search(queries, k, ef), axis=1)
+    ),
+    "unreachable rows are -1": faulty(
+        answer=lambda searcher, queries, k, ef: np.maximum(searcher.search(queries, k, ef), 0)
+    ),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_fault_is_named_by_its_check(check):
+    named = {verdict.check: verdict for verdict in verdicts(FAULTS[check])}
+    assert not named[check].holds
+    assert any(digit.isdigit() for digit in named[check].evidence)
+
+
+def test_what_an_engine_does_not_promise_is_not_asked_of_it():
+    free = msgspec.structs.replace(
+        INDEXES["hnswlib"],
+        promises=Promises(keeps_order=False, repeats=False, seeded=False, has_ef_search=False),
+    )
+    assert {verdict.check for verdict in verdicts(free)} == {
+        name for name, (_, promise) in CHECKS.items() if promise is None
+    }
+
+
+def test_the_vectors_of_the_contract_cannot_be_written():
+    for rows in contract.vectors("l2"):
+        assert not rows.flags.writeable

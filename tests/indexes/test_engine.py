@@ -1,0 +1,83 @@
+"""Engines as values: parameters of their own, what is installed, and what says so."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from bench.errors import BenchError
+from bench.indexes import INDEXES
+from bench.indexes.engine import Engine, Params, how_to_install, installed_version, own_params, params_of, version
+
+
+class Own(Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """quantization: a parameter that no other engine has."""
+
+    quantization: str = "none"
+
+
+def refuse_binary(params):
+    if params.quantization == "binary":
+        raise ValueError("quantization = binary: give none or scalar")
+
+
+def engine(**changed):
+    build: Callable = INDEXES["hnswlib"].build
+    return Engine(
+        **{"build": build, "package": "hnswlib", "about": "x", "params": Own, "check": refuse_binary} | changed
+    )
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_the_version_of_an_engine_is_that_of_its_package(name):
+    assert version(name, INDEXES[name])[0].isdigit()
+
+
+def test_an_engine_that_is_not_installed_names_what_installs_it():
+    missing = engine(package="not-a-package", extra="special")
+    assert installed_version(missing) is None
+    assert how_to_install(missing) == "pip install 'hnsw-order-bench[special]'"
+    with pytest.raises(BenchError, match=r"'x' needs the package not-a-package: pip install .*\[special\]"):
+        version("x", missing)
+
+
+@pytest.mark.parametrize("name", INDEXES)
+@pytest.mark.parametrize(
+    ("params", "named"),
+    [
+        ({"M": 0}, "M = 0"),
+        ({"M": 1}, "M = 1: .* 2"),
+        ({"M": 20_000}, "M = 20000: .* 10,000"),
+        ({"ef_construction": 0}, "ef_construction = 0"),
+        ({"M": 32, "ef_construction": 16}, "ef_construction = 16 .* M = 32"),
+        ({"threads": -1}, "threads = -1"),
+        ({"M": 16.5}, "M: expected `?int"),
+        ({"colour": 1}, "'colour'; known: M, ef_construction, threads"),
+    ],
+)
+def test_parameters_that_no_graph_can_have_are_refused(name, params, named):
+    with pytest.raises(BenchError, match=f"^place: ?{named}|^place.*{named}"):
+        params_of(INDEXES[name], params, "place")
+    params_of(INDEXES[name], {}, "place")
+
+
+def test_an_engine_has_parameters_of_its_own():
+    params = params_of(engine(), {"M": 8, "quantization": "scalar"}, "x")
+    assert (params.M, own_params(params)) == (8, {"quantization": "scalar"})
+    with pytest.raises(BenchError, match="x: quantization = binary"):
+        params_of(engine(), {"quantization": "binary"}, "x")
+    with pytest.raises(BenchError, match="'quantisation'; known: M, ef_construction, threads, quantization"):
+        params_of(engine(), {"quantisation": "scalar"}, "x")
+
+
+def test_rows_a_call_are_a_parameter_where_they_change_something():
+    assert params_of(INDEXES["faiss"], {"chunk": 100}, "x").chunk == 100
+    with pytest.raises(BenchError, match="chunk = 0"):
+        params_of(INDEXES["faiss"], {"chunk": 0}, "x")
+    with pytest.raises(BenchError, match="'chunk'; known: M, ef_construction, threads"):
+        params_of(INDEXES["hnswlib"], {"chunk": 100}, "x")
+
+
+def test_engines_are_values():
+    one = msgspec.structs.replace(INDEXES["hnswlib"], about="another")
+    assert (one.about, one.build) == ("another", INDEXES["hnswlib"].build)

@@ -1,0 +1,112 @@
+"""What makes an outcome stale: the code that took part, and no other."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bench
+
+PROGRAM = """
+import json
+from bench.study.provenance import provenance
+pairs = [(e, o, j) for e in ("hnswlib", "faiss") for o in ("random", "lid-ascending", "lid-descending", "cluster")
+         for j in (False, True)]
+print(json.dumps({f"{e} {o} {j}": [provenance(e, o, j).code, provenance(e, o, j).libraries] for e, o, j in pairs}))
+"""
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package to edit."""
+    shutil.copytree(
+        Path(bench.__file__).parent, tmp_path / "bench", ignore=shutil.ignore_patterns("__pycache__", "*.toml")
+    )
+    for toml in Path(bench.__file__).parent.rglob("*.toml"):
+        shutil.copy(toml, tmp_path / "bench" / toml.relative_to(Path(bench.__file__).parent))
+    return tmp_path
+
+
+def codes(package):
+    import json
+
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=package,
+        env={"PYTHONPATH": str(package), "PATH": ""},
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    return {name: code for name, (code, _) in json.loads(done.stdout).items()}
+
+
+def edit(package, file, old, new):
+    path = package / "bench" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def stale(package, before):
+    after = codes(package)
+    return {name for name in before if before[name] != after[name]}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "concerned"),
+    [
+        ("indexes/hnswlib.py", '"""hnswlib: ', '"""HNSWLIB: ', None),
+        ("indexes/hnswlib.py", "_INSERT_BLOCK = 1024", "# a comment\n_INSERT_BLOCK = 1024", None),
+        ("indexes/hnswlib.py", "_INSERT_BLOCK = 1024", "_INSERT_BLOCK = 2048", "hnswlib"),
+        (
+            "indexes/faiss.py",
+            "self.index.hnsw.efSearch = ef_search",
+            "self.index.hnsw.efSearch = ef_search + 1",
+            "faiss",
+        ),
+        (
+            "orders/positional.py",
+            "return rng.permutation(dataset.n)",
+            "return rng.permutation(dataset.n)[::-1]",
+            " random",
+        ),
+        ("orders/geometric.py", "return by_value(-_lid(", "return by_value(-2 * _lid(", "lid-descending"),
+        ("orders/geometric.py", "nan=0.0", "nan=1.0", " lid-"),
+        ("orders/groups.py", "sequence = rng.permutation(int(group.max()) + 1)", "sequence = np.arange(99)", "cluster"),
+        ("geometry/dimension.py", "zeros < k - 1", "zeros < k - 2", " lid-"),
+        ("geometry/knn.py", "_SPARE = 16", "_SPARE = 32", ""),
+        ("geometry/describe.py", "PROFILE_ROWS = 2000", "PROFILE_ROWS = 1000", None),
+        ("geometry/verify.py", "sample: int = 100", "sample: int = 50", None),
+        ("measure/recall.py", "axis=1)\n    return counts", "axis=1) + 0\n    return counts", ""),
+        ("measure/retrieval.py", '"nDCG@10": 10', '"nDCG@10": 20', "True"),
+        ("study/build.py", "returned.min() < -1", "returned.min() < -2", ""),
+        ("study/run.py", "again: bool = False", "again: bool = True", None),
+        ("study/store.py", "SCHEMA = 3", "SCHEMA = 4", None),
+        ("indexes/contract.py", "_NARROW = 10", "_NARROW = 11", None),
+        ("orders/order.py", "return clusters or", "return clusters and", "cluster"),
+    ],
+)
+def test_an_edit_makes_stale_what_it_can_change_and_nothing_else(package, file, old, new, concerned):
+    before = codes(package)
+    edit(package, file, old, new)
+    expected = set() if concerned is None else {name for name in before if concerned in f" {name}"}
+    assert stale(package, before) == expected
+
+
+def test_a_new_adapter_makes_nothing_stale(package):
+    before = codes(package)
+    shutil.copy(package / "bench/indexes/hnswlib.py", package / "bench/indexes/another.py")
+    edit(package, "indexes/__init__.py", "import faiss, hnswlib", "import another, faiss, hnswlib")
+    edit(package, "indexes/__init__.py", '"faiss": faiss.ENGINE', '"another": another.ENGINE, "faiss": faiss.ENGINE')
+    assert stale(package, before) == set()
+
+
+def test_libraries_are_those_that_took_part():
+    from bench.study.provenance import provenance
+
+    assert "scikit-dimension" not in provenance("hnswlib", "random", False).libraries
+    assert "scikit-dimension" in provenance("hnswlib", "lid-ascending", False).libraries
+    assert "ir-measures" in provenance("hnswlib", "random", True).libraries
