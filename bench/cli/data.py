@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.terminal import INTERRUPTED, USER_MISTAKE, JsonOption, print_json, say, write
+from bench.cli.terminal import (
+    INTERRUPTED,
+    USER_MISTAKE,
+    JsonOption,
+    LabelsOption,
+    MetricOption,
+    print_json,
+    say,
+    write,
+)
 from bench.errors import BenchError, unknown
 
 
@@ -14,9 +23,9 @@ def lid(
     file: Annotated[str, typer.Argument(help="A file of rows, as `bench compare` takes, or the name of a dataset.")],
     k: Annotated[int, typer.Option("--k", help="Exact neighbours of each row to estimate from.")] = 100,
     estimator: Annotated[str, typer.Option(help="mle, mom or tle.")] = "mle",
-    metric: Annotated[str | None, typer.Option(help="l2, cosine or ip; else what the file states, else l2.")] = None,
+    metric: MetricOption = None,
     output: Annotated[Path | None, typer.Option(help="A .npy file for the estimate of each row.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="A file of one label a row; .txt has one a line.")] = None,
+    labels: LabelsOption = None,
     by_label: Annotated[bool, typer.Option("--by-label", help="The dimension of each label's rows instead.")] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -12,6 +12,8 @@ from bench.cli.terminal import (
     STORE,
     JobsOption,
     JsonOption,
+    LabelsOption,
+    MetricOption,
     StoreOption,
     TimeoutOption,
     exit_after,
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
     from bench.study.fill import Results
     from bench.study.study import Study
     from bench.study.workers import Workers
+
+
+PresetOption = Annotated[
+    str | None,
+    typer.Option(help="M and both ef as a system has them by default: a name of `bench list presets`, or all."),
+]
 
 
 def run(
@@ -69,13 +77,11 @@ def compare(
     queries: Annotated[
         Path | None, typer.Option(help="A file of queries; else those in the base's file, else base rows are held out.")
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help="A file of one label a base row; .txt has one a line.")] = None,
+    labels: LabelsOption = None,
     neighbors: Annotated[
         Path | None, typer.Option(help="A file of the queries' nearest base rows, to verify against exact search.")
     ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="l2, cosine or ip; else what the base's file states, else l2.")
-    ] = None,
+    metric: MetricOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows of the base, drawn by seed.")] = None,
     orders: Annotated[
         str, typer.Option(help="Comma-separated; parameters after colons, as in block-shuffle:block=1024.")
@@ -85,10 +91,7 @@ def compare(
     k: Annotated[int, typer.Option("--k", help="Neighbours asked for.")] = 10,
     m: Annotated[int | None, typer.Option("--M", help="Links a node; 16 by default.")] = None,
     ef_construction: Annotated[int | None, typer.Option(help="Candidates while building; 128 by default.")] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="These three as a system has them by default: a name of `bench list presets`, or all."),
-    ] = None,
+    preset: PresetOption = None,
     seeds: Annotated[int, typer.Option(help="Builds of every order.")] = 5,
     store: StoreOption = STORE,
     jobs: JobsOption = 1,

@@ -25,6 +25,10 @@ JobsOption = Annotated[
 TimeoutOption = Annotated[
     float | None, typer.Option(help="Seconds that a build and its searches may take; one that takes longer has failed.")
 ]
+MetricOption = Annotated[
+    str | None, typer.Option(help="l2, cosine or ip; by default what the file of vectors states, else l2.")
+]
+LabelsOption = Annotated[Path | None, typer.Option(help="A file of one label a base row; .txt has one a line.")]
 STORE = Path("results/store.sqlite")
 
 

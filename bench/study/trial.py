@@ -118,7 +118,7 @@ GROUPS: dict[str, type[msgspec.Struct]] = {field.name: field.type for field in m
 FIELDS: dict[str, type] = {
     field.name: field.type for group in GROUPS.values() for field in msgspec.structs.fields(group)
 }
-# What identifies without telling a reader anything
+# What identifies, and is nothing that people read
 DIGESTS = ("fingerprint", "judgements", "engine_binary", "libraries", "code")
 _GROUP_OF = {field.name: name for name, group in GROUPS.items() for field in msgspec.structs.fields(group)}
 
