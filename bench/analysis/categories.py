@@ -7,48 +7,51 @@ others on the others, which had no part in the choice: that difference is not bi
 """
 
 import itertools
+import json
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from bench.analysis import stats
-from bench.analysis.setting import order_label, samples_by_setting
+from bench.analysis.setting import Outcomes, Setting, by_setting, samples
 from bench.analysis.stats import CONFIDENCE, Estimate, Sample
-from bench.study.store import Outcome
+from bench.study.outcome import Outcome
+from bench.study.trial import Order
 
+CATEGORY = "category"
 FEWEST = 6  # permutations of three labels: fewer are a comparison like any other
-_LABEL = "category permutation="
-
-_Outcomes = Iterable[tuple[str, Outcome]]
 
 
 class Permuted(msgspec.Struct, frozen=True, kw_only=True):
     """All permutations of one setting, over the seeds that every one of them was built with.
 
-    permutations: built, of `possible`. A seed draws levels and the sequence of rows within categories. lowest, median,
-    highest: recall of permutations, each a mean over seeds; worst, best: the permutations that give the extremes.
-    range: highest minus lowest; noise_range: what to expect of it were all permutations alike, and noise_range_95 what
-    it would exceed once in 20 times. one_build_range, one_build_noise: the range from one build a permutation, mean
-    over seeds, and what to expect of that. found_again: recall of the best minus that of the worst permutation, picked
-    and measured on different seeds and queries. sd_permutations, sd_seeds: of recall, between permutations without the
-    noise of builds and queries, and of builds of one permutation. What needs two seeds is NaN or None.
+    setting: with the experiment.
+    permutations: built, of `possible`. A seed draws levels and the sequence of rows within categories.
+    lowest, median, highest: recall of permutations, each a mean over seeds.
+    worst, best: the permutations that give the extremes, as lists of labels.
+    range: highest minus lowest.
+    noise_range: what to expect of it were all permutations alike.
+    noise_range_95: what it would exceed once in 20 times.
+    one_build_range: the range from one build a permutation, mean over seeds; one_build_noise: what to expect of that.
+    found_again: recall of the best minus that of the worst permutation, picked and measured on different seeds and
+        queries; None from one seed.
+    sd_permutations, sd_seeds: of recall, between permutations without the noise of builds and queries, and of builds of
+        one permutation; NaN from one seed.
     """
 
-    experiment: str
-    setting: dict[str, Any]
+    setting: Setting
     permutations: int
     possible: int
     seeds: int
     lowest: float
     median: float
     highest: float
-    worst: str
-    best: str
+    worst: list[str]
+    best: list[str]
     range: float
     noise_range: float
     noise_range_95: float
@@ -59,52 +62,52 @@ class Permuted(msgspec.Struct, frozen=True, kw_only=True):
     sd_seeds: float
 
 
-def separated(outcomes: _Outcomes) -> tuple[list[tuple[str, Outcome]], list[tuple[str, Outcome]]]:
+def separated(outcomes: Outcomes) -> tuple[list[tuple[str, Outcome]], list[tuple[str, Outcome]]]:
     """Outcomes of category permutations in experiments that have FEWEST at least, and all others."""
-    listed = [
-        (name, outcome, order_label(outcome.trial.order, outcome.trial.order_params)) for name, outcome in outcomes
-    ]
-    orders: dict[str, set[str]] = {}
-    for name, _, label in listed:
-        if label.startswith(_LABEL):
-            orders.setdefault(name, set()).add(label)
+    listed = list(outcomes)
+    orders: dict[str, set[Order]] = defaultdict(set)
+    for name, outcome in listed:
+        if permutation(outcome.trial.order):
+            orders[name].add(outcome.trial.order)
     of_permutations: list[tuple[str, Outcome]] = []
     others: list[tuple[str, Outcome]] = []
-    for name, outcome, label in listed:
-        many = label.startswith(_LABEL) and len(orders[name]) >= FEWEST
+    for name, outcome in listed:
+        many = outcome.trial.order in orders[name] and len(orders[name]) >= FEWEST
         (of_permutations if many else others).append((name, outcome))
     return of_permutations, others
 
 
-def permuted(outcomes: _Outcomes, ties: bool = False) -> list[Permuted]:
-    """A Permuted of every setting; outcomes: of category permutations, by experiment as the store gives them."""
-    return [
-        _permuted(experiment, setting, samples)
-        for experiment, group in itertools.groupby(outcomes, key=lambda pair: pair[0])
-        for setting, samples in samples_by_setting(group, ties)
-    ]
+def permutation(order: Order) -> list[str]:
+    """The labels in the sequence that an order of whole categories names; nothing of any other order."""
+    if order.order != CATEGORY:
+        return []
+    return [str(label) for label in json.loads(order.order_params).get("permutation") or []]
 
 
-def _permuted(experiment: str, setting: dict[str, Any], samples: Mapping[str, Sample]) -> Permuted:
-    labels, recalls = crossed(samples)
-    names = [label.removeprefix(_LABEL) for label in labels]
+def permuted(outcomes: Outcomes, ties: bool = False) -> list[Permuted]:
+    """A Permuted of every setting; outcomes: of category permutations."""
+    return [_permuted(setting, samples(by_order, ties)) for setting, by_order in by_setting(outcomes).items()]
+
+
+def _permuted(setting: Setting, by_order: Mapping[Order, Sample]) -> Permuted:
+    orders, recalls = crossed(by_order)
+    sequences = [permutation(order) for order in orders]
     builds = recalls.mean(axis=2)
     means = builds.mean(axis=1)
     seeds = builds.shape[1]
     between, noise = variances(recalls)
-    expected, exceeded = noise_range(len(names), (len(names) - 1) * (seeds - 1))
+    expected, exceeded = noise_range(len(orders), (len(orders) - 1) * (seeds - 1))
     sd_mean = (noise / seeds) ** 0.5
     return Permuted(
-        experiment=experiment,
         setting=setting,
-        permutations=len(names),
-        possible=math.factorial(len(names[0].split("+"))),
+        permutations=len(orders),
+        possible=math.factorial(len(sequences[0])),
         seeds=seeds,
         lowest=float(means.min()),
         median=float(np.median(means)),
         highest=float(means.max()),
-        worst=names[int(means.argmin())],
-        best=names[int(means.argmax())],
+        worst=sequences[int(means.argmin())],
+        best=sequences[int(means.argmax())],
         range=float(np.ptp(means)),
         noise_range=expected * sd_mean,
         noise_range_95=exceeded * sd_mean,
@@ -116,19 +119,16 @@ def _permuted(experiment: str, setting: dict[str, Any], samples: Mapping[str, Sa
     )
 
 
-def crossed(samples: Mapping[str, Sample]) -> tuple[list[str], np.ndarray]:
-    """Labels and recalls (permutations, seeds, queries) of permutations that were all built with the same seeds.
+def crossed(by_order: Mapping[Order, Sample]) -> tuple[list[Order], np.ndarray]:
+    """Orders and recalls (orders, seeds, queries) of permutations that were all built with the same seeds.
 
     Where a run was cut short: of those that have the seed that most have, and of the seeds that all these have.
     """
-    rows = {
-        label: {seed: row for row, seed in enumerate(zip(sample.order_seeds, sample.build_seeds, strict=True))}
-        for label, sample in samples.items()
-    }
-    [(most, _)] = Counter(seed for of_label in rows.values() for seed in of_label).most_common(1)
-    labels = [label for label, of_label in rows.items() if most in of_label]
-    seeds = sorted(set.intersection(*(set(rows[label]) for label in labels)))
-    return labels, np.stack([samples[label].recalls[[rows[label][seed] for seed in seeds]] for label in labels])
+    rows = {order: {seed: row for row, seed in enumerate(stats.seeds_of(sample))} for order, sample in by_order.items()}
+    [(most, _)] = Counter(seed for of_order in rows.values() for seed in of_order).most_common(1)
+    orders = [order for order, of_order in rows.items() if most in of_order]
+    seeds = sorted(set.intersection(*(set(rows[order]) for order in orders)))
+    return orders, np.stack([by_order[order].recalls[[rows[order][seed] for seed in seeds]] for order in orders])
 
 
 def variances(recalls: np.ndarray) -> tuple[float, float]:
@@ -142,8 +142,8 @@ def variances(recalls: np.ndarray) -> tuple[float, float]:
     if seeds < 2:
         return float("nan"), float("nan")
     builds, by_query = recalls.mean(axis=2), recalls.mean(axis=1)
-    noise, rest = stats.interaction(builds), _rest(recalls)
-    luck = max(stats.interaction(by_query) - rest / seeds, 0.0) / queries
+    noise, residual = stats.interaction(builds), _residual(recalls)
+    luck = max(stats.interaction(by_query) - residual / seeds, 0.0) / queries
     return max(float(builds.mean(axis=1).var(ddof=1)) - noise / seeds - luck, 0.0), noise
 
 
@@ -183,11 +183,11 @@ def found_again(recalls: np.ndarray) -> Estimate:
         (variances(recalls)[1] / builds, (permutations - 1.0) * (seeds - 1.0)),
         (float(by_query.var(ddof=1)) / queries, queries - 1.0),
         # In both: the noise of builds and the spread over queries are of means that contain it.
-        (-_rest(recalls) / (builds * queries), permutations * (seeds - 1.0) * (queries - 1.0)),
+        (-_residual(recalls) / (builds * queries), permutations * (seeds - 1.0) * (queries - 1.0)),
     ]
     return stats.combined(float(by_query.mean()), parts)
 
 
-def _rest(recalls: np.ndarray) -> float:
+def _residual(recalls: np.ndarray) -> float:
     """Variance of a query's recall that neither the query nor the build explains, within permutations."""
     return float(np.mean([stats.interaction(of_permutation) for of_permutation in recalls]))

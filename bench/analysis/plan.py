@@ -13,8 +13,8 @@ from bench.study.trial import Trial
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Of one dataset, index and search: builds and their expected seconds, and what their number can show.
 
-    detectable: the smallest difference between two orders that would be found with power 80 %, in recall; None
-    from a single build. Probed on a part of the data, so an order of magnitude, not a promise.
+    detectable: the smallest difference between two orders that is shown with power 80 %, in recall; None from a single
+        build. Probed on a part of the data, so an order of magnitude, not a promise.
     """
 
     dataset: str
@@ -29,7 +29,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """outcomes: asked in all; missing: not in the store yet; builds: that these take; seconds: expected of them."""
+    """What a study will take.
+
+    outcomes: in all.
+    missing: of these, not in the store yet.
+    builds: that the missing ones take.
+    seconds: expected of the builds and their searches.
+    """
 
     outcomes: int
     missing: int
@@ -43,27 +49,24 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
     repeats = len(study.experiment.seeds)
     comparisons = max(len(orders) - 1 for orders in study.orders.values()) or 1
     lines, seconds = [], 0.0
-    builds = {trial.build for trial in missing}
-    for found in probes:
-        of_index = msgspec.structs.asdict(found.index) | {"dataset": found.dataset}
-        of_dataset = [t for t in missing if all(getattr(t, field) == value for field, value in of_index.items())]
-        searched = sum((trial.ef_search, trial.k) == (found.ef_search, found.k) for trial in of_dataset)
-        built = len({trial.build for trial in of_dataset})
-        seconds += searched * found.search_seconds + built * found.build_seconds / len(study.experiment.searches)
-        random, other = (stats.independent(recalls) for recalls in found.recalls.values())
+    for probe in probes:
+        same = [t for t in missing if (t.data.dataset, t.index) == (probe.dataset, probe.index)]
+        searched = sum((t.search.ef_search, t.search.k) == (probe.ef_search, probe.k) for t in same)
+        builds = len({trial.build for trial in same})
+        seconds += searched * probe.search_seconds + builds * probe.build_seconds / len(study.experiment.searches)
+        random, other = (stats.independent(recalls) for recalls in probe.recalls.values())
         estimate = power.planned(other, random, repeats)
-        detectable = None if repeats < 2 else power.minimum_detectable_effect(estimate, comparisons)
         lines.append(
             Line(
-                dataset=found.dataset,
-                engine=found.index.engine,
-                M=found.index.M,
-                ef_construction=found.index.ef_construction,
-                ef_search=found.ef_search,
-                k=found.k,
-                builds=built,
-                seconds_a_build=found.build_seconds,
-                detectable=detectable,
+                dataset=probe.dataset,
+                engine=probe.index.engine,
+                M=probe.index.M,
+                ef_construction=probe.index.ef_construction,
+                ef_search=probe.ef_search,
+                k=probe.k,
+                builds=builds,
+                seconds_a_build=probe.build_seconds,
+                detectable=None if repeats < 2 else power.minimum_detectable_effect(estimate, comparisons),
             )
         )
-    return Plan(len(study.trials), len(missing), len(builds), seconds / jobs, lines)
+    return Plan(len(study.trials), len(missing), len({trial.build for trial in missing}), seconds / jobs, lines)

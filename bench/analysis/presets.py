@@ -1,69 +1,74 @@
 """What one's own vectors get under each system's defaults, and how much the order matters there."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from bench.analysis import stats
-from bench.analysis.setting import samples_by_setting
-from bench.analysis.stats import Estimate
+from bench.analysis.setting import Outcomes, Setting, by_setting, labels, samples
+from bench.analysis.stats import Estimate, Sample
 from bench.indexes.presets import Preset
 from bench.study.presets import Search
-from bench.study.store import Outcome
 
 
 class UnderPreset(msgspec.Struct, frozen=True, kw_only=True):
     """One engine of ours at one system's parameters.
 
-    builds: of each order. recalls: by order, best first. ties: what counting ties would add to recall, at most over the
-    orders. spread: recall of the best order minus that of the
-    worst, with an interval for all pairs of orders at once (Bonferroni), since which two are farthest apart
-    is seen from the same builds; None with one order.
+    builds: of each order.
+    recalls: by order's label, best first.
+    ties: what counting ties would add to recall, at most over the orders.
+    spread: recall of the best order minus that of the worst, with an interval for all pairs of orders at once
+        (Bonferroni), since which two are farthest apart is seen from the same builds; None with one order.
     """
 
     name: str
     system: str
     doubtful: str
-    setting: dict[str, Any]
+    setting: Setting
     builds: int
     recalls: dict[str, Estimate]
     ties: float
     spread: Estimate | None
 
 
-def by_preset(
-    outcomes: Iterable[tuple[str, Outcome]], asked: Mapping[str, Search], presets: Mapping[str, Preset]
-) -> list[UnderPreset]:
+def by_preset(outcomes: Outcomes, wanted: Mapping[str, Search], presets: Mapping[str, Preset]) -> list[UnderPreset]:
     """An UnderPreset of every preset and engine, by engine, then best first in the order `random`, or the best one.
 
-    outcomes: of one dataset and k. asked: the parameters that each preset came to.
+    outcomes: of one dataset and k. wanted: the parameters that each preset came to.
     """
-    rows, listed = [], list(outcomes)
-    both = zip(samples_by_setting(listed), samples_by_setting(listed, ties=True), strict=True)
-    for (setting, samples), (_, tied) in both:
-        means = {order: stats.mean(sample) for order, sample in samples.items()}
-        recalls = dict(sorted(means.items(), key=lambda item: -item[1].value))
-        best, worst = next(iter(recalls)), next(reversed(recalls))
-        spread = None
-        if len(recalls) > 1:
-            difference = stats.difference(samples[best], samples[worst])
-            spread = stats.simultaneous(difference, len(recalls) * (len(recalls) - 1) // 2)
-        for name, search in asked.items():
-            if all(setting[field] == value for field, value in msgspec.structs.asdict(search).items()):
+    listed = list(outcomes)
+    names = labels(listed)
+    rows = []
+    for setting, by_order in by_setting(listed).items():
+        by_name = {names[order]: sample for order, sample in samples(by_order).items()}
+        tied = {names[order]: sample for order, sample in samples(by_order, ties=True).items()}
+        recalls = dict(
+            sorted(((name, stats.mean(sample)) for name, sample in by_name.items()), key=lambda item: -item[1].value)
+        )
+        for name, search in wanted.items():
+            if all(setting.fields[field] == value for field, value in msgspec.structs.asdict(search).items()):
                 rows.append(
                     UnderPreset(
                         name=name,
                         system=presets[name].system,
                         doubtful=presets[name].doubtful,
                         setting=setting,
-                        builds=min(len(sample.recalls) for sample in samples.values()),
+                        builds=min(len(sample.recalls) for sample in by_name.values()),
                         recalls=recalls,
-                        ties=max(float(tied[order].recalls.mean()) - found.value for order, found in recalls.items()),
-                        spread=spread,
+                        ties=max(float(tied[order].recalls.mean()) - mean.value for order, mean in recalls.items()),
+                        spread=_spread(by_name, list(recalls)),
                     )
                 )
-    return sorted(rows, key=lambda row: (row.setting["engine"], -_rank(row)))
+    return sorted(rows, key=lambda row: (row.setting.of.index.engine, -_rank(row)))
+
+
+def _spread(by_name: Mapping[str, Sample], best_first: Sequence[str]) -> Estimate | None:
+    """The best order minus the worst, for all pairs at once; None with one order."""
+    orders = len(best_first)
+    if orders < 2:
+        return None
+    difference = stats.difference(by_name[best_first[0]], by_name[best_first[-1]])
+    return stats.simultaneous(difference, orders * (orders - 1) // 2)
 
 
 def _rank(row: UnderPreset) -> float:

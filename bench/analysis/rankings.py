@@ -18,16 +18,14 @@ import numpy as np
 
 from bench.analysis import bootstrap, retrieval
 from bench.analysis.bootstrap import Interval
-from bench.analysis.setting import SETTING, by_setting, labels
+from bench.analysis.setting import Outcomes, by_setting, labels
 from bench.errors import BenchError, BenchWarning, unknown
-from bench.study.store import Outcome
+from bench.study.outcome import Outcome
+from bench.study.trial import Index, Search
 
 MEASURE = "nDCG@10"
 EXACT = "exact"
 SURE = 0.95
-
-# What models of one ranking have in common, beside their judgements
-_SHARED = ("queries", "M", "ef_construction", "chunk", "threads", "k", "ef_search")
 
 
 class Swap(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +33,7 @@ class Swap(msgspec.Struct, frozen=True, kw_only=True):
 
     ahead, behind: by the reference. reference, found: how far `ahead` is ahead under each; `found` is not above 0.
     probability: of a swap, as above. reference_unsure: the share of resamples in which the reference itself orders
-    the two the other way: where it is large, these queries cannot tell the models apart. shifted: the share in which
+    the two the other searched: where it is large, these queries cannot tell the models apart. shifted: the share in which
     `ahead` is less far ahead than by the reference: near 1, the index does favour `behind`, swap or not.
     """
 
@@ -90,119 +88,149 @@ class Rankings(msgspec.Struct, frozen=True, kw_only=True):
     left_out: list[str]
 
 
-class _Group(NamedTuple):
-    """What models must share to be ranked together."""
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """What models must share to be ranked together.
+
+    queries, judgements: how many, and the digest of what is relevant to them.
+    index: the graph's parameters, whichever engine builds it.
+    libraries: what exact search and scores come from.
+    """
 
     experiment: str
-    shared: tuple[Any, ...]
+    queries: int
     judgements: str
+    index: Index
+    search: Search
     libraries: str
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a reader is told of it."""
+        index = {key: value for key, value in msgspec.structs.asdict(self.index).items() if key not in _OF_ENGINE}
+        return {"queries": self.queries, **index, **msgspec.structs.asdict(self.search)}
 
-class _Way(NamedTuple):
-    """How the models of a column were searched."""
+
+_OF_ENGINE = ("engine", "engine_params")
+
+
+class Searched(NamedTuple):
+    """How the models of a column were searched. order: its label."""
 
     engine: str
     engine_version: str
     order: str
 
 
-_EXACT = _Way(EXACT, "", EXACT)
-_Ways = dict[_Way, dict[str, list[Outcome]]]  # and in each the outcomes of every model
+_EXACT = Searched(EXACT, "", EXACT)
+_Columns = dict[Searched, dict[str, list[Outcome]]]  # and in each the outcomes of every model
 
 
-def rankings(outcomes: Iterable[tuple[str, Outcome]], reference: str = EXACT) -> list[Rankings]:
+def rankings(outcomes: Outcomes, reference: str = EXACT) -> list[Rankings]:
     """The Rankings in every setting in which two models at least share judgements.
 
     reference: `exact`, or an order's label: then every column is compared with that order in the same engine.
     """
     listed = list(outcomes)
-    if reference != EXACT and reference not in (known := labels(listed)):
-        raise unknown("reference", reference, [EXACT, *known])
+    names = labels(listed)
+    if reference != EXACT and reference not in names.values():
+        raise unknown("reference", reference, [EXACT, *sorted(set(names.values()))])
     groups = _grouped(listed)
     if not groups:
         raise BenchError(f"no outcome has {MEASURE}: rank datasets that have relevance judgements, with k 10 or more")
-    if not any(len(_models(ways)) > 1 for ways in groups.values()):
+    if not any(len(_models(columns)) > 1 for columns in groups.values()):
         raise BenchError("one model alone has no ranking: run two datasets at least that share their judgements")
-    found = [
-        _ranked(group, ways, complete, reference)
-        for group, ways in groups.items()
-        if len(complete := _models(ways, all)) > 1 and _has(ways, reference)
+    results = [
+        _ranked(condition, columns, complete, reference)
+        for condition, columns in groups.items()
+        if len(complete := _models(columns, all)) > 1 and _has(columns, reference)
     ]
-    for group, ways in groups.items():
-        if len(alone := _models(ways)) == 1:
-            told = f"{group.experiment}: {alone[0]} is left out: no other model shares its judgements and settings"
-            warnings.warn(told, BenchWarning, stacklevel=2)
-    if not found:
+    for condition, columns in groups.items():
+        if len(alone := _models(columns)) == 1:
+            warnings.warn(
+                f"{condition.experiment}: {alone[0]} is left out: no other model shares its judgements and settings",
+                BenchWarning,
+                stacklevel=2,
+            )
+    if not results:
         missing = "of every engine and order" + ("" if reference == EXACT else f", {reference!r} among them")
         raise BenchError(f"fewer than two models have outcomes {missing}: finish `bench run` first")
-    return found
+    return results
 
 
-def _grouped(listed: Sequence[tuple[str, Outcome]]) -> dict[_Group, _Ways]:
-    """By group and way of searching, the outcomes of every model that has scores."""
-    groups: dict[_Group, _Ways] = defaultdict(lambda: defaultdict(dict))
+def _grouped(listed: Sequence[tuple[str, Outcome]]) -> dict[Condition, _Columns]:
+    """By condition and way of searching, the outcomes of every model that has scores."""
+    names = labels(listed)
+    groups: dict[Condition, _Columns] = defaultdict(lambda: defaultdict(dict))
     for setting, by_order in by_setting(listed).items():
-        fields = dict(zip(SETTING, setting.fields, strict=True))
-        _, judgements, libraries, _ = setting.origin
-        relevant = judgements.partition(".")[0]  # documents that a model has no vectors of do not part it from others
-        group = _Group(setting.experiment, tuple(fields[name] for name in _SHARED), relevant, libraries)
+        of = setting.of
+        condition = Condition(
+            experiment=setting.experiment,
+            queries=of.data.queries,
+            # Documents that a model has no vectors of do not part it from others
+            judgements=of.data.judgements.partition(".")[0],
+            index=msgspec.structs.replace(of.index, engine="", engine_params=""),
+            search=of.search,
+            libraries=of.provenance.libraries,
+        )
         for order, built in by_order.items():
             if np.isfinite(built[0].retrieval.get(MEASURE, np.nan)).any():
-                groups[group][_Way(fields["engine"], fields["engine_version"], order)][fields["dataset"]] = built
-    return {group: dict(sorted(ways.items())) for group, ways in groups.items()}
+                searched = Searched(of.index.engine, of.provenance.engine_version, names[order])
+                groups[condition][searched][setting.name] = built
+    return {condition: dict(sorted(columns.items())) for condition, columns in groups.items()}
 
 
-def _models(ways: _Ways, which: Any = any) -> list[str]:
-    """The models that any way has outcomes of, or that all have."""
-    seen = dict.fromkeys(model for by_model in ways.values() for model in by_model)
-    return [model for model in seen if which(model in by_model for by_model in ways.values())]
+def _models(columns: _Columns, which: Any = any) -> list[str]:
+    """The models that any way of searching has outcomes of, or that all have."""
+    models = dict.fromkeys(model for by_model in columns.values() for model in by_model)
+    return [model for model in models if which(model in by_model for by_model in columns.values())]
 
 
-def _has(ways: Iterable[_Way], reference: str) -> bool:
+def _has(columns: Iterable[Searched], reference: str) -> bool:
     """Whether every engine has outcomes of the reference."""
-    return reference == EXACT or all(way._replace(order=reference) in ways for way in ways)
+    return reference == EXACT or all(searched._replace(order=reference) in columns for searched in columns)
 
 
-def _ranked(group: _Group, ways: _Ways, models: Sequence[str], reference: str) -> Rankings:
+def _ranked(condition: Condition, columns: _Columns, models: Sequence[str], reference: str) -> Rankings:
     """The Rankings of the models that have every column."""
-    scored = {model: retrieval.sample(next(iter(ways.values()))[model], MEASURE)[1] for model in models}
+    scored = {model: retrieval.sample(next(iter(columns.values()))[model], MEASURE)[1] for model in models}
     models = sorted(models, key=lambda model: -float(scored[model].mean()))
     tables = {_EXACT: [scored[model][None, :] for model in models]}  # of (builds, judged queries), as all that follow
-    for way, by_model in ways.items():
-        tables[way] = [retrieval.sample(by_model[model], MEASURE)[0].recalls for model in models]
+    for searched, by_model in columns.items():
+        tables[searched] = [retrieval.sample(by_model[model], MEASURE)[0].recalls for model in models]
     drawn = bootstrap.means([table for row in tables.values() for table in row]).reshape(len(tables), len(models), -1)
     resampled = dict(zip(tables, drawn, strict=True))
-    means = {way: np.array([table.mean() for table in row]) for way, row in tables.items()}
-    recalls = {way: np.array([_recall(by_model[model]) for model in models]) for way, by_model in ways.items()}
-    columns = []
-    for way in ways:
-        other = _EXACT if reference == EXACT else way._replace(order=reference)
-        ranks = _ranks(means[way])
-        columns.append(
+    means = {searched: np.array([table.mean() for table in row]) for searched, row in tables.items()}
+    recalls = {
+        searched: np.array([_recall(by_model[model]) for model in models]) for searched, by_model in columns.items()
+    }
+    ranked = []
+    for searched in columns:
+        other = _EXACT if reference == EXACT else searched._replace(order=reference)
+        ranks = _ranks(means[searched])
+        ranked.append(
             Column(
-                engine=way.engine,
-                engine_version=way.engine_version,
-                order=way.order,
-                means=means[way].tolist(),
-                recalls=recalls[way].tolist(),
+                engine=searched.engine,
+                engine_version=searched.engine_version,
+                order=searched.order,
+                means=means[searched].tolist(),
+                recalls=recalls[searched].tolist(),
                 ranks=ranks.tolist(),
                 moved=(_ranks(means[other]) - ranks).tolist(),
-                tau=_tau(means[way], means[other]),
-                swaps=_swaps(models, means[way], means[other], resampled[way], resampled[other]),
+                tau=_tau(means[searched], means[other]),
+                swaps=_swaps(models, means[searched], means[other], resampled[searched], resampled[other]),
             )
         )
     return Rankings(
-        experiment=group.experiment,
-        setting=dict(zip(_SHARED, group.shared, strict=True)),
+        experiment=condition.experiment,
+        setting=condition.fields,
         judged=len(scored[models[0]]),
         reference=reference,
         models=models,
         exact=means[_EXACT].tolist(),
         exact_ranks=_ranks(means[_EXACT]).tolist(),
-        columns=columns,
+        columns=ranked,
         correlations=_correlations(recalls, means, means[_EXACT]),
-        left_out=[model for model in _models(ways) if model not in models],
+        left_out=[model for model in _models(columns) if model not in models],
     )
 
 
@@ -231,13 +259,13 @@ def _swaps(
     resampled_reference: np.ndarray,
 ) -> list[Swap]:
     """Every pair in another order than the reference's; resampled: (models, resamples)."""
-    found = []
+    swaps = []
     for i, j in combinations(np.argsort(-reference, kind="stable").tolist(), 2):
         ahead, now_ahead = reference[i] - reference[j], means[i] - means[j]
         if abs(ahead) < bootstrap.NO_DIFFERENCE or np.sign(ahead) == np.sign(now_ahead):
             continue  # what the reference holds equal has no order to change
         drawn, drawn_reference = resampled[i] - resampled[j], resampled_reference[i] - resampled_reference[j]
-        found.append(
+        swaps.append(
             Swap(
                 ahead=models[i],
                 behind=models[j],
@@ -248,18 +276,18 @@ def _swaps(
                 shifted=float((drawn < drawn_reference).mean()),
             )
         )
-    return sorted(found, key=lambda swap: -swap.probability)
+    return sorted(swaps, key=lambda swap: -swap.probability)
 
 
 def _correlations(
-    recalls: Mapping[_Way, np.ndarray], means: Mapping[_Way, np.ndarray], exact: np.ndarray
+    recalls: Mapping[Searched, np.ndarray], means: Mapping[Searched, np.ndarray], exact: np.ndarray
 ) -> list[Correlation]:
     """Of recall with the measure, and with its share of what exact search reaches, free of the model's quality."""
     x = np.array(list(recalls.values())).T  # (models, columns)
-    y = np.array([means[way] for way in recalls]).T
-    kept = np.divide(y, exact[:, None], out=np.full_like(y, np.nan), where=exact[:, None] > 0)
-    found = []
-    for name, other in ((MEASURE, y), (f"{MEASURE} / exact {MEASURE}", kept)):
+    y = np.array([means[searched] for searched in recalls]).T
+    share = np.divide(y, exact[:, None], out=np.full_like(y, np.nan), where=exact[:, None] > 0)
+    correlations = []
+    for name, other in ((MEASURE, y), (f"{MEASURE} / exact {MEASURE}", share)):
         pearson, spearman = bootstrap.correlation(x, other)
-        found.append(Correlation(of=name, points=x.size, pearson=pearson, spearman=spearman))
-    return found
+        correlations.append(Correlation(of=name, points=x.size, pearson=pearson, spearman=spearman))
+    return correlations

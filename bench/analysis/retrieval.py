@@ -1,15 +1,14 @@
 """Outcomes -> retrieval quality of every order in every setting, and what it loses against exact search."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
 from bench.analysis import stats
-from bench.analysis.setting import SETTING, by_setting
+from bench.analysis.setting import Outcomes, Setting, by_setting, labels
 from bench.analysis.stats import Estimate, Sample
-from bench.study.store import Outcome
+from bench.study.outcome import Outcome
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -24,39 +23,36 @@ class Score(msgspec.Struct, frozen=True):
 
 
 class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
-    """One order in one setting, over its builds and the queries that are judged. scores: by measure."""
+    """One order in one setting, over its builds and the queries that are judged.
 
-    experiment: str
-    setting: dict[str, Any]
-    origin: tuple[str, ...]
+    setting: with the experiment.
+    order: its label.
+    scores: by measure.
+    """
+
+    setting: Setting
     order: str
     builds: int
     judged: int
     scores: dict[str, Score]
 
 
-def retrieval(outcomes: Iterable[tuple[str, Outcome]]) -> list[Retrieval]:
-    """A Retrieval of every order in every setting that has judged queries: settings sorted, best order first."""
-    found = []
-    for setting, by_order in by_setting(outcomes).items():
+def retrieval(outcomes: Outcomes) -> list[Retrieval]:
+    """A Retrieval of every order in every setting that has judged queries, best order first in each."""
+    listed = list(outcomes)
+    names = labels(listed)
+    results = []
+    for setting, by_order in by_setting(listed).items():
         rows = []
         for order, built in by_order.items():
             samples = {measure: sample(built, measure) for measure in built[0].retrieval}
             scores = {measure: _score(*pair) for measure, pair in samples.items() if pair[1].size}
             if scores:
-                rows.append(
-                    Retrieval(
-                        experiment=setting.experiment,
-                        setting=dict(zip(SETTING, setting.fields, strict=True)),
-                        origin=setting.origin,
-                        order=order,
-                        builds=len(built),
-                        judged=next(exact.size for _, exact in samples.values()),
-                        scores=scores,
-                    )
-                )
-        found += sorted(rows, key=lambda row: -next(iter(row.scores.values())).mean.value)
-    return found
+                judged = next(exact.size for _, exact in samples.values())
+                row = Retrieval(setting=setting, order=names[order], builds=len(built), judged=judged, scores=scores)
+                rows.append(row)
+        results += sorted(rows, key=lambda row: -next(iter(row.scores.values())).mean.value)
+    return results
 
 
 def sample(outcomes: Sequence[Outcome], measure: str) -> tuple[Sample, np.ndarray]:
@@ -67,6 +63,6 @@ def sample(outcomes: Sequence[Outcome], measure: str) -> tuple[Sample, np.ndarra
     return stats.sample_of(scores, [outcome.trial for outcome in outcomes]), exact[judged]
 
 
-def _score(found: Sample, exact: np.ndarray) -> Score:
-    lost = found._replace(recalls=found.recalls - exact)
-    return Score(stats.mean(found), stats.mean_over_queries(exact), stats.mean_difference(lost))
+def _score(scored: Sample, exact: np.ndarray) -> Score:
+    lost = scored._replace(recalls=scored.recalls - exact)
+    return Score(stats.mean(scored), stats.mean_over_queries(exact), stats.mean_difference(lost))

@@ -1,112 +1,122 @@
-"""What builds have in common that differ in their order and seeds alone, and what tables call it."""
+"""Settings: what outcomes have in common that are compared, and what tables call settings and orders."""
 
-import hashlib
+import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from bench import digests
 from bench.analysis import stats
 from bench.analysis.stats import Sample
-from bench.orders import parameters
-from bench.study.store import Outcome
-from bench.study.trial import Trial
-
-# The fields of a Trial that, when equal, make builds comparable but for their order; ef_search last.
-SETTING = (
-    "dataset",
-    "metric",
-    "n",
-    "d",
-    "queries",
-    "engine",
-    "engine_version",
-    "M",
-    "ef_construction",
-    "chunk",
-    "threads",
-    "k",
-    "ef_search",
-)
-
-
-class Setting(NamedTuple):
-    """What builds that differ in their order and seeds alone have in common; fields: the values of SETTING."""
-
-    experiment: str
-    fields: tuple[Any, ...]
-    origin: tuple[
-        str, str, str, str
-    ]  # digests of data and judgements, what made truth and orders, digest of the engine
-
+from bench.orders import ORDERS, parameters
+from bench.study import trial as trials
+from bench.study.outcome import Outcome
+from bench.study.trial import DIGESTS, Data, Order, flat
 
 Outcomes = Iterable[tuple[str, Outcome]]
 
 
-def by_setting(outcomes: Outcomes) -> dict[Setting, dict[str, list[Outcome]]]:
-    """Outcomes by setting, sorted, and in it by the order's label; datasets of one name are told apart by digests."""
-    settings: dict[Setting, dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
-    listed = list(outcomes)
-    told = _told_apart(outcome.trial for _, outcome in listed)
-    for experiment, outcome in listed:
-        trial = outcome.trial
-        trial = msgspec.structs.replace(trial, dataset=told[_origin(trial)])
-        fields = tuple(getattr(trial, field) for field in SETTING)
-        setting = Setting(experiment, fields, _origin(outcome.trial)[2:])
-        settings[setting][order_label(trial.order, trial.order_params)].append(outcome)
-    return dict(sorted(settings.items(), key=lambda item: _natural([item[0].experiment, *item[0].fields])))
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """What outcomes have in common that are compared.
 
-
-_Origin = tuple[str, str, str, str, str, str]
-
-
-def _origin(trial: Trial) -> _Origin:
-    named = trial.dataset, trial.engine
-    return (*named, trial.fingerprint, trial.judgements, trial.libraries, trial.engine_binary)
-
-
-def _told_apart(trials: Iterable[Trial]) -> dict[_Origin, str]:
-    """What tables call the dataset of every origin: its name, and where one name has several origins, how they differ.
-
-    Files of one name may be of other folders or have changed, and libraries, our own code or the engine's since: of
-    each of these that differs, some digits of its digest.
+    experiment: the name of the experiment that asked for them.
+    of: their trials' setting.
+    name: what tables call the dataset, which tells it from others of the same name.
     """
-    origins: dict[tuple[str, str], list[_Origin]] = defaultdict(list)
-    for origin in dict.fromkeys(_origin(trial) for trial in trials):
-        origins[origin[:2]].append(origin)
-    told = {}
-    for (name, _), of_name in origins.items():
-        varying = [i for i in range(2, len(of_name[0])) if len({origin[i] for origin in of_name}) > 1]
-        for origin in of_name:
-            digits = [hashlib.sha256(origin[i].encode()).hexdigest()[:6] for i in varying]
-            told[origin] = name + f" #{'-'.join(digits)}" * bool(digits)
-    return told
+
+    experiment: str
+    of: trials.Setting
+    name: str
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a reader is told of it, by name: all fields but digests, and engine_params where there are any."""
+        return {key: value for key, value in flat(self.of).items() if _is_shown(key, value)} | {"dataset": self.name}
 
 
-def labels(outcomes: Outcomes) -> list[str]:
-    """The orders that there are outcomes of, as tables call them."""
-    return sorted({order_label(o.trial.order, o.trial.order_params) for _, o in outcomes})
+def _is_shown(key: str, value: Any) -> bool:
+    return key not in DIGESTS and (key != "engine_params" or value != "{}")
 
 
-def samples_by_setting(outcomes: Outcomes, ties: bool = False) -> Iterator[tuple[dict[str, Any], dict[str, Sample]]]:
-    """Every setting with the Sample of each of its orders."""
-    for setting, by_order in by_setting(outcomes).items():
-        fields = dict(zip(SETTING, setting.fields, strict=True))
-        yield fields, {order: sample_of(built, ties) for order, built in by_order.items()}
+# What follows from another field, and is not worth a column where that one varies
+FOLLOWS = {
+    "dataset": [field.name for field in msgspec.structs.fields(Data) if field.name != "dataset"],
+    "engine": ["engine_version"],
+}
 
 
-def sample_of(outcomes: Sequence[Outcome], ties: bool) -> Sample:
-    recalls = [(outcome.hits_tie if ties else outcome.hits) / outcome.trial.k for outcome in outcomes]
+def by_setting(outcomes: Outcomes) -> dict[Setting, dict[Order, list[Outcome]]]:
+    """Outcomes by setting, in a natural sequence, and in it by order."""
+    listed = list(outcomes)
+    names = _dataset_names({outcome.trial.setting for _, outcome in listed})
+    groups: dict[Setting, dict[Order, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
+    for experiment, outcome in listed:
+        of = outcome.trial.setting
+        groups[Setting(experiment=experiment, of=of, name=names[of])][outcome.trial.order].append(outcome)
+    return dict(sorted(groups.items(), key=lambda item: _natural([item[0].experiment, *item[0].fields.values()])))
+
+
+def samples(by_order: Mapping[Order, Sequence[Outcome]], ties: bool = False) -> dict[Order, Sample]:
+    """The Sample of each order. ties: whether recall counts rows as near as the k-th true neighbour."""
+    return {order: sample_of(outcomes, ties) for order, outcomes in by_order.items()}
+
+
+def sample_of(outcomes: Sequence[Outcome], ties: bool = False) -> Sample:
+    """The Sample of the builds of one order in one setting."""
+    recalls = [(outcome.hits_tie if ties else outcome.hits) / outcome.trial.search.k for outcome in outcomes]
     return stats.sample_of(recalls, [outcome.trial for outcome in outcomes])
 
 
-def order_label(name: str, params: str) -> str:
-    """An order as a table calls it: its name, and the parameters that are not at their defaults."""
-    defaults = parameters(name, {})
-    changed = {key: value for key, value in msgspec.json.decode(params).items() if value != defaults[key]}
-    return name + "".join(f" {key}={_short(value)}" for key, value in changed.items())
+def without_ef_search(setting: Setting) -> Setting:
+    """The same for all settings that differ in their ef_search alone."""
+    search = msgspec.structs.replace(setting.of.search, ef_search=0)
+    return msgspec.structs.replace(setting, of=msgspec.structs.replace(setting.of, search=search))
+
+
+def labels(outcomes: Outcomes) -> dict[Order, str]:
+    """What tables call every order that has outcomes: its name, parameters that are not at their defaults, and
+    digits of a digest where that does not tell two apart."""
+    by_label: dict[str, list[Order]] = defaultdict(list)
+    for order in dict.fromkeys(outcome.trial.order for _, outcome in outcomes):
+        by_label[label(order)].append(order)
+    return {
+        order: name if len(same) == 1 else f"{name} #{digests.key_digest(msgspec.to_builtins(order))[:6]}"
+        for name, same in by_label.items()
+        for order in same
+    }
+
+
+def label(order: Order) -> str:
+    """An order as a table calls it."""
+    defaults = parameters(order.order, {}) if order.order in ORDERS else {}
+    changed = {key: value for key, value in json.loads(order.order_params).items() if value != defaults.get(key)}
+    return order.order + "".join(f" {key}={_short(value)}" for key, value in changed.items())
+
+
+def _short(value: object) -> str:
+    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _dataset_names(settings: Iterable[trials.Setting]) -> dict[trials.Setting, str]:
+    """What tables call the dataset of every setting: its name, and where one name has several origins, how they differ.
+
+    Files of one name may be of other folders or have changed, and libraries, our own code or the engine since: of each
+    digest that differs, some digits.
+    """
+    of_name: dict[tuple[str, str], list[trials.Setting]] = defaultdict(list)
+    for setting in settings:
+        of_name[setting.data.dataset, setting.index.engine].append(setting)
+    names = {}
+    for (name, _), same in of_name.items():
+        rows = {setting: flat(setting) for setting in same}
+        varying = [field for field in DIGESTS if len({row[field] for row in rows.values()}) > 1]
+        for setting, row in rows.items():
+            digits = "-".join(digests.key_digest({field: row[field]})[:6] for field in varying)
+            names[setting] = f"{name} #{digits}" if digits else name
+    return names
 
 
 def _natural(fields: Sequence[Any]) -> list[tuple[int, Any]]:
@@ -118,5 +128,28 @@ def _natural(fields: Sequence[Any]) -> list[tuple[int, Any]]:
     return key
 
 
-def _short(value: object) -> str:
-    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+def split(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+    """What is the same in all settings' fields, with its value, and the names of those that vary.
+
+    What follows from another that varies is in neither.
+    """
+    names = list(dict.fromkeys(name for setting in settings for name in setting))
+    first = settings[0]
+    common = {
+        name: first[name]
+        for name in names
+        if all(name in setting and setting[name] == first[name] for setting in settings)
+    }
+    varying = [name for name in names if name not in common]
+    implied = {
+        name
+        for cause, followers in FOLLOWS.items()
+        for name in followers
+        if cause in varying and name in varying and _determines(settings, cause, name)
+    }
+    return common, [name for name in varying if name not in implied]
+
+
+def _determines(settings: Sequence[Mapping[str, Any]], cause: str, name: str) -> bool:
+    pairs = {(setting[cause], setting.get(name)) for setting in settings}
+    return len(pairs) == len({known for known, _ in pairs})

@@ -63,10 +63,12 @@ def sample_of(recalls: Sequence[np.ndarray], trials: Sequence[Trial]) -> Sample:
     Where only part of a crossing is there (a run was cut short, or two experiments asked for other seeds), builds
     are left out until the rest is crossed or independent: rows that share seeds must not pass for independent.
     """
-    pairs = [(trial.order_seed, trial.build_seed) for trial in trials]
+    pairs = [(trial.seeds.order_seed, trial.seeds.build_seed) for trial in trials]
     rows = balanced(pairs)
     order_seeds, build_seeds = np.array([pairs[row] for row in rows]).T
-    return Sample(np.array([recalls[row] for row in rows], dtype=np.float64), order_seeds, build_seeds, trials[0].k)
+    return Sample(
+        np.array([recalls[row] for row in rows], dtype=np.float64), order_seeds, build_seeds, trials[0].search.k
+    )
 
 
 def balanced(pairs: Sequence[tuple[int, int]]) -> list[int]:

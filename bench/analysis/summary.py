@@ -3,16 +3,16 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from bench.analysis import power, stats, variance
-from bench.analysis.setting import SETTING, Outcomes, Setting, by_setting, sample_of
+from bench.analysis.setting import Outcomes, Setting, by_setting, labels, samples, without_ef_search
 from bench.analysis.stats import Estimate, Sample
 from bench.errors import BenchError
-from bench.study.store import Outcome
+from bench.study.outcome import Outcome
+from bench.study.trial import Order
 
 BETTER, WORSE, NO_DIFFERENCE, UNDECIDED = "better", "worse", "no difference shown", "undecided"
 
@@ -20,11 +20,13 @@ BETTER, WORSE, NO_DIFFERENCE, UNDECIDED = "better", "worse", "no difference show
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """An order against the reference.
 
-    p: Holm-adjusted over the orders compared. verdict: `better` or `worse` where p < 0.05; else `no
-    difference shown` where the interval keeps within ± 1 point, else `undecided`. builds_needed: of each
-    order, to decide in 80 % of studies, should the difference be as it seems; None where queries are too few, seeds are
-    crossed, or nothing is undecided.
-    detectable: the difference that would have been found with power 80 % among as many comparisons.
+    difference: of mean recall, over builds and queries.
+    p: Holm-adjusted over the orders compared.
+    verdict: `better` or `worse` where p < 0.05; else `no difference shown` where the interval lies within ± 1 point;
+        else `undecided`.
+    builds_needed: of each order, to decide in 80 % of studies, should the difference be as it seems; None where queries
+        are too few, seeds are crossed, or nothing is undecided.
+    detectable: the difference that is shown with power 80 % among as many comparisons.
     """
 
     difference: Estimate
@@ -37,16 +39,18 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """One order in one setting, over its builds.
 
-    recall: mean over builds and queries. sd: standard deviation over builds of a build's mean recall (NaN for one
-    build). against: the comparison with the reference order, None for itself or where it was not run.
-    equivalent_ef: the ef_search at which the reference reaches this recall, and the ends of its interval by that of
-    the difference; infinite outside what was measured, None without a comparison. below_half: share of queries with
-    recall below 0.5; percentile_5: the 5th percentile of recall over builds and queries: a mean hides who suffers.
+    setting: with the experiment.
+    order: its label.
+    recall: mean over builds and queries.
+    sd: standard deviation over builds of a build's mean recall; NaN for one build.
+    against: the comparison with the reference order, None for itself or where it was not run.
+    equivalent_ef: the ef_search at which the reference reaches this recall, and the ends of its interval by that of the
+        difference; infinite outside what was measured, None without a comparison.
+    below_half: share of queries with recall below 0.5.
+    percentile_5: the 5th percentile of recall over builds and queries, since a mean hides who suffers.
     """
 
-    experiment: str
-    setting: dict[str, Any]
-    origin: tuple[str, ...]
+    setting: Setting
     order: str
     builds: int
     recall: Estimate
@@ -56,6 +60,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     below_half: float
     percentile_5: float
     recall_tie: float
+    order_seconds: float
     build_seconds: float
     search_seconds: float
 
@@ -63,65 +68,81 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 class Shares(msgspec.Struct, frozen=True):
     """Where the spread of recall in one setting comes from; see `variance.shares`."""
 
-    experiment: str
-    setting: dict[str, Any]
+    setting: Setting
     shares: dict[str, float]
 
 
 def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False) -> list[Summary]:
-    """A Summary of every order in every setting: settings sorted, best order first.
+    """A Summary of every order in every setting: settings in a natural sequence, best order first.
 
-    outcomes: (experiment, outcome) pairs. reference: an order's label, see `order_label`. ties: whether recall
-    counts rows as near as the k-th true neighbour, rather than going by id.
+    outcomes: (experiment, outcome) pairs. reference: an order's label. ties: whether recall counts rows as near as the
+    k-th true neighbour, rather than going by id.
     """
-    settings = by_setting(outcomes)
-    curves = _curves(settings, reference, ties)
+    listed = list(outcomes)
+    if not listed:
+        raise BenchError("no outcomes to summarize: run `bench run` first")
+    names = labels(listed)
+    settings = by_setting(listed)
+    recalls = {setting: samples(by_order, ties) for setting, by_order in settings.items()}
+    curves = _curves(recalls, names, reference)
     summaries = []
     for setting, by_order in settings.items():
-        samples = {order: sample_of(found, ties) for order, found in by_order.items()}
-        others = [order for order in samples if order != reference]
-        compared: dict[str, Verdict] = {}
-        if reference in samples:
-            found = verdicts([samples[order] for order in others], samples[reference])
-            compared = dict(zip(others, found, strict=True))
-        efs, recalls = curves.get(setting._replace(fields=setting.fields[:-1]), ([], []))
+        curve = curves.get(without_ef_search(setting), {})
+        compared = _compared(recalls[setting], names, reference)
         rows = []
-        for order, sample in samples.items():
-            recall = stats.mean(sample)
-            built = by_order[order]
-            rows.append(
-                Summary(
-                    experiment=setting.experiment,
-                    setting=dict(zip(SETTING, setting.fields, strict=True)),
-                    origin=setting.origin,
-                    order=order,
-                    builds=len(built),
-                    recall=recall,
-                    sd=float(sample.recalls.mean(axis=1).std(ddof=1)) if len(built) > 1 else float("nan"),
-                    against=compared.get(order),
-                    equivalent_ef=_equivalent(compared.get(order), setting.fields[-1], efs, recalls),
-                    below_half=float((sample.recalls < 0.5).mean()),
-                    percentile_5=float(np.quantile(sample.recalls, 0.05)),
-                    recall_tie=float(np.mean([o.recall_tie for o in built])),
-                    build_seconds=float(np.mean([o.build_seconds for o in built])),
-                    search_seconds=float(np.mean([o.search_seconds for o in built])),
-                )
-            )
+        for order, built in by_order.items():
+            against = compared.get(order)
+            row = _summary(setting, names[order], recalls[setting][order], built, against)
+            equivalent = _equivalent(against, setting.of.search.ef_search, curve)
+            rows.append(msgspec.structs.replace(row, equivalent_ef=equivalent))
         summaries += sorted(rows, key=lambda row: -row.recall.value)
-    if not summaries:
-        raise BenchError("no outcomes to summarize: run `bench run` first")
     return summaries
 
 
+def _compared(by_order: Mapping[Order, Sample], names: Mapping[Order, str], reference: str) -> dict[Order, Verdict]:
+    """The Verdict on every order of a setting but the reference; none where that was not run."""
+    others = [order for order in by_order if names[order] != reference]
+    against = [order for order in by_order if names[order] == reference]
+    if not against:
+        return {}
+    found = verdicts([by_order[order] for order in others], by_order[against[0]])
+    return dict(zip(others, found, strict=True))
+
+
+def _summary(
+    setting: Setting, name: str, sample: Sample, outcomes: Sequence[Outcome], against: Verdict | None
+) -> Summary:
+    """The Summary of one order, without its equivalent ef_search."""
+    builds = len(outcomes)
+    return Summary(
+        setting=setting,
+        order=name,
+        builds=builds,
+        recall=stats.mean(sample),
+        sd=float(sample.recalls.mean(axis=1).std(ddof=1)) if builds > 1 else float("nan"),
+        against=against,
+        equivalent_ef=None,
+        below_half=float((sample.recalls < 0.5).mean()),
+        percentile_5=float(np.quantile(sample.recalls, 0.05)),
+        recall_tie=float(np.mean([outcome.recall_tie for outcome in outcomes])),
+        order_seconds=float(np.mean([outcome.build.order_seconds for outcome in outcomes])),
+        build_seconds=float(np.mean([outcome.build.build_seconds for outcome in outcomes])),
+        search_seconds=float(np.mean([outcome.search_seconds for outcome in outcomes])),
+    )
+
+
 def _equivalent(
-    against: Verdict | None, ef: int, efs: Sequence[int], recalls: Sequence[float]
+    against: Verdict | None, ef_search: int, curve: Mapping[int, float]
 ) -> tuple[float, float, float] | None:
-    """The ef_search at which the reference is as good, and those at which it is as good as the interval's ends."""
+    """The ef_search at which the reference is as good, and those at which it is as good as the interval's ends.
+
+    curve: the reference's recall at every ef_search measured, ascending.
+    """
     if against is None:
         return None
-    here, difference = recalls[efs.index(ef)], against.difference
+    here, difference = curve[ef_search], against.difference
     value, low, high = (
-        stats.equivalent_ef(here + part, efs, recalls) if not math.isnan(part) else math.nan
+        stats.equivalent_ef(here + part, list(curve), list(curve.values())) if not math.isnan(part) else math.nan
         for part in (difference.value, difference.low, difference.high)
     )
     return value, low, high
@@ -129,13 +150,12 @@ def _equivalent(
 
 def shares(outcomes: Outcomes, ties: bool = False) -> list[Shares]:
     """Where the spread comes from, in every setting that has two orders and two builds of each at least."""
-    found = []
+    listed = []
     for setting, by_order in by_setting(outcomes).items():
-        samples = [sample_of(built, ties) for built in by_order.values() if len(built) > 1]
-        if len(samples) > 1:
-            fields = dict(zip(SETTING, setting.fields, strict=True))
-            found.append(Shares(setting.experiment, fields, variance.shares(samples)))
-    return found
+        repeated = {order: built for order, built in by_order.items() if len(built) > 1}
+        if len(repeated) > 1:
+            listed.append(Shares(setting, variance.shares(list(samples(repeated, ties).values()))))
+    return listed
 
 
 def verdicts(samples: Sequence[Sample], reference: Sample) -> list[Verdict]:
@@ -167,13 +187,12 @@ def _verdict(sample: Sample, reference: Sample, estimate: Estimate, p: float, co
 
 
 def _curves(
-    settings: Mapping[Setting, Mapping[str, list[Outcome]]], reference: str, ties: bool
-) -> dict[Setting, tuple[list[int], list[float]]]:
-    """By setting without its ef_search: the ef_search values measured, and the reference's recall at each."""
-    curves: dict[Setting, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
-    for setting, by_order in settings.items():  # ef_search ascending, as settings are sorted
-        if reference in by_order:
-            efs, recalls = curves[setting._replace(fields=setting.fields[:-1])]
-            efs.append(setting.fields[-1])
-            recalls.append(float(sample_of(by_order[reference], ties).recalls.mean()))
+    recalls: Mapping[Setting, Mapping[Order, Sample]], names: Mapping[Order, str], reference: str
+) -> dict[Setting, dict[int, float]]:
+    """By setting without its search, the reference's mean recall at every ef_search measured, ascending, for each k."""
+    curves: dict[Setting, dict[int, float]] = defaultdict(dict)
+    for setting, by_order in sorted(recalls.items(), key=lambda item: item[0].of.search.ef_search):
+        for order, sample in by_order.items():
+            if names[order] == reference:
+                curves[without_ef_search(setting)][setting.of.search.ef_search] = float(sample.recalls.mean())
     return curves

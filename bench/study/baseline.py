@@ -34,15 +34,15 @@ LEAST_BUILDS = 5  # of each order: fewer show no fall among many settings
 LEAST_QUERIES = 20  # a handful say nothing of others
 
 _SEEDS = [field.name for field in msgspec.structs.fields(Seeds)]
-_PROVENANCE = [field.name for field in msgspec.structs.fields(Provenance)]  # which the environment states
+# What made a trial, which the environment states
+_PROVENANCE = ["order_code", *(field.name for field in msgspec.structs.fields(Provenance))]
 _SETTING = {name: kind for name, kind in FIELDS.items() if name not in (*_SEEDS, *_PROVENANCE)}
-_ANY_PROVENANCE = Provenance(engine_version="")
 
 
 class BaselineOutcome(NamedTuple):
     """What a baseline has of an outcome.
 
-    trial: without its provenance, see `comparable`.
+    trial: without what made it, see `comparable`.
     hits: (q,) by id.
     ids_sha256: of the ids returned.
     """
@@ -199,8 +199,8 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def comparable(trial: Trial) -> Trial:
-    """The trial without its provenance, which a gate lets change: equal in a baseline and in its repetition."""
-    return msgspec.structs.replace(trial, provenance=_ANY_PROVENANCE)
+    """The trial without what made it, which a gate lets change: equal in a baseline and in its repetition."""
+    return changed(trial, **dict.fromkeys(_PROVENANCE, ""))
 
 
 def check_repeats(baseline: Baseline, study: Study) -> None:
@@ -285,7 +285,7 @@ def _outcomes(setting: Mapping[str, Any], path: Path) -> list[BaselineOutcome]:
 
 
 def _trial(fields: Mapping[str, Any], path: Path) -> Trial:
-    """A setting's Trial, its seeds 0 and without provenance."""
+    """A setting's Trial, its seeds 0 and without what made it."""
     where = f"{path}: settings"
     if unknown_keys := sorted(fields.keys() - _SETTING.keys()):
         raise BenchError(f"{where}: {unknown('key', unknown_keys[0], _SETTING)}")

@@ -12,6 +12,7 @@ from bench.convert import converted
 from bench.errors import BenchError, unknown
 from bench.indexes import INDEXES
 from bench.indexes.engine import own_params, params_of, version
+from bench.study.provenance import order_code
 from bench.study.trial import Index, Order
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
@@ -156,7 +157,7 @@ def order_specs(listed: Sequence[str | dict[str, Any]], where: str) -> list[Orde
 
 def order_of(spec: OrderSpec) -> Order:
     """The order as a Trial has it."""
-    return Order(order=spec.name, order_params=sorted_json(spec.params))
+    return Order(order=spec.name, order_params=sorted_json(spec.params), order_code=order_code(spec.name))
 
 
 def split_table(entry: str | dict[str, Any], where: str) -> tuple[str, dict[str, Any]]:

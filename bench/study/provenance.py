@@ -14,36 +14,31 @@ from bench.study.trial import Provenance
 _PACKAGE = Path(__file__).parents[1]
 
 
-def provenance(engine: str, order: str, judged: bool) -> Provenance:
-    """The Provenance of outcomes of this engine and order. judged: whether the data has relevance judgements."""
-    known = INDEXES[engine]
-    packages = ["numpy", "faiss-cpu"]
-    packages += ["scikit-dimension"] * ORDERS[order].estimates_dimension + ["ir-measures"] * judged
+@cache_once
+def provenance(engine: str, judged: bool) -> Provenance:
+    """The Provenance of outcomes of this engine. judged: whether the data has relevance judgements."""
+    packages = ["numpy", "faiss-cpu"] + ["ir-measures"] * judged
+    scoring = [_PACKAGE / "measure" / "recall.py"] + [_PACKAGE / "measure" / "retrieval.py"] * judged
+    parts = {
+        "neighbours": digests.code_digest(*(_PACKAGE / "geometry" / name for name in ("__init__.py", "knn.py"))),
+        "scoring": digests.code_digest(*scoring),
+        "build": digests.code_digest(_PACKAGE / "study" / "build.py"),
+        "engine": digests.definition_digest(INDEXES[engine].build, _PACKAGE / "indexes"),
+    }
     return Provenance(
-        engine_version=version(engine, known),
-        engine_binary=binary(known.package) or "",
+        engine_version=version(engine, INDEXES[engine]),
+        engine_binary=binary(INDEXES[engine].package) or "",
         libraries=", ".join(f"{package} {metadata.version(package)}" for package in packages),
-        code=_code(engine, order, judged),
+        code=digests.key_digest(parts)[:16],
     )
 
 
 @cache_once
-def _code(engine: str, order: str, judged: bool) -> str:
-    """Digest of the code that makes and scores an outcome; that of other engines and orders has no part in it."""
-    geometry = [_PACKAGE / "geometry" / name for name in ("__init__.py", "knn.py")]
-    geometry += [_PACKAGE / "geometry" / "dimension.py"] * ORDERS[order].estimates_dimension
-    scoring = [_PACKAGE / "measure" / "recall.py"] + [_PACKAGE / "measure" / "retrieval.py"] * judged
-    parts = {
-        "geometry": digests.code_digest(*geometry),
-        "scoring": digests.code_digest(*scoring),
-        "build": digests.code_digest(_PACKAGE / "study" / "build.py"),
-        "order": order_digest(order),
-        "engine": digests.definition_digest(INDEXES[engine].build, _PACKAGE / "indexes"),
-    }
+def order_code(name: str) -> str:
+    """Digest of the code, and of the libraries beyond those of `provenance`, that make an order."""
+    order = ORDERS[name]
+    parts = {"order": digests.definition_digest(order.make, _PACKAGE / "orders")}
+    if order.estimates_dimension:
+        parts["dimension"] = digests.code_digest(_PACKAGE / "geometry" / "dimension.py")
+        parts["scikit-dimension"] = metadata.version("scikit-dimension")
     return digests.key_digest(parts)[:16]
-
-
-@cache_once
-def order_digest(order: str) -> str:
-    """Digest of the code that makes an order; that of other orders has no part in it."""
-    return digests.definition_digest(ORDERS[order].make, _PACKAGE / "orders")

@@ -16,7 +16,6 @@ from bench.geometry.verify import verify_given
 from bench.measure import retrieval
 from bench.study.build import Job, data_files, measure
 from bench.study.outcome import Failure, Outcome
-from bench.study.provenance import order_digest
 from bench.study.store import Store
 from bench.study.study import Study, data_of
 from bench.study.trial import Trial
@@ -87,8 +86,8 @@ def _order(dataset: Dataset, geometry: Geometry, trial: Trial) -> cache.Entry:
     def make() -> dict[str, np.ndarray]:
         return {"order": orders.make(name, params, dataset, geometry, seed)}
 
-    key = {"fingerprint": dataset.fingerprint, "metric": dataset.metric, "order": name, "order_params": params}
-    return cache.entry("orders", key | {"order_seed": seed, "digest": order_digest(name), **made_by()}, make)
+    key = {"fingerprint": dataset.fingerprint, "metric": dataset.metric, "order_seed": seed, **made_by()}
+    return cache.entry("orders", key | msgspec.structs.asdict(trial.order), make)
 
 
 def _exact_scores(study: Study, name: str, k: int) -> dict[str, np.ndarray]:

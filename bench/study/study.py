@@ -53,7 +53,7 @@ class Study:
                                 order=order,
                                 search=Search(k=k, ef_search=ef_search),
                                 seeds=Seeds(order_seed=order_seed, build_seed=build_seed),
-                                provenance=provenance(index.engine, order.order, bool(data.judgements)),
+                                provenance=provenance(index.engine, bool(data.judgements)),
                             )
 
 

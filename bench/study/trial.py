@@ -42,10 +42,15 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """The order of insertion. order_params: all its parameters, as JSON with sorted keys."""
+    """The order of insertion.
+
+    order_params: all its parameters, as JSON with sorted keys.
+    order_code: digest of the code that makes it.
+    """
 
     order: str
     order_params: str = "{}"
+    order_code: str = ""
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,12 +68,12 @@ class Seeds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What made it. A difference may change the result, and nothing else that could is left out.
+    """What built and scored, whichever the order.
 
     engine_version: of the engine's package.
     engine_binary: digest of its compiled files, empty where its installation recorded none.
-    libraries: what neighbours, orders and scores come from, with versions.
-    code: digest of the code of ours that took part: geometry, this order, this engine's adapter, scoring.
+    libraries: what neighbours and scores come from, with versions.
+    code: digest of the code of ours that took part: neighbours, this engine's adapter, scoring.
     """
 
     engine_version: str
@@ -119,7 +124,7 @@ FIELDS: dict[str, type] = {
     field.name: field.type for group in GROUPS.values() for field in msgspec.structs.fields(group)
 }
 # What identifies, and is nothing that people read
-DIGESTS = ("fingerprint", "judgements", "engine_binary", "libraries", "code")
+DIGESTS = ("fingerprint", "judgements", "order_code", "engine_binary", "libraries", "code")
 _GROUP_OF = {field.name: name for name, group in GROUPS.items() for field in msgspec.structs.fields(group)}
 
 

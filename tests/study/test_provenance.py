@@ -1,5 +1,7 @@
 """What makes an outcome stale: the code that took part, and no other."""
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,13 +10,14 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench.study.provenance import provenance
 
 PROGRAM = """
 import json
-from bench.study.provenance import provenance
-pairs = [(e, o, j) for e in ("hnswlib", "faiss") for o in ("random", "lid-ascending", "lid-descending", "cluster")
-         for j in (False, True)]
-print(json.dumps({f"{e} {o} {j}": [provenance(e, o, j).code, provenance(e, o, j).libraries] for e, o, j in pairs}))
+from bench.study.provenance import order_code, provenance
+triples = [(e, o, j) for e in ("hnswlib", "faiss") for o in ("random", "lid-ascending", "lid-descending", "cluster")
+           for j in (False, True)]
+print(json.dumps({f"{e} {o} {j}": provenance(e, j).code + order_code(o) for e, o, j in triples}))
 """
 
 
@@ -30,8 +33,6 @@ def package(tmp_path):
 
 
 def codes(package):
-    import json
-
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=package,
@@ -40,7 +41,7 @@ def codes(package):
         capture_output=True,
         check=True,
     )
-    return {name: code for name, (code, _) in json.loads(done.stdout).items()}
+    return json.loads(done.stdout)
 
 
 def edit(package, file, old, new):
@@ -105,8 +106,36 @@ def test_a_new_adapter_makes_nothing_stale(package):
 
 
 def test_libraries_are_those_that_took_part():
-    from bench.study.provenance import provenance
+    assert "ir-measures" in provenance("hnswlib", True).libraries
+    assert "ir-measures" not in provenance("hnswlib", False).libraries
+    assert "numpy" in provenance("hnswlib", False).libraries
 
-    assert "scikit-dimension" not in provenance("hnswlib", "random", False).libraries
-    assert "scikit-dimension" in provenance("hnswlib", "lid-ascending", False).libraries
-    assert "ir-measures" in provenance("hnswlib", "random", True).libraries
+
+EXPERIMENT = """
+datasets = [{ name = "digits", queries = 50 }]
+orders = ["random", "given"]
+ef_search = 10
+build_seeds = 1
+[[index]]
+engine = "hnswlib"
+[[index]]
+engine = "faiss"
+"""
+
+
+def test_a_run_builds_only_what_an_edit_can_change(package):
+    (package / "mine.toml").write_text(EXPERIMENT)
+    run = [sys.executable, "-c", "from bench.cli import main; main()", "run", "mine.toml"]
+
+    def missing():
+        environment = os.environ | {"PYTHONPATH": str(package)}
+        done = subprocess.run(run, cwd=package, env=environment, text=True, capture_output=True, check=True)
+        return next(line for line in done.stderr.splitlines() if line.startswith("mine: "))
+
+    assert "4 outcomes in all, 4 missing" in missing()
+    edit(package, "indexes/faiss.py", '"""FAISS', '"""The FAISS')
+    (package / "bench/indexes/another.py").write_text('"""Another adapter."""\n')
+    assert "4 outcomes in all, 0 missing" in missing()
+    edit(package, "indexes/faiss.py", "_INSERT_BLOCK = 1024", "_INSERT_BLOCK = 512")
+    assert "4 outcomes in all, 2 missing" in missing()
+    assert "4 outcomes in all, 0 missing" in missing()

@@ -25,5 +25,7 @@ def test_every_field_changes_the_key_and_all_but_the_search_the_build(name):
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_setting_is_all_but_order_and_seeds(name):
     other = changed(TRIAL, **{name: flat(TRIAL)[name] + (1 if FIELDS[name] is int else "x")})
-    assert (other.setting == TRIAL.setting) == (name in ("order", "order_params", "order_seed", "build_seed"))
+    assert (other.setting == TRIAL.setting) == (
+        name in ("order", "order_params", "order_code", "order_seed", "build_seed")
+    )
     assert set(flat(Setting(**{f: getattr(TRIAL, f) for f in Setting.__struct_fields__}))) < set(FIELDS)
