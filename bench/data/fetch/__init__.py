@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from bench import cache
 from bench.data.fetch import archives, transfer
 from bench.data.fetch.published import Published as Published
 from bench.data.fetch.published import (
@@ -120,7 +119,7 @@ def _unpack(got: Got, published: Published) -> Got:
     """What is needed of an archive, unpacked. An archive among the downloads that cannot be is not kept."""
     unpacked = _unpacked(published)
     try:
-        files = archives.unpack(got.path, unpacked, published.members, cache.check_space)
+        files = archives.unpack(got.path, unpacked, published.members)
     except archives.BadArchiveError:
         if got.came != "mirror":
             got.path.unlink()

@@ -470,7 +470,7 @@ def test_an_archive_in_a_mirror_stays_there(tmp_path, folder, monkeypatch):
 def test_an_archive_that_is_refused_leaves_nothing_unpacked(server, folder):
     server.answers["/x.zip"] = [{"content": zipped({"../corpus.jsonl": b"{}"})}]
     published = Published(url=f"{server.url}/x.zip", members=["*corpus.jsonl"])
-    with pytest.raises(BenchError, match=r"its member '\.\./corpus\.jsonl' would be written outside"):
+    with pytest.raises(BenchError, match=r"'\.\./corpus\.jsonl' would be written outside"):
         fetch(published)
     assert not fetching.here(published)
     assert not list(folder.parent.rglob("corpus.jsonl"))
