@@ -56,7 +56,7 @@ gate: setup  ## hold recall against the committed baseline of the default experi
 
 calibrate: setup  ## whether intervals, verdicts and the gate hold what they promise (an hour)
 	$(BIN)/python tests/calibrate.py --jobs $(JOBS)
-	PYTHONPATH=tests/analysis $(BIN)/python tests/calibrate_gate.py --jobs $(JOBS)
+	PYTHONPATH=tests $(BIN)/python tests/calibrate_gate.py --jobs $(JOBS)
 
 lock: setup  ## pin every dependency anew (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev --no-header \

@@ -12,15 +12,18 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from bench import digests
+from bench.digests import array_digest as array_digest
+from bench.digests import code_digest as code_digest
+from bench.digests import file_digest as file_digest
+from bench.digests import key_digest as key_digest
 from bench.errors import BenchError, BenchWarning
-
-_BLOCK_BYTES = 1 << 26  # looked at at a time, of an array that may be larger than memory
 
 CHECKOUT = Path(__file__).parent.parent
 # Beside an installed package, a folder of that name would be somebody else's.
@@ -36,34 +39,6 @@ def root() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("hnsw-order-bench")
-
-
-def array_digest(array: np.ndarray) -> str:
-    """SHA-256 of an array's type, shape and C-ordered content, as hexadecimal."""
-    digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
-    for block in _blocks(array):
-        digest.update(_bytes(block))
-    return digest.hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, as hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def key_digest(key: Mapping[str, Any]) -> str:
-    """SHA-256 of a mapping of plain values, whatever the order of its keys, as hexadecimal."""
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-
-
-def code_digest(*places: Path) -> str:
-    """SHA-256 of the Python files at these places, a folder for all in it: what other code made is not taken."""
-    digest = hashlib.sha256()
-    for place in places:
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:
@@ -102,7 +77,7 @@ def entry(kind: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.
     kind: a folder for entries of one sort. key: plain values that name everything the arrays depend
     on. A damaged entry is told in a warning and made again.
     """
-    folder = root() / kind / key_digest(key)[:32]
+    folder = root() / kind / digests.key_digest(key)[:32]
     if folder.is_dir():
         found = _read(folder)
         if found is not None:
@@ -129,7 +104,7 @@ def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray
         files = {}
         for name, array in arrays.items():
             path = building / f"{name}.npy"
-            whole = array if isinstance(array, Blocks) else Blocks(array.shape, array.dtype, _blocks(array))
+            whole = array if isinstance(array, Blocks) else Blocks(array.shape, array.dtype, digests.blocks(array))
             with path.open("wb") as stream:
                 digest = _save(stream, whole)
             files[name] = {"sha256": digest, **_stamp(path)}
@@ -151,27 +126,12 @@ def _save(stream: BinaryIO, array: Blocks) -> str:
     digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
     written = 0
     for block in array.blocks:
-        content = _bytes(block.astype(array.dtype, copy=False))
+        content = digests.content(block.astype(array.dtype, copy=False))
         digest.update(content)
         written += stream.write(content)
     if written != math.prod(array.shape) * array.dtype.itemsize:
         raise ValueError(f"blocks hold {written} bytes, which do not make an array of shape {array.shape}")
     return digest.hexdigest()
-
-
-def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
-    """The array in blocks of its rows, whole where it has none."""
-    if array.ndim == 0 or array.size == 0:
-        yield array
-        return
-    step = max(1, _BLOCK_BYTES * len(array) // array.nbytes)
-    for start in range(0, len(array), step):
-        yield array[start : start + step]
-
-
-def _bytes(array: np.ndarray) -> memoryview | bytes:
-    """The array's content in C order."""
-    return np.ascontiguousarray(array).view(np.uint8).data.cast("B") if array.size else b""
 
 
 def _read(folder: Path) -> Entry | None:
@@ -184,7 +144,7 @@ def _read(folder: Path) -> Entry | None:
             arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
             # A file whose size and time are as written is taken as written; any other is hashed.
             stamp = {"bytes": recorded["bytes"], "mtime_ns": recorded["mtime_ns"]}
-            if _stamp(path) != stamp and array_digest(arrays[name]) != recorded["sha256"]:
+            if _stamp(path) != stamp and digests.array_digest(arrays[name]) != recorded["sha256"]:
                 return None
         if not arrays:
             return None

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.convert import converted
 from bench.data.dataset import Dataset
-from bench.errors import BenchError, converted, unknown
+from bench.errors import BenchError, unknown
 from bench.geometry import NEIGHBORS, Geometry, knn
 from bench.geometry.dimension import ESTIMATORS
 

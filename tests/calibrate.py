@@ -16,10 +16,11 @@ from scipy import stats as scipy_stats
 from tabulate import tabulate
 
 from bench.analysis import stats
-from bench.analysis.summary import samples_by_setting, verdicts
+from bench.analysis.setting import samples_by_setting
+from bench.analysis.summary import verdicts
 from bench.study.run import run
-from bench.study.spec import read
 from bench.study.store import Store
+from bench.study.study import read
 
 BUILDS = (3, 5, 10, 20)
 QUERIES = (200, 1000)

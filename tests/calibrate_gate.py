@@ -12,15 +12,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from faults import FAULTS, MISCOUNTS, measured
 from joblib import Parallel, delayed
+from support.faults import FAULTS, MISCOUNTS, measured
 from tabulate import tabulate
 
 from bench.analysis import gate
 from bench.data import catalog
 from bench.study import baseline
-from bench.study.spec import Experiment, Index, Study
+from bench.study.experiment import Experiment, Index
 from bench.study.store import Store
+from bench.study.study import Study
 
 BUILDS = 10  # that a baseline has
 FIRST = 3  # with which a gate begins

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench import cache
+from bench import cache, digests
 from bench.errors import BenchError, BenchWarning
 
 
@@ -31,8 +31,8 @@ def test_an_entry_is_made_once_and_comes_back_mapped_and_read_only(folder):
         first.digests
         == second.digests
         == {
-            "a": cache.array_digest(np.arange(1000)),
-            "b": cache.array_digest(np.ones((3, 4), np.float32)),
+            "a": digests.array_digest(np.arange(1000)),
+            "b": digests.array_digest(np.ones((3, 4), np.float32)),
         }
     )
 
@@ -77,15 +77,15 @@ def test_a_file_touched_but_not_changed_is_good(folder):
 
 
 def test_blocks_make_the_same_entry_as_the_whole_array(folder, monkeypatch):
-    monkeypatch.setattr(cache, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr(digests, "_BLOCK_BYTES", 100)
     array = np.random.default_rng(0).standard_normal((50, 3)).astype(np.float32)
     blocks = cache.Blocks(array.shape, array.dtype, (array[i : i + 7] for i in range(0, 50, 7)))
     kept = cache.entry("kind", {"x": "blocks"}, lambda: {"a": blocks})
     whole = cache.entry("kind", {"x": "whole"}, lambda: {"a": array})
     assert np.array_equal(kept.arrays["a"], array)
-    assert kept.digests == whole.digests == {"a": cache.array_digest(array)}
+    assert kept.digests == whole.digests == {"a": digests.array_digest(array)}
     monkeypatch.undo()
-    assert cache.array_digest(array) == whole.digests["a"]
+    assert digests.array_digest(array) == whole.digests["a"]
 
 
 @pytest.mark.parametrize("rows", [6, 8])
@@ -114,6 +114,6 @@ def test_an_unwritable_cache_is_told(tmp_path, monkeypatch):
 
 def test_digests_tell_type_shape_and_content_apart_but_not_layout():
     a = np.arange(6, dtype=np.float32).reshape(2, 3)
-    assert cache.array_digest(a) == cache.array_digest(np.asfortranarray(a))
+    assert digests.array_digest(a) == digests.array_digest(np.asfortranarray(a))
     different = [a, a.astype(np.float64), a.reshape(3, 2), a + 1, a[:0]]
-    assert len({cache.array_digest(array) for array in different}) == len(different)
+    assert len({digests.array_digest(array) for array in different}) == len(different)

@@ -1,7 +1,8 @@
 import msgspec
 import pytest
 
-from bench.errors import BenchError, converted, unknown
+from bench.convert import converted
+from bench.errors import BenchError, unknown
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):

@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 
 from bench.analysis import stats
+from bench.analysis.setting import order_label, samples_by_setting
 from bench.analysis.stats import CONFIDENCE, Estimate, Sample
-from bench.analysis.summary import order_label, samples_by_setting
 from bench.study.store import Outcome
 
 FEWEST = 6  # permutations of three labels: fewer are a comparison like any other

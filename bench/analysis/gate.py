@@ -21,13 +21,12 @@ import numpy as np
 
 from bench.analysis import stats
 from bench.analysis.stats import Estimate, Sample
-from bench.geometry import Geometry
-from bench.geometry.knn import RELATIVE_TOLERANCE
-from bench.measure import recall
+from bench.measure.known_answers import misscored
 from bench.study.baseline import Baseline, Kept, check_repeats, comparable
 from bench.study.environment import differences
-from bench.study.spec import Study, Trial
 from bench.study.store import Outcome
+from bench.study.study import Study
+from bench.study.trial import Trial
 
 MARGIN = 0.005  # of recall, half a point
 ALPHA = 0.01  # false alarms, over all lines and looks of a gate
@@ -103,7 +102,8 @@ def check(
     installed now. A BenchError where the study's trials are not the baseline's.
     """
     check_repeats(baseline, study)
-    scoring = misscored(study)
+    ks = sorted({k for _, k in study.experiment.searches})
+    scoring = [line for dataset in study.datasets.values() for line in misscored(dataset, ks)]
     then = {comparable(kept.trial): kept for kept in baseline.outcomes}
     engines = list(dict.fromkeys(trial.engine for trial in study.trials))
     steps = looks(first, baseline.builds)
@@ -177,32 +177,6 @@ def decide(
     alpha = ALPHA / 2 / steps
     found = _judged([(setting.engine, setting, pair) for setting, pair in pairs.items()], margin, alpha)
     return exact + found + _judged([(engine, None, pair) for engine, pair in engines.items()], margin, alpha)
-
-
-def misscored(study: Study) -> list[str]:
-    """Known answers that are not scored as they must be, a sentence each; none where all is well.
-
-    The exact answer must score k, its nearest row repeated k times 1, other rows that are hardly farther 0, and no
-    answer at all 0.
-    """
-    wrong = []
-    for dataset in study.datasets.values():
-        for k in sorted({k for _, k in study.experiment.searches}):
-            distances, ids = (part[:, :k] for part in Geometry(dataset).ground_truth(k))
-            nearest = np.zeros(ids.shape, dtype=np.int64)
-            kth = distances[:, -1:]
-            beyond = np.broadcast_to(kth + 100 * RELATIVE_TOLERANCE * np.abs(kth) + (kth == 0), ids.shape)
-            answers = {
-                "the exact answer": (ids, distances, k),
-                "one row repeated": (ids[:, nearest[0]], distances[:, nearest[0]], 1),
-                "rows just beyond the nearest": (dataset.n + np.indices(ids.shape)[1], beyond, 0),
-                "no answer": (nearest - 1, np.full(distances.shape, np.inf, dtype=np.float32), 0),
-            }
-            for told, (answer, reached, score) in answers.items():
-                by_id, with_ties = recall.hits(answer, ids), recall.hits_with_ties(answer, reached, distances)
-                if (by_id != score).any() or (with_ties != score).any():
-                    wrong.append(f"{dataset.name}: {told} does not score {score} of {k}")
-    return wrong
 
 
 def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, alpha: float) -> list[Line]:

@@ -6,7 +6,8 @@ import msgspec
 
 from bench.analysis import power, stats
 from bench.study.plan import Probe
-from bench.study.spec import Study, Trial
+from bench.study.study import Study
+from bench.study.trial import Trial
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from bench.analysis import stats
+from bench.analysis.setting import samples_by_setting
 from bench.analysis.stats import Estimate
-from bench.analysis.summary import samples_by_setting
 from bench.indexes.presets import Preset
 from bench.study.presets import Search
 from bench.study.store import Outcome

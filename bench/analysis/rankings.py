@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.analysis import bootstrap, retrieval
 from bench.analysis.bootstrap import Interval
-from bench.analysis.summary import SETTING, by_setting, labels
+from bench.analysis.setting import SETTING, by_setting, labels
 from bench.errors import BenchError, BenchWarning, unknown
 from bench.study.store import Outcome
 

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 
 from bench.analysis import stats
+from bench.analysis.setting import SETTING, by_setting
 from bench.analysis.stats import Estimate, Sample
-from bench.analysis.summary import SETTING, by_setting
 from bench.study.store import Outcome
 
 

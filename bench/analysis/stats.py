@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from bench.study.spec import Trial
+from bench.study.trial import Trial
 
 CONFIDENCE = 0.95
 _FEW = 3  # queries that missed anything: with more, the variance that they show holds what it promises

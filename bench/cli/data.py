@@ -31,6 +31,7 @@ def lid(
     from bench.data import catalog
     from bench.data.from_files import whole_file
     from bench.geometry import Geometry
+    from bench.geometry.describe import describe, describe_labels
 
     if catalog.is_file(file):
         dataset = whole_file(Path(file), metric, labels)
@@ -41,7 +42,7 @@ def lid(
     if output and not output.absolute().parent.is_dir():
         raise BenchError(f"cannot write {output}: its folder is not there; name another file with --output")
     geometry = Geometry(dataset, say)
-    described = geometry.by_label(k, estimator) if by_label else geometry.describe(k, estimator)
+    described = describe_labels(geometry, k, estimator) if by_label else describe(geometry, k, estimator)
     if output:
         import numpy as np
 

@@ -12,8 +12,9 @@ from bench.cli.terminal import FAILED, INTERRUPTED, JobsOption, JsonOption, prin
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.study.spec import Study, Trial
     from bench.study.store import Outcome
+    from bench.study.study import Study
+    from bench.study.trial import Trial
 
 GateStoreOption = Annotated[
     Path | None,
@@ -47,7 +48,7 @@ def baseline_save(
       bench baseline save mine --experiment mine.toml --builds 20 --reason "new embedding model"
     """
     from bench.study import baseline
-    from bench.study.spec import read, with_builds
+    from bench.study.study import read, with_builds
 
     path = baseline.path_of(name)
     if not reason.strip():
@@ -92,7 +93,7 @@ def gate(
     from bench.analysis.gate import check
     from bench.present.gate import flat, text
     from bench.study import baseline
-    from bench.study.spec import read, with_builds
+    from bench.study.study import read, with_builds
 
     if not 0 < margin < 100:
         raise BenchError(f"--margin {margin}: give points of recall, above 0 and below 100")

@@ -79,12 +79,12 @@ def export(
     Example:
       bench export --format parquet --output results.parquet
     """
-    from bench.present import tables
+    from bench.present import export as exporting
     from bench.study.store import Store
 
-    if kind not in tables.FORMATS:
-        raise unknown("format", kind, tables.FORMATS)
-    content = tables.exported(tables.tidy(Store.open(store).outcomes(experiment)), kind)
+    if kind not in exporting.FORMATS:
+        raise unknown("format", kind, exporting.FORMATS)
+    content = exporting.exported(exporting.tidy(Store.open(store).outcomes(experiment)), kind)
     if output is None:
         sys.stdout.buffer.write(content)
         return
@@ -102,11 +102,12 @@ def print_table(
 ) -> None:
     from bench.analysis.categories import permuted, separated
     from bench.analysis.retrieval import retrieval
-    from bench.analysis.summary import labels, shares, summarize
+    from bench.analysis.setting import labels
+    from bench.analysis.summary import shares, summarize
     from bench.present.categories import permuted_text
     from bench.present.retrieval import flat as flat_retrieval
     from bench.present.retrieval import retrieval_text
-    from bench.present.tables import flat, summary_text
+    from bench.present.summary import flat, summary_text
 
     of_permutations, found = separated(outcomes)
     if reference is not None and reference not in (known := labels(found)):

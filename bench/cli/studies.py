@@ -24,8 +24,9 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
     from bench.indexes.presets import Preset
-    from bench.study.spec import Experiment, Study
+    from bench.study.experiment import Experiment
     from bench.study.store import Outcome
+    from bench.study.study import Study
 
 
 def run(
@@ -46,7 +47,7 @@ def run(
       bench run my-experiment.toml --jobs 2
       bench run my-experiment.toml --plan
     """
-    from bench.study.spec import read
+    from bench.study.study import read
 
     study = read(experiment, limit)
     if plan:
@@ -105,7 +106,8 @@ def compare(
     from bench.data import catalog, formats
     from bench.data import dataset as data
     from bench.data.from_files import from_files
-    from bench.study.spec import Experiment, Index, Study, check
+    from bench.study.experiment import Experiment, Index, check
+    from bench.study.study import Study
 
     shape = {"M": m, "ef_construction": ef_construction}
     chosen = _chosen(preset, {**shape, "ef_search": ef_search})
@@ -177,7 +179,7 @@ def _plan(study: "Study", path: Path, jobs: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        from bench.present.tables import plan_text
+        from bench.present.plan import plan_text
 
         print(plan_text(study.name, found))
 

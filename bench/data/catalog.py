@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from bench import cache
+from bench.convert import converted
 from bench.data import fetch as fetching
 from bench.data import formats, generators, records
 from bench.data.dataset import METRICS, Dataset, checked, fingerprint
@@ -24,7 +25,7 @@ from bench.data.from_files import from_files
 from bench.data.records import Records
 from bench.data.texts import beir, embed
 from bench.data.texts.beir import Beir
-from bench.errors import BenchError, BenchWarning, converted, unknown
+from bench.errors import BenchError, BenchWarning, unknown
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

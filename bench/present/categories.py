@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from bench.analysis.categories import Permuted
-from bench.present.tables import pipe
+from bench.present.text import pipe
 
 SETTING = ("dataset", "engine", "M", "ef_construction", "k", "ef_search")
 HEADER = (

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from bench.analysis.gate import ABOUT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line, Report
-from bench.analysis.summary import SETTING, order_label
-from bench.present.tables import pipe, split_settings
+from bench.analysis.setting import SETTING, order_label
+from bench.present.text import pipe, split_settings
 
 
 def text(report: Report) -> str:

@@ -9,7 +9,7 @@ from bench import indexes
 from bench import orders as insertion_orders
 from bench.data import catalog, fetch
 from bench.indexes import presets as surveyed
-from bench.study import spec
+from bench.study import experiment
 
 
 def datasets() -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ def engines() -> list[dict[str, Any]]:
 
 def experiments() -> list[dict[str, Any]]:
     """Experiments that ship with the package."""
-    return [{"name": name, "title": spec.read_experiment(name)[1].title} for name in spec.experiments()]
+    return [{"name": name, "title": experiment.read_experiment(name)[1].title} for name in experiment.experiments()]
 
 
 def presets() -> list[dict[str, Any]]:

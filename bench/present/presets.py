@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 from bench.analysis.presets import UnderPreset
 from bench.analysis.stats import Estimate
-from bench.present.tables import TIES_MATTER, ties_note
+from bench.present.text import TIES_MATTER, ties_note
 
 ORDERS = ("random", "given")  # what a benchmark builds in, and what an index gets; a column each
 SHARED = ("dataset", "metric", "n", "d", "queries", "k")

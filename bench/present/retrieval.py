@@ -8,7 +8,7 @@ from typing import Any
 from bench.analysis.bootstrap import Interval
 from bench.analysis.rankings import EXACT, MEASURE, SURE, Column, Rankings
 from bench.analysis.retrieval import Retrieval
-from bench.present.tables import interval, pipe, points, split_settings, told_once
+from bench.present.text import interval, pipe, points, split_settings, told_once
 
 
 def retrieval_text(rows: Sequence[Retrieval]) -> str:

@@ -19,11 +19,13 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from bench import cache, indexes
-from bench.errors import BenchError, converted, unknown
+from bench import digests, indexes
+from bench.convert import converted
+from bench.errors import BenchError, unknown
 from bench.study.environment import differences
-from bench.study.spec import Study, Trial
 from bench.study.store import Outcome
+from bench.study.study import Study
+from bench.study.trial import Trial
 
 SCHEMA = 1
 FOLDER = Path("results/baselines")
@@ -139,7 +141,7 @@ def text(baseline: Baseline) -> str:
         lines.append(f'  {json.dumps(fields)[:-1]}, "builds": [\n{builds}\n  ]}}')
     top = json.dumps(head, indent=1)[:-2]
     listed = ",\n".join(lines)
-    return f'{top},\n "settings": [\n{listed}\n ],\n "sha256": "{cache.key_digest(content)}"\n}}\n'
+    return f'{top},\n "settings": [\n{listed}\n ],\n "sha256": "{digests.key_digest(content)}"\n}}\n'
 
 
 def read(path: Path) -> Baseline:
@@ -163,7 +165,7 @@ def read(path: Path) -> Baseline:
             "use the bench that saved it, or save the baseline anew"
         )
     stated = content.pop("sha256", None)
-    if stated != cache.key_digest(content):
+    if stated != digests.key_digest(content):
         raise BenchError(
             f"{path}: its sha256 does not match its content, so it was edited by hand or damaged: "
             "restore it, or save the baseline anew"

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench import cache, indexes
+from bench import cache, digests, indexes
 
 # What the ids that a build returns depend on, beside its trial: where all are equal, so must the ids be.
 DECIDES = ("versions", "binaries", "platform", "cpu", "simd", "cores", "omp_num_threads")
@@ -112,7 +112,7 @@ def binary(package: str) -> str | None:
         for file in files
         if file.hash and (file.suffix in (".so", ".pyd", ".dylib") or ".so." in file.name)
     }
-    return cache.key_digest(compiled)[:16] if compiled else None
+    return digests.key_digest(compiled)[:16] if compiled else None
 
 
 def _cpu() -> tuple[str, str]:

@@ -10,7 +10,8 @@ from bench import indexes, orders
 from bench.data.dataset import Dataset, limit
 from bench.geometry import Geometry
 from bench.measure import recall
-from bench.study.spec import Index, Study
+from bench.study.experiment import Index
+from bench.study.study import Study
 
 PROBE_ROWS = 4000  # of each dataset; half as many as well, to see how time grows
 SEEDS = (1, 2, 3)

@@ -6,7 +6,8 @@ import msgspec
 
 from bench.data.dataset import Dataset
 from bench.indexes.presets import Preset
-from bench.study.spec import Experiment, Study
+from bench.study.experiment import Experiment
+from bench.study.study import Study
 
 
 class Search(msgspec.Struct, frozen=True):

@@ -13,10 +13,12 @@ import numpy as np
 from bench import indexes, orders
 from bench.data.dataset import Dataset
 from bench.geometry import Geometry, knn
+from bench.geometry.verify import verify_given
 from bench.measure import recall, retrieval
 from bench.study.environment import environment
-from bench.study.spec import Study, Trial
 from bench.study.store import Outcome, Store
+from bench.study.study import Study
+from bench.study.trial import Trial
 
 _ORDERS_BYTES = 1 << 30  # of orders kept for the next engine
 
@@ -48,7 +50,7 @@ def run(
     store.enlist(study.name, asked)
     if trials is None:
         for dataset in study.datasets.values():
-            Geometry(dataset, told).check_given()
+            verify_given(Geometry(dataset, told))
     missing = list(asked) if anew else store.missing(asked)
     found_on = environment(jobs)
     for outcome in _measured(_builds(study, missing, told), jobs):

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bench import cache
+from bench import digests
 from bench.errors import BenchError, unknown
-from bench.study.spec import Trial
+from bench.study.trial import Trial
 
 SCHEMA = 2
 
@@ -172,7 +172,7 @@ class Store:
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome: when this returns it is on disk."""
         environment = json.dumps(outcome.environment, sort_keys=True)
-        environment_id = cache.key_digest(outcome.environment)[:16]
+        environment_id = digests.key_digest(outcome.environment)[:16]
         scores = [_packed_scores(found) for found in (outcome.retrieval, outcome.retrieval_exact)]
         measured = (
             _packed(outcome.hits),

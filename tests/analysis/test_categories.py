@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from examples import TRIAL
 from msgspec.structs import replace
+from support.examples import TRIAL
 
 from bench.analysis import categories
 from bench.analysis.categories import crossed, found_again, noise_range, permuted, separated, variances

@@ -3,8 +3,8 @@ from unittest import mock
 import msgspec
 import numpy as np
 import pytest
-from conftest import clustered
-from faults import FAULTS, MISCOUNTS, measured
+from support.datasets import clustered
+from support.faults import FAULTS, MISCOUNTS, measured
 
 from bench.analysis.gate import (
     BIT_EXACT,
@@ -18,15 +18,16 @@ from bench.analysis.gate import (
     check,
     decide,
     looks,
-    misscored,
 )
 from bench.data import catalog
 from bench.measure import recall
+from bench.measure.known_answers import misscored
 from bench.present.gate import flat, text
 from bench.study import baseline
 from bench.study.baseline import Kept, comparable
-from bench.study.spec import Experiment, Index, Study
+from bench.study.experiment import Experiment, Index
 from bench.study.store import Outcome, Store
+from bench.study.study import Study
 
 BUILDS = 6
 
@@ -54,6 +55,10 @@ def kept(study, tmp_path_factory):
 @pytest.fixture
 def store(tmp_path):
     return Store.create(tmp_path / "s.sqlite")
+
+
+def wrong_scores(study):
+    return [line for dataset in study.datasets.values() for line in misscored(dataset, [10])]
 
 
 def test_the_same_environment_gives_the_very_ids(study, kept, store):
@@ -133,9 +138,9 @@ def test_the_same_ids_scored_otherwise_elsewhere_are_compared(study, kept, store
 
 
 def test_known_answers_are_scored_as_they_must_be(study):
-    assert misscored(study) == []
+    assert wrong_scores(study) == []
     with MISCOUNTS["a duplicate id counted twice"](None):
-        assert misscored(study) == [f"{name}: one row repeated does not score 1 of 10" for name in study.datasets]
+        assert wrong_scores(study) == [f"{name}: one row repeated does not score 1 of 10" for name in study.datasets]
 
 
 def test_looks_double_up_to_the_baselines_builds():

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from known import simulated
+from support.recalls import simulated
 
 from bench.analysis import power, stats
 from bench.analysis.stats import independent

@@ -3,7 +3,7 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from examples import TRIAL
+from support.examples import TRIAL
 
 from bench.analysis.rankings import rankings
 from bench.errors import BenchError

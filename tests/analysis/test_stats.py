@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from known import simulated
 from scipy import stats as scipy_stats
+from support.recalls import simulated
 
 from bench.analysis import stats
 from bench.analysis.stats import Sample, independent

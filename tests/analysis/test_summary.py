@@ -3,10 +3,11 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from examples import TRIAL
+from support.examples import TRIAL
 
+from bench.analysis.setting import order_label
 from bench.analysis.stats import independent
-from bench.analysis.summary import order_label, shares, summarize, verdicts
+from bench.analysis.summary import shares, summarize, verdicts
 from bench.errors import BenchError
 from bench.study.store import Outcome
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from known import simulated
+from support.recalls import simulated
 
 from bench.analysis import variance
 from bench.analysis.stats import Sample, independent

@@ -5,6 +5,8 @@ from bench.data import catalog
 from bench.data.dataset import checked
 from bench.errors import BenchError, BenchWarning
 from bench.geometry import Geometry, knn
+from bench.geometry.describe import describe, describe_labels
+from bench.geometry.verify import verify_given
 
 
 def on(metric):
@@ -63,13 +65,13 @@ def test_a_few_rows_have_as_many_neighbours_as_there_are():
 
 
 def test_a_description_states_what_it_was_made_from():
-    described = Geometry(on("l2")).describe(k=50)
+    described = describe(Geometry(on("l2")), k=50)
     assert described["lid_5_percent"] < described["lid_median"] < described["lid_95_percent"]
     assert described["pca_dimension_99"] == 6
     assert described["rows_with_duplicates"] == 0
     for k, estimator, message in ((150, "mle", "k = 150"), (1, "mle", "k = 1:"), (50, "x", "unknown estimator")):
         with pytest.raises(BenchError, match=message):
-            Geometry(on("l2")).describe(k, estimator)
+            describe(Geometry(on("l2")), k, estimator)
 
 
 def given(metric, change, k=10):
@@ -81,9 +83,9 @@ def given(metric, change, k=10):
 
 @pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
 def test_given_neighbours_that_are_right_in_any_order_are_taken_without_a_word(metric):
-    Geometry(given(metric, lambda ids: ids)).check_given()
-    Geometry(given(metric, lambda ids: ids[:, ::-1])).check_given()
-    Geometry(on(metric)).check_given()
+    verify_given(Geometry(given(metric, lambda ids: ids)))
+    verify_given(Geometry(given(metric, lambda ids: ids[:, ::-1])))
+    verify_given(Geometry(on(metric)))
 
 
 def swap_last(ids):
@@ -110,14 +112,14 @@ def repeat(ids):
 )
 def test_given_neighbours_that_are_wrong_are_told(change, message):
     with pytest.warns(BenchWarning, match=message):
-        Geometry(given("l2", change)).check_given()
+        verify_given(Geometry(given("l2", change)))
 
 
 def test_given_neighbours_of_another_metric_are_told():
     of_l2 = Geometry(on("l2")).ground_truth(10)[1]
     dataset = on("ip")
     with pytest.warns(BenchWarning, match="the metric may be another"):
-        Geometry(checked("x", dataset.base, dataset.queries, "ip", neighbors=of_l2)).check_given()
+        verify_given(Geometry(checked("x", dataset.base, dataset.queries, "ip", neighbors=of_l2)))
 
 
 def test_either_of_two_equal_rows_is_a_right_neighbour():
@@ -126,16 +128,16 @@ def test_either_of_two_equal_rows_is_a_right_neighbour():
     ids = Geometry(checked("x", base, queries, "l2")).ground_truth(5)[1]
     other = np.where(np.arange(5) == 4, ids ^ 1, ids)  # the fifth is one of a pair
     assert not np.array_equal(np.sort(ids), np.sort(other))
-    Geometry(checked("x", base, queries, "l2", neighbors=other)).check_given()
+    verify_given(Geometry(checked("x", base, queries, "l2", neighbors=other)))
 
 
 def test_more_given_neighbours_than_rows_and_only_a_sample_of_queries_are_looked_at():
     dataset = on("l2")
     ids = Geometry(dataset).ground_truth(150)[1]
     wide = np.concatenate([ids, ids], axis=1)
-    Geometry(checked("x", dataset.base, dataset.queries, "l2", neighbors=wide)).check_given()
+    verify_given(Geometry(checked("x", dataset.base, dataset.queries, "l2", neighbors=wide)))
     with pytest.warns(BenchWarning, match=r"of 450 neighbours .* \(150 each of 3 queries\)"):
-        Geometry(checked("x", dataset.base, dataset.queries, "l2", neighbors=ids * 0)).check_given(sample=3)
+        verify_given(Geometry(checked("x", dataset.base, dataset.queries, "l2", neighbors=ids * 0)), sample=3)
 
 
 def test_lid_of_clinc150_is_that_of_the_study_files(mirror):
@@ -148,7 +150,7 @@ def test_dimension_by_label_is_that_of_its_rows_beside_as_many_of_all():
     rows = rng.standard_normal((400, 6))
     rows[:100, 2:] = 0
     dataset = checked("x", rows, rows[:1], "l2", np.repeat([0, 1], [100, 300]))
-    whole, plane, full = Geometry(dataset).by_label(20)
+    whole, plane, full = describe_labels(Geometry(dataset), 20)
     assert (whole["label"], whole["n"], whole["pca_dimension_99"]) == ("(all)", 400, 6)
     assert (plane["label"], plane["n"], plane["pca_dimension_99"], plane["pca_same_number"]) == ("0", 100, 2, 6)
     assert (full["label"], full["n"], full["pca_dimension_99"]) == ("1", 300, 6)
@@ -161,9 +163,9 @@ def test_dimension_by_label_is_that_of_its_rows_beside_as_many_of_all():
 def test_too_few_rows_for_a_dimension_are_told(n):
     rows = np.eye(3, dtype=np.float32)[:n]
     with pytest.raises(BenchError, match=f"'x' has {n} rows, too few for a dimension: give at least 3"):
-        Geometry(checked("x", rows, rows, "l2")).describe(2)
+        describe(Geometry(checked("x", rows, rows, "l2")), 2)
 
 
 def test_dimension_by_label_needs_labels():
     with pytest.raises(BenchError, match="'x' has no labels"):
-        Geometry(on("l2")).by_label()
+        describe_labels(Geometry(on("l2")))

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from graphs import graph, plain
+from support.graphs import graph, plain
 
 from bench import indexes
 from bench.data.dataset import checked
@@ -124,7 +124,7 @@ PROGRAM = """
 import sys, hashlib, numpy as np
 sys.path.insert(0, {tests!r})
 from bench.indexes import INDEXES, Params
-from graphs import graph
+from support.graphs import graph
 rng = np.random.default_rng(5)
 base = rng.standard_normal((800, 24)).astype(np.float32)
 searcher = INDEXES[{engine!r}].build(base, rng.permutation(800), {metric!r}, Params(M=8, ef_construction=40), 3)
@@ -135,7 +135,7 @@ print(hashlib.sha256(graph({engine!r}, searcher.index)).hexdigest(), hashlib.sha
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_builds_and_results_repeat_bit_by_bit_in_another_process(engine, metric, request):
-    program = PROGRAM.format(engine=engine, metric=metric, tests=str(request.config.rootpath / "tests" / "indexes"))
+    program = PROGRAM.format(engine=engine, metric=metric, tests=str(request.config.rootpath / "tests"))
     said = {
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
         for _ in range(2)

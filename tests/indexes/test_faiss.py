@@ -3,7 +3,7 @@
 import faiss
 import numpy as np
 import pytest
-from graphs import graph, plain
+from support.graphs import graph, plain
 
 from bench.indexes import Params
 from bench.indexes.faiss import build

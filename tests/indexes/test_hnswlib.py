@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graphs import graph
+from support.graphs import graph
 
 from bench.errors import BenchError
 from bench.indexes import Params, check

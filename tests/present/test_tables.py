@@ -5,12 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.analysis.setting import SETTING
 from bench.analysis.stats import Estimate
-from bench.analysis.summary import SETTING, Shares, Summary, Verdict
+from bench.analysis.summary import Shares, Summary, Verdict
 from bench.errors import BenchError
-from bench.present import listings, tables
-from bench.study.spec import Experiment, Index, Study
+from bench.present import export, listings
+from bench.present import summary as summary_of
+from bench.study.experiment import Experiment, Index
 from bench.study.store import Store
+from bench.study.study import Study
 
 SETTINGS = {
     "dataset": "d",
@@ -66,7 +69,7 @@ def test_every_setting_has_a_place():
 
 
 def test_an_order_is_a_row_with_its_interval_and_verdict():
-    text = tables.summary_text([summary("given", 0.6, 0.1), summary("random")], [])
+    text = summary_of.summary_text([summary("given", 0.6, 0.1), summary("random")], [])
     header, _, first, second = rows(text)
     assert header[:4] == ["order", "builds", "recall", "sd"]
     assert header[4:] == ["vs random, points", "p", "verdict", "equals ef", "below 0.5", "5th %", "build s"]
@@ -78,14 +81,14 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
 
 
 def test_what_is_undecided_tells_how_many_builds_it_takes():
-    text = tables.summary_text(
+    text = summary_of.summary_text(
         [summary("given", 0.6, 0.1, "undecided", 12), summary("reverse", 0.6, 0.1, "undecided"), summary()], []
     )
     assert [line[6] for line in rows(text)[2:]] == ["undecided: 12 builds", "undecided: more builds or queries", ""]
 
 
 def test_what_varies_is_a_column_told_once_and_what_follows_from_it_is_not():
-    text = tables.summary_text(
+    text = summary_of.summary_text(
         [
             summary("random"),
             summary("given"),
@@ -105,23 +108,23 @@ def test_what_varies_is_a_column_told_once_and_what_follows_from_it_is_not():
 
 
 def test_two_versions_of_an_engine_are_told_apart():
-    text = tables.summary_text([summary(), summary(engine_version="0.9.0")], [])
+    text = summary_of.summary_text([summary(), summary(engine_version="0.9.0")], [])
     assert rows(text)[0][0] == "engine_version"
 
 
 def test_nothing_is_compared_with_a_reference_that_is_alone():
-    header = rows(tables.summary_text([summary()], []))[0]
+    header = rows(summary_of.summary_text([summary()], []))[0]
     assert header == ["order", "builds", "recall", "sd", "below 0.5", "5th %", "build s"]
 
 
 def test_one_build_shows_no_interval_and_ties_are_told():
-    text = tables.summary_text([summary(builds=1, ties=0.0012)], [])
+    text = summary_of.summary_text([summary(builds=1, ties=0.0012)], [])
     assert rows(text)[2][2:4] == ["0.5000", ""]
     assert "ties would add up to 0.12 points (--ties)" in text
 
 
 def test_shares_stand_below_their_experiment():
-    text = tables.summary_text(
+    text = summary_of.summary_text(
         [summary(), summary(ef_search=40)], [Shares("e", SETTINGS, {"order": 0.25, "rest": 0.75})]
     )
     assert rows(text)[-3:] == [
@@ -132,7 +135,7 @@ def test_shares_stand_below_their_experiment():
 
 
 def test_json_rows_are_flat():
-    row = tables.flat(summary("given", 0.6, 0.1))
+    row = summary_of.flat(summary("given", 0.6, 0.1))
     assert (row["experiment"], row["dataset"], row["ef_search"], row["order"]) == ("e", "d", 10, "given")
     assert (row["recall"], row["recall_low"], row["difference"], row["verdict"]) == (0.6, 0.59, 0.1, "better")
     assert not any(isinstance(value, dict | Estimate) for value in row.values())
@@ -154,23 +157,23 @@ def filled(small, tmp_path):
 
 
 def test_export_has_one_tidy_row_an_outcome_in_every_format(filled):
-    frame = tables.tidy(filled.outcomes())
-    assert list(frame) == list(tables.TIDY)
+    frame = export.tidy(filled.outcomes())
+    assert list(frame) == list(export.TIDY)
     assert len(frame) == 8
     assert frame["recall"].between(0, 1).all()
     assert set(frame["order_params"]) == {"{}", '{"permutation":null}'}
-    again = pd.read_csv(io.BytesIO(tables.exported(frame, "csv")))
+    again = pd.read_csv(io.BytesIO(export.exported(frame, "csv")))
     assert np.allclose(again["recall"], frame["recall"])
     assert list(again) == list(frame)
-    parquet = pd.read_parquet(io.BytesIO(tables.exported(frame, "parquet")))
+    parquet = pd.read_parquet(io.BytesIO(export.exported(frame, "parquet")))
     pd.testing.assert_frame_equal(parquet, frame, check_dtype=False)
-    markdown = tables.exported(frame, "markdown").decode().splitlines()
+    markdown = export.exported(frame, "markdown").decode().splitlines()
     assert len(markdown) == 8 + 2
-    latex = tables.exported(frame, "latex").decode()
+    latex = export.exported(frame, "latex").decode()
     assert latex.count(r"\\") == 9
     assert r"order\_params" in latex
     with pytest.raises(BenchError, match="unknown format 'xls'; known: csv, parquet, markdown, latex"):
-        tables.exported(frame, "xls")
+        export.exported(frame, "xls")
 
 
 @pytest.mark.parametrize("kind", listings.KINDS)

@@ -6,15 +6,16 @@ import zlib
 import msgspec
 import numpy as np
 import pytest
-from examples import TRIAL
+from support.examples import TRIAL
 
-from bench import cache
+from bench import digests
 from bench.data.dataset import Dataset
 from bench.errors import BenchError
-from bench.study import baseline, spec
+from bench.study import baseline
 from bench.study.environment import DECIDES, differences, environment
-from bench.study.spec import Experiment, Index, Study
+from bench.study.experiment import Experiment, Index
 from bench.study.store import Outcome
+from bench.study.study import Study, with_builds
 
 HIGH = base64.b64encode(zlib.compress(bytes([200] * 40))).decode()
 HERE = {"versions": {"hnswlib": "0.8.0"}, "binaries": {"hnswlib": "a"}, "cpu": "c", "commit": "1", "jobs": 2}
@@ -35,7 +36,7 @@ def study(small):
 def outcomes(study, here=HERE):
     rng = np.random.default_rng(0)
     return [
-        Outcome(trial, rng.integers(0, trial.k + 1, trial.queries), None, cache.key_digest({"n": n}), 1.0, 1.0, here)
+        Outcome(trial, rng.integers(0, trial.k + 1, trial.queries), None, digests.key_digest({"n": n}), 1.0, 1.0, here)
         for n, trial in enumerate(study.trials)
     ]
 
@@ -53,7 +54,7 @@ def rewritten(path, change):
     content = json.loads(path.read_text())
     del content["sha256"]
     change(content)
-    path.write_text(json.dumps(content | {"sha256": cache.key_digest(content)}))
+    path.write_text(json.dumps(content | {"sha256": digests.key_digest(content)}))
     return path
 
 
@@ -163,7 +164,7 @@ def test_other_versions_are_compared_and_other_settings_refused(study, saved):
     with pytest.raises(BenchError, match=r"experiment 'e.toml' has changed .*M was 16, is 32"):
         baseline.check_repeats(found, Study("e", wider, datasets))
     with pytest.raises(BenchError, match=r"build_seed was 1.2.3, is 1.2.3.4"):
-        baseline.check_repeats(found, spec.with_builds(study, 4))
+        baseline.check_repeats(found, with_builds(study, 4))
     moved = Dataset(**{**vars(datasets[0]), "fingerprint": "f" * 64})
     with pytest.raises(
         BenchError, match=r"dataset 'clustered' is not that of baseline 'b' .fingerprint ffffffffffff, was"

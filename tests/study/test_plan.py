@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from bench.analysis.plan import planned
-from bench.present.tables import plan_text
+from bench.present.plan import plan_text
 from bench.study import plan as planning
+from bench.study.experiment import Experiment, Index
 from bench.study.run import run
-from bench.study.spec import Experiment, Index, Study
 from bench.study.store import Store
+from bench.study.study import Study
 
 
 @pytest.fixture

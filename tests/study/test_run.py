@@ -16,8 +16,9 @@ from bench.geometry import Geometry
 from bench.indexes import INDEXES
 from bench.measure import retrieval
 from bench.study import run as running
-from bench.study.spec import Experiment, Index, Study
+from bench.study.experiment import Experiment, Index
 from bench.study.store import Store
+from bench.study.study import Study
 
 EXPERIMENT = Experiment(
     datasets=["clustered"],

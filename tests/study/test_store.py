@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import numpy as np
 import pytest
-from examples import TRIAL
+from support.examples import TRIAL
 
 from bench.errors import BenchError
 from bench.study.store import SCHEMA, Outcome, Store

@@ -1,6 +1,6 @@
 """A trial to make others from."""
 
-from bench.study.spec import Trial
+from bench.study.trial import Trial
 
 TRIAL = Trial(
     dataset="d",

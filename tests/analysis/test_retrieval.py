@@ -4,7 +4,7 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from examples import TRIAL
+from support.examples import TRIAL
 
 from bench.analysis.retrieval import retrieval
 from bench.cli.results import print_table

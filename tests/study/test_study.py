@@ -3,8 +3,10 @@ import pytest
 
 from bench.data.dataset import checked
 from bench.errors import BenchError
-from bench.study import spec
-from bench.study.spec import Experiment, Index, Study, Trial, read
+from bench.study import experiment as experiments
+from bench.study.experiment import Experiment, Index
+from bench.study.study import Study, read
+from bench.study.trial import Trial
 
 GOOD = """
 title = "x"
@@ -76,11 +78,11 @@ def test_searches_pair_only_what_an_engine_would_honour():
     assert experiment.searches == [(10, 10), (40, 10), (100, 10), (100, 100)]
 
 
-@pytest.mark.parametrize("name", spec.experiments())
+@pytest.mark.parametrize("name", experiments.experiments())
 def test_every_shipped_experiment_reads(name):
-    _, experiment = spec.read_experiment(name)
+    _, experiment = experiments.read_experiment(name)
     assert experiment.title
-    assert spec.check(experiment, name)
+    assert experiments.check(experiment, name)
 
 
 @pytest.mark.parametrize(

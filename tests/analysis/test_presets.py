@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from examples import TRIAL
 from msgspec.structs import replace
+from support.examples import TRIAL
 
 from bench.analysis import stats
 from bench.analysis.presets import by_preset

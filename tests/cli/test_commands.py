@@ -9,6 +9,7 @@ import time
 import h5py
 import numpy as np
 import pytest
+from support.lines import one_line
 
 SMALL = ["--orders", "given,random,block-shuffle:block=50", "--seeds", "2", "--M", "6", "--ef-construction", "30"]
 
@@ -20,16 +21,6 @@ def vectors(tmp_path):
     np.save(tmp_path / "q.npy", rng.standard_normal((30, 8)).astype(np.float32))
     np.save(tmp_path / "l.npy", rng.integers(0, 3, 400))
     return tmp_path
-
-
-def one_line(done):
-    """The error, which must be one line after what else was said, with no traceback."""
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stdout == ""
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("bench: ")
-    assert "Traceback" not in done.stderr
-    return last
 
 
 def test_help_is_quick_and_every_command_shows_an_example(cli):

@@ -1,9 +1,9 @@
 import pytest
 
 from bench.indexes.presets import Preset, TimesK
+from bench.study.experiment import Experiment, Index
 from bench.study.presets import Search, searches, studies
 from bench.study.run import run
-from bench.study.spec import Experiment, Index
 from bench.study.store import Store
 
 

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from test_cli import one_line
+from support.lines import one_line
 
 EXPERIMENT = """
 datasets = [{ name = "digits", queries = 50 }]
@@ -128,6 +128,6 @@ def test_mistakes_are_told_in_one_line(cli, tmp_path, words, told):
 
 
 def test_the_readme_shows_the_workflow_as_it_is():
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     workflow = (root / ".github" / "workflows" / "gate.yml").read_text()
     assert f"```yaml\n{workflow}```" in (root / "README.md").read_text()

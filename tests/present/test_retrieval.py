@@ -7,11 +7,12 @@ import pytest
 from bench.analysis.rankings import rankings
 from bench.analysis.retrieval import retrieval
 from bench.analysis.summary import summarize
-from bench.present import tables
+from bench.present import export
 from bench.present.retrieval import flat, rankings_text, retrieval_text
+from bench.study.experiment import Experiment, Index
 from bench.study.run import run
-from bench.study.spec import Experiment, Index, Study
 from bench.study.store import Store
+from bench.study.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +112,8 @@ def test_the_table_of_scores_stands_by_the_summaries(outcomes):
 
 
 def test_exports_have_the_scores_or_nothing(outcomes):
-    frame = tables.tidy(outcomes)
-    assert list(frame) == list(tables.TIDY)
+    frame = export.tidy(outcomes)
+    assert list(frame) == list(export.TIDY)
     assert (frame["nDCG@10"] < frame["nDCG@10_exact"]).mean() > 0.9
     assert frame["RR@10"].between(0, 1).all()
     assert frame["R@100"].isna().all()  # k is 10

@@ -1,0 +1,36 @@
+"""Plain data, as TOML and the command line give it, as typed values."""
+
+import re
+from typing import Any, TypeVar, get_args
+
+from bench.errors import BenchError, unknown
+
+T = TypeVar("T")
+
+
+def converted(value: object, to: type[T], told: str, *, strict: bool = True) -> T:
+    """`value` (plain data, as TOML gives) as a `to`, or a BenchError that names `told` and the place in it.
+
+    strict: whether text like "10" is refused where a number is meant.
+    """
+    import msgspec
+
+    try:
+        return msgspec.convert(value, to, strict=strict)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at ")
+        place = place.strip("`").removeprefix("$").removeprefix(".")
+        where = f"{told}: {place}" if place else told
+        if field := re.fullmatch(r"Object contains unknown field `(.*)`", message):
+            known = [f.name for f in msgspec.structs.fields(_type_at(to, place))]
+            raise BenchError(f"{where}: {unknown('key', field[1], known)}") from None
+        raise BenchError(f"{where}: {message[0].lower()}{message[1:].replace('`', '')}") from None
+
+
+def _type_at(to: Any, place: str) -> Any:
+    """The struct that the field path `place`, as in `index[0].records`, leads to from `to`."""
+    names = re.findall(r"[A-Za-z_]\w*", place)
+    while names or not hasattr(to, "__struct_fields__"):
+        structs = [a for a in get_args(to) if hasattr(a, "__struct_fields__")]
+        to = structs[0] if structs else to.__annotations__[names.pop(0)]
+    return to

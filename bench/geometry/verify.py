@@ -1,0 +1,52 @@
+"""Neighbours that came with the data, held against exact search."""
+
+import warnings
+
+import numpy as np
+
+from bench.errors import BenchWarning
+from bench.geometry import Geometry, knn
+
+
+def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:
+    """A BenchWarning where the neighbours that came with the data are not the nearest, for a sample of queries.
+
+    They are compared with exact search of our own; a row counts as near where it is as near as the
+    k-th, by distance, so ties do not matter.
+    """
+    dataset = geometry.dataset
+    if dataset.neighbors is None:
+        return
+    queries = np.random.default_rng([seed, *b"given"]).permutation(len(dataset.neighbors))[:sample]
+    given = dataset.neighbors[queries, : dataset.n]
+    k = given.shape[1]
+
+    def make() -> dict[str, np.ndarray]:
+        geometry.tell(f"exact neighbours of {len(queries)} queries, to verify those that came with the data")
+        return {"distances": knn.search(geometry.query_points[queries], geometry.points, k, geometry.ranks_by)[0]}
+
+    kth = geometry.kept("given", {"k": k, "sample": sample, "seed": seed}, make)["distances"][:, -1:]
+
+    def near(ids: np.ndarray) -> int:
+        there = np.where((ids >= 0) & (ids < dataset.n), ids, -1)
+        reached = knn.true_distances(geometry.query_points[queries], geometry.points, there, geometry.ranks_by)
+        as_near = (reached <= kth + knn.RELATIVE_TOLERANCE * np.abs(kth)) & (there >= 0)
+        return sum(len(set(row[good])) for row, good in zip(there, as_near, strict=True))
+
+    agree = near(given)
+    outside = int(((dataset.neighbors < 0) | (dataset.neighbors >= dataset.n)).sum())
+    if agree < given.size or outside:
+        if near(given - 1) > max(agree, 0.9 * given.size):
+            why = "their ids seem to count from 1"
+        elif outside:
+            why = f"{outside:,} are no row of the base, which may have been cut"
+        elif agree > 0.99 * given.size:
+            why = "so few that rounding may be the reason"
+        else:
+            why = "the metric may be another, or the base or its order"
+        warnings.warn(
+            f"{dataset.name}: of {given.size:,} neighbours that came with the data ({k} each of "
+            f"{len(queries)} queries), {agree:,} are among the nearest: {why}; exact search of our own counts",
+            BenchWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,96 @@
+"""Outcomes as tidy files."""
+
+import io
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from tabulate import tabulate
+
+from bench.errors import BenchError, unknown
+from bench.measure.retrieval import CUTOFFS
+from bench.study.store import Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("csv", "parquet", "markdown", "latex")
+TIDY = (
+    "experiment",
+    "dataset",
+    "engine",
+    "engine_version",
+    "order",
+    "order_params",
+    "M",
+    "ef_construction",
+    "ef_search",
+    "k",
+    "metric",
+    "chunk",
+    "threads",
+    "order_seed",
+    "build_seed",
+    "n",
+    "d",
+    "queries",
+    "recall",
+    "recall_tie",
+    *CUTOFFS,
+    *(f"{measure}_exact" for measure in CUTOFFS),
+    "build_seconds",
+    "search_seconds",
+    "fingerprint",
+    "judgements",
+    "ids_sha256",
+    "commit",
+)
+
+
+def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
+    """One row an outcome, with the columns TIDY."""
+    import pandas as pd
+
+    rows = []
+    for experiment, outcome in outcomes:
+        row = {
+            "experiment": experiment,
+            **msgspec.structs.asdict(outcome.trial),
+            "recall": outcome.recall,
+            "recall_tie": outcome.recall_tie,
+            **{measure: _judged_mean(outcome.retrieval, measure) for measure in CUTOFFS},
+            **{f"{measure}_exact": _judged_mean(outcome.retrieval_exact, measure) for measure in CUTOFFS},
+            "build_seconds": outcome.build_seconds,
+            "search_seconds": outcome.search_seconds,
+            "ids_sha256": outcome.ids_sha256,
+            "commit": outcome.environment["commit"],
+        }
+        rows.append([row[column] for column in TIDY])
+    return pd.DataFrame(rows, columns=list(TIDY))
+
+
+def _judged_mean(scores: Mapping[str, np.ndarray], measure: str) -> float:
+    """The mean of a measure over the queries that are judged; NaN where there is none."""
+    found = scores.get(measure, np.array([]))
+    judged = found[~np.isnan(found)]
+    return float(judged.mean(dtype=np.float64)) if judged.size else math.nan
+
+
+def exported(frame: "pd.DataFrame", kind: str) -> bytes:
+    """A tidy frame as the content of a file of one of FORMATS."""
+    if kind not in FORMATS:
+        raise unknown("format", kind, FORMATS)
+    if kind == "csv":
+        return str(frame.to_csv(index=False)).encode()
+    if kind == "parquet":
+        buffer = io.BytesIO()
+        try:
+            frame.to_parquet(buffer, index=False)
+        except ImportError:
+            raise BenchError("parquet needs pyarrow: pip install 'hnsw-order-bench[parquet]'") from None
+        return buffer.getvalue()
+    style = {"markdown": "pipe", "latex": "latex_booktabs"}[kind]
+    text = tabulate(frame.to_numpy().tolist(), list(frame), tablefmt=style, disable_numparse=True)
+    return f"{text}\n".encode()
