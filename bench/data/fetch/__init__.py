@@ -5,6 +5,7 @@ Nothing stands under a file's own name before it is whole and checked.
 
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from bench.errors import BenchError, BenchWarning
 
 RETRIES = 3
 TIMEOUT = 60.0  # seconds without a byte after which a server is given up
+_LONGEST_WAIT = 10.0  # seconds between two tries
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
 
@@ -244,23 +246,27 @@ def _by_hand(published: Published) -> str:
 def _from_url(
     url: str, published: Published, told: str, progress: transfer.Progress, retries: int, timeout: float
 ) -> Got:
-    """Download from one address: pooch tries again what breaks off, and moves into place what came whole.
+    """Download from one address, trying again what breaks off, and move into place what is whole and verified.
 
     Raises transfer.RefusedError where the address does not have it, requests.RequestException where it cannot be had.
     """
-    import pooch
+    import requests
 
     path = folder() / published.name
-
-    def download(url: str, output: str, _: object) -> None:
-        Path(output).unlink()  # pooch's own: a process that is ended leaves no file but the part to go on from
-        transfer.receive(url, Path(output), path, published.bytes, timeout, progress)
-        verified(Path(output), published, told, url, place=path)
-        Path(output).chmod(0o644)  # a cache may be shared
-
-    pooch.get_logger().setLevel("ERROR")
-    getter = pooch.create(
-        folder(), "", registry={published.name: None}, urls={published.name: url}, retry_if_failed=retries
-    )
-    getter.fetch(published.name, downloader=download)
-    return Got(path, verified(path, published, told), url)
+    for attempt in range(retries + 1):
+        if attempt:
+            time.sleep(min(attempt, _LONGEST_WAIT))
+        try:
+            part = transfer.receive(url, path, published.bytes, timeout, progress)
+            break
+        except requests.RequestException:
+            if attempt == retries:
+                raise
+    try:
+        sha256 = verified(part, published, told, url, place=path)
+    except WrongFileError:
+        part.unlink()
+        raise
+    part.chmod(0o644)  # a cache may be shared
+    part.replace(path)
+    return Got(path, sha256, url)

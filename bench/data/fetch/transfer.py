@@ -20,13 +20,13 @@ class RefusedError(Exception):
     """A server says that it does not have the file, or does not give it: trying again will not mend that."""
 
 
-def receive(url: str, output: Path, path: Path, expected: int | None, timeout: float, progress: Progress) -> None:
-    """Write what `url` gives to the file `output`, for `path` to become.
+def receive(url: str, path: Path, expected: int | None, timeout: float, progress: Progress) -> Path:
+    """Write what `url` gives to a file beside `path`, for `path` to become; that file, whole.
 
-    What came of a try that broke off, or of a process that was ended, lies beside `path` under another name; it is
-    gone on from if the server tells that the file is still the same one, and begun again if not. One process at a
-    time may do this, see `alone`. expected: bytes, where the server does not say. progress: called with the file's
-    name, the bytes that came, and how many there will be.
+    What came of a try that broke off, or of a process that was ended, lies there; it is gone on from if the server
+    tells that the file is still the same one, and begun again if not. One process at a time may do this, see `alone`.
+    expected: bytes, where the server does not say. progress: called with the file's name, the bytes that came, and how
+    many there will be.
     Raises requests.RequestException for what may go better another time, RefusedError for what will not.
     """
     with _answer(url, {}, timeout) as answer:
@@ -38,7 +38,7 @@ def receive(url: str, output: Path, path: Path, expected: int | None, timeout: f
             _save(answer, part, 0, total or expected, path.name, progress)
     if not begin and have != total:
         part = _go_on(url, path, part, version, total or expected, timeout, progress)
-    part.replace(output)
+    return part
 
 
 @contextmanager

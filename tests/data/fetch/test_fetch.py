@@ -117,7 +117,7 @@ def folder(tmp_path, monkeypatch):
     """A cache of its own and no mirror; waits between tries pass at once."""
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("BENCH_MIRROR", raising=False)
-    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: None))
+    monkeypatch.setattr("bench.data.fetch._LONGEST_WAIT", 0.0)
     return tmp_path / "cache" / "downloads"
 
 
@@ -151,7 +151,7 @@ def test_a_file_once_verified_is_not_read_again_until_it_changes(server, folder,
     server.answers["/x.npy"] = [{"content": CONTENT}]
     published = Published(url=f"{server.url}/x.npy")
     got = fetch(published)
-    monkeypatch.setattr("pooch.file_hash", lambda *_, **__: pytest.fail("read again"))
+    monkeypatch.setattr("hashlib.file_digest", lambda *_, **__: pytest.fail("read again"))
     assert fetching.found(published, "x").sha256 == SHA256
     monkeypatch.undo()
     monkeypatch.setenv("BENCH_CACHE", str(folder.parent))
