@@ -87,10 +87,10 @@ def fetch(
         except KeyboardInterrupt:
             say("interrupted: what came is kept where the server allows; the same command goes on from there")
             raise SystemExit(INTERRUPTED) from None
-        rows += [{"name": name, "path": str(f.path), "sha256": f.sha256, "from": f.came} for f in got]
+        rows += [{"name": name, "path": str(f.path), "sha256": f.sha256, "from": f.origin} for f in got]
         if not as_json:
             for file in got:
-                print(f"{name}  {file.path}  sha256:{file.sha256}  (from {file.came})", flush=True)
+                print(f"{name}  {file.path}  sha256:{file.sha256}  (from {file.origin})", flush=True)
     if as_json:
         print_json(rows)
     if failed:

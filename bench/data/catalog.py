@@ -16,11 +16,10 @@ import numpy as np
 
 from bench import cache
 from bench.convert import converted
-from bench.data import fetch as fetching
 from bench.data import formats, generators, records
 from bench.data.dataset import METRICS, Dataset, checked, fingerprint
-from bench.data.fetch import Published
-from bench.data.fetch.transfer import Progress
+from bench.data.fetch import FetchedFile, Progress, Published, fetch_file, required_path
+from bench.data.fetch import check as check_published
 from bench.data.from_files import from_files
 from bench.data.records import Records
 from bench.data.texts import beir, embed
@@ -118,7 +117,7 @@ def read_spec(path: Path) -> Spec:
     if not spec.texts and (len(spec.download) > 1 or any(file.members for file in spec.download)):
         raise BenchError(f"{path}: vectors are downloaded as one file that is no archive")
     for file in spec.published:
-        fetching.check(file, str(path))
+        check_published(file, str(path))
     return spec
 
 
@@ -160,13 +159,13 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     return dataset
 
 
-def fetch(name: str, progress: Progress = lambda *_: None) -> list[fetching.Got]:
+def fetch(name: str, progress: Progress = lambda *_: None) -> list[FetchedFile]:
     """Download what a dataset of the catalogue is made from and is not here yet; the files, all verified."""
     spec = read_spec(_find(name, None))
     if not spec.published:
         how = "is generated when it is asked for" if spec.generator else "is read from files of yours"
         raise BenchError(f"dataset {name!r} {how}: there is nothing to fetch")
-    return [fetching.fetch(file, f"dataset {name!r}", progress) for file in spec.published]
+    return [fetch_file(file, f"dataset {name!r}", progress) for file in spec.published]
 
 
 def sweep(parameters: Mapping[str, Any], generator_takes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -259,7 +258,7 @@ def _recorded(path: Path, spec: Spec) -> Dataset:
 def _fetched(path: Path, spec: Spec, file: Published) -> Path:
     """Where a published file of the dataset that the TOML file `path` describes lies, or how to get it."""
     name = path.stem if path.parent == folder() else str(path)
-    return fetching.needed(file, f"dataset {path.stem!r}", name, spec.download_size)
+    return required_path(file, f"dataset {path.stem!r}", name, spec.download_size)
 
 
 def _check_stated(path: Path, spec: Spec, contents: formats.Contents) -> None:

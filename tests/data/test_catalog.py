@@ -84,7 +84,7 @@ def test_a_download_is_fetched_once_and_then_loads(no_mirror, tmp_path, monkeypa
         catalog.load("my.toml", beside=tmp_path)
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
     [got] = catalog.fetch(str(tmp_path / "my.toml"))
-    assert (got.path, got.came) == (tmp_path / "v.npy", "mirror")
+    assert (got.path, got.origin) == (tmp_path / "v.npy", "mirror")
     dataset = catalog.load("my.toml", beside=tmp_path)
     assert (dataset.name, dataset.n + len(dataset.queries)) == ("my", 20)
 

@@ -272,7 +272,7 @@ def _finder(source: Beir, beside: Path, name: str) -> Callable[[str], Path]:
             return _verified(found, stated, told) if stated else found
         if stated is None:
             raise BenchError(f"{told}: {here} is not there, and beir.sha256 states no checksum of {file} to get it by")
-        return fetch.needed(_published(source, file), told, name)
+        return fetch.required_path(_published(source, file), told, name)
 
     return path
 

@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 
 from bench import cache
-from bench.data import fetch as fetching
-from bench.data.fetch import Published, transfer
+from bench.data.fetch import Published, check, fetch_file, is_local, local_file, required_path, transfer
 from bench.errors import BenchError, BenchWarning
 
 
@@ -36,20 +35,20 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
 class Server:
-    """Serves what `answers` says for each path, in turn, and remembers what was asked.
+    """Serves what `answers` says for each path, in turn, and remembers the requests.
 
     An answer: content, and keys that make it go wrong. The last one is given again and again.
     """
 
     def __init__(self):
-        self.answers, self.asked, self.agents = {}, [], []
-        served = self
+        self.answers, self.requests, self.agents = {}, [], []
+        server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
-                served.asked.append((self.path, self.headers.get("Range")))
-                served.agents.append(self.headers.get("User-Agent"))
-                given = served.answers.get(self.path, [{"status": 404}])
+                server.requests.append((self.path, self.headers.get("Range")))
+                server.agents.append(self.headers.get("User-Agent"))
+                given = server.answers.get(self.path, [{"status": 404}])
                 answer(self, **(given.pop(0) if len(given) > 1 else given[0]))
 
             def log_message(self, *_):
@@ -80,9 +79,9 @@ def answer(
 ):
     """One answer. cut: bytes after which the server closes; stall: after which it says nothing more for 2 s."""
     start = 0
-    asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range") or "")
-    if asked and ranges and handler.headers.get("If-Range") == tag:
-        start, status = int(asked[1]), 206
+    requested = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range") or "")
+    if requested and ranges and handler.headers.get("If-Range") == tag:
+        start, status = int(requested[1]), 206
     handler.send_response(status)
     if to:
         handler.send_header("Location", to)
@@ -101,7 +100,7 @@ def answer(
             handler.wfile.flush()
             time.sleep(2)
     except ConnectionError:
-        pass  # whoever asked has what it wanted
+        pass  # the client has what it wanted
     handler.close_connection = True
 
 
@@ -127,52 +126,52 @@ def files(folder):
 
 
 def fetch(published, **options):
-    return fetching.fetch(published, "dataset 'x'", **options)
+    return fetch_file(published, "dataset 'x'", **options)
 
 
 def test_a_file_is_downloaded_once_and_kept_with_its_checksum(server, folder):
     server.answers["/a/x.npy"] = [{"content": CONTENT}]
     published = Published(url=f"{server.url}/a/x.npy", checksum=f"sha256:{SHA256}")
-    assert not fetching.here(published)
-    assert fetching.found(published, "x") is None
-    came = []
-    first = fetch(published, progress=lambda *step: came.append(step))
+    assert not is_local(published)
+    assert local_file(published, "x") is None
+    steps = []
+    first = fetch(published, progress=lambda *step: steps.append(step))
     assert first == (folder / "x.npy", SHA256, published.url)
     assert first.path.read_bytes() == CONTENT
-    assert came[0] == ("x.npy", 0, len(CONTENT))
-    assert came[-1] == ("x.npy", len(CONTENT), len(CONTENT))
+    assert steps[0] == ("x.npy", 0, len(CONTENT))
+    assert steps[-1] == ("x.npy", len(CONTENT), len(CONTENT))
     assert fetch(published) == (folder / "x.npy", SHA256, "cache")
-    assert fetching.here(published)
-    assert server.asked == [("/a/x.npy", None)]
+    assert is_local(published)
+    assert server.requests == [("/a/x.npy", None)]
     assert files(folder) == ["x.npy"]
 
 
 def test_a_file_once_verified_is_not_read_again_until_it_changes(server, folder, monkeypatch):
     server.answers["/x.npy"] = [{"content": CONTENT}]
     published = Published(url=f"{server.url}/x.npy")
-    got = fetch(published)
+    fetched = fetch(published)
     monkeypatch.setattr("hashlib.file_digest", lambda *_, **__: pytest.fail("read again"))
-    assert fetching.found(published, "x").sha256 == SHA256
+    assert local_file(published, "x").sha256 == SHA256
     monkeypatch.undo()
     monkeypatch.setenv("BENCH_CACHE", str(folder.parent))
-    got.path.write_bytes(CONTENT[:-1] + b"?")
-    with pytest.raises(BenchError, match=r"SHA-256 is .*, when first fetched it was .*: run `bench fetch` again"):
-        fetching.found(published, "x")
+    fetched.path.write_bytes(CONTENT[:-1] + b"?")
+    with pytest.raises(BenchError, match=rf"x\.npy: SHA-256 is .* it was {SHA256[:12]}.*: run `bench fetch` again"):
+        local_file(published, "x")
 
 
 @pytest.mark.parametrize("checksum", ["", f"sha256:{SHA256}", f"md5:{MD5}"])
 def test_a_download_that_broke_off_goes_on_from_there(server, folder, checksum):
     server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000}, {"content": CONTENT}]
-    got = fetch(Published(url=f"{server.url}/x.npy", checksum=checksum))
-    assert got.path.read_bytes() == CONTENT
-    assert server.asked[-1] == ("/x.npy", "bytes=65536-")
+    fetched = fetch(Published(url=f"{server.url}/x.npy", checksum=checksum))
+    assert fetched.path.read_bytes() == CONTENT
+    assert server.requests[-1] == ("/x.npy", "bytes=65536-")
     assert files(folder) == ["x.npy"]
 
 
 def test_another_run_goes_on_where_one_was_given_up(server, folder):
     server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000}]
     published = Published(url=f"{server.url}/x.npy")
-    with pytest.raises(BenchError, match=r"cannot fetch .*x\.npy \(the connection broke off\)"):
+    with pytest.raises(BenchError, match=r"x\.npy \(the connection broke off\)"):
         fetch(published, retries=0)
     assert not (folder / "x.npy").exists()
     [part] = files(folder)
@@ -180,7 +179,7 @@ def test_another_run_goes_on_where_one_was_given_up(server, folder):
     assert (folder / part).read_bytes() == CONTENT[:65_536]
     server.answers["/x.npy"] = [{"content": CONTENT}]
     assert fetch(published).path.read_bytes() == CONTENT
-    assert server.asked[-1] == ("/x.npy", "bytes=65536-")
+    assert server.requests[-1] == ("/x.npy", "bytes=65536-")
     assert files(folder) == ["x.npy"]
 
 
@@ -222,7 +221,7 @@ def test_without_a_version_nothing_is_gone_on_from(server, folder):
     with pytest.raises(BenchError, match="broke off"):
         fetch(Published(url=f"{server.url}/x.npy"), retries=1)
     assert files(folder) == []
-    assert server.asked == [("/x.npy", None)] * 2
+    assert server.requests == [("/x.npy", None)] * 2
 
 
 def test_a_server_that_stalls_is_given_up(server, folder):
@@ -235,9 +234,9 @@ def test_a_server_that_stalls_is_given_up(server, folder):
 def test_redirects_are_followed(server):
     server.answers["/old/x.npy"] = [{"status": 302, "to": "/new/y", "tag": ""}]
     server.answers["/new/y"] = [{"content": CONTENT, "cut": 100_000}, {"content": CONTENT}]
-    got = fetch(Published(url=f"{server.url}/old/x.npy"))
-    assert (got.path.name, got.sha256) == ("x.npy", SHA256)
-    assert server.asked[-1] == ("/new/y", "bytes=65536-")
+    fetched = fetch(Published(url=f"{server.url}/old/x.npy"))
+    assert (fetched.path.name, fetched.sha256) == ("x.npy", SHA256)
+    assert server.requests[-1] == ("/new/y", "bytes=65536-")
 
 
 def test_a_server_in_trouble_is_asked_again(server):
@@ -249,11 +248,9 @@ def test_a_server_in_trouble_is_asked_again(server):
 
 
 def test_a_file_that_is_not_there_is_asked_for_once(server, folder):
-    with pytest.raises(
-        BenchError, match=r"needs x\.npy: .*/x\.npy answers 404 Not Found; try again, put the file by hand as"
-    ):
+    with pytest.raises(BenchError, match=r"needs x\.npy: .*/x\.npy answers 404 Not Found"):
         fetch(Published(url=f"{server.url}/x.npy"))
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert files(folder) == []
 
 
@@ -272,10 +269,10 @@ def test_a_wrong_file_is_refused_and_not_kept(server, folder, name, content, che
     server.answers[f"/{name}"] = [{"content": content}]
     with pytest.raises(BenchError, match=message) as error:
         fetch(Published(url=f"{server.url}/{name}", checksum=checksum))
-    assert "it was not kept" in str(error.value)
+    assert f"{server.url}/{name}" in str(error.value)
     assert "\n" not in str(error.value)
     assert files(folder) == []
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_what_the_first_download_was_later_ones_must_be(server, folder):
@@ -283,7 +280,7 @@ def test_what_the_first_download_was_later_ones_must_be(server, folder):
     published = Published(url=f"{server.url}/x.npy")
     fetch(published).path.unlink()
     server.answers["/x.npy"] = [{"content": OTHER}]
-    with pytest.raises(BenchError, match=rf"when first fetched it was {SHA256[:12]}.*if its publisher has changed it"):
+    with pytest.raises(BenchError, match=rf"/x\.npy: SHA-256 is .* it was {SHA256[:12]}"):
         fetch(published)
     assert files(folder) == []
     record = folder / "x.npy.json"
@@ -295,11 +292,11 @@ def test_what_the_first_download_was_later_ones_must_be(server, folder):
 def test_two_files_of_one_name_are_not_taken_for_each_other(server, folder):
     server.answers["/a/x.npy"] = server.answers["/b/x.npy"] = [{"content": CONTENT}]
     fetch(Published(url=f"{server.url}/a/x.npy"))
-    with pytest.raises(BenchError, match=r"x\.npy is the name of what .*/a/x\.npy gave before; give this one another"):
+    with pytest.raises(BenchError, match=r"x\.npy is the name of .*/a/x\.npy"):
         fetch(Published(url=f"{server.url}/b/x.npy"))
     assert fetch(Published(url=f"{server.url}/b/x.npy", file="b/x.npy")).path == folder / "b" / "x.npy"
     # By a checksum it is the same file, wherever it came from.
-    assert fetch(Published(url=f"{server.url}/b/x.npy", checksum=f"md5:{MD5}")).came == "cache"
+    assert fetch(Published(url=f"{server.url}/b/x.npy", checksum=f"md5:{MD5}")).origin == "cache"
 
 
 def test_a_damaged_record_is_made_again(server, folder):
@@ -311,9 +308,9 @@ def test_a_damaged_record_is_made_again(server, folder):
     assert json.loads((folder / "x.npy.json").read_text())["checksums"]["sha256"] == SHA256
 
 
-@pytest.mark.parametrize("told", ["by the server", "by the catalogue"])
-def test_disk_space_is_checked_first(server, folder, monkeypatch, told):
-    server.answers["/x.npy"] = [{"content": CONTENT, "length": told == "by the server"}]
+@pytest.mark.parametrize("stated", ["by the server", "by the catalogue"])
+def test_disk_space_is_checked_first(server, folder, monkeypatch, stated):
+    server.answers["/x.npy"] = [{"content": CONTENT, "length": stated == "by the server"}]
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(BenchError, match=r"x\.npy needs 512\.. kB, .*downloads has 1\.0 kB free"):
         fetch(Published(url=f"{server.url}/x.npy", bytes=512_000))
@@ -334,13 +331,11 @@ def test_an_interrupted_download_leaves_nothing_under_its_name(server, folder):
 
 def test_offline_is_told_with_the_way_out(folder):
     published = Published(url="http://127.0.0.1:1/x.npy")
-    with pytest.raises(BenchError) as error:
+    with pytest.raises(
+        BenchError, match=rf"dataset 'x' .*{published.url} \(no connection\).* {folder / 'x.npy'}, .*BENCH_MIRROR"
+    ) as error:
         fetch(published, retries=0)
-    told = str(error.value)
-    assert told == (
-        "dataset 'x' needs x.npy: cannot fetch http://127.0.0.1:1/x.npy (no connection); try again, "
-        f"put the file by hand as {folder / 'x.npy'}, or set BENCH_MIRROR to a folder or URL that has x.npy"
-    )
+    assert "\n" not in str(error.value)
     (folder / "x.npy").write_bytes(CONTENT)
     assert fetch(published) == (folder / "x.npy", SHA256, "cache")
 
@@ -348,7 +343,7 @@ def test_offline_is_told_with_the_way_out(folder):
 def test_an_unwritable_cache_is_told(server, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(BenchError, match=r"cannot write .*; set BENCH_CACHE elsewhere"):
+    with pytest.raises(BenchError, match=r"cannot write .*/file/cache.*BENCH_CACHE"):
         fetch(Published(url=f"{server.url}/x.npy"))
 
 
@@ -356,7 +351,7 @@ def test_a_mirror_that_is_a_folder_is_used_in_place(tmp_path, folder, monkeypatc
     (tmp_path / "mirror").mkdir()
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path / "mirror"))
     published = Published(file="x/y.npy", checksum=f"sha256:{SHA256}")
-    with pytest.raises(BenchError, match=r"needs x/y\.npy, which is not in BENCH_MIRROR \(.*mirror\): put the file by"):
+    with pytest.raises(BenchError, match=r"x/y\.npy, which is not in BENCH_MIRROR \(.*mirror\)"):
         fetch(published)
     (tmp_path / "mirror" / "x").mkdir()
     path = tmp_path / "mirror" / "x" / "y.npy"
@@ -370,7 +365,7 @@ def test_a_mirror_that_is_a_folder_is_used_in_place(tmp_path, folder, monkeypatc
 
 
 def test_without_mirror_and_url_the_way_out_is_a_mirror():
-    with pytest.raises(BenchError, match=r"needs x/y\.npy, which nobody publishes: .* or set BENCH_MIRROR to a folder"):
+    with pytest.raises(BenchError, match=r"x/y\.npy, .* or set BENCH_MIRROR"):
         fetch(Published(file="x/y.npy"))
 
 
@@ -379,14 +374,14 @@ def test_a_mirror_that_is_a_url_is_asked_first(server, folder, monkeypatch):
     server.answers["/mirror/d%20d/x.npy"] = [{"content": CONTENT}]
     published = Published(url=f"{server.url}/own/x.npy", file="d d/x.npy")
     assert fetch(published) == (folder / "d d" / "x.npy", SHA256, f"{server.url}/mirror/d%20d/x.npy")
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_what_a_mirror_does_not_have_comes_from_its_publisher(server, monkeypatch):
     monkeypatch.setenv("BENCH_MIRROR", f"{server.url}/mirror")
     server.answers["/own/x.npy"] = [{"content": CONTENT}]
-    assert fetch(Published(url=f"{server.url}/own/x.npy")).came == f"{server.url}/own/x.npy"
-    assert [path for path, _ in server.asked] == ["/mirror/x.npy", "/own/x.npy"]
+    assert fetch(Published(url=f"{server.url}/own/x.npy")).origin == f"{server.url}/own/x.npy"
+    assert [path for path, _ in server.requests] == ["/mirror/x.npy", "/own/x.npy"]
 
 
 @pytest.mark.parametrize(
@@ -394,7 +389,7 @@ def test_what_a_mirror_does_not_have_comes_from_its_publisher(server, monkeypatc
 )
 def test_a_mirror_that_is_neither_a_folder_nor_a_url_is_told(monkeypatch, mirror):
     monkeypatch.setenv("BENCH_MIRROR", mirror)
-    with pytest.raises(BenchError, match=rf"BENCH_MIRROR '{re.escape(mirror)}' is neither a folder that is there nor"):
+    with pytest.raises(BenchError, match=rf"BENCH_MIRROR '{re.escape(mirror)}'"):
         fetch(Published(url="https://example.org/x.npy"))
 
 
@@ -410,14 +405,14 @@ def test_a_mirror_of_something_else_leaves_it_to_the_publisher(server, monkeypat
     monkeypatch.setenv("BENCH_MIRROR", f"{server.url}/mirror")
     server.answers["/mirror/x.npy"], server.answers["/own/x.npy"] = [{"content": content}], [{"content": CONTENT}]
     published = Published(url=f"{server.url}/own/x.npy", checksum=f"sha256:{SHA256}" if content == OTHER else "")
-    with pytest.warns(BenchWarning, match=r"what .*/mirror/x\.npy gave.* it was not kept; asking .*/own/x\.npy"):
-        assert fetch(published).came == published.url
+    with pytest.warns(BenchWarning, match=r"/mirror/x\.npy.* trying .*/own/x\.npy"):
+        assert fetch(published).origin == published.url
 
 
 def test_downloads_may_be_read_by_others_who_share_the_cache(server):
     server.answers["/x.npy"] = [{"content": CONTENT}]
-    got = fetch(Published(url=f"{server.url}/x.npy"))
-    assert os.stat(got.path).st_mode & 0o777 == 0o644
+    fetched = fetch(Published(url=f"{server.url}/x.npy"))
+    assert os.stat(fetched.path).st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize(
@@ -437,23 +432,23 @@ def test_downloads_may_be_read_by_others_who_share_the_cache(server):
 )
 def test_what_could_not_be_fetched_is_told_at_once(published, message):
     with pytest.raises(BenchError, match=f"x.toml: .*{message}"):
-        fetching.check(published, "x.toml")
+        check(published, "x.toml")
 
 
 def test_of_an_archive_what_is_needed_is_unpacked_and_kept(server, folder, monkeypatch):
     content = zipped({"x/corpus.jsonl": b"{}", "x/qrels/test.tsv": b"a", "x/huge.bin": b"no"})
     server.answers["/x.zip"] = [{"content": content}]
     published = Published(url=f"{server.url}/x.zip", members=["*/corpus.jsonl", "*/qrels/*.tsv"])
-    got = fetch(published)
-    assert got.path == folder / "x" / "x"
-    assert got.sha256 == hashlib.sha256(content).hexdigest()
+    fetched = fetch(published)
+    assert fetched.path == folder / "x" / "x"
+    assert fetched.sha256 == hashlib.sha256(content).hexdigest()
     assert files(folder) == ["corpus.jsonl", "test.tsv"]
-    assert fetch(published) == got._replace(came="cache")
-    assert fetching.here(published)
-    assert len(server.asked) == 1
+    assert fetch(published) == fetched._replace(origin="cache")
+    assert is_local(published)
+    assert len(server.requests) == 1
     stated = Published(url=published.url, members=published.members, checksum=f"md5:{MD5}")
-    assert fetching.found(stated, "x") is None
-    with pytest.raises(BenchError, match=rf"dataset 'x' states {MD5[:12]}.*it was not kept"):
+    assert local_file(stated, "x") is None
+    with pytest.raises(BenchError, match=rf"x\.zip: MD5 is .*dataset 'x' states {MD5[:12]}"):
         fetch(stated)
 
 
@@ -461,7 +456,7 @@ def test_an_archive_in_a_mirror_stays_there(tmp_path, folder, monkeypatch):
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
     (tmp_path / "x.zip").write_bytes(zipped({"corpus.jsonl": b"{}", "queries.jsonl": b"{}"}))
     published = Published(url="http://127.0.0.1:1/x.zip", members=["*.jsonl"])
-    assert not fetching.here(published)
+    assert not is_local(published)
     assert fetch(published).path == folder / "x"
     assert files(folder) == ["corpus.jsonl", "queries.jsonl"]
     assert (tmp_path / "x.zip").is_file()
@@ -472,7 +467,7 @@ def test_an_archive_that_is_refused_leaves_nothing_unpacked(server, folder):
     published = Published(url=f"{server.url}/x.zip", members=["*corpus.jsonl"])
     with pytest.raises(BenchError, match=r"'\.\./corpus\.jsonl' would be written outside"):
         fetch(published)
-    assert not fetching.here(published)
+    assert not is_local(published)
     assert not list(folder.parent.rglob("corpus.jsonl"))
 
 
@@ -487,7 +482,7 @@ def zipped(members):
 def test_a_mirror_that_does_not_answer_leaves_it_to_the_publisher(server, monkeypatch):
     monkeypatch.setenv("BENCH_MIRROR", "http://127.0.0.1:9")
     server.answers["/v.npy"] = [{"content": CONTENT}]
-    assert fetch(Published(url=f"{server.url}/v.npy")).came == f"{server.url}/v.npy"
+    assert fetch(Published(url=f"{server.url}/v.npy")).origin == f"{server.url}/v.npy"
 
 
 def test_another_archive_replaces_what_was_unpacked(server, folder):
@@ -506,10 +501,10 @@ def test_what_is_gone_of_an_unpacked_archive_is_had_again(server, folder):
     server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"1", "y.txt": b"2"})}]
     path = fetch(published).path
     (path / "y.txt").unlink()
-    assert not fetching.here(published)
+    assert not is_local(published)
     with pytest.raises(BenchError, match=r"needs a\.zip, which is not here"):
-        fetching.needed(published, "dataset 'x'", "x")
-    assert fetch(published).came == published.url
+        required_path(published, "dataset 'x'", "x")
+    assert fetch(published).origin == published.url
     assert (path / "y.txt").read_bytes() == b"2"
 
 
@@ -530,7 +525,7 @@ def test_a_download_that_was_damaged_is_had_anew(server, folder, checksum):
     path = fetch(published).path
     path.write_bytes(CONTENT[:1000])
     with pytest.warns(BenchWarning, match=r"x\.npy: (MD5|SHA-256) is .*; doing so now"):
-        assert fetch(published).came == published.url
+        assert fetch(published).origin == published.url
     assert path.read_bytes() == CONTENT
     assert files(folder) == ["x.npy"]
 
@@ -558,7 +553,7 @@ def test_what_ends_too_early_is_not_recorded_as_the_file(server, folder, tmp_pat
     server.answers[f"/{name}"] = [{"content": whole[: len(whole) // 2], "length": False}, {"content": whole}]
     # Nothing in a text tells where it ends, but its size does, which publishers round.
     published = Published(url=f"{server.url}/{name}", bytes=5100 if name == "x.csv" else None)
-    with pytest.raises(BenchError, match=r"gave (breaks off, or is no|holds 2\.5 kB, not 5\.1 kB as stated).*not kept"):
+    with pytest.raises(BenchError, match=rf"/{name} (is truncated|holds 2\.5 kB, not 5\.1 kB)"):
         fetch(published)
     assert not list(folder.iterdir())
     assert fetch(published).path.read_bytes() == whole
@@ -567,18 +562,18 @@ def test_what_ends_too_early_is_not_recorded_as_the_file(server, folder, tmp_pat
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ({"headers": {"Content-Length": "abc"}, "length": False}, "with a Content-Length that is no number, 'abc'"),
-        ({"headers": {"Content-Encoding": "gzip"}}, "with the file packed by gzip, which was not asked for"),
-        ({"status": 302, "to": "http://[bad"}, "with what makes no sense: Invalid IPv6 URL"),
-        ({"status": 302, "to": "ftp://h/x.npy"}, "with what makes no sense: No connection adapters"),
-        ({"status": 403}, "403 Forbidden, to programs perhaps; a browser may get it; try again, put the file by hand"),
+        ({"headers": {"Content-Length": "abc"}, "length": False}, ".*Content-Length .*'abc'"),
+        ({"headers": {"Content-Encoding": "gzip"}}, ".*gzip"),
+        ({"status": 302, "to": "http://[bad"}, ".*Invalid IPv6 URL"),
+        ({"status": 302, "to": "ftp://h/x.npy"}, ".*ftp://h/x.npy"),
+        ({"status": 403}, "403 Forbidden.* a browser may get it"),
     ],
 )
 def test_an_answer_without_the_file_is_told_at_once(server, folder, answer, message):
     server.answers["/x.npy"] = [{"content": CONTENT} | answer]
     with pytest.raises(BenchError, match=rf"/x\.npy answers {message}"):
         fetch(Published(url=f"{server.url}/x.npy"))
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert files(folder) == []
 
 
@@ -596,15 +591,15 @@ def test_a_download_starts_again_where_the_rest_is_refused(server, folder, statu
         fetch(published, retries=0)
     server.answers["/x.npy"] = [{"content": CONTENT}, {"status": status, "ranges": False}, {"content": CONTENT}]
     assert fetch(published, retries=1).path.read_bytes() == CONTENT
-    assert [asked for _, asked in server.asked] == [None, None, "bytes=65536-", None]
+    assert [byte_range for _, byte_range in server.requests] == [None, None, "bytes=65536-", None]
 
 
 def test_whose_name_it_is_is_asked_before_anything_comes(server):
     server.answers["/a/x.npy"] = server.answers["/b/x.npy"] = [{"content": CONTENT}]
     fetch(Published(url=f"{server.url}/a/x.npy")).path.unlink()
-    with pytest.raises(BenchError, match="is the name of what"):
+    with pytest.raises(BenchError, match=r"x\.npy is the name of .*/a/x\.npy"):
         fetch(Published(url=f"{server.url}/b/x.npy"))
-    assert server.asked == [("/a/x.npy", None)]
+    assert server.requests == [("/a/x.npy", None)]
 
 
 def test_a_download_that_was_killed_is_gone_on_from(server, folder):
@@ -621,7 +616,7 @@ def test_a_download_that_was_killed_is_gone_on_from(server, folder):
     assert process.exitcode == -signal.SIGKILL
     server.answers["/x.npy"] = [{"content": CONTENT}]
     assert fetch(published).path.read_bytes() == CONTENT
-    assert server.asked[-1] == ("/x.npy", "bytes=65536-")
+    assert server.requests[-1] == ("/x.npy", "bytes=65536-")
     assert files(folder) == ["x.npy"]
 
 
@@ -630,8 +625,8 @@ def test_one_process_at_a_time_downloads_a_file(server, folder):
     folder.mkdir(parents=True)
     published = Published(url=f"{server.url}/x.npy")
     with (
-        transfer.alone(folder / "x.npy"),
-        pytest.raises(BenchError, match=r"x\.npy is being downloaded by another process: wait for that one"),
+        transfer.locked(folder / "x.npy"),
+        pytest.raises(BenchError, match=r"x\.npy is being downloaded by another process"),
     ):
         fetch(published)
     assert fetch(published).sha256 == SHA256
