@@ -126,7 +126,7 @@ def compare(
     name = f"compare-{stem}"
     check(experiment, name)
     if catalog.is_file(base):
-        dataset = from_files(Path(base), queries, labels, metric, neighbors=neighbors, limit=limit, told=say)
+        dataset = from_files(Path(base), queries, labels, metric, neighbors=neighbors, limit=limit, log=say)
     else:
         beside = {"--queries": queries, "--labels": labels, "--neighbors": neighbors, "--metric": metric}
         for option, given in beside.items():

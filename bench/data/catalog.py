@@ -24,6 +24,7 @@ from bench.data.from_files import from_files
 from bench.data.records import Records
 from bench.data.texts import beir, embed
 from bench.data.texts.beir import Beir
+from bench.digests import code_digest
 from bench.errors import BenchError, BenchWarning, unknown
 
 
@@ -39,10 +40,17 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One TOML file of the catalogue: what the data is, and one of the five places it comes from.
 
-    source: the page that tells about it. file_order: `natural` where the rows stand as in the source's own files,
-    `shuffled` where making the file permuted them, `unknown` where no published code tells. n, d, queries: as its
-    publisher states them. texts: what is downloaded are texts, to be embedded first.
-    embedding: how `bench embed` made its vectors.
+    title: what it is, in a line.
+    metric: `l2`, `cosine` or `ip`.
+    licence, citation: as its publisher states them.
+    source: the page that describes it.
+    file_order: `natural` if the rows stand as in the source's own files, `shuffled` if writing the file permuted them,
+        `unknown` if no published code shows which.
+    n, d, queries: as its publisher states them.
+    texts: whether what is downloaded are texts, to be embedded first.
+    generator, parameters: one of `generators.GENERATORS`, and what it is called with.
+    records, files, beir, download: the files that it comes from, in one of these ways.
+    embedding: how `bench embed` computed its vectors.
     """
 
     title: str
@@ -65,7 +73,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def download_size(self) -> str:
-        """How much is to be downloaded, for people: as published, else from n and d; empty where neither tells."""
+        """How much is to be downloaded, for people: as published, else from n and d; empty if neither is stated."""
         from rich.filesize import decimal
 
         if stated := sum(file.bytes or 0 for file in self.download):
@@ -125,7 +133,7 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     """The Dataset that the catalogue, or a path ending in .toml (from the folder `beside`), names.
 
     parameters: what to change of a generator's parameters, or the `model` of a BEIR folder; the dataset's name then
-    tells it.
+    states it.
     """
     path = _find(name, beside)
     spec = read_spec(path)
@@ -154,8 +162,8 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     queries, labels, neighbors = (path.parent / part if part else None for part in beside_it)
     dataset = from_files(path.parent / spec.files.base, queries, labels, spec.metric, neighbors=neighbors, name=stem)
     if queries is None and dataset.n < formats.get(formats.read(path.parent / spec.files.base), "base").shape[0]:
-        told = f"{path}: {len(dataset.queries)} rows held out as queries; files.queries names your own"
-        warnings.warn(told, BenchWarning, stacklevel=2)
+        line = f"{path}: {len(dataset.queries)} rows held out as queries; files.queries names your own"
+        warnings.warn(line, BenchWarning, stacklevel=2)
     return dataset
 
 
@@ -163,7 +171,7 @@ def fetch(name: str, progress: Progress = lambda *_: None) -> list[FetchedFile]:
     """Download what a dataset of the catalogue is made from and is not here yet; the files, all verified."""
     spec = read_spec(_find(name, None))
     if not spec.published:
-        how = "is generated when it is asked for" if spec.generator else "is read from files of yours"
+        how = "is generated when it is needed" if spec.generator else "is read from files of yours"
         raise BenchError(f"dataset {name!r} {how}: there is nothing to fetch")
     return [fetch_file(file, f"dataset {name!r}", progress) for file in spec.published]
 
@@ -203,7 +211,7 @@ def _find(name: str, beside: Path | None) -> Path:
     if not path.is_file():
         if name.endswith(".toml"):
             raise BenchError(
-                f"dataset {path} is not there: give the path of a TOML file, or a name; see `bench list datasets`"
+                f"dataset {path} does not exist: give the path of a TOML file, or a name; see `bench list datasets`"
             )
         near = [known for known in names() if name in known] or difflib.get_close_matches(name, names())
         raise BenchError(f"unknown dataset {name!r}; near it: {', '.join(near) or 'none'}; see `bench list datasets`")
@@ -235,7 +243,7 @@ def _generated(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
         "generator": spec.generator,
         "parameters": defaults | given,
         "metric": spec.metric,
-        "code": cache.code_digest(Path(generators.__file__)),
+        "code": code_digest(Path(generators.__file__)),
         "libraries": {name: metadata.version(name) for name in ("numpy", "scikit-learn", "pillow")},
     }
     return _from_entry(name, spec.metric, cache.entry("datasets", made_from, make))
@@ -250,7 +258,7 @@ def _recorded(path: Path, spec: Spec) -> Dataset:
         base, queries, labels = records.read(vectors, described_by, source)
         return _arrays(checked(name, base, queries, metric, labels))
 
-    code = cache.code_digest(Path(records.__file__))
+    code = code_digest(Path(records.__file__))
     key = {"metric": metric, "records": msgspec.to_builtins(source), "code": code}
     return _from_entry(name, metric, cache.entry("datasets", key, make))
 

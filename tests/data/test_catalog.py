@@ -160,7 +160,7 @@ def test_a_parameter_that_is_a_list_itself_is_not_swept():
     [
         ("sift", {}, "unknown dataset 'sift'; near it: sift-128-euclidean; see `bench list datasets`"),
         ("clink150", {}, "unknown dataset 'clink150'; near it: clinc150"),
-        ("nope.toml", {}, "nope.toml is not there"),
+        ("nope.toml", {}, "nope.toml does not exist"),
         ("subspace", {"dim": 3}, "unknown parameter 'dim'; known: intrinsic_dimension"),
         ("subspace", {"intrinsic_dimension": "3"}, "intrinsic_dimension: expected int, got str"),
         ("subspace", {"intrinsic_dimension": 2000}, "do not fit in d = 1024"),
@@ -236,7 +236,7 @@ def test_a_bundle_in_a_toml_needs_no_more_than_its_base(tmp_path):
         ("X.HDF5", True),
         ("x.h5#a/b", True),
         ("a.csv", True),
-        ("no.csv", True),  # to be told that it is not there
+        ("no.csv", True),  # to be told that it does not exist
         ("rows", True),
         (".", True),
         ("digits", False),  # which lies in the folder, too

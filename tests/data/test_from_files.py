@@ -27,13 +27,13 @@ def bundle(tmp_path):
 
 
 def test_a_bundle_brings_queries_metric_and_neighbours(bundle):
-    said = []
-    dataset = from_files(bundle, told=said.append)
+    lines = []
+    dataset = from_files(bundle, log=lines.append)
     assert (dataset.name, dataset.metric, dataset.n, len(dataset.queries)) == ("ann", "cosine", 60, 5)
     assert np.array_equal(dataset.base, ROWS)
     assert np.array_equal(dataset.queries, ROWS[:5] + 1)
     assert np.array_equal(dataset.neighbors, NEAR)
-    assert said == [f"{bundle}: metric cosine, as the file states"]
+    assert lines == [f"{bundle}: metric cosine, as the file states"]
     assert whole_file(bundle).metric == "cosine"
     assert len(whole_file(bundle).queries) == 0
 
@@ -56,10 +56,10 @@ def test_what_is_given_takes_the_place_of_what_a_bundle_brings(bundle, tmp_path)
 
 def test_plain_files_state_what_was_chosen_for_them(tmp_path):
     np.save(tmp_path / "b.npy", ROWS)
-    said = []
-    dataset = from_files(tmp_path / "b.npy", told=said.append)
+    lines = []
+    dataset = from_files(tmp_path / "b.npy", log=lines.append)
     assert (dataset.metric, dataset.n, len(dataset.queries)) == ("l2", 54, 6)
-    assert said == [
+    assert lines == [
         f"{tmp_path / 'b.npy'}: metric l2; --metric gives another",
         f"{tmp_path / 'b.npy'}: 6 rows held out as queries; --queries gives your own",
     ]
@@ -175,7 +175,7 @@ def test_few_rows_of_a_large_file_are_taken_without_converting_it(tmp_path, monk
         file.write(struct.pack("<II", 4_000_000, 128))
         file.truncate(8 + 4_000_000 * 128)
     monkeypatch.setattr(cache, "_write", lambda *_: pytest.fail("converted"))
-    monkeypatch.setattr(cache, "file_digest", lambda *_: pytest.fail("read whole"))
+    monkeypatch.setattr("bench.data.formats.array.file_digest", lambda *_: pytest.fail("read whole"))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         part = from_files(tmp_path / "x.u8bin", limit=500)

@@ -54,16 +54,16 @@ def read_hdf5(path: Path) -> tuple[dict[str, FileArray], str | None]:
             )
         stated = about["distance"]
         metric = METRICS.get(re.sub(r"[\s_-]", "", stated), stated) if stated else None
-        return {name: _stored(path, file, name, array) for name, array in arrays.items()}, metric
+        return {name: _file_array(path, file, name, array) for name, array in arrays.items()}, metric
 
 
 def _arrays(file: "h5py.File") -> "dict[str, h5py.Dataset]":
-    found: dict[str, h5py.Dataset] = {}
-    file.visititems(lambda name, node: found.update({name: node}))
+    nodes: dict[str, h5py.Dataset] = {}
+    file.visititems(lambda name, node: nodes.update({name: node}))
     for name in file:  # `visititems` passes over links
         with suppress(KeyError, OSError, RuntimeError):  # of links that lead nowhere, or in circles
-            found.setdefault(name, file[name])
-    return {name: node for name, node in found.items() if getattr(node, "shape", None) and _is_known(node)}
+            nodes.setdefault(name, file[name])
+    return {name: node for name, node in nodes.items() if getattr(node, "shape", None) and _is_known(node)}
 
 
 def _is_known(array: "h5py.Dataset") -> bool:
@@ -74,7 +74,7 @@ def _is_known(array: "h5py.Dataset") -> bool:
         return False
 
 
-def _stored(path: Path, file: "h5py.File", name: str, array: "h5py.Dataset") -> FileArray:
+def _file_array(path: Path, file: "h5py.File", name: str, array: "h5py.Dataset") -> FileArray:
     if array.file.filename != file.filename:  # a link: what is read, mapped and hashed is the file that it leads to
         path, name = Path(array.file.filename), array.name.removeprefix("/")
     chunk = array.chunks[0] if array.chunks else 1
@@ -86,13 +86,13 @@ def _stored(path: Path, file: "h5py.File", name: str, array: "h5py.Dataset") -> 
                 # h5py gives text of any length as bytes objects, which are no array's type.
                 yield block.astype(bytes) if block.dtype.hasobject else block
 
-    if (there := _mapped(path, array)) is not None:
-        return mapped(path, there, name)
+    if (memory_map := _mapped(path, array)) is not None:
+        return mapped(path, memory_map, name)
     return FileArray(path, name, array.shape, array.dtype, blocks)
 
 
 def _mapped(path: Path, array: "h5py.Dataset") -> np.ndarray | None:
-    """The array where it lies in the file, where it lies there in one piece and as numpy has it."""
+    """The array as a memory map, if it lies in the file in one piece and as numpy has it."""
     import h5py
 
     offset = array.id.get_offset()

@@ -34,7 +34,7 @@ _NONSENSE = (
 def open_npy(path: Path) -> np.ndarray:
     """The array in a .npy file, memory-mapped and read-only."""
     if not path.is_file():
-        raise BenchError(f"{path} is not there: give the path of a .npy file written with numpy.save")
+        raise BenchError(f"{path} does not exist: give the path of a .npy file written with numpy.save")
     with path.open("rb") as stream:
         if stream.read(6) != b"\x93NUMPY":
             raise BenchError(f"{path} is not a .npy file: write it with numpy.save")
@@ -111,8 +111,8 @@ def _next(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> np
     return np.frombuffer(stream.read(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
 
 
-def _objects(told: str) -> BenchError:
+def _objects(where: str) -> BenchError:
     return BenchError(
-        f"{told} holds Python objects, which are never unpickled: "
+        f"{where} holds Python objects, which are never unpickled: "
         "save an array of numbers (or of fixed-width strings, for labels)"
     )

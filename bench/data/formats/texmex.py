@@ -14,7 +14,7 @@ TYPES: dict[str, np.dtype[Any]] = {".fvecs": np.dtype("<f4"), ".bvecs": np.dtype
 def read_texmex(path: Path) -> dict[str, FileArray]:
     """The rows of a file in one of TYPES, or a BenchError where it breaks off.
 
-    That rows have one dimension is seen when they are read; a BenchError then names the row where it changes.
+    That rows have one dimension is checked when they are read; a BenchError then names the row where it changes.
     """
     dtype, size = TYPES[path.suffix.lower()], path.stat().st_size
     d = int(np.fromfile(path, "<i4", 1)[0]) if size >= 4 else 0

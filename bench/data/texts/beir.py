@@ -20,6 +20,7 @@ from bench.data import fetch
 from bench.data.dataset import Dataset, Judgements, check_vectors, checked
 from bench.data.formats import read_vectors
 from bench.data.texts import lsa
+from bench.digests import code_digest, file_digest
 from bench.errors import BenchError, BenchWarning, unknown
 
 CORPUS, QUERIES = "corpus.jsonl", "queries.jsonl"
@@ -287,7 +288,7 @@ def _published(source: Beir, file: str) -> fetch.Published:
 
 
 def _verified(path: Path, sha256: str, told: str) -> Path:
-    found = cache.file_digest(path)
+    found = file_digest(path)
     if found != sha256:
         raise BenchError(f"{path}: SHA-256 is {found[:12]}..., {told} states {sha256[:12]}...: get the file again")
     return path
@@ -335,9 +336,9 @@ def _lsa(corpus: Path, queries: Path, dimension: int) -> tuple[np.ndarray, np.nd
     key = {
         "dimension": dimension,
         "seed": lsa.SEED,
-        "corpus": cache.file_digest(corpus),
-        "queries": cache.file_digest(queries),
-        "code": cache.code_digest(Path(lsa.__file__), Path(__file__)),
+        "corpus": file_digest(corpus),
+        "queries": file_digest(queries),
+        "code": code_digest(Path(lsa.__file__), Path(__file__)),
         "libraries": lsa.versions(),
     }
     arrays = cache.entry(lsa.NAME, key, make).arrays

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from bench import cache
 from bench.data.texts import beir, lsa, vectors
 from bench.data.texts.models import Encoder, encoder
 from bench.data.texts.vectors import Part
+from bench.digests import file_digest
 from bench.errors import BenchError, BenchWarning
 
 Told = Callable[[str], None]
@@ -79,7 +79,7 @@ def embed(
         job = _of_file(where, name)
     told(f"{model}: loading")
     made = encoder(model, job.parts[0].texts, query_prefix, passage_prefix, batch_size)
-    texts = {_inside(job, part.file): cache.file_digest(part.file) for part in job.parts}
+    texts = {_inside(job, part.file): file_digest(part.file) for part in job.parts}
     asked = Embedding(
         sha256=texts,
         batch_size=batch_size,
@@ -108,7 +108,7 @@ def verify(record: Embedding, folder: Path, told: str) -> None:
     for file, stated in record.sha256.items():
         if not (folder / file).is_file():
             raise BenchError(f"{told}: {folder / file} is not there, which `bench embed` recorded: embed again")
-        if cache.file_digest(folder / file) != stated:
+        if file_digest(folder / file) != stated:
             raise BenchError(
                 f"{told}: {folder / file} is not what `bench embed` recorded: restore it, or remove it and embed again"
             )

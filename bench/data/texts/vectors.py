@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bench import cache
 from bench.data.texts.models import Encode, Encoder
+from bench.digests import file_digest
 from bench.errors import BenchError, BenchWarning
 
 BLOCK = 256  # texts between two writes to disk
@@ -67,9 +67,9 @@ def write(
     finished: dict[str, str] = begun["finished"]
     for part in parts:
         file = part.output
-        if file.name not in finished or not file.is_file() or cache.file_digest(file) != finished[file.name]:
+        if file.name not in finished or not file.is_file() or file_digest(file) != finished[file.name]:
             _write_part(part, made, told)
-            finished[file.name] = cache.file_digest(file)
+            finished[file.name] = file_digest(file)
             write_whole(manifest, json.dumps(begun))
     return finished
 

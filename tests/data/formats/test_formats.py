@@ -127,7 +127,7 @@ def test_an_array_of_a_bundle_goes_by_its_name(tmp_path):
         read_vectors(tmp_path / "x.npy#a")
     np.save(tmp_path / "c#.npy", ROWS)  # a name that has one itself
     assert np.array_equal(read_vectors(tmp_path / "c#.npy"), ROWS)
-    with pytest.raises(BenchError, match=r"y\.h5 is not there"):
+    with pytest.raises(BenchError, match=r"y\.h5 does not exist"):
         read_vectors(tmp_path / "y.h5#a")
 
 
@@ -284,7 +284,7 @@ def test_labels_are_lines_of_text_or_strings_of_any_array(tmp_path):
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\n")
     with pytest.raises(BenchError, match=r"b\.txt is not UTF-8"):
         read_labels(tmp_path / "b.txt")
-    with pytest.raises(BenchError, match=r"no\.txt is not there"):
+    with pytest.raises(BenchError, match=r"no\.txt does not exist"):
         read_labels(tmp_path / "no.txt")
 
 
@@ -573,9 +573,9 @@ def test_a_truncated_file_is_told(npy, keep):
 
 
 def test_a_missing_file_and_another_kind_of_file_are_told(tmp_path):
-    with pytest.raises(BenchError, match="not there"):
+    with pytest.raises(BenchError, match="does not exist"):
         open_npy(tmp_path / "b.npy")
-    with pytest.raises(BenchError, match="not there"):
+    with pytest.raises(BenchError, match="does not exist"):
         open_npy(tmp_path)
     (tmp_path / "c.npy").write_text("1,2,3\n")
     with pytest.raises(BenchError, match=r"not a \.npy file"):
