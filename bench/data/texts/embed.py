@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
-from bench.data.texts import beir, lsa, vectors
+from bench.data.texts import lines, lsa, vectors
+from bench.data.texts.judgements import judge
+from bench.data.texts.lines import CORPUS, QUERIES
 from bench.data.texts.models import Encoder, encoder
 from bench.data.texts.vectors import Part
 from bench.digests import file_digest
@@ -115,10 +117,10 @@ def verify(record: Embedding, folder: Path, told: str) -> None:
 
 
 def _of_folder(folder: Path, name: str, split: str, strict: bool) -> Job:
-    corpus, queries = folder / beir.CORPUS, folder / beir.QUERIES
+    corpus, queries = folder / CORPUS, folder / QUERIES
     qrels = folder / "qrels" / f"{split}.tsv"
-    judgements, judged = beir.judge(corpus, queries, qrels, strict=strict)
-    if empty := [document for document, text in beir.documents(corpus) if not text]:
+    judgements, judged = judge(corpus, queries, qrels, strict=strict)
+    if empty := [document for document, text in lines.documents(corpus) if not text]:
         warnings.warn(
             f"{corpus}: {len(empty):,} documents have no text, such as {empty[0]!r}; "
             "what has no direction is left out of the base",
@@ -132,14 +134,14 @@ def _of_folder(folder: Path, name: str, split: str, strict: bool) -> Job:
         [
             Part(
                 corpus,
-                lambda: (text for _, text in beir.documents(corpus)),
+                lambda: (text for _, text in lines.documents(corpus)),
                 len(judgements.doc_ids),
                 output / f"{name}.corpus.npy",
                 may_be_empty=True,
             ),
             Part(
                 queries,
-                lambda: (text for _, text in beir.asked(queries)),
+                lambda: (text for _, text in lines.queries(queries)),
                 len(judged),
                 output / f"{name}.queries.npy",
                 is_queries=True,
@@ -154,7 +156,7 @@ def _of_file(file: Path, name: str) -> Job:
     if not file.is_file():
         raise BenchError(f"{file} is not there: give a BEIR folder, or a JSON Lines or CSV file of texts under text")
     output = file.parent / "embeddings" / f"{name}.{file.stem}.npy"
-    part = Part(file, lambda: beir.texts(file), sum(1 for _ in beir.texts(file)), output)
+    part = Part(file, lambda: lines.texts(file), sum(1 for _ in lines.texts(file)), output)
     source = {"base": output.relative_to(file.parent).as_posix()}
     return Job(file.parent / f"{file.stem}-{name}.toml", [part], {"files": source})
 

@@ -5,7 +5,8 @@ import pytest
 
 from bench.data import catalog
 from bench.data.dataset import Judgements, checked, limit
-from bench.data.texts import beir
+from bench.data.texts.judgements import judge
+from bench.data.texts.lines import documents, texts
 from bench.errors import BenchError, BenchWarning
 
 CORPUS = [
@@ -19,7 +20,7 @@ QRELS = "query-id\tcorpus-id\tscore\nq2\td1\t2\nq0\td3\t1\nq2\td2\t0\n"
 VECTORS = np.random.default_rng(0).standard_normal((7, 5)).astype(np.float32)
 
 
-def lines(rows):
+def jsonl(rows):
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
@@ -29,8 +30,8 @@ def folder(tmp_path):
     here = tmp_path / "set"
     (here / "qrels").mkdir(parents=True)
     (here / "embeddings").mkdir()
-    (here / "corpus.jsonl").write_text(lines(CORPUS))
-    (here / "queries.jsonl").write_text(lines(QUERIES))
+    (here / "corpus.jsonl").write_text(jsonl(CORPUS))
+    (here / "queries.jsonl").write_text(jsonl(QUERIES))
     (here / "qrels" / "test.tsv").write_text(QRELS)
     np.save(here / "embeddings" / "m.corpus.npy", VECTORS[:4])
     np.save(here / "embeddings" / "m.queries.npy", VECTORS[4:])
@@ -43,11 +44,11 @@ def load(folder, **parameters):
 
 
 def judged(folder, **options):
-    return beir.judge(folder / "corpus.jsonl", folder / "queries.jsonl", folder / "qrels" / "test.tsv", **options)
+    return judge(folder / "corpus.jsonl", folder / "queries.jsonl", folder / "qrels" / "test.tsv", **options)
 
 
 def test_title_and_text_are_joined_as_beir_joins_them(folder):
-    assert list(beir.documents(folder / "corpus.jsonl")) == [
+    assert list(documents(folder / "corpus.jsonl")) == [
         ("d1", "Valves electron valves and circuits"),
         ("d2", "valves in radio circuits"),
         ("d3", "waves and radio"),
@@ -97,11 +98,11 @@ def test_a_model_that_cannot_be_had_is_told(folder, model, message):
 
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
 def test_lsa_is_computed_once_and_a_document_without_words_is_left_out(folder, monkeypatch):
-    with pytest.warns(BenchWarning, match="1 documents have no direction, such as 'd4'; left out, and never found"):
+    with pytest.warns(BenchWarning, match="1 documents have no direction, such as 'd4'; left out, never returned"):
         without = load(folder, model="lsa@2")
     assert without.judgements.doc_ids.tolist() == ["d1", "d2", "d3"]
     assert len(without.base) == 3
-    (folder / "corpus.jsonl").write_text(lines(CORPUS[:3]))
+    (folder / "corpus.jsonl").write_text(jsonl(CORPUS[:3]))
     first = load(folder, model="lsa@2")
     assert first.base.shape == (3, 2)
     assert np.abs(np.linalg.norm(first.base, axis=1) - 1).max() < 1e-6
@@ -121,18 +122,18 @@ def test_vectors_must_match_the_lines_of_their_texts(folder):
     [
         (
             "corpus.jsonl",
-            lines(CORPUS) + "[]\n",
+            jsonl(CORPUS) + "[]\n",
             r"corpus\.jsonl: line 5: Expected object, got array",
         ),
-        ("corpus.jsonl", lines(CORPUS) + "{", r"corpus\.jsonl: line 5 is not a JSON object"),
-        ("corpus.jsonl", lines(CORPUS) + "\n", r"corpus\.jsonl: line 5 is empty: remove it"),
-        ("corpus.jsonl", lines(CORPUS) + '{"_id": "d5"}', r"line 5: .* missing required field text"),
-        ("corpus.jsonl", lines(CORPUS) + '{"text": "x"}', r"line 5: .* missing required field _id"),
-        ("corpus.jsonl", lines(CORPUS) + '{"_id": 5, "text": "x"}', r"line 5: Expected str, got int - at \$\._id"),
-        ("corpus.jsonl", lines([*CORPUS, CORPUS[1]]), r"line 5 has the id 'd2' of line 2"),
+        ("corpus.jsonl", jsonl(CORPUS) + "{", r"corpus\.jsonl: line 5 is not a JSON object"),
+        ("corpus.jsonl", jsonl(CORPUS) + "\n", r"corpus\.jsonl: line 5 is empty: remove it"),
+        ("corpus.jsonl", jsonl(CORPUS) + '{"_id": "d5"}', r"line 5: .* missing required field text"),
+        ("corpus.jsonl", jsonl(CORPUS) + '{"text": "x"}', r"line 5: .* missing required field _id"),
+        ("corpus.jsonl", jsonl(CORPUS) + '{"_id": 5, "text": "x"}', r"line 5: Expected str, got int - at \$\._id"),
+        ("corpus.jsonl", jsonl([*CORPUS, CORPUS[1]]), r"line 5 has the id 'd2' of line 2"),
         ("corpus.jsonl", "", r"corpus\.jsonl is empty"),
-        ("queries.jsonl", lines([*QUERIES, QUERIES[0]]), r"queries\.jsonl: line 4 has the id 'q0' of line 1"),
-        ("queries.jsonl", lines([{"_id": "q", "text": " "}]), r"line 1: query 'q' has an empty text"),
+        ("queries.jsonl", jsonl([*QUERIES, QUERIES[0]]), r"queries\.jsonl: line 4 has the id 'q0' of line 1"),
+        ("queries.jsonl", jsonl([{"_id": "q", "text": " "}]), r"line 1: query 'q' has an empty text"),
         ("qrels/test.tsv", "q0\td1\t1\n", "the first line is not query-id corpus-id score"),
         ("qrels/test.tsv", QRELS + "q0 d1 1\n", r"test\.tsv: line 5 has 1 fields"),
         ("qrels/test.tsv", QRELS + "q0\td1\t0.5\n", r"test\.tsv: line 5: score '0\.5' is not a whole number"),
@@ -157,7 +158,7 @@ def test_text_that_is_not_utf8_is_told(folder):
 @pytest.mark.parametrize("file", ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"])
 def test_a_missing_file_is_told(folder, file):
     (folder / file).unlink()
-    with pytest.raises(BenchError, match=f"{file} is not there: a BEIR folder has"):
+    with pytest.raises(BenchError, match=f"{file} does not exist: a BEIR folder has"):
         load(folder)
 
 
@@ -186,7 +187,7 @@ def test_quotes_marks_of_order_and_blank_lines_of_judgements_mean_nothing(folder
     ("part", "message"),
     [
         ("corpus", r"unknown model 'm'; known: lsa@d; its vectors would be .*/set/embeddings/m\.corpus\.npy and"),
-        ("queries", r"set/embeddings/m\.queries\.npy is not there: save the vectors of queries\.jsonl by this name"),
+        ("queries", r"set/embeddings/m\.queries\.npy does not exist: save the vectors of queries\.jsonl by this name"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
@@ -211,7 +212,7 @@ def test_a_stated_checksum_is_held_to(folder):
 
 def test_a_folder_that_is_nowhere_is_told(folder):
     folder.rename(folder.with_name("gone"))
-    with pytest.raises(BenchError, match=r"set is not there, and beir\.sha256 states no checksum of corpus\.jsonl"):
+    with pytest.raises(BenchError, match=r"set does not exist, and beir\.sha256 states no checksum of corpus\.jsonl"):
         load(folder)
 
 
@@ -277,18 +278,18 @@ def test_judgements_that_are_no_text_are_told(folder):
 def test_texts_may_be_the_rows_of_a_csv_file(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text('text,category\n"my card, please",card\nwhere is it?,lost\n')
-    assert list(beir.texts(path)) == ["my card, please", "where is it?"]
+    assert list(texts(path)) == ["my card, please", "where is it?"]
     path.write_text("query,category\na,b\n")
     with pytest.raises(BenchError, match=r"train\.csv has no column text; it has: query, category"):
-        list(beir.texts(path))
+        list(texts(path))
     path.write_text("text,category\na,b\n ,c\n")
     with pytest.raises(BenchError, match="line 3 has an empty text"):
-        list(beir.texts(path))
+        list(texts(path))
     path.write_bytes(b"text\n\xff\n")
     with pytest.raises(BenchError, match="is not a CSV file in UTF-8"):
-        list(beir.texts(path))
+        list(texts(path))
 
 
 def test_a_folder_of_folders_names_them(folder):
     with pytest.raises(BenchError, match="it holds BEIR folders, name one of them: set"):
-        list(beir.documents(folder.parent / "corpus.jsonl"))
+        list(documents(folder.parent / "corpus.jsonl"))

@@ -397,7 +397,7 @@ def test_lsa_gives_unit_rows_by_meaning_and_zeros_for_unknown_words():
         ("lsa@2", {"query_prefix": "q: "}, "takes no prefix"),
         ("lsa@2", {"name": "a/b"}, "--name 'a/b': give a file's name"),
         ("lsa@2", {"name": "lsa"}, "--name 'lsa': give a file's name, not lsa"),
-        ("lsa@2", {"split": "dev"}, r"dev\.tsv is not there: unknown split 'dev'; known: test"),
+        ("lsa@2", {"split": "dev"}, r"dev\.tsv does not exist: unknown split 'dev'; known: test"),
     ],
 )
 def test_a_request_that_cannot_be_met_is_told(folder, model, given, message):
