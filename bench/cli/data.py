@@ -133,7 +133,7 @@ def embed(
             strict=strict,
             batch_size=batch_size,
             name=name,
-            told=say,
+            log=say,
         )
     except KeyboardInterrupt:
         say("interrupted: what is whole is kept; the same command goes on from there")

@@ -25,11 +25,19 @@ Encode = Callable[[list[str]], np.ndarray]
 
 @dataclass(frozen=True)
 class Encoder:
-    """A model ready to encode; `passages` and `queries` give (n, dimension) and put the prefixes before the texts.
+    """A model ready to encode.
 
-    revision: the commit or digest that identifies the weights. metric: what the model's vectors are compared by.
-    pooling: what makes one vector of those of the tokens, None where the model does not tell. normalized: whether rows
-    have unit length. max_tokens: where the model cuts texts off, None if nowhere; tokens: how many each text has.
+    passages, queries: give (n, dimension) of texts, each after its prefix.
+    model: as it was named.
+    revision: the commit or digest that identifies the weights.
+    metric: what the model's vectors are compared by.
+    dimension: of the vectors.
+    pooling: what combines the vectors of a text's tokens, None if the model does not state it.
+    normalized: whether rows have unit length.
+    max_tokens: where the model cuts texts off, None if nowhere.
+    passage_prefix, query_prefix: what precedes every text to search in, and every query.
+    libraries: versions, by name.
+    tokens: gives the number of tokens of each text; None if the model has no tokenizer for text.
     """
 
     passages: Encode
@@ -47,7 +55,7 @@ class Encoder:
     tokens: Callable[[list[str]], list[int]] | None = None
 
 
-def encoder(
+def load_encoder(
     model: str,
     texts: Callable[[], Iterable[str]],
     query_prefix: str | None = None,
@@ -102,7 +110,7 @@ def sentence_encoder(
 
 
 def _pooling(loaded: Any) -> str | None:
-    """How a model makes one vector of those of the tokens, in its own word; None where it does not tell."""
+    """How a model makes one vector of those of the tokens, in its own word; None if it does not state it."""
     for module in loaded:
         if type(module).__name__ == "Pooling":
             mode = module.pooling_mode if hasattr(module, "pooling_mode") else module.get_pooling_mode_str()
@@ -111,7 +119,7 @@ def _pooling(loaded: Any) -> str | None:
 
 
 def _tokens(loaded: Any) -> Callable[[list[str]], list[int]] | None:
-    """What counts the tokens of texts as a model's tokenizer makes them; None where it has none for text."""
+    """What counts the tokens of texts as a model's tokenizer makes them; None if it has none for text."""
     tokenize: Any = getattr(loaded, "tokenizer", None)
     if not hasattr(tokenize, "vocab_size"):
         return None
@@ -184,8 +192,8 @@ def _loaded(model: str) -> tuple[Any, str]:
             str(folder), local_files_only=True, model_kwargs=safe
         ), revision
     except (OSError, ValueError, ImportError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        told = str(error).partition("\n")[0]
-        raise BenchError(f"model {model!r} cannot be loaded ({told}): get it again, whole, as safetensors") from None
+        reason = str(error).partition("\n")[0]
+        raise BenchError(f"model {model!r} cannot be loaded ({reason}): get it again, whole, as safetensors") from None
 
 
 def folder_digest(folder: Path) -> str:
