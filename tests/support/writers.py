@@ -1,4 +1,4 @@
-"""Every format written by hand, from its description, and damaged in every way that was seen."""
+"""Every format written by hand, from its description, and files damaged in many ways."""
 
 import io
 import struct
@@ -133,9 +133,9 @@ def flip(path, write, before, place):
     path.write_bytes(content)
 
 
-def restated(path, write, said, instead):
+def restated(path, write, old, new):
     write(path, ROWS)
-    path.write_bytes(path.read_bytes().replace(said, instead))
+    path.write_bytes(path.read_bytes().replace(old, new))
 
 
 def minus_rows(path):

@@ -49,13 +49,13 @@ def left(folder):
 @pytest.mark.parametrize("name", MAKERS)
 def test_what_matches_is_unpacked_with_its_folders(tmp_path, monkeypatch, name):
     archive = MAKERS[name](tmp_path / name, {"a/b/c.tsv": b"1", "a/d.jsonl": b"22", "a/e.bin": b"3" * 1000})
-    asked = []
-    monkeypatch.setattr(cache, "check_space", lambda *call: asked.append(call))
+    calls = []
+    monkeypatch.setattr(cache, "check_space", lambda *call: calls.append(call))
     names = archives.unpack(archive, tmp_path / "out", ["*.tsv", "a/d*"])
     assert sorted(names) == ["a/b/c.tsv", "a/d.jsonl"]
     assert left(tmp_path) == ["out", "out/a", "out/a/b", "out/a/b/c.tsv", "out/a/d.jsonl"]
     assert (tmp_path / "out/a/d.jsonl").read_bytes() == b"22"
-    assert asked == [(tmp_path, 3, f"unpacking {archive}")]
+    assert calls == [(tmp_path, 3, f"unpacking {archive}")]
     assert archives.only_folder(tmp_path / "out") == tmp_path / "out" / "a"
     assert archives.only_folder(tmp_path / "out" / "a") == tmp_path / "out" / "a"
 
@@ -98,7 +98,7 @@ def test_links_and_devices_in_a_tar_file_are_refused(tmp_path, kind, message):
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_a_truncated_archive_is_told_and_leaves_nothing(tmp_path, name):
+def test_a_truncated_archive_is_reported_and_leaves_nothing(tmp_path, name):
     archive = MAKERS[name](tmp_path / name, {"a.txt": os.urandom(100_000)})
     archive.write_bytes(archive.read_bytes()[:50_000])
     with pytest.raises(BenchError, match=r"is damaged|neither a zip nor a tar file"):
@@ -106,7 +106,7 @@ def test_a_truncated_archive_is_told_and_leaves_nothing(tmp_path, name):
     assert left(tmp_path) == []
 
 
-def test_a_damaged_member_is_told_and_leaves_nothing(tmp_path):
+def test_a_damaged_member_is_reported_and_leaves_nothing(tmp_path):
     archive = as_zip(tmp_path / "x.zip", {"a.txt": b"a" * 10, "b.txt": os.urandom(1000)})
     content = bytearray(archive.read_bytes())
     content[300] ^= 0xFF
@@ -116,7 +116,7 @@ def test_a_damaged_member_is_told_and_leaves_nothing(tmp_path):
     assert left(tmp_path) == []
 
 
-def test_an_archive_without_what_is_needed_is_told(tmp_path):
+def test_an_archive_without_what_is_needed_is_reported(tmp_path):
     archive = as_zip(tmp_path / "x.zip", {"a.txt": b"1"})
     with pytest.raises(BenchError, match=r"has no file that matches \*\.jsonl, b/\*: get it again"):
         archives.unpack(archive, tmp_path / "out", ["*.jsonl", "b/*"])

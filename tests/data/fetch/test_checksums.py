@@ -64,11 +64,11 @@ def test_two_files_of_one_name_are_not_taken_for_each_other(server, folder):
     with pytest.raises(BenchError, match=r"x\.npy is the name of .*/a/x\.npy"):
         fetch(Published(url=f"{server.url}/b/x.npy"))
     assert fetch(Published(url=f"{server.url}/b/x.npy", file="b/x.npy")).path == folder / "b" / "x.npy"
-    # By a checksum it is the same file, wherever it came from.
+    # By a checksum it is the same file, whatever its origin.
     assert fetch(Published(url=f"{server.url}/b/x.npy", checksum=f"md5:{MD5}")).origin == "cache"
 
 
-def test_a_damaged_record_is_made_again(server, folder):
+def test_a_damaged_record_is_written_again(server, folder):
     server.answers["/x.npy"] = [{"content": CONTENT}]
     published = Published(url=f"{server.url}/x.npy")
     fetch(published)
@@ -78,9 +78,9 @@ def test_a_damaged_record_is_made_again(server, folder):
 
 
 def hdf5(tmp_path):
-    with h5py.File(tmp_path / "made.hdf5", "w") as file:
+    with h5py.File(tmp_path / "written.hdf5", "w") as file:
         file["train"] = np.ones((1000, 8), np.float32)
-    return (tmp_path / "made.hdf5").read_bytes()
+    return (tmp_path / "written.hdf5").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.hdf5", "x.fvecs", "x.csv"])
@@ -96,7 +96,7 @@ def test_what_ends_too_early_is_not_recorded_as_the_file(server, folder, tmp_pat
     assert fetch(published).path.read_bytes() == whole
 
 
-def test_whose_name_it_is_is_asked_before_anything_comes(server):
+def test_a_name_that_is_taken_is_refused_before_any_request(server):
     server.answers["/a/x.npy"] = server.answers["/b/x.npy"] = [{"content": CONTENT}]
     fetch(Published(url=f"{server.url}/a/x.npy")).path.unlink()
     with pytest.raises(BenchError, match=r"x\.npy is the name of .*/a/x\.npy"):

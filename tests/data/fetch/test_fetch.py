@@ -25,7 +25,7 @@ def test_a_file_is_downloaded_once_and_kept_with_its_checksum(server, folder):
     assert files(folder) == ["x.npy"]
 
 
-def test_offline_is_told_with_the_way_out(folder):
+def test_offline_is_reported_with_the_way_out(folder):
     published = Published(url="http://127.0.0.1:1/x.npy")
     with pytest.raises(
         BenchError, match=rf"dataset 'x' .*{published.url} \(no connection\).* {folder / 'x.npy'}, .*BENCH_MIRROR"
@@ -36,7 +36,7 @@ def test_offline_is_told_with_the_way_out(folder):
     assert fetch(published) == (folder / "x.npy", SHA256, "cache")
 
 
-def test_an_unwritable_cache_is_told(server, tmp_path, monkeypatch):
+def test_an_unwritable_cache_is_reported(server, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(BenchError, match=r"cannot write .*/file/cache.*BENCH_CACHE"):
@@ -89,11 +89,11 @@ def test_another_archive_replaces_what_was_unpacked(server, folder):
     published = Published(url=f"{server.url}/a.zip", members=["*.txt"])
     server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"old"})}]
     assert (fetch(published).path / "x.txt").read_bytes() == b"old"
-    (folder / "a" / "mine.npy").write_bytes(b"made of it")
+    (folder / "a" / "mine.npy").write_bytes(b"my own")
     (folder / "a.zip.json").unlink()  # as the message on a changed file advises
     server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"new"})}]
     assert (fetch(published).path / "x.txt").read_bytes() == b"new"
-    assert (folder / "a" / "mine.npy").read_bytes() == b"made of it"
+    assert (folder / "a" / "mine.npy").read_bytes() == b"my own"
 
 
 def test_what_is_gone_of_an_unpacked_archive_is_had_again(server, folder):
@@ -119,7 +119,7 @@ def test_an_archive_that_does_not_unpack_is_not_kept(server, folder):
 
 
 @pytest.mark.parametrize("checksum", ["", f"md5:{MD5}", f"sha256:{SHA256.upper()}"])
-def test_a_download_that_was_damaged_is_had_anew(server, folder, checksum):
+def test_a_download_that_was_damaged_is_replaced(server, folder, checksum):
     server.answers["/x.npy"] = [{"content": CONTENT}]
     published = Published(url=f"{server.url}/x.npy", checksum=checksum)
     path = fetch(published).path

@@ -29,7 +29,7 @@ def test_without_mirror_and_url_the_way_out_is_a_mirror():
         fetch(Published(file="x/y.npy"))
 
 
-def test_a_mirror_that_is_a_url_is_asked_first(server, folder, monkeypatch):
+def test_a_mirror_that_is_a_url_is_tried_first(server, folder, monkeypatch):
     monkeypatch.setenv("BENCH_MIRROR", f"{server.url}/mirror/")
     server.answers["/mirror/d%20d/x.npy"] = [{"content": CONTENT}]
     published = Published(url=f"{server.url}/own/x.npy", file="d d/x.npy")
@@ -47,7 +47,7 @@ def test_what_a_mirror_does_not_have_comes_from_its_publisher(server, monkeypatc
 @pytest.mark.parametrize(
     "mirror", ["ftp://example.org/data", "localhost:8765", "not/there", "http://[x", "http://h:port/", "file://h/data"]
 )
-def test_a_mirror_that_is_neither_a_folder_nor_a_url_is_told(monkeypatch, mirror):
+def test_a_mirror_that_is_neither_a_folder_nor_a_url_is_reported(monkeypatch, mirror):
     monkeypatch.setenv("BENCH_MIRROR", mirror)
     with pytest.raises(BenchError, match=rf"BENCH_MIRROR '{re.escape(mirror)}'"):
         fetch(Published(url="https://example.org/x.npy"))
@@ -84,7 +84,7 @@ def test_a_mirror_of_something_else_leaves_it_to_the_publisher(server, monkeypat
         (Published(url="https://h/x.npy", members=["*"]), r"'x\.npy' has members, but is none of \.zip"),
     ],
 )
-def test_what_could_not_be_fetched_is_told_at_once(published, message):
+def test_what_could_not_be_fetched_is_reported_at_once(published, message):
     with pytest.raises(BenchError, match=f"x.toml: .*{message}"):
         check(published, "x.toml")
 

@@ -29,7 +29,7 @@ def test_another_run_goes_on_where_one_was_given_up(server, folder):
         fetch(published, retries=0)
     assert not (folder / "x.npy").exists()
     [part] = files(folder)
-    # Of the 100,000 bytes that came, the whole chunks of 65,536.
+    # Of the 100,000 bytes that were sent, the whole chunks of 65,536.
     assert (folder / part).read_bytes() == CONTENT[:65_536]
     server.answers["/x.npy"] = [{"content": CONTENT}]
     assert fetch(published).path.read_bytes() == CONTENT
@@ -93,7 +93,7 @@ def test_redirects_are_followed(server):
     assert server.requests[-1] == ("/new/y", "bytes=65536-")
 
 
-def test_a_server_in_trouble_is_asked_again(server):
+def test_a_server_in_trouble_is_tried_again(server):
     server.answers["/x.npy"] = [{"status": 500}, {"status": 503}, {"content": CONTENT}]
     assert fetch(Published(url=f"{server.url}/x.npy")).sha256 == SHA256
     server.answers["/y.npy"] = [{"status": 500}]
@@ -101,7 +101,7 @@ def test_a_server_in_trouble_is_asked_again(server):
         fetch(Published(url=f"{server.url}/y.npy"), retries=1)
 
 
-def test_a_file_that_is_not_there_is_asked_for_once(server, folder):
+def test_a_file_that_does_not_exist_is_requested_once(server, folder):
     with pytest.raises(BenchError, match=r"needs x\.npy: .*/x\.npy answers 404 Not Found"):
         fetch(Published(url=f"{server.url}/x.npy"))
     assert len(server.requests) == 1
@@ -139,7 +139,7 @@ def test_an_interrupted_download_leaves_nothing_under_its_name(server, folder):
         ({"status": 403}, "403 Forbidden.* a browser may get it"),
     ],
 )
-def test_an_answer_without_the_file_is_told_at_once(server, folder, answer, message):
+def test_an_answer_without_the_file_is_reported_at_once(server, folder, answer, message):
     server.answers["/x.npy"] = [{"content": CONTENT} | answer]
     with pytest.raises(BenchError, match=rf"/x\.npy answers {message}"):
         fetch(Published(url=f"{server.url}/x.npy"))
@@ -147,7 +147,7 @@ def test_an_answer_without_the_file_is_told_at_once(server, folder, answer, mess
     assert files(folder) == []
 
 
-def test_servers_are_told_who_asks(server):
+def test_requests_name_the_program(server):
     server.answers["/x.npy"] = [{"content": CONTENT}]
     fetch(Published(url=f"{server.url}/x.npy"))
     assert server.agents == [f"hnsw-order-bench/{version('hnsw-order-bench')}"]

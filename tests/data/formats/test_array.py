@@ -25,7 +25,7 @@ def test_float32_in_one_piece_is_mapped_and_no_copy_is_kept(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("name", ["fvecs", "npz", "hdf5, chunked", "parquet"])
-def test_a_conversion_is_made_once_for_a_content(tmp_path, monkeypatch, name):
+def test_a_conversion_is_computed_once_for_a_content(tmp_path, monkeypatch, name):
     rows = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
     first = read_vectors(written(tmp_path, name, rows))
     assert isinstance(first, np.memmap)
@@ -47,13 +47,13 @@ def test_chosen_rows_are_those_of_the_whole_file(tmp_path, monkeypatch, name, va
     monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", values)
     monkeypatch.setattr("bench.data.formats.array._BLOCK_BYTES", 100)
     rows = np.random.default_rng(0).integers(0, 100, (50, 5)).astype(writers.WRITERS[name][2].split()[0])
-    found = formats.get(formats.read(written(tmp_path, name, rows)), "base")
+    source = formats.get(formats.read(written(tmp_path, name, rows)), "base")
     chosen = np.array([0, 3, 4, 17, 48, 49])
-    assert np.array_equal(vectors(found, chosen), rows[chosen].astype(np.float32))
-    assert np.array_equal(vectors(found, np.arange(50)), rows.astype(np.float32))
+    assert np.array_equal(vectors(source, chosen), rows[chosen].astype(np.float32))
+    assert np.array_equal(vectors(source, np.arange(50)), rows.astype(np.float32))
 
 
-def test_a_conversion_that_has_no_room_is_told(tmp_path, monkeypatch):
+def test_a_conversion_that_has_no_room_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(100, 90, 10))
     with pytest.raises(BenchError, match=r"x\.fvecs, as float32, needs 160 bytes, .* has 10 bytes free: make room"):
@@ -76,8 +76,8 @@ resource.setrlimit(resource.RLIMIT_DATA, (used + 180_000_000, -1))
 try:
     np.ones((n, d), np.float32)
 except MemoryError:
-    found = from_files.from_files(folder / "big.fbin", limit=590_000)
-    assert (found.n, len(found.queries)) == (590_000, 1000)
+    part = from_files.from_files(folder / "big.fbin", limit=590_000)
+    assert (part.n, len(part.queries)) == (590_000, 1000)
     assert dataset.limit(from_files.whole_file(folder / "big.fbin"), 500_000).n == 500_000
     print("opened")
 """

@@ -11,7 +11,7 @@ from bench.errors import BenchError
 def test_ground_truth_of_big_ann_gives_its_ids(tmp_path):
     ids, path = np.arange(6, dtype=np.int32).reshape(2, 3), tmp_path / "gt.ibin"
     path.write_bytes(struct.pack("<II", 2, 3) + ids.tobytes() + np.ones((2, 3), np.float32).tobytes())
-    found = formats.get(formats.read(path), "neighbors")
-    assert np.array_equal(found.mapped, ids)
+    ids_read = formats.get(formats.read(path), "neighbors")
+    assert np.array_equal(ids_read.mapped, ids)
     with pytest.raises(BenchError, match=r"gt\.ibin has no base or train; it holds: neighbors"):
         read_vectors(path)

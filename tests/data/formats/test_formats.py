@@ -51,9 +51,9 @@ def test_every_format_reads_back_what_was_written(tmp_path, monkeypatch, name, d
     assert read.flags.c_contiguous
     assert not read.flags.writeable
     assert np.array_equal(read, rows.astype(np.float32))
-    told = [str(warning.message) for warning in caught if warning.category is BenchWarning]
-    assert len(told) == (rows.dtype != np.float32)
-    assert all(f"holds {rows.dtype}; converted to float32" in line for line in told)
+    lines = [str(warning.message) for warning in caught if warning.category is BenchWarning]
+    assert len(lines) == (rows.dtype != np.float32)
+    assert all(f"holds {rows.dtype}; converted to float32" in line for line in lines)
 
 
 def test_every_suffix_is_tested():
@@ -101,7 +101,7 @@ def test_an_array_of_a_bundle_goes_by_its_name(tmp_path):
         read_vectors(tmp_path / "y.h5#a")
 
 
-def test_a_file_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+def test_a_file_that_may_not_be_read_is_reported(tmp_path, monkeypatch):
     def refuse(self, *_, **__):
         raise PermissionError(13, "Permission denied", str(self))
 
@@ -255,7 +255,7 @@ BAD = {
 
 @pytest.mark.filterwarnings("ignore::bench.errors.BenchWarning")
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_file_is_told_with_what_is_wrong_and_nothing_is_kept(tmp_path, monkeypatch, capsys, kind):
+def test_a_bad_file_is_reported_with_what_is_wrong_and_nothing_is_kept(tmp_path, monkeypatch, capsys, kind):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("bench.data.formats.parquet._BATCH_ROWS", 4)
     name, write, message = BAD[kind]
@@ -271,7 +271,7 @@ def test_a_bad_file_is_told_with_what_is_wrong_and_nothing_is_kept(tmp_path, mon
     monkeypatch.setattr("signal.signal", lambda *_: None)
     with warnings.catch_warnings(), pytest.raises(SystemExit) as left:
         cli.main()
-    told = capsys.readouterr()
-    assert (left.value.code, told.out) == (2, "")
-    assert told.err.splitlines()[-1] == f"bench: {error.value}"
+    output = capsys.readouterr()
+    assert (left.value.code, output.out) == (2, "")
+    assert output.err.splitlines()[-1] == f"bench: {error.value}"
     assert not (tmp_path / "results").exists()

@@ -18,12 +18,12 @@ def test_learn_of_vibe_is_searched_with_where_it_is_named(tmp_path):
         file.attrs["distance"] = "euclidean"
     path = tmp_path / "v.hdf5"
     assert np.array_equal(from_files.from_files(path).queries, test)
-    found = from_files.from_files(
+    dataset = from_files.from_files(
         path, tmp_path / "v.hdf5#learn", metric="l2", neighbors=tmp_path / "v.hdf5#learn_neighbors"
     )
-    assert np.array_equal(found.queries, learn)
-    assert np.array_equal(found.neighbors, nearest)
-    assert found.name == "v"
+    assert np.array_equal(dataset.queries, learn)
+    assert np.array_equal(dataset.neighbors, nearest)
+    assert dataset.name == "v"
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_hdf5_floats_that_numpy_does_not_have_are_converted_not_mapped(tmp_path)
     bfloat16.set_size(2)
     bfloat16.set_ebias(127)
     with h5py.File(tmp_path / "x.hdf5", "w") as file:
-        made = h5py.h5d.create(file.id, b"train", bfloat16, h5py.h5s.create_simple(ROWS.shape))
-        h5py.Dataset(made)[...] = ROWS
+        created = h5py.h5d.create(file.id, b"train", bfloat16, h5py.h5s.create_simple(ROWS.shape))
+        h5py.Dataset(created)[...] = ROWS
     assert np.array_equal(read_vectors(tmp_path / "x.hdf5"), ROWS)
 
 
@@ -75,15 +75,15 @@ def test_links_of_hdf5_are_followed_to_where_the_array_lies(tmp_path):
     with h5py.File(tmp_path / "other.hdf5", "w") as file:
         file["before"], file["train"] = np.ones(99), ROWS + 1
     with h5py.File(tmp_path / "x.hdf5", "w") as file:
-        file["there/rows"] = ROWS
-        file["train"] = h5py.SoftLink("/there/rows")
+        file["group/rows"] = ROWS
+        file["train"] = h5py.SoftLink("/group/rows")
         file["test"] = h5py.ExternalLink("other.hdf5", "/train")
         file["nowhere"], file["missing"] = h5py.SoftLink("/no"), h5py.ExternalLink("no.hdf5", "/no")
         file["circle"] = h5py.SoftLink("/circle")
-    assert sorted(formats.read(tmp_path / "x.hdf5").arrays) == ["test", "there/rows", "train"]
+    assert sorted(formats.read(tmp_path / "x.hdf5").arrays) == ["group/rows", "test", "train"]
     assert np.array_equal(read_vectors(tmp_path / "x.hdf5"), ROWS)
     assert np.array_equal(read_vectors(tmp_path / "x.hdf5", "queries"), ROWS + 1)
     writers.hdf5_chunked(tmp_path / "other.hdf5", ROWS + 2)
     assert np.array_equal(read_vectors(tmp_path / "x.hdf5", "queries"), ROWS + 2)
-    writers.hdf5_chunked(tmp_path / "other.hdf5", ROWS + 3)  # what is kept goes by its content
+    writers.hdf5_chunked(tmp_path / "other.hdf5", ROWS + 3)  # the conversion goes by its content
     assert np.array_equal(read_vectors(tmp_path / "x.hdf5", "queries"), ROWS + 3)

@@ -9,7 +9,7 @@ from bench.data.formats.npy import open_npy
 from bench.errors import BenchError, BenchWarning
 
 
-def test_an_array_of_objects_is_refused_where_it_is_asked_for(tmp_path):
+def test_an_array_of_objects_is_refused_when_it_is_needed(tmp_path):
     np.savez(tmp_path / "x.npz", base=ROWS, extra=ROWS[:2], labels=np.array([Trap()] * 10, dtype=object))
     assert np.array_equal(read_vectors(tmp_path / "x.npz"), ROWS)
     assert np.array_equal(read_vectors(tmp_path / "x.npz#extra"), ROWS[:2])
@@ -38,21 +38,21 @@ def test_vectors_are_mapped_not_read(npy):
     assert array[99, 5] == 599
 
 
-def test_another_type_is_told(npy):
+def test_another_type_is_reported(npy):
     np.save(npy, np.arange(6, dtype=np.float16).reshape(2, 3))
     with pytest.warns(BenchWarning, match=r"a\.npy holds float16; converted to float32"):
         read_vectors(npy)
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.01, 0.05, 0.5, 0.999])
-def test_a_truncated_file_is_told(npy, keep):
+def test_a_truncated_file_is_reported(npy, keep):
     content = npy.read_bytes()
     npy.write_bytes(content[: int(len(content) * keep)])
     with pytest.raises(BenchError, match=r"a\.npy is (truncated or damaged|not a \.npy file)"):
         open_npy(npy)
 
 
-def test_a_missing_file_and_another_kind_of_file_are_told(tmp_path):
+def test_a_missing_file_and_another_kind_of_file_are_reported(tmp_path):
     with pytest.raises(BenchError, match="does not exist"):
         open_npy(tmp_path / "b.npy")
     with pytest.raises(BenchError, match="does not exist"):

@@ -10,8 +10,8 @@ from bench.errors import BenchError
 def test_rows_of_one_dimension_are_looked_for_when_they_are_read(tmp_path, monkeypatch):
     uneven(tmp_path / "x.fvecs", bytes(8))
     monkeypatch.setattr("bench.data.formats.texmex.spans", lambda *_: pytest.fail("read"))
-    found = formats.get(formats.read(tmp_path / "x.fvecs"), "base")
-    assert found.shape == (15, 2)
-    assert vectors(found, np.arange(13)).shape == (13, 2)
+    source = formats.get(formats.read(tmp_path / "x.fvecs"), "base")
+    assert source.shape == (15, 2)
+    assert vectors(source, np.arange(13)).shape == (13, 2)
     with pytest.raises(BenchError, match="dimension 3 in row 13"):
-        vectors(found, np.array([2, 13]))
+        vectors(source, np.array([2, 13]))

@@ -57,7 +57,7 @@ def test_title_and_text_are_joined_as_beir_joins_them(folder):
 
 
 def test_rows_follow_the_files_and_only_judged_queries_are_searched(folder):
-    with pytest.warns(BenchWarning, match=r"1 of 3 queries have no judgements in .*test\.tsv; left out"):
+    with pytest.warns(BenchWarning, match=r"1 of 3 queries .*test\.tsv"):
         dataset = load(folder)
     assert (dataset.name, dataset.metric) == ("set", "cosine")
     assert np.array_equal(dataset.base, VECTORS[:4])
@@ -71,11 +71,11 @@ def test_rows_follow_the_files_and_only_judged_queries_are_searched(folder):
 def test_a_model_and_its_first_dimensions_are_chosen_by_name(folder):
     np.save(folder / "embeddings" / "other.corpus.npy", VECTORS[3:])
     np.save(folder / "embeddings" / "other.queries.npy", VECTORS[:3])
-    found = catalog.load_all("set.toml", {"model": ["other", "m@2"]}, beside=folder.parent)
-    assert [dataset.name for dataset in found] == ["set(model=other)", "set(model=m@2)"]
-    assert np.array_equal(found[0].base, VECTORS[3:])
-    assert np.array_equal(found[1].base, VECTORS[:4, :2])
-    assert np.array_equal(found[1].queries, VECTORS[[4, 6], :2])
+    datasets = catalog.load_all("set.toml", {"model": ["other", "m@2"]}, beside=folder.parent)
+    assert [dataset.name for dataset in datasets] == ["set(model=other)", "set(model=m@2)"]
+    assert np.array_equal(datasets[0].base, VECTORS[3:])
+    assert np.array_equal(datasets[1].base, VECTORS[:4, :2])
+    assert np.array_equal(datasets[1].queries, VECTORS[[4, 6], :2])
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_a_model_and_its_first_dimensions_are_chosen_by_name(folder):
     ],
 )
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
-def test_a_model_that_cannot_be_had_is_told(folder, model, message):
+def test_a_model_that_cannot_be_had_is_reported(folder, model, message):
     with pytest.raises(BenchError, match=message):
         load(folder, model=model)
 
 
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
 def test_lsa_is_computed_once_and_a_document_without_words_is_left_out(folder, monkeypatch):
-    with pytest.warns(BenchWarning, match="1 documents have no direction, such as 'd4'; left out, never returned"):
+    with pytest.warns(BenchWarning, match="1 documents .*'d4'"):
         without = load(folder, model="lsa@2")
     assert without.judgements.doc_ids.tolist() == ["d1", "d2", "d3"]
     assert len(without.base) == 3
@@ -143,20 +143,20 @@ def test_vectors_must_match_the_lines_of_their_texts(folder):
         ("qrels/test.tsv", "query-id\tcorpus-id\tscore\n", r"judges none of the queries in .*queries\.jsonl"),
     ],
 )
-def test_a_bad_line_is_told_with_its_number(folder, file, content, message):
+def test_a_bad_line_is_reported_with_its_number(folder, file, content, message):
     (folder / file).write_text(content)
     with pytest.raises(BenchError, match=message):
         judged(folder)
 
 
-def test_text_that_is_not_utf8_is_told(folder):
+def test_text_that_is_not_utf8_is_reported(folder):
     (folder / "corpus.jsonl").write_bytes(b'{"_id": "d1", "text": "\xff"}\n')
     with pytest.raises(BenchError, match=r"corpus\.jsonl: line 1 is not a JSON object"):
         judged(folder)
 
 
 @pytest.mark.parametrize("file", ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"])
-def test_a_missing_file_is_told(folder, file):
+def test_a_missing_file_is_reported(folder, file):
     (folder / file).unlink()
     with pytest.raises(BenchError, match=f"{file} does not exist: a BEIR folder has"):
         load(folder)
@@ -166,13 +166,11 @@ def test_a_missing_file_is_told(folder, file):
 def test_judgements_of_unknown_ids_are_counted_and_shown_or_refused(folder):
     unknown = "".join(f"q0\td{i}\t1\n" for i in range(5, 30)) + "q9\td1\t1\n"
     (folder / "qrels" / "test.tsv").write_text(QRELS + unknown)
-    with pytest.warns(
-        BenchWarning, match=r"judges 25 documents that corpus\.jsonl does not have: 'd5', 'd6', .*'d14', \.\.\."
-    ):
+    with pytest.warns(BenchWarning, match=r"25 documents that corpus\.jsonl .*: 'd5', 'd6', .*'d14', \.\.\."):
         judgements, _ = judged(folder)
     assert judgements.qrels["q0"] == {"d3": 1, **{f"d{i}": 1 for i in range(5, 30)}}
     assert "q9" not in judgements.qrels
-    with pytest.raises(BenchError, match=r"test\.tsv judges 1 queries .*: 'q9'; judges 25 documents .*; get the files"):
+    with pytest.raises(BenchError, match=r"test\.tsv judges 1 queries .*: 'q9'; judges 25 documents"):
         judged(folder, strict=True)
 
 
@@ -191,7 +189,7 @@ def test_quotes_marks_of_order_and_blank_lines_of_judgements_mean_nothing(folder
     ],
 )
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
-def test_missing_vectors_are_told_with_the_name_of_their_file(folder, part, message):
+def test_missing_vectors_are_reported_with_the_name_of_their_file(folder, part, message):
     (folder / "embeddings" / f"m.{part}.npy").unlink()
     with pytest.raises(BenchError, match=message):
         load(folder)
@@ -210,7 +208,7 @@ def test_a_stated_checksum_is_held_to(folder):
         load(folder)
 
 
-def test_a_folder_that_is_nowhere_is_told(folder):
+def test_a_folder_that_is_nowhere_is_reported(folder):
     folder.rename(folder.with_name("gone"))
     with pytest.raises(BenchError, match=r"set does not exist, and beir\.sha256 states no checksum of corpus\.jsonl"):
         load(folder)
@@ -228,7 +226,7 @@ def judgements(**changed):
     return Judgements(**given | changed)
 
 
-def test_judgements_are_told_apart_by_content_not_by_order_of_qrels():
+def test_judgements_differ_by_content_not_by_order_of_qrels():
     one = judgements().digest
     assert judgements(qrels={"b": {}, "a": {"v": 1}}).digest == one
     others = [
@@ -264,12 +262,12 @@ def test_npl_is_as_its_readme_says(mirror):
     assert dataset.judgements.doc_ids[0] == "1"
 
 
-def test_an_unknown_model_of_npl_is_told_with_those_that_are_known(mirror):
+def test_an_unknown_model_of_npl_is_reported_with_those_that_are_known(mirror):
     with pytest.raises(BenchError, match=r"unknown model 'minilm'; known: minilm-l2-mean, .*, lsa@d"):
         catalog.load("npl", {"model": "minilm"})
 
 
-def test_judgements_that_are_no_text_are_told(folder):
+def test_judgements_that_are_no_text_are_reported(folder):
     (folder / "qrels" / "test.tsv").write_bytes(QRELS.encode() + b"q1\td\xff\t1\n")
     with pytest.raises(BenchError, match=r"test\.tsv is not UTF-8 text"):
         judged(folder)

@@ -167,7 +167,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(folder, use, monkeypatch,
     logged = []
     _, record = embed(folder, "m", log=logged.append)
     assert record == expected
-    # One call finds the dimension; of five blocks of documents and one of queries, finished ones are not made again.
+    # One call finds the dimension; of five blocks of documents and one of queries, finished ones are left.
     assert len(model.calls) == 1 + 6 - stop_after
     assert logged
     if 0 < stop_after < 5:
@@ -175,7 +175,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(folder, use, monkeypatch,
     assert files(folder) == files(whole)
 
 
-def test_half_a_block_is_made_again(folder, use, monkeypatch):
+def test_half_a_block_is_computed_again(folder, use, monkeypatch):
     monkeypatch.setattr(vectors, "BLOCK", 10)
     use(Model(stop_after=2))
     with pytest.raises(KeyboardInterrupt):
@@ -255,7 +255,7 @@ def test_what_is_there_from_something_else_is_left_alone(folder, use, change, me
     assert {file: (folder / file).read_bytes() for file in files(folder)} == before
 
 
-def test_vectors_that_were_removed_are_made_again(folder, use):
+def test_vectors_that_were_removed_are_computed_again(folder, use):
     use(Model())
     path, record = embed(folder, "m")
     whole = {file: (folder / file).read_bytes() for file in files(folder)}
@@ -390,15 +390,15 @@ def test_lsa_gives_unit_rows_by_meaning_and_zeros_for_unknown_words():
 @pytest.mark.parametrize(
     ("model", "given", "message"),
     [
-        ("lsa", {}, "say how many dimensions, as in lsa@384"),
-        ("lsa@9", {}, r"lsa@9: the corpus has 50 texts and 8 words, so give a dimension from 1 to 8"),
+        ("lsa", {}, "'lsa': .*lsa@384"),
+        ("lsa@9", {}, r"lsa@9: .*50 texts and 8 words"),
         ("lsa@2", {"query_prefix": "q: "}, "takes no prefix"),
         ("lsa@2", {"name": "a/b"}, "--name 'a/b': give a file's name"),
         ("lsa@2", {"name": "lsa"}, "--name 'lsa': give a file's name, not lsa"),
         ("lsa@2", {"split": "dev"}, r"dev\.tsv does not exist: unknown split 'dev'; known: test"),
     ],
 )
-def test_a_request_that_cannot_be_met_is_told(folder, model, given, message):
+def test_a_request_that_cannot_be_met_is_reported(folder, model, given, message):
     before = files(folder)
     with pytest.raises(BenchError, match=message):
         embed(folder, model, **given)
@@ -410,18 +410,18 @@ def test_a_request_that_cannot_be_met_is_told(folder, model, given, message):
     [
         ('{"text": "x"}\n{"text": " "}\n', {}, r"t\.jsonl: line 2 has an empty text"),
         ('{"body": "x"}\n', {}, r"t\.jsonl: line 1: Object missing required field text"),
-        ('{"text": "x"}\n', {"split": "dev"}, "no BEIR folder: --split, --strict and --query-prefix are for one"),
+        ('{"text": "x"}\n', {"split": "dev"}, r"t\.jsonl is no BEIR folder: --split"),
         (None, {}, r"t\.jsonl does not exist"),
     ],
 )
-def test_a_bad_file_of_texts_is_told(tmp_path, content, given, message):
+def test_a_bad_file_of_texts_is_reported(tmp_path, content, given, message):
     if content is not None:
         (tmp_path / "t.jsonl").write_text(content)
     with pytest.raises(BenchError, match=message):
         embed(tmp_path / "t.jsonl", "lsa@2", **given)
 
 
-def test_a_text_without_direction_is_told_with_its_line_or_left_out(folder, tmp_path, use, monkeypatch):
+def test_a_text_without_direction_is_reported_with_its_line_or_left_out(folder, tmp_path, use, monkeypatch):
     monkeypatch.setattr(vectors, "BLOCK", 10)
     model = use(Model())
     encode = model.encode_document
@@ -443,7 +443,7 @@ def test_a_text_without_direction_is_told_with_its_line_or_left_out(folder, tmp_
     assert len(dataset.base) == len(dataset.judgements.doc_ids) == 49
 
 
-def test_a_folder_that_cannot_be_written_is_told(folder):
+def test_a_folder_that_cannot_be_written_is_reported(folder):
     (folder / "embeddings").write_text("in the way")
     with pytest.raises(BenchError, match=r"cannot write below .*radio: "):
         embed(folder, "lsa@2")
@@ -457,8 +457,8 @@ def test_any_prefix_survives_the_toml_file(folder, use, text):
     assert record.passage_prefix == text
 
 
-def test_without_sentence_transformers_the_way_out_is_told(cli, folder, tmp_path):
-    # A package of that name that is not there: what an environment without the extra shows.
+def test_without_sentence_transformers_the_way_out_is_reported(cli, folder, tmp_path):
+    # A package of that name that is missing: what an environment without the extra shows.
     hide = tmp_path / "hide"
     hide.mkdir()
     path = [str(hide), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -470,9 +470,9 @@ def test_without_sentence_transformers_the_way_out_is_told(cli, folder, tmp_path
 
 def test_the_command_prints_the_dataset_and_a_run_takes_it(cli, folder, tmp_path):
     done = cli("embed", folder, "--model", "lsa@4", "--json", check=0)
-    said = json.loads(done.stdout)
-    assert said["dataset"] == str(folder / "radio-lsa-4.toml")
-    assert said["embedding"]["dimension"] == 4
+    output = json.loads(done.stdout)
+    assert output["dataset"] == str(folder / "radio-lsa-4.toml")
+    assert output["embedding"]["dimension"] == 4
     (tmp_path / "e.toml").write_text(
         'datasets = ["radio/radio-lsa-4.toml"]\norders = ["random"]\nbuild_seeds = 1\n'
         '[[index]]\nengine = "hnswlib"\nM = 4\nef_construction = 20\n'
@@ -542,7 +542,7 @@ def test_a_real_model_tells_what_it_cuts(cli, minilm, tmp_path):
     assert "t.jsonl: 1 of 3 texts are longer than the 256 tokens" in done.stderr
 
 
-def test_half_a_real_model_is_told(cli, minilm, tmp_path):
+def test_half_a_real_model_is_reported(cli, minilm, tmp_path):
     write(tmp_path / "t.jsonl", [{"text": "wave"}])
     for damage in ("weights", "tokenizer"):
         model = tmp_path / damage
