@@ -12,11 +12,17 @@ from bench.errors import BenchError, unknown
 
 
 class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Two files, by their paths below BENCH_MIRROR, and which of their rows are what.
+    """Two files, by their paths below BENCH_MIRROR, and which of their rows are what; both in file order.
 
-    Records whose `split_field` is one of `query_splits` are queries (the first `max_queries` of them), all others
-    are the base; both in file order. label_field: what a row's label is. labels: of the records to take; unless
-    `query_labels` names those of the queries, of the queries too. sha256: of the files, by their paths.
+    vectors: the .npy file.
+    records: the JSON Lines file, a line a row.
+    split_field: the field by which queries differ from the base.
+    query_splits: its values in queries; all other records are the base.
+    max_queries: so many queries at most, the first ones.
+    sha256: of the files, by their paths.
+    label_field: what a row's label is; None for no labels.
+    labels: of the records to take, of queries too unless `query_labels` is given; None for all.
+    query_labels: of the queries to take.
     """
 
     vectors: str
