@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from bench import cache
+from bench import cache, digests
 from bench.convert import converted
 from bench.data import formats, generators, records
 from bench.data.dataset import METRICS, Dataset, checked, fingerprint
@@ -24,7 +24,6 @@ from bench.data.from_files import from_files
 from bench.data.records import Records
 from bench.data.texts import beir, embed
 from bench.data.texts.beir import Beir
-from bench.digests import code_digest
 from bench.errors import BenchError, BenchWarning, unknown
 
 
@@ -243,7 +242,7 @@ def _generated(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
         "generator": spec.generator,
         "parameters": defaults | given,
         "metric": spec.metric,
-        "code": code_digest(Path(generators.__file__)),
+        "code": digests.code_digest(Path(generators.__file__)),
         "libraries": {name: metadata.version(name) for name in ("numpy", "scikit-learn", "pillow")},
     }
     return _from_entry(name, spec.metric, cache.entry("datasets", made_from, make))
@@ -258,7 +257,7 @@ def _recorded(path: Path, spec: Spec) -> Dataset:
         base, queries, labels = records.read(vectors, described_by, source)
         return _arrays(checked(name, base, queries, metric, labels))
 
-    code = code_digest(Path(records.__file__))
+    code = digests.code_digest(Path(records.__file__))
     key = {"metric": metric, "records": msgspec.to_builtins(source), "code": code}
     return _from_entry(name, metric, cache.entry("datasets", key, make))
 

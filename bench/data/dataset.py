@@ -8,8 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from bench import cache
-from bench.digests import array_digest, key_digest
+from bench import cache, digests
 from bench.errors import BenchError, BenchWarning, unknown
 
 Metric = Literal["l2", "cosine", "ip"]
@@ -41,8 +40,8 @@ class Judgements:
         can be compared, though one base may lack documents that another has.
         """
         qrels = {query: dict(row) for query, row in self.qrels.items()}
-        queries_digest = key_digest({"queries": array_digest(self.query_ids), "qrels": qrels})
-        return f"{queries_digest}.{array_digest(self.doc_ids)}"
+        queries_digest = digests.key_digest({"queries": digests.array_digest(self.query_ids), "qrels": qrels})
+        return f"{queries_digest}.{digests.array_digest(self.doc_ids)}"
 
 
 @dataclass(frozen=True)
@@ -131,13 +130,13 @@ def _dataset(
     """A Dataset of arrays that are checked already."""
     base, queries, labels = read_only(base), read_only(queries), None if labels is None else read_only(labels)
     arrays = {"base": base, "queries": queries} | ({} if labels is None else {"labels": labels})
-    digests = {part: array_digest(array) for part, array in arrays.items()}
-    return Dataset(name, base, queries, metric, labels, fingerprint(digests), judgements, neighbors)
+    by_part = {part: digests.array_digest(array) for part, array in arrays.items()}
+    return Dataset(name, base, queries, metric, labels, fingerprint(by_part), judgements, neighbors)
 
 
-def fingerprint(digests: dict[str, str]) -> str:
+def fingerprint(by_part: dict[str, str]) -> str:
     """SHA-256 that identifies a dataset's content, from the digests of its arrays."""
-    return key_digest(digests)
+    return digests.key_digest(by_part)
 
 
 def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> None:
@@ -266,7 +265,7 @@ def _take(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
         return read_only(dataset.base[rows])
     step = max(1, _BLOCK_VALUES // dataset.d)
     blocks = (dataset.base[rows[start : start + step]] for start in range(0, len(rows), step))
-    key = {"fingerprint": dataset.fingerprint, "rows": array_digest(rows)}
+    key = {"fingerprint": dataset.fingerprint, "rows": digests.array_digest(rows)}
     return cached_rows("part", key, (len(rows), dataset.d), blocks, f"a copy of {len(rows):,} rows of {dataset.name}")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support import writers
 
-from bench import cache
+from bench import cache, digests
 from bench.data.dataset import limit
 from bench.data.from_files import from_files, whole_file
 from bench.errors import BenchError, BenchWarning
@@ -175,7 +175,7 @@ def test_few_rows_of_a_large_file_are_taken_without_converting_it(tmp_path, monk
         file.write(struct.pack("<II", 4_000_000, 128))
         file.truncate(8 + 4_000_000 * 128)
     monkeypatch.setattr(cache, "_write", lambda *_: pytest.fail("converted"))
-    monkeypatch.setattr("bench.data.formats.array.file_digest", lambda *_: pytest.fail("read whole"))
+    monkeypatch.setattr(digests, "file_digest", lambda *_: pytest.fail("read whole"))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         part = from_files(tmp_path / "x.u8bin", limit=500)

@@ -38,20 +38,20 @@ def verified(path: Path, published: Published, where: str, url: str = "") -> str
     outcome = "it is deleted" if url else "run `bench fetch` again" if in_downloads else "put the right file there"
     if not stated:
         _check_content(path, published, record is None, subject, outcome)
-    digests = {name: _digest(path, name) for name in {"sha256", algorithm or "sha256"}}
-    if stated and digests[algorithm] != stated:
+    checksums = {name: _digest(path, name) for name in {"sha256", algorithm or "sha256"}}
+    if stated and checksums[algorithm] != stated:
         raise WrongFileError(
-            f"{subject}: {_NAMES[algorithm]} is {digests[algorithm][:12]}..., "
+            f"{subject}: {_NAMES[algorithm]} is {checksums[algorithm][:12]}..., "
             f"{where} states {stated[:12]}...: {outcome}"
         )
-    recorded = record["checksums"]["sha256"] if record else digests["sha256"]
-    if not stated and digests["sha256"] != recorded:
+    recorded = record["checksums"]["sha256"] if record else checksums["sha256"]
+    if not stated and checksums["sha256"] != recorded:
         raise WrongFileError(
-            f"{subject}: SHA-256 is {digests['sha256'][:12]}..., when first fetched it was {recorded[:12]}...: "
+            f"{subject}: SHA-256 is {checksums['sha256'][:12]}..., when first fetched it was {recorded[:12]}...: "
             f"{outcome}; if its publisher has changed it, remove {record_path(published)}"
         )
-    write_record(published, {"checksums": digests, "seen": stamp, "of": published.url})
-    return digests["sha256"]
+    write_record(published, {"checksums": checksums, "seen": stamp, "of": published.url})
+    return checksums["sha256"]
 
 
 def _digest(path: Path, algorithm: str) -> str:

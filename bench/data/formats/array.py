@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from bench import digests
 from bench.data.dataset import cached_rows, check_kind, few, read_only
-from bench.digests import array_digest, code_digest, file_digest
 from bench.errors import BenchError, BenchWarning
 
 _BLOCK_BYTES = 1 << 24
@@ -88,11 +88,11 @@ def vectors(source: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
     elif source.take and few(len(rows), source.shape[1]):
         return read_only(np.ascontiguousarray(_float32(source.take(rows))))
     key = {
-        "sha256": file_digest(source.path),
+        "sha256": digests.file_digest(source.path),
         "suffix": source.path.suffix.lower(),
         "part": source.part,
         "code": _code(),
-    } | ({} if rows is None else {"rows": array_digest(rows)})
+    } | ({} if rows is None else {"rows": digests.array_digest(rows)})
     shape = (source.shape[0] if rows is None else len(rows), source.shape[1])
     blocks = source.blocks() if rows is None else _chosen(source, rows)
     return cached_rows("converted", key, shape, map(_float32, blocks), f"{source.where}, as float32,")
@@ -130,4 +130,4 @@ def damaged(path: Path, how: str = "get or write it again") -> BenchError:
 def _code() -> str:
     """The code that reads files: what another one converted is not taken."""
     readers = ("array.py", "npy.py", "hdf5.py", "texmex.py", "bigann.py", "parquet.py")
-    return code_digest(*(Path(__file__).parent / name for name in readers))
+    return digests.code_digest(*(Path(__file__).parent / name for name in readers))

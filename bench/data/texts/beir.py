@@ -11,14 +11,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bench import cache
+from bench import cache, digests
 from bench.data import fetch
 from bench.data.dataset import Dataset, Judgements, check_vectors, checked
 from bench.data.formats import read_vectors
 from bench.data.texts import lines, lsa
 from bench.data.texts.judgements import judge
 from bench.data.texts.lines import CORPUS, QUERIES
-from bench.digests import code_digest, file_digest
 from bench.errors import BenchError, BenchWarning, unknown
 
 
@@ -116,7 +115,7 @@ class _Folder:
         stated = self.source.sha256.get(file)
         if self.path.is_dir():
             path = lines.existing(self.path / file)
-            if stated and (digest := file_digest(path)) != stated:
+            if stated and (digest := digests.file_digest(path)) != stated:
                 raise BenchError(
                     f"{path}: SHA-256 is {digest[:12]}..., {self.where} states {stated[:12]}...: get the file again"
                 )
@@ -210,9 +209,9 @@ def _lsa(corpus: Path, queries: Path, dimension: int) -> tuple[np.ndarray, np.nd
     key = {
         "dimension": dimension,
         "seed": lsa.SEED,
-        "corpus": file_digest(corpus),
-        "queries": file_digest(queries),
-        "code": code_digest(Path(lsa.__file__), Path(lines.__file__)),
+        "corpus": digests.file_digest(corpus),
+        "queries": digests.file_digest(queries),
+        "code": digests.code_digest(Path(lsa.__file__), Path(lines.__file__)),
         "libraries": lsa.versions(),
     }
     arrays = cache.entry(lsa.NAME, key, compute).arrays

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
+from bench import digests
 from bench.data.texts import lines, lsa, vectors
 from bench.data.texts.judgements import judge
 from bench.data.texts.lines import CORPUS, QUERIES
 from bench.data.texts.models import Encoder, load_encoder
 from bench.data.texts.vectors import Part
-from bench.digests import file_digest
 from bench.errors import BenchError, BenchWarning, Log
 
 
@@ -95,7 +95,7 @@ def embed(
     log(f"{model}: loading")
     encoder = load_encoder(model, job.parts[0].texts, query_prefix, passage_prefix, batch_size)
     requested = Embedding(
-        sha256={job.inside(part.file): file_digest(part.file) for part in job.parts},
+        sha256={job.inside(part.file): digests.file_digest(part.file) for part in job.parts},
         batch_size=batch_size,
         **{field: getattr(encoder, field) for field in Embedding.__struct_fields__ if hasattr(encoder, field)},
     )
@@ -111,7 +111,7 @@ def verify(record: Embedding, folder: Path, where: str) -> None:
     for file, stated in record.sha256.items():
         if not (folder / file).is_file():
             raise BenchError(f"{where}: {folder / file} does not exist, which `bench embed` recorded: embed again")
-        if file_digest(folder / file) != stated:
+        if digests.file_digest(folder / file) != stated:
             raise BenchError(
                 f"{where}: {folder / file} is not what `bench embed` recorded: restore it, or remove it and embed again"
             )
@@ -131,8 +131,8 @@ def _write(
     manifest = job.toml.parent / "embeddings" / f".{job.toml.stem}.json"
     try:
         written = vectors.write(job.parts, encoder, manifest, msgspec.to_builtins(requested), log, finished)
-        digests = {job.inside(part.output): written[part.output.name] for part in job.parts}
-        record = msgspec.structs.replace(requested, sha256=requested.sha256 | digests)
+        sha256 = {job.inside(part.output): written[part.output.name] for part in job.parts}
+        record = msgspec.structs.replace(requested, sha256=requested.sha256 | sha256)
         if not previous or previous.sha256 != record.sha256:
             vectors.write_whole(job.toml, tomli_w.dumps(_dataset_table(path, job, encoder, record)))
         manifest.unlink()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import digests
 from bench.data.texts import lsa
 from bench.errors import BenchError
 
@@ -202,7 +203,5 @@ def folder_digest(folder: Path) -> str:
     for file in sorted(folder.rglob("*")):
         inside = file.relative_to(folder)
         if file.is_file() and not any(part.startswith(".") for part in inside.parts):
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-            digest.update(f"{inside.as_posix()} {content}\n".encode())
+            digest.update(f"{inside.as_posix()} {digests.file_digest(file)}\n".encode())
     return digest.hexdigest()

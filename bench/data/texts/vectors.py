@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from bench import digests
 from bench.data.texts.models import Encode, Encoder
-from bench.digests import file_digest
 from bench.errors import BenchError, BenchWarning, Log
 
 BLOCK = 256  # texts between two writes to disk
@@ -67,14 +67,14 @@ def write(
         _clear([part for part in parts if part.output.name not in finished], state, log)
         state = {"settings": settings, "finished": dict(finished)}
         write_whole(manifest, json.dumps(state))
-    digests: dict[str, str] = state["finished"]
+    by_name: dict[str, str] = state["finished"]
     for part in parts:
         file = part.output
-        if file.name not in digests or not file.is_file() or file_digest(file) != digests[file.name]:
+        if not file.is_file() or digests.file_digest(file) != by_name.get(file.name):
             _write_part(part, encoder, log)
-            digests[file.name] = file_digest(file)
+            by_name[file.name] = digests.file_digest(file)
             write_whole(manifest, json.dumps(state))
-    return digests
+    return by_name
 
 
 def write_whole(path: Path, content: str) -> None:
