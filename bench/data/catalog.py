@@ -75,8 +75,8 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """How much is to be downloaded, for people: as published, else from n and d; empty if neither is stated."""
         from rich.filesize import decimal
 
-        if stated := sum(file.bytes or 0 for file in self.download):
-            return decimal(stated)
+        if stated_bytes := sum(file.bytes or 0 for file in self.download):
+            return decimal(stated_bytes)
         return "over " + decimal(4 * self.n * self.d) if self.download and self.n and self.d else ""
 
     @property
@@ -140,20 +140,20 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     if spec.embedding is not None:
         embed.verify(spec.embedding, path.parent, f"dataset {stem!r}")
     if spec.generator is not None:
-        return _generated(stem, spec, dict(parameters or {}))
+        return _generate(stem, spec, dict(parameters or {}))
     if spec.beir is not None:
         chosen = converted(dict(parameters or {}), beir.Chosen, f"dataset {stem!r}")
         return beir.load(stem, spec.metric, spec.beir, path.parent, chosen.model)
     if parameters:
         raise BenchError(f"dataset {stem!r} comes from files and takes no parameters: {', '.join(parameters)}")
     if spec.records is not None:
-        return _recorded(path, spec)
+        return _read_records(path, spec)
     if spec.texts:
         raise BenchError(
             f"dataset {stem!r} is texts without vectors: run `bench fetch {stem}`, then `bench embed` on what it gives"
         )
     if spec.download:
-        file = _fetched(path, spec, spec.download[0])
+        file = _local_path(path, spec, spec.download[0])
         _check_stated(path, spec, formats.read(file))
         return from_files(file, metric=spec.metric, name=stem, drop_zeros=True)
     assert spec.files is not None
@@ -190,11 +190,11 @@ def load_all(name: str, parameters: Mapping[str, Any], beside: Path | None = Non
     """The Datasets of a sweep: as `load`, for every combination of the parameters given as lists."""
     if not parameters:
         return [load(name, beside=beside)]
-    stated = read_spec(_find(name, beside)).parameters
+    defaults = read_spec(_find(name, beside)).parameters
     for key, value in parameters.items():
         if value == []:
             raise BenchError(f"dataset {name!r}: {key} is an empty list: name at least one value")
-    return [load(name, chosen, beside) for chosen in sweep(parameters, stated)]
+    return [load(name, chosen, beside) for chosen in sweep(parameters, defaults)]
 
 
 def is_file(name: str) -> bool:
@@ -217,41 +217,43 @@ def _find(name: str, beside: Path | None) -> Path:
     return path
 
 
-def _generated(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
+def _generate(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
     assert spec.generator is not None
     generate = generators.GENERATORS[spec.generator]
     takes = inspect.signature(generate).parameters
-    given = {**spec.parameters, **changed}
-    for key in given:
+    arguments = {**spec.parameters, **changed}
+    for key in arguments:
         if key not in takes:
             raise BenchError(f"dataset {stem!r}: {unknown('parameter', key, takes)}")
-    given = {key: converted(value, takes[key].annotation, f"dataset {stem!r}: {key}") for key, value in given.items()}
+    arguments = {
+        key: converted(value, takes[key].annotation, f"dataset {stem!r}: {key}") for key, value in arguments.items()
+    }
     defaults = {key: p.default for key, p in takes.items() if p.default is not inspect.Parameter.empty}
-    name = stem if not changed else f"{stem}({', '.join(f'{key}={given[key]}' for key in changed)})"
+    name = stem if not changed else f"{stem}({', '.join(f'{key}={arguments[key]}' for key in changed)})"
 
     def make() -> dict[str, np.ndarray]:
         try:
-            base, queries, labels = generate(**given)
+            base, queries, labels = generate(**arguments)
         except (TypeError, ValueError) as error:
             raise BenchError(f"dataset {name!r}: {error}") from None
         except MemoryError:
             raise BenchError(f"dataset {name!r} does not fit into memory: ask for a smaller n or d") from None
         return _arrays(checked(name, base, queries, spec.metric, labels))
 
-    made_from = {
+    entry_key = {
         "generator": spec.generator,
-        "parameters": defaults | given,
+        "parameters": defaults | arguments,
         "metric": spec.metric,
         "code": digests.code_digest(Path(generators.__file__)),
         "libraries": {name: metadata.version(name) for name in ("numpy", "scikit-learn", "pillow")},
     }
-    return _from_entry(name, spec.metric, cache.entry("datasets", made_from, make))
+    return _from_entry(name, spec.metric, cache.entry("datasets", entry_key, make))
 
 
-def _recorded(path: Path, spec: Spec) -> Dataset:
+def _read_records(path: Path, spec: Spec) -> Dataset:
     name, metric, source = path.stem, spec.metric, spec.records
     assert source is not None
-    vectors, described_by = (_fetched(path, spec, file) for file in spec.published)
+    vectors, described_by = (_local_path(path, spec, file) for file in spec.published)
 
     def make() -> dict[str, np.ndarray]:
         base, queries, labels = records.read(vectors, described_by, source)
@@ -262,7 +264,7 @@ def _recorded(path: Path, spec: Spec) -> Dataset:
     return _from_entry(name, metric, cache.entry("datasets", key, make))
 
 
-def _fetched(path: Path, spec: Spec, file: Published) -> Path:
+def _local_path(path: Path, spec: Spec, file: Published) -> Path:
     """Where a published file of the dataset that the TOML file `path` describes lies, or how to get it."""
     name = path.stem if path.parent == folder() else str(path)
     return required_path(file, f"dataset {path.stem!r}", name, spec.download_size)
@@ -271,13 +273,13 @@ def _fetched(path: Path, spec: Spec, file: Published) -> Path:
 def _check_stated(path: Path, spec: Spec, contents: formats.Contents) -> None:
     """BenchError where a downloaded file has other numbers of rows, dimensions or queries than the TOML file states."""
     base, queries = formats.get(contents, "base"), formats.find(contents, "queries")
-    held = dict(zip(("n", "d"), base.shape, strict=False)) | ({"queries": queries.shape[0]} if queries else {})
-    for name, number in held.items():
-        stated = getattr(spec, name)
-        if stated not in (None, number):
+    actual = dict(zip(("n", "d"), base.shape, strict=False)) | ({"queries": queries.shape[0]} if queries else {})
+    for name, number in actual.items():
+        stated_number = getattr(spec, name)
+        if stated_number not in (None, number):
             raise BenchError(
-                f"{contents.path} has {name} = {number:,}, {path} states {stated:,}: remove the file and fetch it "
-                "again, or state what it holds"
+                f"{contents.path} has {name} = {number:,}, {path} states {stated_number:,}: remove the file and fetch "
+                "it again, or state what it holds"
             )
 
 

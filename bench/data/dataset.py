@@ -223,7 +223,7 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def draw(n: int, count: int, purpose: str, seed: int = 0) -> np.ndarray:
+def drawn(n: int, count: int, purpose: str, seed: int = 0) -> np.ndarray:
     """Numbers of `count` of n rows, ascending, drawn by seed for a purpose; all if there are not so many."""
     if count >= n:
         return np.arange(n)
@@ -240,7 +240,7 @@ def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
         return dataset
     if dataset.neighbors is not None:
         warn_unverified(dataset.name)
-    chosen = draw(dataset.n, rows, "limit", seed)
+    chosen = drawn(dataset.n, rows, "limit", seed)
     labels = None if dataset.labels is None else dataset.labels[chosen]
     judgements = dataset.judgements
     if judgements is not None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.data import formats
-from bench.data.dataset import METRICS, Dataset, check_labels, checked, draw, warn_unverified
+from bench.data.dataset import METRICS, Dataset, check_labels, checked, drawn, warn_unverified
 from bench.data.formats import hdf5
 from bench.data.formats.array import FileArray, check, nonzero, vectors, whole
 from bench.errors import BenchError, BenchWarning, Log, unknown
@@ -36,14 +36,14 @@ def from_files(
     Only rows that are taken are read if the file allows it. Errors count rows as the file does.
     """
     parts = _open(base, queries, labels, metric, neighbors, log)
-    near, stem = parts.neighbors, name or parts.name
+    neighbor_source, stem = parts.neighbors, name or parts.name
     base_rows, query_rows = _choose_rows(parts, stem, drop_zeros and parts.metric == "cosine", log)
     if limit is not None and limit < len(base_rows):
-        base_rows, stem = base_rows[draw(len(base_rows), limit, "limit")], f"{stem}[{limit}]"
+        base_rows, stem = base_rows[drawn(len(base_rows), limit, "limit")], f"{stem}[{limit}]"
     rows = (len(base_rows), len(query_rows))
-    if near and parts.queries and rows != (parts.base.shape[0], parts.queries.shape[0]):
-        warn_unverified(near.where)
-        near = None
+    if neighbor_source and parts.queries and rows != (parts.base.shape[0], parts.queries.shape[0]):
+        warn_unverified(neighbor_source.where)
+        neighbor_source = None
     row_labels = parts.labels
     if row_labels is not None:
         row_labels = check_labels(row_labels, parts.files["labels"], parts.base.shape[0])[base_rows]
@@ -53,7 +53,7 @@ def from_files(
         vectors(parts.queries or parts.base, query_rows),
         parts.metric,
         row_labels,
-        neighbors=whole(near) if near else None,
+        neighbors=whole(neighbor_source) if neighbor_source else None,
         files=parts.files,
         rows={"base": base_rows, "queries": query_rows},
     )
@@ -103,17 +103,17 @@ def _open(
         raise BenchError(f"{neighbors}: neighbours are those of queries; give the queries as well")
     chosen_metric = _metric(bundle, metric, log)
     if neighbors:
-        near: FileArray | None = formats.get(formats.read(neighbors), "neighbors")
+        neighbor_source: FileArray | None = formats.get(formats.read(neighbors), "neighbors")
     elif queries or bundle.metric not in (None, chosen_metric):
-        near = None
+        neighbor_source = None
     else:
-        near = formats.find(bundle, "neighbors")
+        neighbor_source = formats.find(bundle, "neighbors")
     row_labels, labels_file = _labels(bundle, labels)
-    sources = {"base": base_source, "queries": query_source or base_source, "neighbors": near}
+    sources = {"base": base_source, "queries": query_source or base_source, "neighbors": neighbor_source}
     files = {part: source.where for part, source in sources.items() if source} | labels_file
     for source in filter(None, (base_source, query_source)):
         check(source)
-    return _Parts(bundle.path.stem, chosen_metric, base_source, query_source, near, row_labels, files)
+    return _Parts(bundle.path.stem, chosen_metric, base_source, query_source, neighbor_source, row_labels, files)
 
 
 def _choose_rows(parts: _Parts, stem: str, drop_zeros: bool, log: Log) -> tuple[np.ndarray, np.ndarray]:
@@ -139,7 +139,7 @@ def _hold_out(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     count = min(1000, len(rows) // 10)
     if count == 0:
         raise BenchError(f"{len(rows)} rows are too few to hold queries out of: give --queries, or at least 10 rows")
-    places = draw(len(rows), count, "queries")
+    places = drawn(len(rows), count, "queries")
     return np.delete(rows, places), rows[places]
 
 
@@ -153,18 +153,19 @@ def _labels(bundle: formats.Contents, path: Path | None) -> tuple[np.ndarray | N
 
 def _metric(bundle: formats.Contents, requested: str | None, log: Log = lambda line: None) -> str:
     """The metric that is requested, else the one that the file states, else l2."""
-    stated = bundle.metric
+    stated_metric = bundle.metric
     if requested is None:
-        if stated not in (None, *METRICS):
-            error = unknown("distance", stated, hdf5.METRICS)
+        if stated_metric not in (None, *METRICS):
+            error = unknown("distance", stated_metric, hdf5.METRICS)
             raise BenchError(f"{bundle.path}: attribute distance: {error}; --metric gives one in its place")
-        log(f"{bundle.path}: metric {stated or 'l2'}{', as the file states' if stated else '; --metric gives another'}")
-        return stated or "l2"
+        reason = ", as the file states" if stated_metric else "; --metric gives another"
+        log(f"{bundle.path}: metric {stated_metric or 'l2'}{reason}")
+        return stated_metric or "l2"
     if requested not in METRICS:
         raise unknown("metric", requested, METRICS)
-    if stated not in (None, requested):
+    if stated_metric not in (None, requested):
         warnings.warn(
-            f"{bundle.path} states the metric {stated}; {requested} is taken instead, "
+            f"{bundle.path} states the metric {stated_metric}; {requested} is taken instead, "
             "and neighbours in the file are left out",
             BenchWarning,
             stacklevel=4,

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.data.fetch import archives, transfer
-from bench.data.fetch.checksums import WrongFileError, own_record, read_record, record_path, verified, write_record
+from bench.data.fetch.checksums import (
+    WrongFileError,
+    has_stated_digest,
+    own_record,
+    read_record,
+    record_path,
+    verify,
+    write_record,
+)
 from bench.data.fetch.published import Published as Published
 from bench.data.fetch.published import addresses, downloads, local_path, mirror
 from bench.data.fetch.published import check as check
@@ -103,15 +111,14 @@ def _local_download(published: Published, where: str) -> FetchedFile | None:
     if path is None:
         return None
     origin = "cache" if path.is_relative_to(downloads()) else "mirror"
-    return FetchedFile(path, verified(path, published, where), origin)
+    return FetchedFile(path, verify(path, published, where), origin)
 
 
 def _is_unpacked(published: Published, record: dict[str, Any]) -> bool:
     """Whether all files of an archive exist, and are of the archive that is stated."""
-    algorithm, stated = published.stated_digest
     files = record.get("unpacked", [])
     exist = bool(files) and all((published.unpacked / file).is_file() for file in files)
-    return exist and (not stated or record["checksums"].get(algorithm) == stated)
+    return exist and has_stated_digest(record, published)
 
 
 def _unpack(file: FetchedFile, published: Published) -> FetchedFile:
@@ -179,7 +186,7 @@ def _download(published: Published, where: str, progress: Progress, retries: int
 def _download_from(source: Transfer, published: Published, where: str, retries: int) -> FetchedFile:
     """Download from one address, trying again what breaks off, and move into place what is whole and verified.
 
-    Raises transfer.RefusedError if the address does not have it, requests.RequestException if it cannot be had.
+    Raises transfer.RefusedError if the address does not have it, requests.RequestException if all tries fail.
     """
     import requests
 
@@ -193,7 +200,7 @@ def _download_from(source: Transfer, published: Published, where: str, retries: 
             if attempt == retries:
                 raise
     try:
-        sha256 = verified(part, published, where, source.url)
+        sha256 = verify(part, published, where, source.url)
     except WrongFileError:
         part.unlink()
         raise

@@ -20,11 +20,11 @@ _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EO
 
 
 class BadArchiveError(BenchError):
-    """An archive is damaged, or is none that may be unpacked."""
+    """An archive that is damaged, or must not be unpacked."""
 
 
 class _RefusedError(Exception):
-    """A member of an archive is none that may be unpacked."""
+    """A member of an archive that must not be unpacked."""
 
 
 class _Member(NamedTuple):
@@ -40,19 +40,19 @@ class _Member(NamedTuple):
     open: Callable[[], IO[bytes]]
 
 
-def unpack(archive: Path, folder: Path, wanted: Sequence[str]) -> list[str]:
-    """Unpack the files of `archive` whose names match a pattern of `wanted` into `folder`; their names.
+def unpack(archive: Path, folder: Path, patterns: Sequence[str]) -> list[str]:
+    """Unpack the files of `archive` whose names match one of `patterns` into `folder`; their names.
 
     Nothing comes into the folder before all can. Files of these names are replaced, and others are left alone.
 
-    wanted: shell patterns, in which `*` passes over slashes. An archive with any member that would leave the folder (an
-    absolute path, `..`), or that is a link or a special file, is refused whole.
+    patterns: as of the shell, in which `*` passes over slashes. An archive with any member that would leave the folder
+    (an absolute path, `..`), or that is a link or a special file, is refused whole.
     """
     try:
         with _files(archive, folder) as files:
-            chosen = [file for file in files if any(fnmatchcase(file.name, pattern) for pattern in wanted)]
+            chosen = [file for file in files if any(fnmatchcase(file.name, pattern) for pattern in patterns)]
             if not chosen:
-                raise BadArchiveError(f"{archive} has no file that matches {', '.join(wanted)}: get it again")
+                raise BadArchiveError(f"{archive} has no file that matches {', '.join(patterns)}: get it again")
             cache.check_space(folder.parent, sum(file.size for file in chosen), f"unpacking {archive}")
             _write(archive, chosen, folder)
             return [file.name for file in chosen]
@@ -60,7 +60,7 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str]) -> list[str]:
         raise BadArchiveError(f"{archive} is refused: {error}") from None
     except _DAMAGED as error:
         raise BadArchiveError(f"{archive} is damaged ({error}): get it again") from None
-    except (RuntimeError, NotImplementedError) as error:  # as zipfile tells of passwords and unknown methods
+    except (RuntimeError, NotImplementedError) as error:  # from zipfile, for passwords and unknown compression
         raise BadArchiveError(f"{archive} cannot be unpacked: {error}") from None
     except OSError as error:
         raise BenchError(f"cannot unpack {archive} into {folder}: {error.strerror or error}") from None

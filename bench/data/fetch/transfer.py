@@ -18,7 +18,7 @@ _CHUNK = 1 << 16  # bytes; of the last chunk of a download that breaks off, noth
 
 
 class RefusedError(Exception):
-    """A server does not have the file, or does not give it: trying again will not mend that."""
+    """An answer that trying again does not change: the server does not have the file, or does not give it."""
 
 
 @dataclass(frozen=True)
