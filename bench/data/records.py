@@ -62,11 +62,11 @@ def _rows(records: Path, source: Records) -> Iterator[tuple[str, str]]:
                 ) from None
 
 
-def _has(label: np.ndarray, wanted: list[str] | None, records: Path) -> np.ndarray:
-    """(rows,) bool: whose label is one of those wanted; all where `wanted` is None."""
-    if wanted is None:
+def _has(label: np.ndarray, names: list[str] | None, records: Path) -> np.ndarray:
+    """(rows,) bool: whose label is one of `names`; all where that is None."""
+    if names is None:
         return np.ones(len(label), dtype=bool)
-    for name in wanted:
+    for name in names:
         if name not in label:
             raise unknown(f"label in {records}", name, np.unique(label))
-    return np.isin(label, wanted)
+    return np.isin(label, names)

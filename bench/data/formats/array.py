@@ -25,7 +25,7 @@ class FileArray:
     shape: as numpy has it.
     dtype: as numpy has it.
     blocks: gives the rows in file order, some at a time.
-    mapped: the array as a memory map, read-only; None if it lies in the file in another way than in memory.
+    memory_map: the array as one, read-only; None if it lies in the file in another way than in memory.
     take: gives rows by their numbers, if the file has them without reading those before.
     """
 
@@ -34,7 +34,7 @@ class FileArray:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     blocks: Callable[[], Iterator[np.ndarray]]
-    mapped: np.ndarray | None = None
+    memory_map: np.ndarray | None = None
     take: Callable[[np.ndarray], np.ndarray] | None = None
 
     @property
@@ -43,7 +43,7 @@ class FileArray:
         return f"{self.path}: {self.part}" if self.part else str(self.path)
 
 
-def mapped(path: Path, array: np.ndarray, part: str = "") -> FileArray:
+def from_memory_map(path: Path, array: np.ndarray, part: str = "") -> FileArray:
     """An array that is a memory map."""
     take = array.__getitem__
     return FileArray(path, part, array.shape, array.dtype, lambda: map(take, spans(array)), array, take)
@@ -58,8 +58,8 @@ def spans(array: Any, multiple: int = 1) -> Iterator[slice]:
 
 def whole(source: FileArray) -> np.ndarray:
     """All of an array, as it is: for labels and neighbours, which fit into memory."""
-    if source.mapped is not None:
-        return read_only(source.mapped)
+    if source.memory_map is not None:
+        return read_only(source.memory_map)
     blocks = list(source.blocks())
     return read_only(np.concatenate(blocks) if blocks else np.empty(source.shape, source.dtype))
 
@@ -80,7 +80,7 @@ def vectors(source: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
     before; else from a conversion in the cache. That goes by the file's content, so that a file that changed is
     converted again. What a float32 cannot hold becomes infinite, for `checked` to find.
     """
-    array = source.mapped
+    array = source.memory_map
     if rows is None or len(rows) == source.shape[0]:
         rows = None
         if array is not None and array.dtype == np.float32 and array.flags.c_contiguous and array.flags.aligned:
@@ -94,7 +94,7 @@ def vectors(source: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
         "code": _code(),
     } | ({} if rows is None else {"rows": digests.array_digest(rows)})
     shape = (source.shape[0] if rows is None else len(rows), source.shape[1])
-    blocks = source.blocks() if rows is None else _chosen(source, rows)
+    blocks = source.blocks() if rows is None else _chosen_blocks(source, rows)
     return cached_rows("converted", key, shape, map(_float32, blocks), f"{source.where}, as float32,")
 
 
@@ -103,7 +103,7 @@ def nonzero(source: FileArray) -> np.ndarray:
     return np.flatnonzero(np.concatenate([_float32(block).any(axis=1) for block in source.blocks()]))
 
 
-def _chosen(source: FileArray, rows: np.ndarray) -> Iterator[np.ndarray]:
+def _chosen_blocks(source: FileArray, rows: np.ndarray) -> Iterator[np.ndarray]:
     """These rows, ascending, some at a time."""
     if source.take:
         step = max(1, _BLOCK_BYTES // (source.shape[1] * source.dtype.itemsize))

@@ -22,12 +22,12 @@ def read_texmex(path: Path) -> dict[str, FileArray]:
         raise BenchError(f"{path} starts with a row of dimension {d}: is it {path.suffix[1:]}? Get it again")
     step = 4 + d * dtype.itemsize
     n = size // step
-    cut = BenchError(
+    truncation = BenchError(
         f"{path} is truncated in row {n}: a row of dimension {d} takes {step} bytes, "
         f"{size - n * step} are left; get it again"
     )
     if n == 0:
-        raise cut
+        raise truncation
     file = np.memmap(path, [("d", "<i4"), ("values", dtype, (d,))], "r", shape=(n,))
 
     def take(rows: slice | np.ndarray) -> np.ndarray:
@@ -42,5 +42,5 @@ def read_texmex(path: Path) -> dict[str, FileArray]:
     if n * step != size:
         for rows in spans(file):  # one of another dimension is the likelier reason
             take(rows)
-        raise cut
+        raise truncation
     return {"": FileArray(path, "", (n, d), dtype, lambda: map(take, spans(file)), take=take)}

@@ -60,7 +60,7 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
     folder = _Folder(name, source, beside)
     model_name, dimension = _parse_model(model or source.model, folder.where)
     corpus, queries = folder.file(CORPUS), folder.file(QUERIES)
-    judgements, judged = judge(corpus, queries, folder.file(f"qrels/{source.split}.tsv"), strict=source.strict)
+    judgements, is_judged = judge(corpus, queries, folder.file(f"qrels/{source.split}.tsv"), strict=source.strict)
     if model_name == lsa.NAME:
         assert dimension is not None
         base, all_queries = _lsa(corpus, queries, dimension)
@@ -68,12 +68,12 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
     else:
         corpus_file, queries_file = _vector_files(folder, model_name)
         base = _first_dimensions(corpus_file, dimension, corpus, len(judgements.doc_ids))
-        all_queries = _first_dimensions(queries_file, dimension, queries, len(judged))
+        all_queries = _first_dimensions(queries_file, dimension, queries, len(is_judged))
         files = {"base": str(corpus_file), "queries": str(queries_file)}
     # Before rows are left out, so that errors count rows as the files do.
     base, all_queries = check_vectors(base, files["base"], "l2"), check_vectors(all_queries, files["queries"], "l2")
     full_name = name if model is None else f"{name}(model={model})"
-    judged_queries = all_queries[judged]
+    judged_queries = all_queries[is_judged]
     if metric == "cosine":
         base, judgements = _drop_without_direction(full_name, base, judgements)
         _replace_without_direction(full_name, judged_queries, base, judgements)
@@ -112,15 +112,16 @@ class _Folder:
 
     def file(self, file: str) -> Path:
         """The path of a file, its checksum verified if the source states it."""
-        stated = self.source.sha256.get(file)
+        stated_digest = self.source.sha256.get(file)
         if self.path.is_dir():
-            path = lines.existing(self.path / file)
-            if stated and (digest := digests.file_digest(path)) != stated:
+            path = lines.existing_file(self.path / file)
+            if stated_digest and (digest := digests.file_digest(path)) != stated_digest:
                 raise BenchError(
-                    f"{path}: SHA-256 is {digest[:12]}..., {self.where} states {stated[:12]}...: get the file again"
+                    f"{path}: SHA-256 is {digest[:12]}..., {self.where} states {stated_digest[:12]}...: "
+                    "get the file again"
                 )
             return path
-        if stated is None:
+        if stated_digest is None:
             raise BenchError(
                 f"{self.where}: {self.path} does not exist, and beir.sha256 states no checksum of {file} to get it by"
             )

@@ -99,7 +99,7 @@ def embed(
         batch_size=batch_size,
         **{field: getattr(encoder, field) for field in Embedding.__struct_fields__ if hasattr(encoder, field)},
     )
-    previous = _previous(job, requested) if job.toml.exists() else None
+    previous = _previous_record(job, requested) if job.toml.exists() else None
     if previous and all(part.output.exists() for part in job.parts):
         log(f"{job.toml} exists already, from the same texts and model")
         return job.toml, previous
@@ -108,10 +108,10 @@ def embed(
 
 def verify(record: Embedding, folder: Path, where: str) -> None:
     """Raise a BenchError if texts or vectors beside a TOML file are not those that it records."""
-    for file, stated in record.sha256.items():
+    for file, recorded_digest in record.sha256.items():
         if not (folder / file).is_file():
             raise BenchError(f"{where}: {folder / file} does not exist, which `bench embed` recorded: embed again")
-        if digests.file_digest(folder / file) != stated:
+        if digests.file_digest(folder / file) != recorded_digest:
             raise BenchError(
                 f"{where}: {folder / file} is not what `bench embed` recorded: restore it, or remove it and embed again"
             )
@@ -143,7 +143,7 @@ def _write(
 
 def _job_of_folder(folder: Path, name: str, split: str, strict: bool) -> _Job:
     corpus, queries = folder / CORPUS, folder / QUERIES
-    judgements, judged = judge(corpus, queries, folder / "qrels" / f"{split}.tsv", strict=strict)
+    judgements, is_judged = judge(corpus, queries, folder / "qrels" / f"{split}.tsv", strict=strict)
     if empty := [document for document, text in lines.documents(corpus) if not text]:
         warnings.warn(
             f"{corpus}: {len(empty):,} documents have no text, such as {empty[0]!r}; "
@@ -164,7 +164,7 @@ def _job_of_folder(folder: Path, name: str, split: str, strict: bool) -> _Job:
         Part(
             queries,
             lambda: (text for _, text in lines.queries(queries)),
-            len(judged),
+            len(is_judged),
             output / f"{name}.queries.npy",
             is_queries=True,
             may_be_empty=True,
@@ -182,12 +182,12 @@ def _job_of_file(file: Path, name: str) -> _Job:
     return _Job(file.parent / f"{file.stem}-{name}.toml", [part], {"files": source})
 
 
-def _previous(job: _Job, requested: Embedding) -> Embedding:
+def _previous_record(job: _Job, requested: Embedding) -> Embedding:
     """What the existing TOML file records, or a BenchError if it is of something else."""
     way_out = f"remove {job.toml} and its vectors, or give --name another"
     try:
-        stated = msgspec.toml.decode(job.toml.read_bytes())
-        record = msgspec.convert(stated.get("embedding"), Embedding)
+        tables = msgspec.toml.decode(job.toml.read_bytes())
+        record = msgspec.convert(tables.get("embedding"), Embedding)
     except (msgspec.MsgspecError, OSError):
         raise BenchError(f"{job.toml} exists and does not record how its vectors were computed: {way_out}") from None
     for field in DECISIVE:
@@ -195,13 +195,13 @@ def _previous(job: _Job, requested: Embedding) -> Embedding:
         if before != now:
             raise BenchError(f"{job.toml} exists with another {field}, {before!r} and not {now!r}: {way_out}")
     for table, source in job.source.items():
-        if not source.items() <= stated.get(table, {}).items():  # what was added by hand, as labels, may stay
+        if not source.items() <= tables.get(table, {}).items():  # what was added by hand, as labels, may stay
             raise BenchError(f"{job.toml} exists with another [{table}]: {way_out}")
     for file, digest in requested.sha256.items():
         if record.sha256.get(file) != digest:
             raise BenchError(f"{job.toml} exists and is of other texts in {file}: {way_out}")
-    existing = {file: digest for file, digest in record.sha256.items() if (job.toml.parent / file).exists()}
-    verify(msgspec.structs.replace(record, sha256=existing), job.toml.parent, str(job.toml))
+    sha256 = {file: digest for file, digest in record.sha256.items() if (job.toml.parent / file).exists()}
+    verify(msgspec.structs.replace(record, sha256=sha256), job.toml.parent, str(job.toml))
     return record
 
 

@@ -30,17 +30,17 @@ def judge(corpus: Path, queries: Path, qrels: Path, *, strict: bool = False) -> 
         raise BenchError(f"{qrels} {'; '.join(unknowns)}; get the files of one release, or leave strict out")
     for line in unknowns:
         warnings.warn(f"{qrels} {line}", BenchWarning, stacklevel=2)
-    judged = np.isin(query_ids, list(grades))
-    if not judged.any():
+    is_judged = np.isin(query_ids, list(grades))
+    if not is_judged.any():
         raise BenchError(f"{qrels} judges none of the queries in {queries}: name another split")
-    if not judged.all():
+    if not is_judged.all():
         warnings.warn(
-            f"{len(judged) - judged.sum():,} of {len(judged):,} queries have no judgements in {qrels}; left out",
+            f"{(~is_judged).sum():,} of {len(is_judged):,} queries have no judgements in {qrels}; left out",
             BenchWarning,
             stacklevel=2,
         )
-    judged_ids = query_ids[judged]
-    return Judgements(judged_ids, np.array(doc_ids), {query: grades[query] for query in judged_ids.tolist()}), judged
+    judged_ids = query_ids[is_judged]
+    return Judgements(judged_ids, np.array(doc_ids), {query: grades[query] for query in judged_ids.tolist()}), is_judged
 
 
 def _unknown_ids(grades: Qrels, doc_ids: list[str], corpus: Path, query_ids: np.ndarray, queries: Path) -> list[str]:
@@ -62,7 +62,7 @@ def read_qrels(qrels: Path) -> Qrels:
     if not qrels.is_file() and (splits := sorted(file.stem for file in qrels.parent.glob("*.tsv"))):
         raise BenchError(f"{qrels} does not exist: {unknown('split', qrels.stem, splits)}")
     try:
-        first, *rows = lines.existing(qrels).read_text(encoding="utf-8-sig").split("\n")
+        first, *rows = lines.existing_file(qrels).read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise BenchError(f"{qrels} is not UTF-8 text: get or write it again") from None
     if first.split("\t") != QRELS_HEADER:

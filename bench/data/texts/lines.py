@@ -54,7 +54,7 @@ def texts(path: Path) -> Iterator[str]:
         yield text
 
 
-def existing(path: Path) -> Path:
+def existing_file(path: Path) -> Path:
     """The path of a file of a BEIR folder, or a BenchError that says what such a folder holds."""
     if not path.is_file():
         folders = sorted(folder.parent.name for folder in path.parent.glob(f"*/{CORPUS}"))
@@ -64,7 +64,7 @@ def existing(path: Path) -> Path:
 
 
 def _csv_texts(path: Path) -> Iterator[tuple[int, str]]:
-    with existing(path).open(encoding="utf-8-sig", newline="") as stream:
+    with existing_file(path).open(encoding="utf-8-sig", newline="") as stream:
         rows = csv.DictReader(stream)
         try:
             if "text" not in (columns := list(rows.fieldnames or [])):
@@ -80,7 +80,7 @@ def _lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
     decode = msgspec.json.Decoder(kind).decode
     first_lines: dict[str, int] = {}
     number = 0
-    with existing(path).open("rb") as stream:
+    with existing_file(path).open("rb") as stream:
         for number, content in enumerate(stream, start=1):
             if not content.strip():
                 raise BenchError(f"{path}: line {number} is empty: remove it")

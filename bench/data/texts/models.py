@@ -74,54 +74,54 @@ def load_encoder(
         if query_prefix or passage_prefix:
             raise BenchError(f"model {model!r} takes no prefix: it counts words")
         return _lsa(model, list(texts()), int(dimension))
-    loaded, revision = _loaded(model)
-    return sentence_encoder(loaded, model, revision, query_prefix, passage_prefix, batch_size)
+    transformer, revision = _load(model)
+    return sentence_encoder(transformer, model, revision, query_prefix, passage_prefix, batch_size)
 
 
 def sentence_encoder(
-    loaded: Any, model: str, revision: str, query_prefix: str | None, passage_prefix: str | None, batch_size: int
+    transformer: Any, model: str, revision: str, query_prefix: str | None, passage_prefix: str | None, batch_size: int
 ) -> Encoder:
     """The Encoder of a loaded SentenceTransformer, as the model states prompts, pooling and similarity."""
-    prompts = loaded.prompts
+    prompts = transformer.prompts
     if query_prefix is None:
         query_prefix = prompts.get("query") or ""
     if passage_prefix is None:
         passage_prefix = next((prompts[name] for name in PASSAGE_PROMPTS if prompts.get(name)), "")
-    if loaded.similarity_fn_name not in METRIC_BY_SIMILARITY:
-        raise BenchError(f"model {model!r} compares by {loaded.similarity_fn_name}, which no index here does")
+    if transformer.similarity_fn_name not in METRIC_BY_SIMILARITY:
+        raise BenchError(f"model {model!r} compares by {transformer.similarity_fn_name}, which no index here does")
     options = {"batch_size": batch_size, "show_progress_bar": False, "convert_to_numpy": True}
-    most = loaded.max_seq_length
-    passages = partial(loaded.encode_document, prompt=passage_prefix, **options)
-    queries = partial(loaded.encode_query, prompt=query_prefix, **options)
+    most = transformer.max_seq_length
+    passages = partial(transformer.encode_document, prompt=passage_prefix, **options)
+    queries = partial(transformer.encode_query, prompt=query_prefix, **options)
     return Encoder(
         passages=passages,
         queries=queries,
         model=model,
         revision=revision,
-        metric=METRIC_BY_SIMILARITY[loaded.similarity_fn_name],
+        metric=METRIC_BY_SIMILARITY[transformer.similarity_fn_name],
         dimension=int(passages(["one"]).shape[1]),
-        pooling=_pooling(loaded),
-        normalized=any(type(module).__name__ == "Normalize" for module in loaded),
+        pooling=_pooling(transformer),
+        normalized=any(type(module).__name__ == "Normalize" for module in transformer),
         max_tokens=most if most and most < _NO_LIMIT else None,
         passage_prefix=passage_prefix,
         query_prefix=query_prefix,
         libraries={name: metadata.version(name) for name in ("sentence-transformers", "transformers", "torch")},
-        tokens=_tokens(loaded),
+        tokens=_tokens(transformer),
     )
 
 
-def _pooling(loaded: Any) -> str | None:
+def _pooling(transformer: Any) -> str | None:
     """How a model makes one vector of those of the tokens, in its own word; None if it does not state it."""
-    for module in loaded:
+    for module in transformer:
         if type(module).__name__ == "Pooling":
             mode = module.pooling_mode if hasattr(module, "pooling_mode") else module.get_pooling_mode_str()
             return mode if isinstance(mode, str) else "+".join(mode)
     return None
 
 
-def _tokens(loaded: Any) -> Callable[[list[str]], list[int]] | None:
+def _tokens(transformer: Any) -> Callable[[list[str]], list[int]] | None:
     """What counts the tokens of texts as a model's tokenizer makes them; None if it has none for text."""
-    tokenize: Any = getattr(loaded, "tokenizer", None)
+    tokenize: Any = getattr(transformer, "tokenizer", None)
     if not hasattr(tokenize, "vocab_size"):
         return None
 
@@ -150,7 +150,7 @@ def _lsa(model: str, texts: list[str], dimension: int) -> Encoder:
     )
 
 
-def _loaded(model: str) -> tuple[Any, str]:
+def _load(model: str) -> tuple[Any, str]:
     """A SentenceTransformer from a folder, or by name from the hub's cache on this machine, and its revision.
 
     Nothing is downloaded, and code that comes with a model is not run. revision: the hub's commit, or a digest of the

@@ -79,7 +79,7 @@ def write(
 
 def write_whole(path: Path, content: str) -> None:
     """Write a text file whole or not at all."""
-    part = _unfinished(path)
+    part = _unfinished_path(path)
     part.write_text(content, encoding="utf-8")
     part.replace(path)
 
@@ -93,27 +93,27 @@ def _clear(parts: list[Part], state: dict[str, Any], log: Log) -> None:
     if state:
         log(f"{parts[0].output.parent}: an unfinished run was of another model, texts or libraries; starting again")
     for part in parts:
-        _unfinished(part.output).unlink(missing_ok=True)
+        _unfinished_path(part.output).unlink(missing_ok=True)
         part.output.unlink(missing_ok=True)
 
 
 def _write_part(part: Part, encoder: Encoder, log: Log) -> None:
     """Write the vectors of a part, going on after the last whole block of an unfinished file."""
-    unfinished = _unfinished(part.output)
+    unfinished = _unfinished_path(part.output)
     with unfinished.open("ab") as stream:
         _lock(stream, unfinished)
         first = done = _resume(stream, part, encoder.dimension)
         if first:
             log(f"{part.file}: going on after {first:,} of {part.count:,} texts")
-        start = logged = time.monotonic()
+        start = last_log = time.monotonic()
         for texts in _blocks(islice(part.texts(), first, None)):
-            stream.write(_encoded(texts, encoder, part, done).tobytes())
+            stream.write(_encode(texts, encoder, part, done).tobytes())
             stream.flush()
             os.fsync(stream.fileno())
             done += len(texts)
             now = time.monotonic()
-            if now - logged >= _EVERY or done == part.count:
-                logged = now
+            if now - last_log >= _EVERY or done == part.count:
+                last_log = now
                 rate = (done - first) / max(now - start, 1e-9)
                 log(f"{part.file}: {done:,} of {part.count:,} texts, {rate:,.0f} a second")
         unfinished.replace(part.output)
@@ -150,21 +150,21 @@ def _warn_of_cuts(part: Part, encoder: Encoder) -> None:
     if encoder.tokens is None or encoder.max_tokens is None:
         return
     prefix = encoder.query_prefix if part.is_queries else encoder.passage_prefix
-    cut = sum(
+    count = sum(
         length > encoder.max_tokens
         for texts in _blocks(part.texts())
         for length in encoder.tokens([prefix + text for text in texts])
     )
-    if cut:
+    if count:
         warnings.warn(
-            f"{part.file}: {cut:,} of {part.count:,} texts are longer than the {encoder.max_tokens} tokens that "
+            f"{part.file}: {count:,} of {part.count:,} texts are longer than the {encoder.max_tokens} tokens that "
             f"{encoder.model} reads, and were cut there",
             BenchWarning,
             stacklevel=2,
         )
 
 
-def _encoded(texts: list[str], encoder: Encoder, part: Part, done: int) -> np.ndarray:
+def _encode(texts: list[str], encoder: Encoder, part: Part, done: int) -> np.ndarray:
     """(n, dimension) float32 of a block after `done` texts of a part, or a BenchError for a text without one."""
     encode: Encode = encoder.queries if part.is_queries else encoder.passages
     vectors = np.ascontiguousarray(encode(texts), dtype="<f4")
@@ -189,7 +189,7 @@ def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
         yield block
 
 
-def _unfinished(file: Path) -> Path:
+def _unfinished_path(file: Path) -> Path:
     return file.with_name(f".{file.name}.part")
 
 

@@ -29,7 +29,7 @@ def use(monkeypatch):
     monkeypatch.setattr(models.metadata, "version", lambda name: f"{name}-1")
 
     def use(model, revision="c0ffee"):
-        monkeypatch.setattr(models, "_loaded", lambda name: (model, revision))
+        monkeypatch.setattr(models, "_load", lambda name: (model, revision))
         return model
 
     return use
