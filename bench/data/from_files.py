@@ -36,14 +36,10 @@ def from_files(
     Only rows that are taken are read if the file allows it. Errors count rows as the file does.
     """
     parts = _open(base, queries, labels, metric, neighbors, log)
-    neighbor_source, stem = parts.neighbors, name or parts.name
+    stem = name or parts.name
     base_rows, query_rows = _choose_rows(parts, stem, drop_zeros and parts.metric == "cosine", log)
     if limit is not None and limit < len(base_rows):
         base_rows, stem = base_rows[drawn(len(base_rows), limit, "limit")], f"{stem}[{limit}]"
-    rows = (len(base_rows), len(query_rows))
-    if neighbor_source and parts.queries and rows != (parts.base.shape[0], parts.queries.shape[0]):
-        warn_unverified(neighbor_source.where)
-        neighbor_source = None
     row_labels = parts.labels
     if row_labels is not None:
         row_labels = check_labels(row_labels, parts.files["labels"], parts.base.shape[0])[base_rows]
@@ -53,7 +49,7 @@ def from_files(
         vectors(parts.queries or parts.base, query_rows),
         parts.metric,
         row_labels,
-        neighbors=whole(neighbor_source) if neighbor_source else None,
+        neighbors=_neighbors(parts, len(base_rows), len(query_rows)),
         files=parts.files,
         rows={"base": base_rows, "queries": query_rows},
     )
@@ -141,6 +137,15 @@ def _hold_out(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise BenchError(f"{len(rows)} rows are too few to hold queries out of: give --queries, or at least 10 rows")
     places = drawn(len(rows), count, "queries")
     return np.delete(rows, places), rows[places]
+
+
+def _neighbors(parts: _Parts, base_rows: int, query_rows: int) -> np.ndarray | None:
+    """The neighbours in the files; None, with a warning, if they are those of more rows than were chosen."""
+    source = parts.neighbors
+    if source and parts.queries and (base_rows, query_rows) != (parts.base.shape[0], parts.queries.shape[0]):
+        warn_unverified(source.where)
+        return None
+    return whole(source) if source else None
 
 
 def _labels(bundle: formats.Contents, path: Path | None) -> tuple[np.ndarray | None, dict[str, str]]:

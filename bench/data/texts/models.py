@@ -153,28 +153,14 @@ def _lsa(model: str, texts: list[str], dimension: int) -> Encoder:
 def _load(model: str) -> tuple[Any, str]:
     """A SentenceTransformer from a folder, or by name from the hub's cache on this machine, and its revision.
 
-    Nothing is downloaded, and code that comes with a model is not run. revision: the hub's commit, or a digest of the
-    folder's files.
+    Nothing is downloaded, and code that comes with a model is not run.
     """
     if find_spec("sentence_transformers") is None:
         raise BenchError(
             f"model {model!r} needs sentence-transformers, which is not installed: "
             f"pip install 'hnsw-order-bench[embed]', or take {lsa.NAME}@384, which needs nothing more"
         )
-    from huggingface_hub import snapshot_download
-
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        revision = f"sha256:{folder_digest(folder)}"
-    else:
-        name = model if "/" in model else f"sentence-transformers/{model}"
-        try:
-            folder = Path(snapshot_download(name, local_files_only=True))
-        except (OSError, ValueError):
-            raise BenchError(
-                f"model {model!r} is no folder and not on this machine: `hf download {name}` gets it"
-            ) from None
-        revision = folder.name
+    folder, revision = _folder(model)
     if not (folder / "modules.json").is_file():
         raise BenchError(
             f"model {model!r} has no modules.json, which states its pooling: name a sentence-transformers model"
@@ -187,14 +173,29 @@ def _load(model: str) -> tuple[Any, str]:
 
     disable_progress_bar()
     # Weights in another format are pickles, which would run what they hold.
-    safe = {"use_safetensors": True}
+    options = {"local_files_only": True, "model_kwargs": {"use_safetensors": True}}
     try:
-        return sentence_transformers.SentenceTransformer(
-            str(folder), local_files_only=True, model_kwargs=safe
-        ), revision
+        return sentence_transformers.SentenceTransformer(str(folder), **options), revision
     except (OSError, ValueError, ImportError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = str(error).partition("\n")[0]
         raise BenchError(f"model {model!r} cannot be loaded ({reason}): get it again, whole, as safetensors") from None
+
+
+def _folder(model: str) -> tuple[Path, str]:
+    """The folder of a model's files, and its revision: the hub's commit, or a digest of a folder of one's own."""
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder, f"sha256:{folder_digest(folder)}"
+    from huggingface_hub import snapshot_download
+
+    name = model if "/" in model else f"sentence-transformers/{model}"
+    try:
+        folder = Path(snapshot_download(name, local_files_only=True))
+    except (OSError, ValueError):
+        raise BenchError(
+            f"model {model!r} is no folder and not on this machine: `hf download {name}` gets it"
+        ) from None
+    return folder, folder.name
 
 
 def folder_digest(folder: Path) -> str:
