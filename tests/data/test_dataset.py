@@ -104,8 +104,8 @@ def test_rows_that_have_no_room_on_disk_are_reported(monkeypatch):
 
 
 def test_given_neighbours_are_kept_until_the_base_changes():
-    given = np.zeros((5, 3), np.uint32)
-    dataset = checked("x", BASE, QUERIES, "l2", neighbors=given)
+    neighbors = np.zeros((5, 3), np.uint32)
+    dataset = checked("x", BASE, QUERIES, "l2", neighbors=neighbors)
     assert dataset.neighbors.dtype == np.int64
     assert not dataset.neighbors.flags.writeable
     assert dataset.fingerprint == checked("x", BASE, QUERIES, "l2").fingerprint
@@ -113,10 +113,10 @@ def test_given_neighbours_are_kept_until_the_base_changes():
     with pytest.warns(BenchWarning, match="x: the neighbours"):
         assert limit(dataset, 49).neighbors is None
     for bad, message in (
-        (given[:4], r"x: neighbors has shape \(4, 3\), there are 5 queries"),
-        (given[0], r"shape \(3,\)"),
-        (given[:, :0], r"shape \(5, 0\)"),
-        (given.astype(float), "float64: neighbours are the numbers of base rows"),
+        (neighbors[:4], r"x: neighbors has shape \(4, 3\), there are 5 queries"),
+        (neighbors[0], r"shape \(3,\)"),
+        (neighbors[:, :0], r"shape \(5, 0\)"),
+        (neighbors.astype(float), "float64: neighbours are the numbers of base rows"),
     ):
         with pytest.raises(BenchError, match=message):
             checked("x", BASE, QUERIES, "l2", neighbors=bad)

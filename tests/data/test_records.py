@@ -59,7 +59,7 @@ def test_queries_may_have_labels_of_their_own(files):
 
 
 @pytest.mark.parametrize("part", ["labels", "query_labels"])
-def test_an_unknown_label_is_reported_with_those_there_are(files, part):
+def test_an_unknown_label_is_reported_with_the_known_ones(files, part):
     with pytest.raises(BenchError, match=r"unknown label in .*r\.jsonl 'd'; known: a, b, c"):
         read(*files, source(**{part: ["a", "d"]}))
 

@@ -20,21 +20,15 @@ def npy(array):
 
 
 CONTENT = npy(np.arange(512_000, dtype=np.uint8))
-
-
 OTHER = npy(np.arange(512_000, dtype=np.uint8)[::-1])
-
-
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
 MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
 class Server:
     """Serves what `answers` says for each path, in turn, and remembers the requests.
 
-    An answer: content, and keys that make it go wrong. The last one is given again and again.
+    An answer: content, and keys that make it go wrong. The last one is repeated.
     """
 
     def __init__(self):
@@ -45,8 +39,8 @@ class Server:
             def do_GET(self):
                 server.requests.append((self.path, self.headers.get("Range")))
                 server.agents.append(self.headers.get("User-Agent"))
-                given = server.answers.get(self.path, [{"status": 404}])
-                answer(self, **(given.pop(0) if len(given) > 1 else given[0]))
+                answers = server.answers.get(self.path, [{"status": 404}])
+                answer(self, **(answers.pop(0) if len(answers) > 1 else answers[0]))
 
             def log_message(self, *_):
                 pass

@@ -122,7 +122,7 @@ def test_an_archive_without_what_is_needed_is_reported(tmp_path):
         archives.unpack(archive, tmp_path / "out", ["*.jsonl", "b/*"])
 
 
-def test_a_name_that_is_there_twice_is_refused(tmp_path):
+def test_a_name_that_occurs_twice_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("a.txt", b"1")
         with pytest.warns(UserWarning, match="Duplicate name"):

@@ -96,7 +96,7 @@ def test_another_archive_replaces_what_was_unpacked(server, folder):
     assert (folder / "a" / "mine.npy").read_bytes() == b"my own"
 
 
-def test_what_is_gone_of_an_unpacked_archive_is_had_again(server, folder):
+def test_what_is_missing_of_an_unpacked_archive_is_fetched_again(server, folder):
     published = Published(url=f"{server.url}/a.zip", members=["*.txt"])
     server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"1", "y.txt": b"2"})}]
     path = fetch(published).path

@@ -14,7 +14,7 @@ from bench.errors import BenchError
 
 
 @pytest.mark.parametrize("checksum", ["", f"sha256:{SHA256}", f"md5:{MD5}"])
-def test_a_download_that_broke_off_goes_on_from_there(server, folder, checksum):
+def test_a_download_that_broke_off_is_resumed(server, folder, checksum):
     server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000}, {"content": CONTENT}]
     fetched = fetch(Published(url=f"{server.url}/x.npy", checksum=checksum))
     assert fetched.path.read_bytes() == CONTENT
@@ -22,7 +22,7 @@ def test_a_download_that_broke_off_goes_on_from_there(server, folder, checksum):
     assert files(folder) == ["x.npy"]
 
 
-def test_another_run_goes_on_where_one_was_given_up(server, folder):
+def test_another_run_resumes_what_one_gave_up(server, folder):
     server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000}]
     published = Published(url=f"{server.url}/x.npy")
     with pytest.raises(BenchError, match=r"x\.npy \(the connection broke off\)"):
@@ -45,7 +45,7 @@ def test_another_run_goes_on_where_one_was_given_up(server, folder):
         {"start_lie": 1},
     ],
 )
-def test_a_download_starts_again_where_the_server_cannot_go_on(server, folder, then):
+def test_a_download_starts_again_where_the_server_cannot_resume(server, folder, then):
     new = OTHER
     server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000}]
     published = Published(url=f"{server.url}/x.npy")
@@ -59,7 +59,7 @@ def test_a_download_starts_again_where_the_server_cannot_go_on(server, folder, t
     assert files(folder) == ["x.npy"]
 
 
-def test_more_than_the_whole_file_is_not_gone_on_from(server, folder):
+def test_more_than_the_whole_file_is_not_resumed(server, folder):
     server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000}]
     published = Published(url=f"{server.url}/x.npy")
     with pytest.raises(BenchError):
@@ -70,7 +70,7 @@ def test_more_than_the_whole_file_is_not_gone_on_from(server, folder):
     assert fetch(published).path.read_bytes() == CONTENT
 
 
-def test_without_a_version_nothing_is_gone_on_from(server, folder):
+def test_without_a_version_nothing_is_resumed(server, folder):
     server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000, "tag": ""}]
     with pytest.raises(BenchError, match="broke off"):
         fetch(Published(url=f"{server.url}/x.npy"), retries=1)
@@ -154,7 +154,7 @@ def test_requests_name_the_program(server):
 
 
 @pytest.mark.parametrize("status", [416, 403])
-def test_a_download_starts_again_where_the_rest_is_refused(server, folder, status):
+def test_a_download_starts_again_where_its_end_is_refused(server, folder, status):
     server.answers["/x.npy"] = [{"content": CONTENT, "cut": 100_000}]
     published = Published(url=f"{server.url}/x.npy")
     with pytest.raises(BenchError):
@@ -164,7 +164,7 @@ def test_a_download_starts_again_where_the_rest_is_refused(server, folder, statu
     assert [byte_range for _, byte_range in server.requests] == [None, None, "bytes=65536-", None]
 
 
-def test_a_download_that_was_killed_is_gone_on_from(server, folder):
+def test_a_download_that_was_killed_is_resumed(server, folder):
     server.answers["/x.npy"] = [{"content": CONTENT, "stall": 100_000}]
     published = Published(url=f"{server.url}/x.npy")
 

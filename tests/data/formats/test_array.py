@@ -5,10 +5,7 @@ import sys
 import numpy as np
 import pytest
 from support import writers
-from support.writers import (
-    ROWS,
-    written,
-)
+from support.writers import ROWS, written
 
 from bench import cache
 from bench.data import formats
@@ -56,7 +53,7 @@ def test_chosen_rows_are_those_of_the_whole_file(tmp_path, monkeypatch, name, va
 def test_a_conversion_that_has_no_room_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(100, 90, 10))
-    with pytest.raises(BenchError, match=r"x\.fvecs, as float32, needs 160 bytes, .* has 10 bytes free: make room"):
+    with pytest.raises(BenchError, match=r"x\.fvecs, .* needs 160 bytes, .* 10 bytes free"):
         read_vectors(written(tmp_path, "fvecs", ROWS))
 
 

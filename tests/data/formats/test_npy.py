@@ -13,7 +13,7 @@ def test_an_array_of_objects_is_refused_when_it_is_needed(tmp_path):
     np.savez(tmp_path / "x.npz", base=ROWS, extra=ROWS[:2], labels=np.array([Trap()] * 10, dtype=object))
     assert np.array_equal(read_vectors(tmp_path / "x.npz"), ROWS)
     assert np.array_equal(read_vectors(tmp_path / "x.npz#extra"), ROWS[:2])
-    with pytest.raises(BenchError, match=r"x\.npz: labels holds Python objects, which are never unpickled"):
+    with pytest.raises(BenchError, match=r"x\.npz: labels .* never unpickled"):
         read_labels(tmp_path / "x.npz")
 
 

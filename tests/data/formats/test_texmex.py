@@ -7,7 +7,7 @@ from bench.data.formats.array import vectors
 from bench.errors import BenchError
 
 
-def test_rows_of_one_dimension_are_looked_for_when_they_are_read(tmp_path, monkeypatch):
+def test_rows_are_checked_for_one_dimension_when_they_are_read(tmp_path, monkeypatch):
     uneven(tmp_path / "x.fvecs", bytes(8))
     monkeypatch.setattr("bench.data.formats.texmex.spans", lambda *_: pytest.fail("read"))
     source = formats.get(formats.read(tmp_path / "x.fvecs"), "base")

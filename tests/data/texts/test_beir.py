@@ -40,12 +40,12 @@ def test_a_model_and_its_first_dimensions_are_chosen_by_name(beir_folder):
         ("m@0", "@0 takes too many or none"),
         ("m@x", "give the number of dimensions after @, as in m@128"),
         ("lsa", "say how many dimensions, as in lsa@384"),
-        ("lsa@9", r"lsa@9: .*corpus\.jsonl has 4 texts and 7 words, so give a dimension from 1 to 4"),
+        ("lsa@9", r"lsa@9: .*corpus\.jsonl has 4 texts and 7 words"),
         (3, "model: expected str"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
-def test_a_model_that_cannot_be_had_is_reported(beir_folder, model, message):
+def test_a_model_that_cannot_be_used_is_reported(beir_folder, model, message):
     with pytest.raises(BenchError, match=message):
         load(beir_folder, model=model)
 
@@ -81,8 +81,8 @@ def test_a_missing_file_is_reported(beir_folder, file):
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ("corpus", r"unknown model 'm'; known: lsa@d; its vectors would be .*/set/embeddings/m\.corpus\.npy and"),
-        ("queries", r"set/embeddings/m\.queries\.npy does not exist: save the vectors of queries\.jsonl by this name"),
+        ("corpus", r"unknown model 'm'; known: lsa@d; .*/set/embeddings/m\.corpus\.npy"),
+        ("queries", r"set/embeddings/m\.queries\.npy does not exist"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
@@ -93,16 +93,16 @@ def test_missing_vectors_are_reported_with_the_name_of_their_file(beir_folder, p
 
 
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
-def test_a_stated_checksum_is_held_to(beir_folder):
+def test_another_file_than_the_stated_checksum_is_refused(beir_folder):
     toml = beir_folder.parent / "set.toml"
     toml.write_text(toml.read_text() + f'[beir.sha256]\n"corpus.jsonl" = "{"0" * 64}"\n')
     with pytest.raises(BenchError, match=r"corpus\.jsonl: SHA-256 is .*, dataset 'set' states 00"):
         load(beir_folder)
 
 
-def test_a_folder_that_is_nowhere_is_reported(beir_folder):
+def test_a_missing_folder_is_reported(beir_folder):
     beir_folder.rename(beir_folder.with_name("gone"))
-    with pytest.raises(BenchError, match=r"set does not exist, and beir\.sha256 states no checksum of corpus\.jsonl"):
+    with pytest.raises(BenchError, match=r"set does not exist, .*beir\.sha256 .* corpus\.jsonl"):
         load(beir_folder)
 
 

@@ -32,7 +32,7 @@ def test_a_folder_becomes_a_dataset_that_records_its_model(folder, use):
     assert files(folder) == sorted([*record.sha256, "qrels/test.tsv", "radio-counter.toml"])
 
 
-def test_what_is_there_already_is_kept(folder, use):
+def test_vectors_that_exist_are_kept(folder, use):
     use(Model())
     path, record = embed(folder, "m")
     model = use(Model())
@@ -51,12 +51,12 @@ def test_what_is_there_already_is_kept(folder, use):
         ("prefix", "another passage_prefix, '' and not 'p: '"),
         ("texts", "of other texts in corpus.jsonl"),
         ("split", r"another \[beir\]"),
-        ("vectors", r"m\.queries\.npy is not what `bench embed` recorded"),
+        ("vectors", r"m\.queries\.npy is not what"),
         ("toml", r"radio-m\.toml .* does not record"),
         ("no toml", r"m\.corpus\.npy exists.* --name"),
     ],
 )
-def test_what_is_there_from_something_else_is_left_alone(folder, use, change, message):
+def test_vectors_of_something_else_are_left_alone(folder, use, change, message):
     use(Model())
     path, _ = embed(folder, "m")
     vectors = folder / "embeddings" / "m.queries.npy"
@@ -72,9 +72,9 @@ def test_what_is_there_from_something_else_is_left_alone(folder, use, change, me
         shutil.copy(folder / "qrels" / "test.tsv", folder / "qrels" / "dev.tsv")
     before = {file: (folder / file).read_bytes() for file in files(folder)}
     use(Model(), revision="beef" if change == "revision" else "c0ffee")
-    given = {"passage_prefix": "p: "} if change == "prefix" else {"split": "dev"} if change == "split" else {}
+    options = {"passage_prefix": "p: "} if change == "prefix" else {"split": "dev"} if change == "split" else {}
     with pytest.raises(BenchError, match=message):
-        embed(folder, "m", **given)
+        embed(folder, "m", **options)
     assert {file: (folder / file).read_bytes() for file in files(folder)} == before
 
 
@@ -84,7 +84,7 @@ def test_vectors_that_were_removed_are_computed_again(folder, use):
     whole = {file: (folder / file).read_bytes() for file in files(folder)}
     for part, calls in (("queries", 1), ("corpus", 1)):
         (folder / "embeddings" / f"m.{part}.npy").unlink()
-        with pytest.raises(BenchError, match=rf"m\.{part}\.npy does not exist, which `bench embed` recorded"):
+        with pytest.raises(BenchError, match=rf"m\.{part}\.npy does not exist"):
             catalog.load(str(path))
         model = use(Model())
         assert embed(folder, "m") == (path, record)
@@ -98,7 +98,7 @@ def test_queries_without_direction_are_searched_with_the_mean(folder):
     with (folder / "qrels" / "test.tsv").open("a") as stream:
         stream.write("odd\td1\t1\n")
     path, _ = embed(folder, "lsa@3")
-    with pytest.warns(BenchWarning, match="1 queries have no direction, such as 'odd'; searched with the mean"):
+    with pytest.warns(BenchWarning, match="1 queries .*'odd'.* mean"):
         dataset = catalog.load(str(path))
     assert dataset.judgements.query_ids[-1] == "odd"
     assert dataset.queries[-1] == pytest.approx(dataset.base.mean(axis=0), abs=1e-6)
@@ -108,7 +108,7 @@ def test_changed_vectors_are_not_loaded(folder, use):
     use(Model())
     embed(folder, "m")
     np.save(folder / "embeddings" / "m.queries.npy", np.ones((4, 8), np.float32))
-    with pytest.raises(BenchError, match=r"dataset 'radio-m': .*m\.queries\.npy is not what `bench embed` recorded"):
+    with pytest.raises(BenchError, match=r"'radio-m': .*m\.queries\.npy is not what"):
         catalog.load("radio-m.toml", beside=folder)
 
 
@@ -119,7 +119,7 @@ def test_a_file_of_texts_becomes_a_base_with_queries_held_out(tmp_path, use):
     path, record = embed(tmp_path / "reviews.jsonl", "m")
     assert path == tmp_path / "reviews-m.toml"
     assert np.array_equal(np.load(tmp_path / "embeddings" / "m.reviews.npy"), counts(texts))
-    with pytest.warns(BenchWarning, match="6 rows held out as queries; files.queries names your own"):
+    with pytest.warns(BenchWarning, match=r"reviews-m\.toml: 6 rows held out"):
         dataset = catalog.load(str(path))
     assert (dataset.n, len(dataset.queries), dataset.judgements) == (58, 6, None)
     assert sorted(record.sha256) == ["embeddings/m.reviews.npy", "reviews.jsonl"]
@@ -145,7 +145,7 @@ def test_lsa_is_embedded_as_the_catalogue_computes_it(folder):
 
 
 @pytest.mark.parametrize(
-    ("model", "given", "message"),
+    ("model", "options", "message"),
     [
         ("lsa", {}, "'lsa': .*lsa@384"),
         ("lsa@9", {}, r"lsa@9: .*50 texts and 8 words"),
@@ -155,15 +155,15 @@ def test_lsa_is_embedded_as_the_catalogue_computes_it(folder):
         ("lsa@2", {"split": "dev"}, r"dev\.tsv does not exist: unknown split 'dev'; known: test"),
     ],
 )
-def test_a_request_that_cannot_be_met_is_reported(folder, model, given, message):
+def test_a_request_that_cannot_be_met_is_reported(folder, model, options, message):
     before = files(folder)
     with pytest.raises(BenchError, match=message):
-        embed(folder, model, **given)
+        embed(folder, model, **options)
     assert files(folder) == before
 
 
 @pytest.mark.parametrize(
-    ("content", "given", "message"),
+    ("content", "options", "message"),
     [
         ('{"text": "x"}\n{"text": " "}\n', {}, r"t\.jsonl: line 2 has an empty text"),
         ('{"body": "x"}\n', {}, r"t\.jsonl: line 1: Object missing required field text"),
@@ -171,11 +171,11 @@ def test_a_request_that_cannot_be_met_is_reported(folder, model, given, message)
         (None, {}, r"t\.jsonl does not exist"),
     ],
 )
-def test_a_bad_file_of_texts_is_reported(tmp_path, content, given, message):
+def test_a_bad_file_of_texts_is_reported(tmp_path, content, options, message):
     if content is not None:
         (tmp_path / "t.jsonl").write_text(content)
     with pytest.raises(BenchError, match=message):
-        embed(tmp_path / "t.jsonl", "lsa@2", **given)
+        embed(tmp_path / "t.jsonl", "lsa@2", **options)
 
 
 def test_a_folder_that_cannot_be_written_is_reported(folder):

@@ -28,7 +28,7 @@ from bench.errors import BenchError, BenchWarning
         ("qrels/test.tsv", QRELS + "q0\td1\t0.5\n", r"test\.tsv: line 5: score '0\.5' is not a whole number"),
         ("qrels/test.tsv", QRELS + f"q0\td1\t{10**30}\n", r"line 5: score '10+' does not fit into 32 bits"),
         ("qrels/test.tsv", QRELS + f"q0\td1\t{-(2**31) - 1}\n", "does not fit into 32 bits"),
-        ("qrels/test.tsv", QRELS + "q0\td3\t0\n", "line 5: query 'q0' judges document 'd3' again, with another score"),
+        ("qrels/test.tsv", QRELS + "q0\td3\t0\n", "line 5: query 'q0' judges document 'd3' again"),
         ("qrels/test.tsv", "query-id\tcorpus-id\tscore\n", r"judges none of the queries in .*queries\.jsonl"),
     ],
 )
@@ -63,8 +63,12 @@ def test_negative_grades_are_kept(beir_folder):
 
 
 def judgements(**changed):
-    given = {"query_ids": np.array(["a", "b"]), "doc_ids": np.array(list("vwxyz")), "qrels": {"a": {"v": 1}, "b": {}}}
-    return Judgements(**given | changed)
+    arguments = {
+        "query_ids": np.array(["a", "b"]),
+        "doc_ids": np.array(list("vwxyz")),
+        "qrels": {"a": {"v": 1}, "b": {}},
+    }
+    return Judgements(**arguments | changed)
 
 
 def test_judgements_differ_by_content_not_by_order_of_qrels():

@@ -28,7 +28,7 @@ def test_a_model_that_states_no_length_and_another_similarity_is_believed(folder
 
 
 @pytest.mark.parametrize(
-    ("prompts", "given", "expected"),
+    ("prompts", "options", "expected"),
     [
         ({"query": None, "document": None}, {}, ("", "")),
         ({}, {}, ("", "")),
@@ -37,9 +37,9 @@ def test_a_model_that_states_no_length_and_another_similarity_is_believed(folder
         ({"query": "q: ", "document": "d: "}, {"query_prefix": "find: ", "passage_prefix": ""}, ("find: ", "")),
     ],
 )
-def test_prefixes_are_the_models_prompts_unless_given(folder, use, prompts, given, expected):
+def test_prefixes_are_the_models_prompts_unless_given(folder, use, prompts, options, expected):
     model = use(Model(prompts))
-    _, record = embed(folder, "m", **given)
+    _, record = embed(folder, "m", **options)
     assert (record.query_prefix, record.passage_prefix) == expected
     assert [call[0] for call in model.calls if len(call[2]) == 4] == [expected[0]]
     assert [call[0] for call in model.calls if len(call[2]) == 50] == [expected[1]]
