@@ -122,7 +122,7 @@ def read_spec(path: Path) -> Spec:
     if spec.texts and not spec.download:
         raise BenchError(f"{path}: texts are downloaded; without download, leave them out")
     if not spec.texts and (len(spec.download) > 1 or any(file.members for file in spec.download)):
-        raise BenchError(f"{path}: vectors are downloaded as one file that is no archive")
+        raise BenchError(f"{path}: vectors are downloaded as one file that is not an archive")
     for file in spec.published:
         check_published(file, str(path))
     return spec

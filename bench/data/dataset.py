@@ -16,7 +16,7 @@ METRICS: tuple[str, ...] = get_args(Metric)
 
 # Squared lengths outside this range overflow or vanish in float32, in which engines compute.
 _LEAST, _MOST = 1e-30, 1e30
-_BLOCK_VALUES = 1 << 24  # values looked at at a time, so that a base larger than memory can be checked
+_BLOCK_VALUES = 1 << 24  # values checked at a time, so that a base larger than memory can be checked
 
 
 @dataclass(frozen=True)
@@ -233,8 +233,8 @@ def drawn(n: int, count: int, purpose: str, seed: int = 0) -> np.ndarray:
 def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
     """The dataset with at most `rows` rows of its base, drawn by seed, in their given order.
 
-    Given neighbours are left out, with a warning: they are not those of the rows that stay. Judgements of rows left
-    out stay: they are relevant, and cannot be found.
+    Given neighbours are left out, with a warning: they are those of all rows. Judgements of rows that are left out
+    stay: these count as relevant and never returned.
     """
     if rows >= dataset.n:
         return dataset
@@ -251,7 +251,7 @@ def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
 
 
 def warn_unverified(where: str) -> None:
-    """A BenchWarning that neighbours which came with the data go with the rows that are left out."""
+    """A BenchWarning that given neighbours are left out, since they are those of all rows."""
     warnings.warn(
         f"{where}: the neighbours that came with the data are those of all its rows; left out, and not verified",
         BenchWarning,

@@ -1,4 +1,4 @@
-"""A Dataset of files of one's own, or of a published one."""
+"""A Dataset of files in any format, a user's own or a published one."""
 
 import warnings
 from pathlib import Path

@@ -159,7 +159,7 @@ def _download(published: Published, where: str, progress: Progress, retries: int
     urls, path = addresses(published), published.download
     by_hand = f"put the file by hand as {path}, or set BENCH_MIRROR to a folder or URL that has {published.name}"
     if not urls:
-        lack = f"which is not in BENCH_MIRROR ({mirror()})" if mirror() else "which nobody publishes"
+        lack = f"which is not in BENCH_MIRROR ({mirror()})" if mirror() else "which is not published"
         raise BenchError(f"{where} needs {published.name}, {lack}: {by_hand}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

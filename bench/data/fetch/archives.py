@@ -110,14 +110,14 @@ def _checked_tar(opened: tarfile.TarFile, folder: Path) -> list[tarfile.TarInfo]
             tarfile.data_filter(info, str(folder))
         except tarfile.FilterError as error:
             raise _RefusedError(str(error)) from None
-        _check_name(info.name)  # from whose beginning tarfile takes slashes
+        _check_name(info.name)  # the filter strips leading slashes rather than refusing them
         if info.issym() or info.islnk():
             raise _RefusedError(f"{info.name!r} is a link")
     return opened.getmembers()
 
 
 def _check_name(name: str) -> None:
-    path = PureWindowsPath(name)  # whose rules hold for slashes as well
+    path = PureWindowsPath(name)  # Windows' rules include those for slashes
     if path.anchor or ".." in path.parts:
         raise _RefusedError(f"{name!r} would be written outside the folder")
 

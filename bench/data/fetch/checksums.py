@@ -80,7 +80,7 @@ def _check_content(path: Path, published: Published, is_first: bool, subject: st
 
         stated_size = decimal(published.bytes or 0)
         raise WrongFileError(f"{subject} holds {decimal(size)}, not {stated_size} as stated: {remedy}")
-    if suffix in formats.READERS and suffix != ".parquet" and not _opens(path, suffix):  # whose library is an extra
+    if suffix in formats.READERS and suffix != ".parquet" and not _opens(path, suffix):  # pyarrow is an extra
         raise WrongFileError(f"{subject} is truncated, or not a {suffix} file that can be read: {remedy}")
 
 

@@ -58,7 +58,7 @@ def check(published: Published, where: str) -> None:
     if not path.name or path.is_absolute() or ".." in path.parts:
         raise BenchError(f"{where}: file {published.name!r} is not a path below a folder")
     if published.members and not _archive_suffix(published):
-        raise BenchError(f"{where}: {published.name!r} has members, but is none of {', '.join(_ARCHIVES)}")
+        raise BenchError(f"{where}: {published.name!r} has members, but is not one of {', '.join(_ARCHIVES)}")
     if published.checksum and not re.fullmatch("sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", published.checksum):
         raise BenchError(
             f"{where}: checksum {published.checksum!r} of {published.name} is not sha256: and 64 hexadecimal digits, "

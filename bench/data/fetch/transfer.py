@@ -42,7 +42,7 @@ class Transfer:
 def receive(transfer: Transfer) -> Path:
     """Write the file beside `transfer.path`, for the caller to move there; the path of it, whole.
 
-    What an earlier try or an ended process has received is resumed if the server tells that the file is still the same
+    What an earlier try or an ended process has received is resumed if the server states that the file is still the same
     version, and replaced if not. One process at a time may do this, see `locked`.
     Raises requests.RequestException for what may go better another time, RefusedError for what will not.
     """
@@ -126,12 +126,12 @@ def _length(answer: Any) -> int | None:
     """The bytes of the body, if the server states them."""
     length = answer.headers.get("Content-Length")
     if length is not None and not length.isdecimal():
-        raise RefusedError(f"with a Content-Length that is no number, {length!r}")
+        raise RefusedError(f"with a Content-Length that is not a number, {length!r}")
     return int(length) if length else None
 
 
 def _version(answer: Any) -> str:
-    """What tells this version of the file from others (RFC 9110, section 13.1.5), or nothing."""
+    """What identifies this version of the file (RFC 9110, section 13.1.5); empty if the server does not state it."""
     etag = str(answer.headers.get("ETag", ""))
     return etag if etag and not etag.startswith("W/") else str(answer.headers.get("Last-Modified", ""))
 

@@ -90,7 +90,7 @@ def read(path: Path) -> Contents:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """A BenchError where what is done with the file at `path` finds that it cannot be read."""
+    """A BenchError if the file at `path` cannot be read in this context."""
     try:
         yield
     except OSError as error:

@@ -92,7 +92,7 @@ def _member(path: Path, name: str) -> FileArray:
 
 @contextmanager
 def _open_member(path: Path, name: str) -> Iterator[IO[bytes]]:
-    """A member of a .npz file; a BenchError where it, or what is done with it, finds that it makes no sense."""
+    """A member of a .npz file, opened; a BenchError if it is damaged, also where that shows only in reading it."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
             yield stream

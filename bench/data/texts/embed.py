@@ -89,7 +89,9 @@ def embed(
     if path.is_dir():
         job = _job_of_folder(path, name, split or "test", strict)
     elif split or strict or query_prefix is not None:
-        raise BenchError(f"{path} is no BEIR folder: --split, --strict and --query-prefix are for one")
+        raise BenchError(
+            f"{path} is not a BEIR folder, for which --split, --strict and --query-prefix are: leave them out"
+        )
     else:
         job = _job_of_file(path, name)
     log(f"{model}: loading")

@@ -182,7 +182,7 @@ def _load(model: str) -> tuple[Any, str]:
 
 
 def _folder(model: str) -> tuple[Path, str]:
-    """The folder of a model's files, and its revision: the hub's commit, or a digest of a folder of one's own."""
+    """The folder of a model's files, and its revision: the hub's commit, or a digest of the folder's files."""
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder, f"sha256:{folder_digest(folder)}"
@@ -193,7 +193,7 @@ def _folder(model: str) -> tuple[Path, str]:
         folder = Path(snapshot_download(name, local_files_only=True))
     except (OSError, ValueError):
         raise BenchError(
-            f"model {model!r} is no folder and not on this machine: `hf download {name}` gets it"
+            f"model {model!r} is neither a folder nor on this machine: `hf download {name}` gets it"
         ) from None
     return folder, folder.name
 

@@ -121,7 +121,7 @@ def _write_part(part: Part, encoder: Encoder, log: Log) -> None:
 
 
 def _resume(stream: BinaryIO, part: Part, dimension: int) -> int:
-    """Make the end of an unfinished file that of its last whole block; the texts whose vectors it has."""
+    """Cut an unfinished file off after its last whole block; the number of texts whose vectors it has."""
     header = io.BytesIO()
     description = {"descr": "<f4", "fortran_order": False, "shape": (part.count, dimension)}
     np.lib.format.write_array_header_1_0(header, description)

@@ -81,7 +81,7 @@ def test_a_mirror_of_something_else_leaves_it_to_the_publisher(server, monkeypat
         (Published(url="https://h/x", checksum="sha256:abc"), "checksum 'sha256:abc' of x is not sha256: and 64"),
         (Published(url="https://h/x", checksum=f"md5:{'g' * 32}"), "is not .*hexadecimal"),
         (Published(url="https://h/x", checksum="crc:abc"), "checksum 'crc:abc' of x is not"),
-        (Published(url="https://h/x.npy", members=["*"]), r"'x\.npy' has members, but is none of \.zip"),
+        (Published(url="https://h/x.npy", members=["*"]), r"'x\.npy' has members, but is not one of \.zip"),
     ],
 )
 def test_what_could_not_be_fetched_is_reported_at_once(published, message):

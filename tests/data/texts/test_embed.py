@@ -167,7 +167,7 @@ def test_a_request_that_cannot_be_met_is_reported(folder, model, options, messag
     [
         ('{"text": "x"}\n{"text": " "}\n', {}, r"t\.jsonl: line 2 has an empty text"),
         ('{"body": "x"}\n', {}, r"t\.jsonl: line 1: Object missing required field text"),
-        ('{"text": "x"}\n', {"split": "dev"}, r"t\.jsonl is no BEIR folder: --split"),
+        ('{"text": "x"}\n', {"split": "dev"}, r"t\.jsonl is not a BEIR folder, .*--split"),
         (None, {}, r"t\.jsonl does not exist"),
     ],
 )
