@@ -21,10 +21,6 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from bench import digests
-from bench.digests import array_digest as array_digest
-from bench.digests import code_digest as code_digest
-from bench.digests import file_digest as file_digest
-from bench.digests import key_digest as key_digest
 from bench.errors import BenchError, BenchWarning
 
 CHECKOUT = Path(__file__).parent.parent

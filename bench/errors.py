@@ -1,6 +1,8 @@
 """What the harness says to its user: mistakes to mend, and warnings."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+Log = Callable[[str], None]  # takes a line of progress
 
 
 class BenchError(Exception):

@@ -33,7 +33,7 @@ class Swap(msgspec.Struct, frozen=True, kw_only=True):
 
     ahead, behind: by the reference. reference, found: how far `ahead` is ahead under each; `found` is not above 0.
     probability: of a swap, as above. reference_unsure: the share of resamples in which the reference itself orders
-    the two the other searched: where it is large, these queries cannot tell the models apart. shifted: the share in which
+    the two the other way: where it is large, these queries cannot tell the models apart. shifted: the share in which
     `ahead` is less far ahead than by the reference: near 1, the index does favour `behind`, swap or not.
     """
 

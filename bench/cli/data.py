@@ -96,10 +96,10 @@ def fetch(
         except KeyboardInterrupt:
             say("interrupted: what has arrived is saved where the server allows; the same command goes on from there")
             raise SystemExit(INTERRUPTED) from None
-        rows += [{"name": name, "path": str(f.path), "sha256": f.sha256, "from": f.came} for f in fetched]
+        rows += [{"name": name, "path": str(f.path), "sha256": f.sha256, "from": f.origin} for f in fetched]
         if not as_json:
             for file in fetched:
-                print(f"{name}  {file.path}  sha256:{file.sha256}  (from {file.came})", flush=True)
+                print(f"{name}  {file.path}  sha256:{file.sha256}  (from {file.origin})", flush=True)
     if as_json:
         print_json(rows)
     if failed:

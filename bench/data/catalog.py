@@ -14,13 +14,12 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from bench import cache
+from bench import cache, digests
 from bench.convert import converted
-from bench.data import fetch as fetching
 from bench.data import formats, generators, records
 from bench.data.dataset import METRICS, Dataset, checked, fingerprint
-from bench.data.fetch import Published
-from bench.data.fetch.transfer import Progress
+from bench.data.fetch import FetchedFile, Progress, Published, fetch_file, required_path
+from bench.data.fetch import check as check_published
 from bench.data.from_files import from_files
 from bench.data.records import Records
 from bench.data.texts import beir, embed
@@ -40,10 +39,17 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One TOML file of the catalogue: what the data is, and one of the five places it comes from.
 
-    source: the page that tells about it. file_order: `natural` where the rows stand as in the source's own files,
-    `shuffled` where making the file permuted them, `unknown` where no published code tells. n, d, queries: as its
-    publisher states them. texts: what is downloaded are texts, to be embedded first.
-    embedding: how `bench embed` made its vectors.
+    title: what it is, in a line.
+    metric: `l2`, `cosine` or `ip`.
+    licence, citation: as its publisher states them.
+    source: the page that describes it.
+    file_order: `natural` if the rows stand as in the source's own files, `shuffled` if writing the file permuted them,
+        `unknown` if no published code shows which.
+    n, d, queries: as its publisher states them.
+    texts: whether what is downloaded are texts, to be embedded first.
+    generator, parameters: one of `generators.GENERATORS`, and what it is called with.
+    records, files, beir, download: the files that it comes from, in one of these ways.
+    embedding: how `bench embed` computed its vectors.
     """
 
     title: str
@@ -66,11 +72,11 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def download_size(self) -> str:
-        """How much is to be downloaded, for people: as published, else from n and d; empty where neither tells."""
+        """How much is to be downloaded, for people: as published, else from n and d; empty if neither is stated."""
         from rich.filesize import decimal
 
-        if stated := sum(file.bytes or 0 for file in self.download):
-            return decimal(stated)
+        if stated_bytes := sum(file.bytes or 0 for file in self.download):
+            return decimal(stated_bytes)
         return "over " + decimal(4 * self.n * self.d) if self.download and self.n and self.d else ""
 
     @property
@@ -116,9 +122,9 @@ def read_spec(path: Path) -> Spec:
     if spec.texts and not spec.download:
         raise BenchError(f"{path}: texts are downloaded; without download, leave them out")
     if not spec.texts and (len(spec.download) > 1 or any(file.members for file in spec.download)):
-        raise BenchError(f"{path}: vectors are downloaded as one file that is no archive")
+        raise BenchError(f"{path}: vectors are downloaded as one file that is not an archive")
     for file in spec.published:
-        fetching.check(file, str(path))
+        check_published(file, str(path))
     return spec
 
 
@@ -126,7 +132,7 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     """The Dataset that the catalogue, or a path ending in .toml (from the folder `beside`), names.
 
     parameters: what to change of a generator's parameters, or the `model` of a BEIR folder; the dataset's name then
-    tells it.
+    states it.
     """
     path = _find(name, beside)
     spec = read_spec(path)
@@ -134,20 +140,20 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     if spec.embedding is not None:
         embed.verify(spec.embedding, path.parent, f"dataset {stem!r}")
     if spec.generator is not None:
-        return _generated(stem, spec, dict(parameters or {}))
+        return _generate(stem, spec, dict(parameters or {}))
     if spec.beir is not None:
         chosen = converted(dict(parameters or {}), beir.Chosen, f"dataset {stem!r}")
         return beir.load(stem, spec.metric, spec.beir, path.parent, chosen.model)
     if parameters:
         raise BenchError(f"dataset {stem!r} comes from files and takes no parameters: {', '.join(parameters)}")
     if spec.records is not None:
-        return _recorded(path, spec)
+        return _read_records(path, spec)
     if spec.texts:
         raise BenchError(
             f"dataset {stem!r} is texts without vectors: run `bench fetch {stem}`, then `bench embed` on what it gives"
         )
     if spec.download:
-        file = _fetched(path, spec, spec.download[0])
+        file = _local_path(path, spec, spec.download[0])
         _check_stated(path, spec, formats.read(file))
         return from_files(file, metric=spec.metric, name=stem, drop_zeros=True)
     assert spec.files is not None
@@ -155,18 +161,18 @@ def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | 
     queries, labels, neighbors = (path.parent / part if part else None for part in beside_it)
     dataset = from_files(path.parent / spec.files.base, queries, labels, spec.metric, neighbors=neighbors, name=stem)
     if queries is None and dataset.n < formats.get(formats.read(path.parent / spec.files.base), "base").shape[0]:
-        told = f"{path}: {len(dataset.queries)} rows held out as queries; files.queries names your own"
-        warnings.warn(told, BenchWarning, stacklevel=2)
+        line = f"{path}: {len(dataset.queries)} rows held out as queries; files.queries names your own"
+        warnings.warn(line, BenchWarning, stacklevel=2)
     return dataset
 
 
-def fetch(name: str, progress: Progress = lambda *_: None) -> list[fetching.Got]:
+def fetch(name: str, progress: Progress = lambda *_: None) -> list[FetchedFile]:
     """Download what a dataset of the catalogue is made from and is not here yet; the files, all verified."""
     spec = read_spec(_find(name, None))
     if not spec.published:
-        how = "is generated when it is asked for" if spec.generator else "is read from files of yours"
+        how = "is generated when it is needed" if spec.generator else "is read from files of yours"
         raise BenchError(f"dataset {name!r} {how}: there is nothing to fetch")
-    return [fetching.fetch(file, f"dataset {name!r}", progress) for file in spec.published]
+    return [fetch_file(file, f"dataset {name!r}", progress) for file in spec.published]
 
 
 def sweep(parameters: Mapping[str, Any], generator_takes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -184,11 +190,11 @@ def load_all(name: str, parameters: Mapping[str, Any], beside: Path | None = Non
     """The Datasets of a sweep: as `load`, for every combination of the parameters given as lists."""
     if not parameters:
         return [load(name, beside=beside)]
-    stated = read_spec(_find(name, beside)).parameters
+    defaults = read_spec(_find(name, beside)).parameters
     for key, value in parameters.items():
         if value == []:
             raise BenchError(f"dataset {name!r}: {key} is an empty list: name at least one value")
-    return [load(name, chosen, beside) for chosen in sweep(parameters, stated)]
+    return [load(name, chosen, beside) for chosen in sweep(parameters, defaults)]
 
 
 def is_file(name: str) -> bool:
@@ -204,74 +210,76 @@ def _find(name: str, beside: Path | None) -> Path:
     if not path.is_file():
         if name.endswith(".toml"):
             raise BenchError(
-                f"dataset {path} is not there: give the path of a TOML file, or a name; see `bench list datasets`"
+                f"dataset {path} does not exist: give the path of a TOML file, or a name; see `bench list datasets`"
             )
         near = [known for known in names() if name in known] or difflib.get_close_matches(name, names())
         raise BenchError(f"unknown dataset {name!r}; near it: {', '.join(near) or 'none'}; see `bench list datasets`")
     return path
 
 
-def _generated(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
+def _generate(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
     assert spec.generator is not None
     generate = generators.GENERATORS[spec.generator]
     takes = inspect.signature(generate).parameters
-    given = {**spec.parameters, **changed}
-    for key in given:
+    arguments = {**spec.parameters, **changed}
+    for key in arguments:
         if key not in takes:
             raise BenchError(f"dataset {stem!r}: {unknown('parameter', key, takes)}")
-    given = {key: converted(value, takes[key].annotation, f"dataset {stem!r}: {key}") for key, value in given.items()}
+    arguments = {
+        key: converted(value, takes[key].annotation, f"dataset {stem!r}: {key}") for key, value in arguments.items()
+    }
     defaults = {key: p.default for key, p in takes.items() if p.default is not inspect.Parameter.empty}
-    name = stem if not changed else f"{stem}({', '.join(f'{key}={given[key]}' for key in changed)})"
+    name = stem if not changed else f"{stem}({', '.join(f'{key}={arguments[key]}' for key in changed)})"
 
     def make() -> dict[str, np.ndarray]:
         try:
-            base, queries, labels = generate(**given)
+            base, queries, labels = generate(**arguments)
         except (TypeError, ValueError) as error:
             raise BenchError(f"dataset {name!r}: {error}") from None
         except MemoryError:
             raise BenchError(f"dataset {name!r} does not fit into memory: ask for a smaller n or d") from None
         return _arrays(checked(name, base, queries, spec.metric, labels))
 
-    made_from = {
+    entry_key = {
         "generator": spec.generator,
-        "parameters": defaults | given,
+        "parameters": defaults | arguments,
         "metric": spec.metric,
-        "code": cache.code_digest(Path(generators.__file__)),
+        "code": digests.code_digest(Path(generators.__file__)),
         "libraries": {name: metadata.version(name) for name in ("numpy", "scikit-learn", "pillow")},
     }
-    return _from_entry(name, spec.metric, cache.entry("datasets", made_from, make))
+    return _from_entry(name, spec.metric, cache.entry("datasets", entry_key, make))
 
 
-def _recorded(path: Path, spec: Spec) -> Dataset:
+def _read_records(path: Path, spec: Spec) -> Dataset:
     name, metric, source = path.stem, spec.metric, spec.records
     assert source is not None
-    vectors, described_by = (_fetched(path, spec, file) for file in spec.published)
+    vectors, described_by = (_local_path(path, spec, file) for file in spec.published)
 
     def make() -> dict[str, np.ndarray]:
         base, queries, labels = records.read(vectors, described_by, source)
         return _arrays(checked(name, base, queries, metric, labels))
 
-    code = cache.code_digest(Path(records.__file__))
+    code = digests.code_digest(Path(records.__file__))
     key = {"metric": metric, "records": msgspec.to_builtins(source), "code": code}
     return _from_entry(name, metric, cache.entry("datasets", key, make))
 
 
-def _fetched(path: Path, spec: Spec, file: Published) -> Path:
+def _local_path(path: Path, spec: Spec, file: Published) -> Path:
     """Where a published file of the dataset that the TOML file `path` describes lies, or how to get it."""
     name = path.stem if path.parent == folder() else str(path)
-    return fetching.needed(file, f"dataset {path.stem!r}", name, spec.download_size)
+    return required_path(file, f"dataset {path.stem!r}", name, spec.download_size)
 
 
 def _check_stated(path: Path, spec: Spec, contents: formats.Contents) -> None:
     """BenchError where a downloaded file has other numbers of rows, dimensions or queries than the TOML file states."""
     base, queries = formats.get(contents, "base"), formats.find(contents, "queries")
-    held = dict(zip(("n", "d"), base.shape, strict=False)) | ({"queries": queries.shape[0]} if queries else {})
-    for name, number in held.items():
-        stated = getattr(spec, name)
-        if stated not in (None, number):
+    actual = dict(zip(("n", "d"), base.shape, strict=False)) | ({"queries": queries.shape[0]} if queries else {})
+    for name, number in actual.items():
+        stated_number = getattr(spec, name)
+        if stated_number not in (None, number):
             raise BenchError(
-                f"{contents.path} has {name} = {number:,}, {path} states {stated:,}: remove the file and fetch it "
-                "again, or state what it holds"
+                f"{contents.path} has {name} = {number:,}, {path} states {stated_number:,}: remove the file and fetch "
+                "it again, or state what it holds"
             )
 
 

@@ -1,4 +1,4 @@
-"""Base vectors, queries, labels: checked once, when made."""
+"""Base vectors, queries, labels: checked once, when the Dataset is created."""
 
 import warnings
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from bench import cache
+from bench import cache, digests
 from bench.errors import BenchError, BenchWarning, unknown
 
 Metric = Literal["l2", "cosine", "ip"]
@@ -16,15 +16,16 @@ METRICS: tuple[str, ...] = get_args(Metric)
 
 # Squared lengths outside this range overflow or vanish in float32, in which engines compute.
 _LEAST, _MOST = 1e-30, 1e30
-_BLOCK_VALUES = 1 << 24  # values looked at at a time, so that a base larger than memory can be checked
+_BLOCK_VALUES = 1 << 24  # values checked at a time, so that a base larger than memory can be checked
 
 
 @dataclass(frozen=True)
 class Judgements:
     """What is relevant to a dataset's queries.
 
-    query_ids: (q,) str, one a query; doc_ids: (n,) str, one a base row. qrels: by query id and document id, a
-    grade, 0 for not relevant.
+    query_ids: (q,) str, one a query.
+    doc_ids: (n,) str, one a base row.
+    qrels: by query id and document id, a grade, 0 for not relevant.
     """
 
     query_ids: np.ndarray
@@ -35,22 +36,26 @@ class Judgements:
     def digest(self) -> str:
         """SHA-256 of the queries and what is relevant to them, a dot, and that of the documents, as hexadecimal.
 
-        All that figures of retrieval depend on beside the ids found. Where the part before the dot is the same, figures
+        All that figures of retrieval depend on beside the returned ids. If the part before the dot is the same, figures
         can be compared, though one base may lack documents that another has.
         """
         qrels = {query: dict(row) for query, row in self.qrels.items()}
-        asked = cache.key_digest({"queries": cache.array_digest(self.query_ids), "qrels": qrels})
-        return f"{asked}.{cache.array_digest(self.doc_ids)}"
+        queries_digest = digests.key_digest({"queries": digests.array_digest(self.query_ids), "qrels": qrels})
+        return f"{queries_digest}.{digests.array_digest(self.doc_ids)}"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Vectors to index and vectors to search for. Make one with `checked`.
+    """Vectors to index and vectors to search for, all C-contiguous and read-only. Make one with `checked`.
 
-    base: (n, d) float32, queries: (q, d) float32, labels: (n,) integers or strings, or None; all
-    C-contiguous and read-only. metric: `l2`, `cosine` or `ip`. fingerprint: SHA-256 of the arrays.
-    judgements: relevance, where the dataset has it. neighbors: (q, k) base ids that came with the data as the
-    queries' nearest: to be verified, never trusted.
+    name: as results give it.
+    base: (n, d) float32.
+    queries: (q, d) float32.
+    metric: `l2`, `cosine` or `ip`.
+    labels: (n,) integers or strings, or None.
+    fingerprint: SHA-256 of the arrays.
+    judgements: relevance, if the dataset has it.
+    neighbors: (q, k) base ids that came with the data as the queries' nearest: to be verified, never trusted.
     """
 
     name: str
@@ -90,30 +95,30 @@ def checked(
     rows: of `base` and `queries` that are not all rows of their file, which they are, for the error.
     judgements: carried along; the fingerprint is that of the arrays alone, so that recall is shared.
     """
-    told = {part: f"{name}: {part}" for part in ("base", "queries", "labels", "neighbors")} | (files or {})
+    where = {part: f"{name}: {part}" for part in ("base", "queries", "labels", "neighbors")} | (files or {})
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
-    base = check_vectors(base, told["base"], metric, (rows or {}).get("base"))
-    queries = check_vectors(queries, told["queries"], metric, (rows or {}).get("queries"))
+    base = check_vectors(base, where["base"], metric, (rows or {}).get("base"))
+    queries = check_vectors(queries, where["queries"], metric, (rows or {}).get("queries"))
     if base.shape[0] == 0:
-        raise BenchError(f"{told['base']} has no rows")
+        raise BenchError(f"{where['base']} has no rows")
     if queries.shape[1] != base.shape[1]:
         raise BenchError(
-            f"{told['queries']} has dimension {queries.shape[1]}, {told['base']} has {base.shape[1]}: "
+            f"{where['queries']} has dimension {queries.shape[1]}, {where['base']} has {base.shape[1]}: "
             "embed both with the same model"
         )
-    labels = None if labels is None else check_labels(labels, told["labels"], base.shape[0])
+    labels = None if labels is None else check_labels(labels, where["labels"], base.shape[0])
     if judgements and (len(judgements.query_ids), len(judgements.doc_ids)) != (len(queries), len(base)):
         raise BenchError(
             f"{name}: judgements name {len(judgements.query_ids)} queries and {len(judgements.doc_ids)} documents, "
             f"the data has {len(queries)} and {len(base)} rows: one id a row is needed"
         )
     if neighbors is not None:
-        neighbors = check_neighbors(neighbors, told["neighbors"], len(queries))
-    return _made(name, base, queries, metric, labels, neighbors, judgements)
+        neighbors = check_neighbors(neighbors, where["neighbors"], len(queries))
+    return _dataset(name, base, queries, metric, labels, neighbors, judgements)
 
 
-def _made(
+def _dataset(
     name: str,
     base: np.ndarray,
     queries: np.ndarray,
@@ -125,31 +130,31 @@ def _made(
     """A Dataset of arrays that are checked already."""
     base, queries, labels = read_only(base), read_only(queries), None if labels is None else read_only(labels)
     arrays = {"base": base, "queries": queries} | ({} if labels is None else {"labels": labels})
-    digests = {part: cache.array_digest(array) for part, array in arrays.items()}
-    return Dataset(name, base, queries, metric, labels, fingerprint(digests), judgements, neighbors)
+    by_part = {part: digests.array_digest(array) for part, array in arrays.items()}
+    return Dataset(name, base, queries, metric, labels, fingerprint(by_part), judgements, neighbors)
 
 
-def fingerprint(digests: dict[str, str]) -> str:
+def fingerprint(by_part: dict[str, str]) -> str:
     """SHA-256 that identifies a dataset's content, from the digests of its arrays."""
-    return cache.key_digest(digests)
+    return digests.key_digest(by_part)
 
 
-def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], told: str) -> None:
-    """A BenchError that names `told` where an array of this shape and type cannot be vectors."""
+def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> None:
+    """A BenchError that names `where` if an array of this shape and type cannot be vectors."""
     if len(shape) != 2:
-        raise BenchError(f"{told} has shape {shape}: vectors are rows of a 2-D array")
+        raise BenchError(f"{where} has shape {shape}: vectors are rows of a 2-D array")
     if dtype.kind not in "fiu":
-        raise BenchError(f"{told} has type {dtype}: vectors are real numbers")
+        raise BenchError(f"{where} has type {dtype}: vectors are real numbers")
     if shape[1] == 0:
-        raise BenchError(f"{told} has rows of no values: shape {shape}")
+        raise BenchError(f"{where} has rows of no values: shape {shape}")
 
 
-def check_vectors(vectors: np.ndarray, told: str, metric: str, rows: np.ndarray | None = None) -> np.ndarray:
-    """(n, d) vectors as read-only C-contiguous float32, or a BenchError naming `told` and the first bad row.
+def check_vectors(vectors: np.ndarray, where: str, metric: str, rows: np.ndarray | None = None) -> np.ndarray:
+    """(n, d) vectors as read-only C-contiguous float32, or a BenchError naming `where` and the first bad row.
 
     rows: the number of each, where it is not its place.
     """
-    check_kind(vectors.shape, vectors.dtype, told)
+    check_kind(vectors.shape, vectors.dtype, where)
     with np.errstate(over="ignore"):
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     step = max(1, _BLOCK_VALUES // vectors.shape[1])
@@ -160,10 +165,10 @@ def check_vectors(vectors: np.ndarray, told: str, metric: str, rows: np.ndarray 
         if bad := _bad(block, squares, metric):
             place, why = start + bad[0], bad[1]
             number = place if rows is None else rows[place]
-            raise BenchError(f"{told} {why.format(row=f'row {number}')}")
+            raise BenchError(f"{where} {why.format(row=f'row {number}')}")
         largest = max(largest, float(squares.max()))
     if 0 < largest < _LEAST:
-        raise BenchError(f"{told} is so small that squares vanish in float32: scale the vectors")
+        raise BenchError(f"{where} is so small that squares vanish in float32: scale the vectors")
     return read_only(vectors)
 
 
@@ -184,28 +189,28 @@ def _bad(block: np.ndarray, squares: np.ndarray, metric: str) -> tuple[int, str]
     return None
 
 
-def check_labels(labels: np.ndarray, told: str, n: int) -> np.ndarray:
-    """(n,) labels, also of what is one column, or a BenchError that names `told`."""
+def check_labels(labels: np.ndarray, where: str, n: int) -> np.ndarray:
+    """(n,) labels, also of what is one column, or a BenchError that names `where`."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.shape[0] != n:
-        raise BenchError(f"{told} has shape {labels.shape}, the base has {n} rows: one label a row is needed")
+        raise BenchError(f"{where} has shape {labels.shape}, the base has {n} rows: one label a row is needed")
     if labels.dtype.kind not in "iuSU":
-        raise BenchError(f"{told} has type {labels.dtype}: labels are integers or strings")
+        raise BenchError(f"{where} has type {labels.dtype}: labels are integers or strings")
     if labels.dtype.kind == "S":
         try:
             labels = np.char.decode(labels, "utf-8")
         except UnicodeDecodeError:
-            raise BenchError(f"{told} has bytes that are not UTF-8: save labels as text") from None
+            raise BenchError(f"{where} has bytes that are not UTF-8: save labels as text") from None
     return read_only(np.ascontiguousarray(labels))
 
 
-def check_neighbors(neighbors: np.ndarray, told: str, queries: int) -> np.ndarray:
-    """(queries, k) int64 ids, or a BenchError that names `told`; whether the ids are right is not looked at."""
+def check_neighbors(neighbors: np.ndarray, where: str, queries: int) -> np.ndarray:
+    """(queries, k) int64 ids, or a BenchError that names `where`; whether the ids are right is not looked at."""
     if neighbors.ndim != 2 or neighbors.shape[0] != queries or neighbors.shape[1] == 0:
-        raise BenchError(f"{told} has shape {neighbors.shape}, there are {queries} queries: one row a query is needed")
+        raise BenchError(f"{where} has shape {neighbors.shape}, there are {queries} queries: one row a query is needed")
     if neighbors.dtype.kind not in "iu":
-        raise BenchError(f"{told} has type {neighbors.dtype}: neighbours are the numbers of base rows, from 0")
+        raise BenchError(f"{where} has type {neighbors.dtype}: neighbours are the numbers of base rows, from 0")
     return read_only(np.ascontiguousarray(neighbors, dtype=np.int64))
 
 
@@ -219,7 +224,7 @@ def read_only(array: np.ndarray) -> np.ndarray:
 
 
 def drawn(n: int, count: int, purpose: str, seed: int = 0) -> np.ndarray:
-    """Numbers of `count` of n rows, ascending, drawn by seed for a purpose; all where there are not that many."""
+    """Numbers of `count` of n rows, ascending, drawn by seed for a purpose; all if there are not so many."""
     if count >= n:
         return np.arange(n)
     return np.sort(np.random.default_rng([seed, *purpose.encode()]).choice(n, size=count, replace=False))
@@ -228,40 +233,40 @@ def drawn(n: int, count: int, purpose: str, seed: int = 0) -> np.ndarray:
 def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
     """The dataset with at most `rows` rows of its base, drawn by seed, in their given order.
 
-    Given neighbours are left out, with a warning: they are not those of the rows that stay. Judgements of rows left
-    out stay: they are relevant, and cannot be found.
+    Given neighbours are left out, with a warning: they are those of all rows. Judgements of rows that are left out
+    stay: these count as relevant and never returned.
     """
     if rows >= dataset.n:
         return dataset
     if dataset.neighbors is not None:
-        tell_unverified(dataset.name)
+        warn_unverified(dataset.name)
     chosen = drawn(dataset.n, rows, "limit", seed)
     labels = None if dataset.labels is None else dataset.labels[chosen]
     judgements = dataset.judgements
     if judgements is not None:
         judgements = replace(judgements, doc_ids=judgements.doc_ids[chosen])
     name = f"{dataset.name}[{rows}]"
-    base = _taken(dataset, chosen)
-    return _made(name, base, dataset.queries, dataset.metric, labels, judgements=judgements)
+    base = _take(dataset, chosen)
+    return _dataset(name, base, dataset.queries, dataset.metric, labels, judgements=judgements)
 
 
-def tell_unverified(told: str) -> None:
-    """A BenchWarning that neighbours which came with the data go with the rows that are left out."""
+def warn_unverified(where: str) -> None:
+    """A BenchWarning that given neighbours are left out, since they are those of all rows."""
     warnings.warn(
-        f"{told}: the neighbours that came with the data are those of all its rows; left out, and not verified",
+        f"{where}: the neighbours that came with the data are those of all its rows; left out, and not verified",
         BenchWarning,
         stacklevel=3,
     )
 
 
-def _taken(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
-    """These rows of the base: in memory where they are few, else kept on disk and memory-mapped."""
+def _take(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
+    """These rows of the base: in memory if they are few, else in the cache and memory-mapped."""
     if few(len(rows), dataset.d):
         return read_only(dataset.base[rows])
     step = max(1, _BLOCK_VALUES // dataset.d)
     blocks = (dataset.base[rows[start : start + step]] for start in range(0, len(rows), step))
-    key = {"fingerprint": dataset.fingerprint, "rows": cache.array_digest(rows)}
-    return kept_rows("part", key, (len(rows), dataset.d), blocks, f"a copy of {len(rows):,} rows of {dataset.name}")
+    key = {"fingerprint": dataset.fingerprint, "rows": digests.array_digest(rows)}
+    return cached_rows("part", key, (len(rows), dataset.d), blocks, f"a copy of {len(rows):,} rows of {dataset.name}")
 
 
 def few(rows: int, d: int) -> bool:
@@ -269,16 +274,16 @@ def few(rows: int, d: int) -> bool:
     return rows * d <= _BLOCK_VALUES
 
 
-def kept_rows(
-    kind: str, key: Mapping[str, Any], shape: tuple[int, int], blocks: Iterable[np.ndarray], told: str
+def cached_rows(
+    kind: str, key: Mapping[str, Any], shape: tuple[int, int], blocks: Iterable[np.ndarray], what: str
 ) -> np.ndarray:
-    """(n, d) float32 rows that come in blocks, kept in the cache and memory-mapped.
+    """(n, d) float32 rows that come in blocks, written to the cache and memory-mapped.
 
-    kind, key: as `cache.entry` has them. A BenchError that names `told` where there is no room for them.
+    kind, key: as `cache.entry` has them. what: the rows, for the BenchError if there is no room for them.
     """
 
     def make() -> dict[str, cache.Blocks]:
-        cache.check_space(cache.root(), 4 * shape[0] * shape[1], told)
+        cache.check_space(cache.root(), 4 * shape[0] * shape[1], what)
         return {"vectors": cache.Blocks(shape, np.dtype(np.float32), blocks)}
 
     return cache.entry(kind, key, make).arrays["vectors"]

@@ -1,19 +1,16 @@
-"""A Dataset of files of one's own, or of a published one."""
+"""A Dataset of files in any format, a user's own or a published one."""
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from bench.data import formats
-from bench.data.dataset import METRICS, Dataset, check_labels, checked, drawn, tell_unverified
+from bench.data.dataset import METRICS, Dataset, check_labels, checked, drawn, warn_unverified
 from bench.data.formats import hdf5
 from bench.data.formats.array import FileArray, check, nonzero, vectors, whole
-from bench.errors import BenchError, BenchWarning, unknown
-
-Told = Callable[[str], None]
+from bench.errors import BenchError, BenchWarning, Log, unknown
 
 
 def from_files(
@@ -26,7 +23,7 @@ def from_files(
     name: str | None = None,
     limit: int | None = None,
     drop_zeros: bool = False,
-    told: Told = lambda line: None,
+    log: Log = lambda line: None,
 ) -> Dataset:
     """A Dataset of files in any of `formats.READERS`.
 
@@ -34,44 +31,54 @@ def from_files(
     their place, and neighbours of other queries or another metric are left out. Without a metric it is l2;
     without queries, a tenth of the base, at most 1,000 rows, is held out of it, by seed, so that no query finds itself.
     limit: at most so many rows of the base that stays, as `dataset.limit` draws them. drop_zeros: whether under cosine
-    rows of zeros are left out, with a warning, rather than refused. told: is called with a line on what was chosen.
+    rows of zeros are left out, with a warning, rather than refused. log: is called with a line on what was chosen.
 
-    Only rows that are taken are read where the file allows it. Errors count rows as the file does.
+    Only rows that are taken are read if the file allows it. Errors count rows as the file does.
     """
-    found = _found(base, queries, labels, metric, neighbors, told)
-    rows, near, stem = found.base, found.neighbors, name or found.name
-    at, queries_at = _numbers(found, stem, drop_zeros and found.metric == "cosine", told)
-    if limit is not None and limit < len(at):
-        at, stem = at[drawn(len(at), limit, "limit")], f"{stem}[{limit}]"
-    if near and found.queries and (len(at), len(queries_at)) != (rows.shape[0], found.queries.shape[0]):
-        tell_unverified(near.told)
-        near = None
+    parts = _open(base, queries, labels, metric, neighbors, log)
+    stem = name or parts.name
+    base_rows, query_rows = _choose_rows(parts, stem, drop_zeros and parts.metric == "cosine", log)
+    if limit is not None and limit < len(base_rows):
+        base_rows, stem = base_rows[drawn(len(base_rows), limit, "limit")], f"{stem}[{limit}]"
+    row_labels = parts.labels
+    if row_labels is not None:
+        row_labels = check_labels(row_labels, parts.files["labels"], parts.base.shape[0])[base_rows]
     return checked(
         stem,
-        vectors(rows, at),
-        vectors(found.queries or rows, queries_at),
-        found.metric,
-        None if found.labels is None else check_labels(found.labels, found.files["labels"], rows.shape[0])[at],
-        neighbors=whole(near) if near else None,
-        files=found.files,
-        rows={"base": at, "queries": queries_at},
+        vectors(parts.base, base_rows),
+        vectors(parts.queries or parts.base, query_rows),
+        parts.metric,
+        row_labels,
+        neighbors=_neighbors(parts, len(base_rows), len(query_rows)),
+        files=parts.files,
+        rows={"base": base_rows, "queries": query_rows},
     )
 
 
 def whole_file(base: Path, metric: str | None = None, labels: Path | None = None) -> Dataset:
     """A Dataset of all base rows of a file and no queries: for its geometry alone."""
     bundle = formats.read(base)
-    rows = formats.get(bundle, "base")
-    ranks_by = _metric(bundle, metric)
-    row_labels, labels_from = _labels(bundle, labels)
-    check(rows)
-    base_rows = vectors(rows)
-    files = {"base": rows.told} | labels_from
-    return checked(bundle.path.stem, base_rows, base_rows[:0], ranks_by, row_labels, files=files)
+    source = formats.get(bundle, "base")
+    chosen_metric = _metric(bundle, metric)
+    row_labels, labels_file = _labels(bundle, labels)
+    check(source)
+    rows = vectors(source)
+    return checked(
+        bundle.path.stem, rows, rows[:0], chosen_metric, row_labels, files={"base": source.where} | labels_file
+    )
 
 
-class _Found(NamedTuple):
-    """What a dataset is made from, vectors and neighbours not read yet; files: where each is from, for errors."""
+class _Parts(NamedTuple):
+    """What a dataset comes from, vectors and neighbours not read yet.
+
+    name: the file's, without its suffix.
+    metric: the dataset's.
+    base: of which queries are held out if there are none.
+    queries: None if the files have none.
+    neighbors: None if the files have none, or those of other queries or another metric.
+    labels: one a row of the base, not checked yet; None if the files have none.
+    files: by part, the place that an error names.
+    """
 
     name: str
     metric: str
@@ -82,44 +89,48 @@ class _Found(NamedTuple):
     files: dict[str, str]
 
 
-def _found(
-    base: Path, queries: Path | None, labels: Path | None, metric: str | None, neighbors: Path | None, told: Told
-) -> _Found:
+def _open(
+    base: Path, queries: Path | None, labels: Path | None, metric: str | None, neighbors: Path | None, log: Log
+) -> _Parts:
     bundle = formats.read(base)
-    rows = formats.get(bundle, "base")
-    asked = formats.get(formats.read(queries), "queries") if queries else formats.find(bundle, "queries")
-    if neighbors and asked is None:
+    base_source = formats.get(bundle, "base")
+    query_source = formats.get(formats.read(queries), "queries") if queries else formats.find(bundle, "queries")
+    if neighbors and query_source is None:
         raise BenchError(f"{neighbors}: neighbours are those of queries; give the queries as well")
-    ranks_by = _metric(bundle, metric, told)
-    own = None if queries or bundle.metric not in (None, ranks_by) else formats.find(bundle, "neighbors")
-    near = formats.get(formats.read(neighbors), "neighbors") if neighbors else own
-    row_labels, labels_from = _labels(bundle, labels)
-    parts = {"base": rows, "queries": asked or rows, "neighbors": near}
-    files = {part: stored.told for part, stored in parts.items() if stored} | labels_from
-    for stored in filter(None, (rows, asked)):
-        check(stored)
-    return _Found(bundle.path.stem, ranks_by, rows, asked, near, row_labels, files)
+    chosen_metric = _metric(bundle, metric, log)
+    if neighbors:
+        neighbor_source: FileArray | None = formats.get(formats.read(neighbors), "neighbors")
+    elif queries or bundle.metric not in (None, chosen_metric):
+        neighbor_source = None
+    else:
+        neighbor_source = formats.find(bundle, "neighbors")
+    row_labels, labels_file = _labels(bundle, labels)
+    sources = {"base": base_source, "queries": query_source or base_source, "neighbors": neighbor_source}
+    files = {part: source.where for part, source in sources.items() if source} | labels_file
+    for source in filter(None, (base_source, query_source)):
+        check(source)
+    return _Parts(bundle.path.stem, chosen_metric, base_source, query_source, neighbor_source, row_labels, files)
 
 
-def _numbers(found: _Found, stem: str, drop_zeros: bool, told: Told) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows of the base are its own and which are queries, or which of the queries there are.
+def _choose_rows(parts: _Parts, stem: str, drop_zeros: bool, log: Log) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the rows that are the base's, and of those that are queries, each in its own file.
 
-    drop_zeros: those of zeros are not, with a warning.
+    drop_zeros: whether those of zeros are left out, with a warning.
     """
-    parts = [part for part in (found.base, found.queries) if part]
-    kept = [nonzero(part) if drop_zeros else np.arange(part.shape[0]) for part in parts]
-    gone = [part.shape[0] - len(there) for part, there in zip(parts, kept, strict=True)]
-    if any(gone):
-        counted = " and ".join(f"{n:,} {what}" for n, what in zip(gone, ("rows", "queries"), strict=False))
-        warnings.warn(f"{stem}: {counted} are all zeros, which have no direction; left out", BenchWarning, stacklevel=3)
-    if found.queries:
-        return kept[0], kept[1]
-    at, queries_at = _held_out(kept[0])
-    told(f"{found.base.told}: {len(queries_at)} rows held out as queries; --queries gives your own")
-    return at, queries_at
+    sources = [source for source in (parts.base, parts.queries) if source]
+    rows = [nonzero(source) if drop_zeros else np.arange(source.shape[0]) for source in sources]
+    zeros = [source.shape[0] - len(numbers) for source, numbers in zip(sources, rows, strict=True)]
+    if any(zeros):
+        counts = " and ".join(f"{n:,} {what}" for n, what in zip(zeros, ("rows", "queries"), strict=False))
+        warnings.warn(f"{stem}: {counts} are all zeros, which have no direction; left out", BenchWarning, stacklevel=3)
+    if parts.queries:
+        return rows[0], rows[1]
+    base_rows, query_rows = _hold_out(rows[0])
+    log(f"{parts.base.where}: {len(query_rows)} rows held out as queries; --queries gives your own")
+    return base_rows, query_rows
 
 
-def _held_out(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _hold_out(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rows that stay in the base, in their order, and those drawn as queries."""
     count = min(1000, len(rows) // 10)
     if count == 0:
@@ -128,32 +139,40 @@ def _held_out(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.delete(rows, places), rows[places]
 
 
-def _labels(bundle: formats.Contents, given: Path | None) -> tuple[np.ndarray | None, dict[str, str]]:
-    """The labels given beside a file, else those in it, or None; and where they are from, for errors."""
-    if given:
-        return formats.read_labels(given), {"labels": str(given)}
-    found = formats.find(bundle, "labels")
-    return (whole(found), {"labels": found.told}) if found else (None, {})
+def _neighbors(parts: _Parts, base_rows: int, query_rows: int) -> np.ndarray | None:
+    """The neighbours in the files; None, with a warning, if they are those of more rows than were chosen."""
+    source = parts.neighbors
+    if source and parts.queries and (base_rows, query_rows) != (parts.base.shape[0], parts.queries.shape[0]):
+        warn_unverified(source.where)
+        return None
+    return whole(source) if source else None
 
 
-def _metric(bundle: formats.Contents, asked: str | None, told: Told = lambda line: None) -> str:
-    """The metric that is asked, else the one that the file states, else l2."""
-    stated = bundle.metric
-    if asked is None:
-        if stated not in (None, *METRICS):
-            known = unknown("distance", stated, hdf5.METRICS)
-            raise BenchError(f"{bundle.path}: attribute distance: {known}; --metric gives one in its place")
-        told(
-            f"{bundle.path}: metric {stated or 'l2'}{', as the file states' if stated else '; --metric gives another'}"
-        )
-        return stated or "l2"
-    if asked not in METRICS:
-        raise unknown("metric", asked, METRICS)
-    if stated not in (None, asked):
+def _labels(bundle: formats.Contents, path: Path | None) -> tuple[np.ndarray | None, dict[str, str]]:
+    """The labels in a file beside a bundle, else those in it, or None; and the place that an error names."""
+    if path:
+        return formats.read_labels(path), {"labels": str(path)}
+    source = formats.find(bundle, "labels")
+    return (whole(source), {"labels": source.where}) if source else (None, {})
+
+
+def _metric(bundle: formats.Contents, requested: str | None, log: Log = lambda line: None) -> str:
+    """The metric that is requested, else the one that the file states, else l2."""
+    stated_metric = bundle.metric
+    if requested is None:
+        if stated_metric not in (None, *METRICS):
+            error = unknown("distance", stated_metric, hdf5.METRICS)
+            raise BenchError(f"{bundle.path}: attribute distance: {error}; --metric gives one in its place")
+        reason = ", as the file states" if stated_metric else "; --metric gives another"
+        log(f"{bundle.path}: metric {stated_metric or 'l2'}{reason}")
+        return stated_metric or "l2"
+    if requested not in METRICS:
+        raise unknown("metric", requested, METRICS)
+    if stated_metric not in (None, requested):
         warnings.warn(
-            f"{bundle.path} states the metric {stated}; {asked} is taken instead, "
+            f"{bundle.path} states the metric {stated_metric}; {requested} is taken instead, "
             "and neighbours in the file are left out",
             BenchWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    return asked
+    return requested

@@ -81,11 +81,11 @@ def image_patches(*, n: int = 10_000, side: int = 8, queries: int = 1000, seed: 
         windows = np.lib.stride_tricks.sliding_window_view(photograph, (side, side), axis=(0, 1))
         height, width = windows.shape[:2]
         places = rng.permutation(height * width)[: 2 * count]
-        found = windows[places // width, places % width].reshape(len(places), -1).astype(np.int64)
-        centred = found * found.shape[1] - found.sum(axis=1, keepdims=True)  # an integer: exact
+        pixels = windows[places // width, places % width].reshape(len(places), -1).astype(np.int64)
+        centred = pixels * pixels.shape[1] - pixels.sum(axis=1, keepdims=True)  # an integer: exact
         patches.append(centred[centred.any(axis=1)][:count])
         if len(patches[-1]) < count:
-            raise ValueError(f"a photograph has only {len(patches[-1])} patches that are not flat; {count} asked")
+            raise ValueError(f"a photograph has only {len(patches[-1])} patches that are not flat; {count} are needed")
         labels.append(np.full(len(patches[-1]), label))
     shuffled = rng.permutation(wanted)
     integers = np.concatenate(patches)[shuffled]
@@ -96,7 +96,7 @@ def image_patches(*, n: int = 10_000, side: int = 8, queries: int = 1000, seed: 
 def digits(*, queries: int = 200, seed: int = 0) -> Vectors:
     """8 × 8 images of handwritten digits, bundled with scikit-learn (1,797 rows, 64 values of 0 to 16).
 
-    Queries are held out at random; the rest keeps its order. Labels are the digits.
+    Queries are held out at random; the others keep their order. Labels are the digits.
     """
     from sklearn.datasets import load_digits
 

@@ -12,11 +12,17 @@ from bench.errors import BenchError, unknown
 
 
 class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Two files, by their paths below BENCH_MIRROR, and which of their rows are what.
+    """Two files, by their paths below BENCH_MIRROR, and which of their rows are what; both in file order.
 
-    Records whose `split_field` is one of `query_splits` are queries (the first `max_queries` of them), all others
-    are the base; both in file order. label_field: what a row's label is. labels: of the records to take; unless
-    `query_labels` names those of the queries, of the queries too. sha256: of the files, by their paths.
+    vectors: the .npy file.
+    records: the JSON Lines file, a line a row.
+    split_field: the field by which queries differ from the base.
+    query_splits: its values in queries; all other records are the base.
+    max_queries: so many queries at most, the first ones.
+    sha256: of the files, by their paths.
+    label_field: what a row's label is; None for no labels.
+    labels: of the records to take, of queries too unless `query_labels` is given; None for all.
+    query_labels: of the queries to take.
     """
 
     vectors: str
@@ -56,11 +62,11 @@ def _rows(records: Path, source: Records) -> Iterator[tuple[str, str]]:
                 ) from None
 
 
-def _has(label: np.ndarray, wanted: list[str] | None, records: Path) -> np.ndarray:
-    """(rows,) bool: whose label is one of those wanted; all where `wanted` is None."""
-    if wanted is None:
+def _has(label: np.ndarray, names: list[str] | None, records: Path) -> np.ndarray:
+    """(rows,) bool: whose label is one of `names`; all where that is None."""
+    if names is None:
         return np.ones(len(label), dtype=bool)
-    for name in wanted:
+    for name in names:
         if name not in label:
             raise unknown(f"label in {records}", name, np.unique(label))
-    return np.isin(label, wanted)
+    return np.isin(label, names)

@@ -25,7 +25,7 @@ def datasets() -> list[dict[str, Any]]:
             "file order": stated.file_order,
             "comes from": _origin(stated),
             "download": stated.download_size,
-            "here": "-" if not stated.published else "yes" if all(map(fetch.here, stated.published)) else "no",
+            "here": "-" if not stated.published else "yes" if all(map(fetch.is_local, stated.published)) else "no",
             "licence": stated.licence,
             "citation": stated.citation,
             "source": stated.source,

@@ -234,7 +234,7 @@ def test_fetch_tells_the_outcome_of_every_name(cli, tmp_path):
     assert done.stdout.splitlines() == [
         f"{name}.toml  {tmp_path}/v.npy  sha256:{sha256}  (from mirror)" for name in ("first", "last")
     ]
-    assert done.stderr == "bench: dataset 'digits' is generated when it is asked for: there is nothing to fetch\n"
+    assert done.stderr == "bench: dataset 'digits' is generated when it is needed: there is nothing to fetch\n"
     first, digits, _ = json.loads(cli(*words, "--json", check=2, BENCH_MIRROR=str(tmp_path)).stdout)
     assert first == {"name": "first.toml", "path": f"{tmp_path}/v.npy", "sha256": sha256, "from": "mirror"}
     assert set(digits) == {"name", "error"}
@@ -266,8 +266,8 @@ def write_zero(path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["compare", "no.npy"], "no.npy is not there"),
-        (["compare", "my.npy", "--queries", "no.npy"], "no.npy is not there"),
+        (["compare", "no.npy"], "no.npy does not exist"),
+        (["compare", "my.npy", "--queries", "no.npy"], "no.npy does not exist"),
         (["compare", "my.npy", "--orders", "lid-desc"], "unknown order 'lid-desc'; known: given, reverse"),
         (["compare", "my.npy", "--orders", ","], "--orders is empty"),
         (["compare", "my.npy", "--orders", "block-shuffle:block"], "'block' in 'block-shuffle:block' is not key=value"),
@@ -285,7 +285,7 @@ def write_zero(path):
         (["compare", "my.npy", "--limit", "0"], "Invalid value for '--limit'"),
         (["compare", "my.npy", "--neighbors", "l.npy"], "neighbours are those of queries"),
         (["compare", "my.npy", "--queries", "q.npy", "--neighbors", "l.npy"], "l.npy has shape (400,), there are 30"),
-        (["compare", "my.csv"], "my.csv is not there"),
+        (["compare", "my.csv"], "my.csv does not exist"),
         (["compare", "my.npy", "--seeds", "x"], "Invalid value for '--seeds'"),
         (["compare", "my.npy", "--speed", "x"], "No such option"),
         (["compare"], "Missing argument"),
@@ -298,7 +298,7 @@ def write_zero(path):
         (["compare", "my.npy", "--preset", "all", "--k", "0"], "k = 0: give a positive number"),
         (["lid", "my.npy", "--by-label"], "'my' has no labels"),
         (["list", "order"], "unknown list 'order'; known: datasets, orders, engines, experiments"),
-        (["lid", "no.npy"], "no.npy is not there"),
+        (["lid", "no.npy"], "no.npy does not exist"),
         (["lid", "digits", "--metric", "cosine"], "--metric: dataset 'digits' states its own"),
         (["compare", "my.npy", "--orders", "block-shuffle:block=3:block=4"], "block is given twice"),
         (["lid", "digit"], "unknown dataset 'digit'; near it: digits; see `bench list datasets`"),
@@ -306,7 +306,7 @@ def write_zero(path):
             ["lid", "scifact"],
             "dataset 'scifact' is texts without vectors: run `bench fetch scifact`, then `bench embed`",
         ),
-        (["fetch", "digits"], "dataset 'digits' is generated when it is asked for: there is nothing to fetch"),
+        (["fetch", "digits"], "dataset 'digits' is generated when it is needed: there is nothing to fetch"),
         (["fetch", "sift"], "unknown dataset 'sift'; near it: sift-128-euclidean"),
         (["lid", "my.npy", "--k", "400"], "k = 400"),
         (["lid", "my.npy", "--estimator", "ml"], "unknown estimator 'ml'; known: mle, mom, tle"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support import writers
 
-from bench import cache
+from bench import cache, digests
 from bench.data.dataset import limit
 from bench.data.from_files import from_files, whole_file
 from bench.errors import BenchError, BenchWarning
@@ -27,20 +27,20 @@ def bundle(tmp_path):
 
 
 def test_a_bundle_brings_queries_metric_and_neighbours(bundle):
-    said = []
-    dataset = from_files(bundle, told=said.append)
+    lines = []
+    dataset = from_files(bundle, log=lines.append)
     assert (dataset.name, dataset.metric, dataset.n, len(dataset.queries)) == ("ann", "cosine", 60, 5)
     assert np.array_equal(dataset.base, ROWS)
     assert np.array_equal(dataset.queries, ROWS[:5] + 1)
     assert np.array_equal(dataset.neighbors, NEAR)
-    assert said == [f"{bundle}: metric cosine, as the file states"]
+    assert lines == [f"{bundle}: metric cosine, as the file states"]
     assert whole_file(bundle).metric == "cosine"
     assert len(whole_file(bundle).queries) == 0
 
 
 def test_what_is_given_takes_the_place_of_what_a_bundle_brings(bundle, tmp_path):
     assert from_files(bundle, metric="cosine").neighbors is not None
-    with pytest.warns(BenchWarning, match=r"ann\.hdf5 states the metric cosine; l2 is taken instead, and neighb"):
+    with pytest.warns(BenchWarning, match=r"ann\.hdf5 .*cosine; l2"):
         dataset = from_files(bundle, metric="l2")
     assert (dataset.metric, dataset.neighbors) == ("l2", None)
     dataset = from_files(bundle, tmp_path / "q.npy")
@@ -56,15 +56,15 @@ def test_what_is_given_takes_the_place_of_what_a_bundle_brings(bundle, tmp_path)
 
 def test_plain_files_state_what_was_chosen_for_them(tmp_path):
     np.save(tmp_path / "b.npy", ROWS)
-    said = []
-    dataset = from_files(tmp_path / "b.npy", told=said.append)
+    lines = []
+    dataset = from_files(tmp_path / "b.npy", log=lines.append)
     assert (dataset.metric, dataset.n, len(dataset.queries)) == ("l2", 54, 6)
-    assert said == [
+    assert lines == [
         f"{tmp_path / 'b.npy'}: metric l2; --metric gives another",
         f"{tmp_path / 'b.npy'}: 6 rows held out as queries; --queries gives your own",
     ]
     np.save(tmp_path / "gt.npy", NEAR)
-    with pytest.raises(BenchError, match=r"gt\.npy: neighbours are those of queries; give the queries as well"):
+    with pytest.raises(BenchError, match=r"gt\.npy: .*give the queries"):
         from_files(tmp_path / "b.npy", neighbors=tmp_path / "gt.npy")
 
 
@@ -100,7 +100,7 @@ def test_rows_of_zeros_of_a_published_set_are_left_out(tmp_path):
         from_files(tmp_path / "s.npz", metric="cosine")
     with (
         pytest.warns(BenchWarning, match="1 rows and 2 queries are all zeros"),
-        pytest.warns(BenchWarning, match=r"s\.npz: neighbors: the neighbours that came .* left out, and not verified"),
+        pytest.warns(BenchWarning, match=r"s\.npz: neighbors: "),
     ):
         dataset = from_files(tmp_path / "s.npz", metric="cosine", drop_zeros=True)
     assert (dataset.base == np.delete(base, 3, axis=0)).all()
@@ -108,8 +108,8 @@ def test_rows_of_zeros_of_a_published_set_are_left_out(tmp_path):
     assert dataset.neighbors is None
 
 
-def test_a_folder_is_told_with_what_to_name(tmp_path):
-    with pytest.raises(BenchError, match="is a folder: name a file in it"):
+def test_a_folder_is_reported_with_what_to_name(tmp_path):
+    with pytest.raises(BenchError, match=f"{tmp_path} is a folder"):
         from_files(tmp_path)
 
 
@@ -117,7 +117,7 @@ def test_labels_of_a_bundle_come_with_the_whole_file(tmp_path):
     np.savez(tmp_path / "s.npz", base=SMALL, labels=np.arange(20) % 3)
     assert (whole_file(tmp_path / "s.npz", "l2").labels == np.arange(20) % 3).all()
     np.savez(tmp_path / "s.npz", base=SMALL, labels=np.array([b"\xff"] * 20))
-    with pytest.raises(BenchError, match="not UTF-8: save labels as text"):
+    with pytest.raises(BenchError, match=r"s\.npz: labels .*UTF-8"):
         whole_file(tmp_path / "s.npz", "l2")
 
 
@@ -149,7 +149,7 @@ def test_held_out_queries_leave_the_base_in_its_order_and_keep_labels_aligned(tm
 
 def test_too_few_rows_to_hold_out_queries_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", ROWS[:9])
-    with pytest.raises(BenchError, match="9 rows are too few to hold queries out of: give --queries"):
+    with pytest.raises(BenchError, match=r"9 rows .*--queries"):
         from_files(tmp_path / "x.npy")
 
 
@@ -175,7 +175,7 @@ def test_few_rows_of_a_large_file_are_taken_without_converting_it(tmp_path, monk
         file.write(struct.pack("<II", 4_000_000, 128))
         file.truncate(8 + 4_000_000 * 128)
     monkeypatch.setattr(cache, "_write", lambda *_: pytest.fail("converted"))
-    monkeypatch.setattr(cache, "file_digest", lambda *_: pytest.fail("read whole"))
+    monkeypatch.setattr(digests, "file_digest", lambda *_: pytest.fail("read whole"))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         part = from_files(tmp_path / "x.u8bin", limit=500)
@@ -183,8 +183,8 @@ def test_few_rows_of_a_large_file_are_taken_without_converting_it(tmp_path, monk
     assert [str(warning.message) for warning in caught] == [f"{tmp_path}/x.u8bin holds uint8; converted to float32"]
 
 
-def test_neighbours_of_all_rows_go_with_a_limit_and_that_is_told(bundle):
-    with pytest.warns(BenchWarning, match=r"ann\.hdf5: neighbors: the neighbours .* left out, and not verified"):
+def test_neighbours_of_all_rows_go_with_a_limit_and_that_is_reported(bundle):
+    with pytest.warns(BenchWarning, match=r"ann\.hdf5: neighbors: "):
         assert from_files(bundle, limit=59).neighbors is None
     assert from_files(bundle, limit=60).neighbors is not None
 
@@ -202,14 +202,12 @@ def test_errors_in_a_part_of_a_file_count_its_rows(tmp_path):
             from_files(tmp_path / "b.npy", limit=20)
 
 
-def test_a_distance_that_is_unknown_gives_way_to_a_metric_that_is_asked(bundle):
+def test_a_distance_that_is_unknown_gives_way_to_the_requested_metric(bundle):
     with h5py.File(bundle, "a") as file:
         file.attrs["distance"] = "manhattan"
-    with pytest.raises(
-        BenchError, match=r"ann\.hdf5: .* unknown distance 'manhattan'; known: euclidean, l2, .*; --metric gives one"
-    ):
+    with pytest.raises(BenchError, match=r"ann\.hdf5: .*'manhattan'; known: euclidean, l2, .*--metric"):
         from_files(bundle)
-    with pytest.warns(BenchWarning, match="states the metric manhattan; l2 is taken instead, and neighbours in"):
+    with pytest.warns(BenchWarning, match=r"ann\.hdf5 .*manhattan; l2"):
         dataset = from_files(bundle, metric="l2")
     assert (dataset.metric, dataset.neighbors) == ("l2", None)
 

@@ -40,7 +40,7 @@ def test_no_query_is_a_row_of_the_base(name):
 
 
 @pytest.mark.parametrize("k", [2, 16, 64])
-def test_subspace_has_the_rank_asked_for_with_unit_variance_along_it(k):
+def test_subspace_has_the_requested_rank_with_unit_variance_along_it(k):
     base, queries, _ = subspace(intrinsic_dimension=k, n=2000, d=128, queries=100)
     singular = np.linalg.svd(base.astype(np.float64), compute_uv=False)
     assert (singular[:k] > 1).all()

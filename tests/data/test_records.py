@@ -59,13 +59,13 @@ def test_queries_may_have_labels_of_their_own(files):
 
 
 @pytest.mark.parametrize("part", ["labels", "query_labels"])
-def test_an_unknown_label_is_told_with_those_there_are(files, part):
+def test_an_unknown_label_is_reported_with_the_known_ones(files, part):
     with pytest.raises(BenchError, match=r"unknown label in .*r\.jsonl 'd'; known: a, b, c"):
         read(*files, source(**{part: ["a", "d"]}))
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"split": "train"}'])
-def test_a_bad_record_is_told_with_its_line(files, line):
+def test_a_bad_record_is_reported_with_its_line(files, line):
     files[1].write_text(files[1].read_text().replace('{"split": "train", "label": "b"}', line))
     with pytest.raises(BenchError, match=r"r\.jsonl: line 3 is not a JSON object with split and label"):
         read(*files, source())

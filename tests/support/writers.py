@@ -1,12 +1,14 @@
-"""Every format written by hand, from its description."""
+"""Every format written by hand, from its description, and files damaged in many ways."""
 
 import io
 import struct
+import zipfile
 
 import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 
 def npy(path, rows):
@@ -83,3 +85,85 @@ def objects(path, rows):
     stream = io.BytesIO()
     np.savez(stream, base=np.array([rows, None], dtype=object))
     path.write_bytes(stream.getvalue())
+
+
+def written(folder, name, rows):
+    suffix, write, _ = WRITERS[name]
+    path = folder / f"x{suffix}"
+    write(path, rows)
+    return path
+
+
+ROWS = np.arange(40, dtype=np.float32).reshape(10, 4)
+
+
+def cut(path, keep):
+    path.write_bytes(path.read_bytes()[:keep])
+
+
+def hdf5_with(path, data=ROWS, name="train", **attributes):
+    with h5py.File(path, "w") as file:
+        file[name] = data
+        file.attrs.update(attributes)
+
+
+def hdf5_of_groups(path):
+    with h5py.File(path, "w") as file:
+        file["a/b"], file["c"], file["count"] = ROWS, ROWS, 3
+
+
+def parquet_with(path, **columns):
+    pq.write_table(pa.table(columns), path)
+
+
+def uneven(path, more=b""):
+    path.write_bytes(struct.pack("<i2f", 2, 0, 0) * 13 + struct.pack("<i3f", 3, 0, 0, 0) + more)
+
+
+def cut_in_half(path, name):
+    WRITERS[name][1](path, ROWS)
+    cut(path, path.stat().st_size // 2)
+
+
+def flip(path, write, before, place):
+    """Writes ROWS, then sets a byte so far behind the last of such bytes to one that nothing states."""
+    write(path, ROWS)
+    content = bytearray(path.read_bytes())
+    content[content.rindex(before) + place] = 0xFF
+    path.write_bytes(content)
+
+
+def restated(path, write, old, new):
+    write(path, ROWS)
+    path.write_bytes(path.read_bytes().replace(old, new))
+
+
+def minus_rows(path):
+    """A .npz file with a whole member whose header states a negative number of rows."""
+    restated(path.with_suffix(".npy"), npy, b"(10, 4)", b"(-9, 4)")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(path.with_suffix(".npy"), "base.npy")
+
+
+def encrypted(path):
+    flip(path, npz, b"PK\x01\x02", 8)
+
+
+def hollow(path):
+    """A .npz file without 4 kB in its middle."""
+    npz(path, np.zeros((2000, 4), np.float32))
+    content = path.read_bytes()
+    path.write_bytes(content[:8000] + content[12096:])
+
+
+def flipped(path, write):
+    """Writes ROWS, then changes a byte in the middle of the values."""
+    write(path, ROWS)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 4] ^= 0xFF
+    path.write_bytes(content)
+
+
+class Trap:
+    def __reduce__(self):
+        return (pytest.fail, ("unpickled",))

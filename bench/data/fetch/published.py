@@ -1,28 +1,26 @@
-"""What is stated of a published file, and whether a file is that one: by its checksum, stated or first recorded."""
+"""What is stated of a published file, and where it may be: in a mirror, among the downloads, at an address."""
 
-import json
-import tempfile
+import os
+import re
 from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
 from bench import cache
-from bench.data import formats
 from bench.errors import BenchError
 
-# What a file of these kinds begins with: where no checksum is known, it tells a file from a server's excuse.
-_BEGINNINGS = {".hdf5": b"\x89HDF\r\n\x1a\n", ".zip": b"PK", ".npy": b"\x93NUMPY", ".gz": b"\x1f\x8b"}
-_LEAST = 0.95  # of the bytes that are stated, which publishers round
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file that somebody publishes.
 
-    url: where; empty where only a mirror has it. file: its path below a mirror and among the downloads, by default
-    the last part of url. checksum: `sha256:` or `md5:` and the digest, as the publisher states it. bytes: its size,
-    as exact as the publisher states it. members: shell patterns of what is needed of an archive, which is unpacked.
+    url: its address; empty where only a mirror has it.
+    file: its path below a mirror and among the downloads, by default the last part of url.
+    checksum: `sha256:` or `md5:` and the digest, as the publisher states it.
+    bytes: its size, as exact as the publisher states it.
+    members: shell patterns of what is needed of an archive, which is unpacked.
     """
 
     url: str = ""
@@ -36,120 +34,78 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.file or unquote(urlsplit(self.url).path).rpartition("/")[2]
 
     @property
-    def stated(self) -> tuple[str, str]:
+    def stated_digest(self) -> tuple[str, str]:
         """The checksum's algorithm and digits, empty where none is stated."""
         algorithm, _, digits = self.checksum.partition(":")
         return algorithm, digits.lower()
 
+    @property
+    def download(self) -> Path:
+        """Its path among the downloads."""
+        return downloads() / self.name
 
-class WrongFileError(BenchError):
-    """A file is not the one that it should be; another place may have that."""
+    @property
+    def unpacked(self) -> Path:
+        """The folder that an archive is unpacked to."""
+        return self.download.with_name(self.download.name.removesuffix(_archive_suffix(self)))
 
 
-def folder() -> Path:
-    """Where downloads lie, and the records of what is verified."""
+def check(published: Published, where: str) -> None:
+    """BenchError naming `where` if a Published could not be fetched or would lie outside the cache."""
+    if published.url and not _is_url(published.url):
+        raise BenchError(f"{where}: url {published.url!r} does not begin with https:// or http:// and a host")
+    path = PurePosixPath(published.name)
+    if not path.name or path.is_absolute() or ".." in path.parts:
+        raise BenchError(f"{where}: file {published.name!r} is not a path below a folder")
+    if published.members and not _archive_suffix(published):
+        raise BenchError(f"{where}: {published.name!r} has members, but is not one of {', '.join(_ARCHIVES)}")
+    if published.checksum and not re.fullmatch("sha256:[0-9a-fA-F]{64}|md5:[0-9a-fA-F]{32}", published.checksum):
+        raise BenchError(
+            f"{where}: checksum {published.checksum!r} of {published.name} is not sha256: and 64 hexadecimal digits, "
+            "or md5: and 32"
+        )
+
+
+def downloads() -> Path:
+    """The folder of downloads, and of the records of what is verified."""
     return cache.root() / "downloads"
 
 
-def verified(path: Path, published: Published, told: str, url: str = "", place: Path | None = None) -> str:
-    """The SHA-256 of a file that is what it should be: by its stated checksum, else by the one first recorded.
-
-    url: where it just came from, and place: where it will be moved to, if it is a download.
-    """
-    import pooch
-
-    algorithm, stated = published.stated
-    record = own_record(published, told)
-    status = path.stat()
-    seen = {"path": str((place or path).absolute()), "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
-    if record and record["seen"] == seen and (not stated or record["checksums"].get(algorithm) == stated):
-        return str(record["checksums"]["sha256"])
-    whose = f"what {url} gave" if url else str(path)
-    here = "run `bench fetch` again" if path.is_relative_to(folder()) else "put the right one there"
-    undone = "it was not kept" if url else here
-    if not stated:
-        _check_content(path, published, record is None, whose, undone)
-    sums: dict[str, str] = {name: pooch.file_hash(str(path), alg=name) for name in {"sha256", algorithm or "sha256"}}
-    if stated and sums[algorithm] != stated:
-        name = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
-        states = f"{told} states {stated[:12]}..."
-        raise WrongFileError(f"{whose}: {name} is {sums[algorithm][:12]}..., {states}: {undone}")
-    if not stated and record and record["checksums"]["sha256"] != sums["sha256"]:
-        before = record["checksums"]["sha256"]
-        raise WrongFileError(
-            f"{whose}: SHA-256 is {sums['sha256'][:12]}..., when first fetched it was {before[:12]}...: {undone}; "
-            f"if its publisher has changed it, remove {record_path(published)}"
-        )
-    write_record(published, {"checksums": sums, "seen": seen, "of": published.url})
-    return sums["sha256"]
+def mirror() -> str:
+    """BENCH_MIRROR: a folder's path, a URL, or nothing."""
+    named = os.environ.get("BENCH_MIRROR", "")
+    if named.startswith("file:///"):
+        named = unquote(named.removeprefix("file://"))
+    if not named or _is_url(named) or Path(named).is_dir():
+        return named
+    raise BenchError(
+        f"BENCH_MIRROR {named!r} is neither an existing folder nor a URL of http:// or https://: "
+        "name one that is, or unset it"
+    )
 
 
-def _check_content(path: Path, published: Published, first: bool, whose: str, undone: str) -> None:
-    """Raise where a file without a stated checksum is plainly not whole, or another. first: none is recorded either."""
-    with path.open("rb") as stream:
-        start = stream.read(512)
-    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        raise WrongFileError(f"{whose} is an HTML page, not {published.name}: {undone}")
-    suffix = PurePosixPath(published.name).suffix
-    if not start.startswith(_BEGINNINGS.get(suffix, b"")):
-        raise WrongFileError(f"{whose} is not a {suffix} file: {undone}")
-    if not first:
-        return
-    size = path.stat().st_size
-    if size < _LEAST * (published.bytes or 0):
-        from rich.filesize import decimal
-
-        stated = decimal(published.bytes or 0)
-        raise WrongFileError(f"{whose} holds {decimal(size)}, not {stated} as stated: {undone}")
-    if suffix in formats.READERS and suffix != ".parquet" and not _opens(path, suffix):  # whose library is an extra
-        raise WrongFileError(f"{whose} breaks off, or is no {suffix} file that can be read: {undone}")
+def local_path(published: Published) -> Path | None:
+    """Where the file lies as published: in the mirror, if that is a folder, or among the downloads."""
+    named = mirror()
+    in_mirror = [Path(named) / published.name] if named and not _is_url(named) else []
+    return next((path for path in (*in_mirror, published.download) if path.is_file()), None)
 
 
-def _opens(path: Path, suffix: str) -> bool:
-    """Whether a file can be read as one of that suffix, which is not yet that of a download."""
-    with tempfile.TemporaryDirectory() as place:
-        named = Path(place) / f"x{suffix}"
-        named.symlink_to(path.absolute())
-        try:
-            formats.READERS[suffix](named)
-        except BenchError:
-            return False
-    return True
+def addresses(published: Published) -> list[str]:
+    """The URLs that may have a file: that of the mirror, if it is one, and the publisher's."""
+    named = mirror()
+    at_mirror = [f"{named.rstrip('/')}/{quote(published.name)}"] if _is_url(named) else []
+    return at_mirror + ([published.url] if published.url else [])
 
 
-def record_path(published: Published) -> Path:
-    """Where it is written what the file was when it was verified."""
-    return folder() / f"{published.name}.json"
-
-
-def own_record(published: Published, told: str) -> dict[str, Any] | None:
-    """As `read_record`; a BenchError where it is of another file of the same name."""
-    record = read_record(published)
-    if record and record["of"] != published.url and not published.checksum:
-        raise BenchError(
-            f"{told}: {published.name} is the name of what {record['of'] or 'a mirror'} gave before; give this one "
-            f"another with `file = ...`, or, if it has only moved, remove {record_path(published)}"
-        )
-    return record
-
-
-def read_record(published: Published) -> dict[str, Any] | None:
-    """What was written when the file was last verified: its checksums, place, size and time, and whose it is."""
+def _is_url(text: str) -> bool:
+    """Whether a text is an address on the web, with a host."""
     try:
-        record: dict[str, Any] = json.loads(record_path(published).read_text())
-        whole = record["checksums"]["sha256"] and record["seen"] and "of" in record
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return record if whole else None
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
-def write_record(published: Published, record: dict[str, Any]) -> None:
-    path = record_path(published)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".record-", delete=False) as stream:
-            json.dump(record, stream, indent=1)
-        Path(stream.name).chmod(0o644)
-        Path(stream.name).replace(path)
-    except OSError as error:
-        raise BenchError(f"cannot write {path}: {error.strerror}; set BENCH_CACHE elsewhere") from None
+def _archive_suffix(published: Published) -> str:
+    return next((suffix for suffix in _ARCHIVES if published.name.endswith(suffix)), "")

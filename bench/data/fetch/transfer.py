@@ -1,9 +1,10 @@
-"""One file from one address over HTTP, going on from where an earlier try broke off."""
+"""One file from one address over HTTP, resumed after the last byte of an earlier try."""
 
 import glob
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,39 +18,53 @@ _CHUNK = 1 << 16  # bytes; of the last chunk of a download that breaks off, noth
 
 
 class RefusedError(Exception):
-    """A server says that it does not have the file, or does not give it: trying again will not mend that."""
+    """An answer that trying again does not change: the server does not have the file, or does not give it."""
 
 
-def receive(url: str, output: Path, path: Path, expected: int | None, timeout: float, progress: Progress) -> None:
-    """Write what `url` gives to the file `output`, for `path` to become.
+@dataclass(frozen=True)
+class Transfer:
+    """A file to get from one address.
 
-    What came of a try that broke off, or of a process that was ended, lies beside `path` under another name; it is
-    gone on from if the server tells that the file is still the same one, and begun again if not. One process at a
-    time may do this, see `alone`. expected: bytes, where the server does not say. progress: called with the file's
-    name, the bytes that came, and how many there will be.
+    url: the address.
+    path: what the file is to become; until it is whole, it lies beside that under another name.
+    expected: its bytes, for servers that do not state them.
+    timeout: seconds without an answer or a byte after which the server is given up.
+    progress: called with the file's name, the bytes received, and the bytes in all, None if unknown.
+    """
+
+    url: str
+    path: Path
+    expected: int | None
+    timeout: float
+    progress: Progress
+
+
+def receive(transfer: Transfer) -> Path:
+    """Write the file beside `transfer.path`, for the caller to move there; the path of it, whole.
+
+    What an earlier try or an ended process has received is resumed if the server states that the file is still the same
+    version, and replaced if not. One process at a time may do this, see `locked`.
     Raises requests.RequestException for what may go better another time, RefusedError for what will not.
     """
-    with _answer(url, {}, timeout) as answer:
+    with _answer(transfer, {}) as answer:
         version, total = _version(answer), _length(answer)
-        part = _part(path, url, version)
-        have = part.stat().st_size if version and part.exists() else 0
-        begin = not have or (total is not None and have > total)
-        if begin:
-            _save(answer, part, 0, total or expected, path.name, progress)
-    if not begin and have != total:
-        part = _go_on(url, path, part, version, total or expected, timeout, progress)
-    part.replace(output)
+        part = _part(transfer, version)
+        size = part.stat().st_size if version and part.exists() else 0
+        resumes = size and (total is None or size <= total)
+        if not resumes:
+            _save(transfer, answer, part, 0, total)
+    return _resume(transfer, part, version, total) if resumes and size != total else part
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keep other processes from downloading `path`; BenchError where one is doing so."""
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes from downloading `path`; BenchError if one is doing so."""
     from filelock import FileLock, Timeout
 
-    lock = path.with_name(f".{path.name}.lock")
-    held = FileLock(lock, blocking=False)
+    lock_path = path.with_name(f".{path.name}.lock")
+    lock = FileLock(lock_path, blocking=False)
     try:
-        held.acquire()
+        lock.acquire()
     except Timeout:
         raise BenchError(
             f"{path} is being downloaded by another process: wait for that one, then run this again"
@@ -60,8 +75,8 @@ def alone(path: Path) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):  # as on Windows, where a locked file stays
-            lock.unlink()
-        held.release()
+            lock_path.unlink()
+        lock.release()
 
 
 def reason(error: Exception) -> str:
@@ -79,51 +94,52 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def _answer(url: str, headers: dict[str, str], timeout: float) -> Iterator[Any]:
-    """The requests.Response to a question for `url`, its body not yet read; raises where it is an error."""
+def _answer(transfer: Transfer, headers: dict[str, str]) -> Iterator[Any]:
+    """The requests.Response to a request for the file, its body not yet read; raises if it is an error."""
     import requests
 
-    ours = {
+    headers = headers | {
         "Accept-Encoding": "identity",  # so that lengths are those of the file
         "User-Agent": f"hnsw-order-bench/{metadata.version('hnsw-order-bench')}",  # servers refuse unnamed libraries
     }
     try:
-        asked = requests.get(url, headers=ours | headers, stream=True, timeout=timeout)
+        response = requests.get(transfer.url, headers=headers, stream=True, timeout=transfer.timeout)
     except ValueError as error:  # as for a redirect to what is no address
-        raise RefusedError(f"with what makes no sense: {error}") from None
-    with asked as answer:
+        raise RefusedError(f"with an invalid address: {error}") from None
+    with response as answer:
         if 400 <= answer.status_code < 500 and answer.status_code not in (408, 429):
             by_browser = ", to programs perhaps; a browser may get it" if answer.status_code == 403 else ""
             raise RefusedError(f"{answer.status_code} {answer.reason}{by_browser}")
         answer.raise_for_status()
-        if (packed := answer.headers.get("Content-Encoding", "identity")) != "identity":
-            raise RefusedError(f"with the file packed by {packed}, which was not asked for")
+        if (encoding := answer.headers.get("Content-Encoding", "identity")) != "identity":
+            raise RefusedError(f"with the file encoded by {encoding}, which was not requested")
         yield answer
 
 
-def _broken(came: str) -> Exception:
+def _broken_off(state: str) -> Exception:
     import requests
 
-    return requests.ConnectionError(f"closed after {came}")
+    return requests.ConnectionError(f"closed after {state}")
 
 
 def _length(answer: Any) -> int | None:
-    """The bytes of the body, where the server tells."""
+    """The bytes of the body, if the server states them."""
     length = answer.headers.get("Content-Length")
     if length is not None and not length.isdecimal():
-        raise RefusedError(f"with a Content-Length that is no number, {length!r}")
+        raise RefusedError(f"with a Content-Length that is not a number, {length!r}")
     return int(length) if length else None
 
 
 def _version(answer: Any) -> str:
-    """What tells this version of the file from others (RFC 9110, section 13.1.5), or nothing."""
+    """What identifies this version of the file (RFC 9110, section 13.1.5); empty if the server does not state it."""
     etag = str(answer.headers.get("ETag", ""))
     return etag if etag and not etag.startswith("W/") else str(answer.headers.get("Last-Modified", ""))
 
 
-def _part(path: Path, url: str, version: str) -> Path:
+def _part(transfer: Transfer, version: str) -> Path:
     """Where this version of the file lies until it is whole. Removes other versions'."""
-    digest = hashlib.sha256(f"{url} {version}".encode()).hexdigest()[:12]
+    path = transfer.path
+    digest = hashlib.sha256(f"{transfer.url} {version}".encode()).hexdigest()[:12]
     part = path.with_name(f".{path.name}.{digest}.part")
     for other in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         if other != part:
@@ -131,53 +147,52 @@ def _part(path: Path, url: str, version: str) -> Path:
     return part
 
 
-def _go_on(
-    url: str, path: Path, part: Path, version: str, total: int | None, timeout: float, progress: Progress
-) -> Path:
-    """Get the rest of the file behind what `part` has; the path of what is then whole.
+def _resume(transfer: Transfer, part: Path, version: str, total: int | None) -> Path:
+    """Get what `part` lacks of the file; the path of what is then whole.
 
-    Where the server cannot go on, `part` is removed, so that the next try begins at the start.
+    If the server cannot resume, `part` is removed, so that the next try begins at the start.
     """
-    have = part.stat().st_size
+    size = part.stat().st_size
     try:
-        with _answer(url, {"Range": f"bytes={have}-", "If-Range": version}, timeout) as answer:
+        with _answer(transfer, {"Range": f"bytes={size}-", "If-Range": version}) as answer:
             if answer.status_code != 206:  # the whole file, and perhaps another version of it
-                part = _part(path, url, _version(answer))
-                _save(answer, part, 0, _length(answer) or total, path.name, progress)
+                part = _part(transfer, _version(answer))
+                _save(transfer, answer, part, 0, _length(answer) or total)
                 return part
-            there = str(answer.headers.get("Content-Range", ""))
-            if not there.startswith(f"bytes {have}-"):
-                raise RefusedError("with another part than asked")
-            _save(answer, part, have, total, path.name, progress)
+            content_range = str(answer.headers.get("Content-Range", ""))
+            if not content_range.startswith(f"bytes {size}-"):
+                raise RefusedError("with another range than the requested one")
+            _save(transfer, answer, part, size, total)
     except RefusedError as error:
         part.unlink(missing_ok=True)
-        raise _broken(f"{have} bytes: asked for the rest, the server answers {error}") from None
-    whole = there.rpartition("/")[2]
-    if whole.isdecimal() and part.stat().st_size != int(whole):
-        raise _broken(f"{part.stat().st_size} of {whole} bytes")
+        raise _broken_off(f"{size} bytes: to the request for the others, the server answers {error}") from None
+    stated = content_range.rpartition("/")[2]
+    if stated.isdecimal() and part.stat().st_size != int(stated):
+        raise _broken_off(f"{part.stat().st_size} of {stated} bytes")
     return part
 
 
-def _save(answer: Any, part: Path, have: int, total: int | None, name: str, progress: Progress) -> None:
-    """Write the body of a requests.Response behind the first `have` bytes of `part`.
+def _save(transfer: Transfer, answer: Any, part: Path, start: int, total: int | None) -> None:
+    """Write the body of a requests.Response to `part`, from the byte `start` on.
 
-    What came of a try that breaks off is kept where the version of the file is known.
+    total: bytes of the whole file, as the server states them.
+    What a try that breaks off has received is kept if the version of the file is known.
     """
     import requests
 
-    coming = _length(answer)
-    cache.check_space(part.parent, (total or 0) - have, name)
+    total, length, name = total or transfer.expected, _length(answer), transfer.path.name
+    cache.check_space(part.parent, (total or 0) - start, name)
     try:
-        with part.open("r+b" if have else "wb") as stream:
-            stream.seek(have)
-            came = 0
-            progress(name, have, total)
+        with part.open("r+b" if start else "wb") as stream:
+            stream.seek(start)
+            received = 0
+            transfer.progress(name, start, total)
             for chunk in answer.iter_content(_CHUNK):
                 stream.write(chunk)
-                came += len(chunk)
-                progress(name, have + came, total)
-        if coming is not None and came != coming:
-            raise _broken(f"{came} of {coming} bytes")
+                received += len(chunk)
+                transfer.progress(name, start + received, total)
+        if length is not None and received != length:
+            raise _broken_off(f"{received} of {length} bytes")
     except BaseException as error:
         if not _version(answer):
             part.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Files of vectors, queries, labels and neighbours: by its suffix, a file is one array or a bundle of named ones.
 
-Nothing is ever unpickled, and nothing is read before it is asked for.
+Nothing is ever unpickled, and nothing is read before it is needed.
 """
 
 import os
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.data.formats import array
-from bench.data.formats.array import FileArray
+from bench.data.formats.array import FileArray, vectors, whole
+from bench.data.formats.array import check as check_array
 from bench.data.formats.bigann import TYPES as BIGANN
 from bench.data.formats.bigann import read_bigann
 from bench.data.formats.hdf5 import read_hdf5
@@ -26,9 +26,11 @@ _Arrays = dict[str, FileArray]
 
 
 class Contents(NamedTuple):
-    """What a file holds: its arrays by name, none read yet, and the metric that it states, or None.
+    """What a file holds.
 
-    The array of a file that can only hold one has the name "". A metric may be none of ours.
+    path: the file.
+    arrays: by name, none read yet; the array of a file that can only hold one has the name "".
+    metric: as the file states it, perhaps none of ours; None if it states none.
     """
 
     path: Path
@@ -60,13 +62,13 @@ NAMES = {
 
 def split(path: Path) -> tuple[Path, str]:
     """The file that `path` names, and what of it behind a `#`: an array's name, or nothing."""
-    file, named, array = str(path).rpartition("#")
-    return (Path(file), array) if named and not os.path.exists(path) else (path, "")
+    file, mark, name = str(path).rpartition("#")
+    return (Path(file), name) if mark and not os.path.exists(path) else (path, "")
 
 
 def read(path: Path) -> Contents:
     """What the file at `path` holds; of FILE#NAME, the array of that name alone."""
-    path, array = split(path)
+    path, name = split(path)
     suffix = path.suffix.lower()
     with _readable(path):
         if path.is_dir():
@@ -74,21 +76,21 @@ def read(path: Path) -> Contents:
                 f"{path} is a folder: name a file in it; of a BEIR folder, the .toml that `bench embed` writes"
             )
         if not path.is_file():
-            raise BenchError(f"{path} is not there: give the path of a file ({', '.join(READERS)})")
+            raise BenchError(f"{path} does not exist: give the path of a file ({', '.join(READERS)})")
         if suffix not in READERS:
             raise BenchError(f"{path}: {unknown('suffix', suffix, READERS)}")
         if path.stat().st_size == 0:
             raise BenchError(f"{path} is empty: get or write it again")
         path.open("rb").close()
     arrays, metric = READERS[suffix](path)
-    if array and array not in arrays:
-        raise unknown(f"array in {path}", array, filter(None, arrays))
-    return Contents(path, {"": arrays[array]} if array else arrays, metric)
+    if name and name not in arrays:
+        raise unknown(f"array in {path}", name, filter(None, arrays))
+    return Contents(path, {"": arrays[name]} if name else arrays, metric)
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """A BenchError where what is done with the file at `path` finds that it cannot be read."""
+    """A BenchError if the file at `path` cannot be read in this context."""
     try:
         yield
     except OSError as error:
@@ -104,36 +106,36 @@ def find(contents: Contents, part: str) -> FileArray | None:
 
 
 def get(contents: Contents, part: str) -> FileArray:
-    """The array that is `part`, a key of NAMES, or the only one there is; a BenchError says which there are."""
-    found = find(contents, part)
-    if found is None and len(contents.arrays) == 1:
+    """The array that is `part`, a key of NAMES, or the only one there is; a BenchError lists them."""
+    chosen = find(contents, part)
+    if chosen is None and len(contents.arrays) == 1:
         [(name, only)] = contents.arrays.items()
         if not any(name in names for names in NAMES.values()):  # a name of its own is not that of another part
-            found = only
-    if found is None:
+            chosen = only
+    if chosen is None:
         wanted = " or ".join(NAMES[part])
         way_out = f"; name one as {contents.path}#NAME" if any(contents.arrays) else ""
         raise BenchError(
             f"{contents.path} has no {wanted}; it holds: {', '.join(contents.arrays) or 'no arrays'}{way_out}"
         )
-    return found
+    return chosen
 
 
 def read_vectors(path: Path, part: str = "base") -> np.ndarray:
     """(n, d) float32 vectors that are `part` of a file, memory-mapped."""
-    found = get(read(path), part)
-    array.check(found)
-    return array.vectors(found)
+    source = get(read(path), part)
+    check_array(source)
+    return vectors(source)
 
 
 def read_labels(path: Path) -> np.ndarray:
     """(n,) labels: the array of a file, or the lines of a .txt file."""
     if path.suffix.lower() != ".txt":
-        return array.whole(get(read(path), "labels"))
+        return whole(get(read(path), "labels"))
     try:
         with _readable(path):
             if not path.is_file():
-                raise BenchError(f"{path} is not there: give the path of a file of labels, one a line")
+                raise BenchError(f"{path} does not exist: give the path of a file of labels, one a line")
             return np.array(path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n"))
     except UnicodeDecodeError:
         raise BenchError(f"{path} is not UTF-8 text: write one label a line") from None

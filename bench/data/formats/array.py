@@ -1,4 +1,4 @@
-"""Arrays in files, opened without reading them: mapped where they lie as memory has them, else converted in blocks."""
+"""Arrays in files, opened without reading them: mapped if they lie as in memory, else converted in blocks."""
 
 import math
 import warnings
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from bench import cache
-from bench.data.dataset import check_kind, few, kept_rows, read_only
+from bench import digests
+from bench.data.dataset import cached_rows, check_kind, few, read_only
 from bench.errors import BenchError, BenchWarning
 
 _BLOCK_BYTES = 1 << 24
@@ -20,10 +20,13 @@ _BLOCK_BYTES = 1 << 24
 class FileArray:
     """An array in a file, none of it read yet.
 
-    path: the file. part: the array's name in it, empty where the file is one array. blocks: gives the
-    rows in file order, some at a time. mapped: the array where it lies in the file, read-only, or None
-    where it lies there in another way than in memory. take: gives rows by their numbers, where the file
-    has them without reading those before.
+    path: the file.
+    part: the array's name in it, empty if the file is one array.
+    shape: as numpy has it.
+    dtype: as numpy has it.
+    blocks: gives the rows in file order, some at a time.
+    memory_map: the array as one, read-only; None if it lies in the file in another way than in memory.
+    take: gives rows by their numbers, if the file has them without reading those before.
     """
 
     path: Path
@@ -31,16 +34,16 @@ class FileArray:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     blocks: Callable[[], Iterator[np.ndarray]]
-    mapped: np.ndarray | None = None
+    memory_map: np.ndarray | None = None
     take: Callable[[np.ndarray], np.ndarray] | None = None
 
     @property
-    def told(self) -> str:
-        """How messages name it."""
+    def where(self) -> str:
+        """The place that an error names."""
         return f"{self.path}: {self.part}" if self.part else str(self.path)
 
 
-def mapped(path: Path, array: np.ndarray, part: str = "") -> FileArray:
+def from_memory_map(path: Path, array: np.ndarray, part: str = "") -> FileArray:
     """An array that is a memory map."""
     take = array.__getitem__
     return FileArray(path, part, array.shape, array.dtype, lambda: map(take, spans(array)), array, take)
@@ -53,62 +56,62 @@ def spans(array: Any, multiple: int = 1) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, array.shape[0] if array.shape else 0, step))
 
 
-def whole(stored: FileArray) -> np.ndarray:
+def whole(source: FileArray) -> np.ndarray:
     """All of an array, as it is: for labels and neighbours, which fit into memory."""
-    if stored.mapped is not None:
-        return read_only(stored.mapped)
-    blocks = list(stored.blocks())
-    return read_only(np.concatenate(blocks) if blocks else np.empty(stored.shape, stored.dtype))
+    if source.memory_map is not None:
+        return read_only(source.memory_map)
+    blocks = list(source.blocks())
+    return read_only(np.concatenate(blocks) if blocks else np.empty(source.shape, source.dtype))
 
 
-def check(stored: FileArray) -> None:
-    """A BenchError where an array cannot be vectors; a BenchWarning that tells another type than float32."""
-    if stored.dtype.hasobject:
-        next(stored.blocks(), None)  # Python's objects are refused; text of HDF5 is told with its shape and type
-    check_kind(stored.shape, stored.dtype, stored.told)
-    if stored.dtype != np.float32:
-        warnings.warn(f"{stored.told} holds {stored.dtype}; converted to float32", BenchWarning, stacklevel=2)
+def check(source: FileArray) -> None:
+    """A BenchError if an array cannot be vectors; a BenchWarning if its type is not float32."""
+    if source.dtype.hasobject:
+        next(source.blocks(), None)  # Python's objects are refused; text of HDF5 is reported with its shape and type
+    check_kind(source.shape, source.dtype, source.where)
+    if source.dtype != np.float32:
+        warnings.warn(f"{source.where} holds {source.dtype}; converted to float32", BenchWarning, stacklevel=2)
 
 
-def vectors(stored: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
+def vectors(source: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
     """(n, d) float32 vectors, all of them or those in `rows` (ascending); of what `check` has let pass.
 
-    Memory-mapped in the file itself where it has them so; in memory where they are few and the file gives them
-    without those before; else from a conversion that is kept. That goes by the file's content, so that a file that
-    changed is converted anew. What a float32 cannot hold becomes infinite, for `checked` to find.
+    Memory-mapped in the file itself if it has them so; in memory if they are few and the file gives them without those
+    before; else from a conversion in the cache. That goes by the file's content, so that a file that changed is
+    converted again. What a float32 cannot hold becomes infinite, for `checked` to find.
     """
-    array = stored.mapped
-    if rows is None or len(rows) == stored.shape[0]:
+    array = source.memory_map
+    if rows is None or len(rows) == source.shape[0]:
         rows = None
         if array is not None and array.dtype == np.float32 and array.flags.c_contiguous and array.flags.aligned:
             return read_only(array)
-    elif stored.take and few(len(rows), stored.shape[1]):
-        return read_only(np.ascontiguousarray(_float32(stored.take(rows))))
+    elif source.take and few(len(rows), source.shape[1]):
+        return read_only(np.ascontiguousarray(_float32(source.take(rows))))
     key = {
-        "sha256": cache.file_digest(stored.path),
-        "suffix": stored.path.suffix.lower(),
-        "part": stored.part,
+        "sha256": digests.file_digest(source.path),
+        "suffix": source.path.suffix.lower(),
+        "part": source.part,
         "code": _code(),
-    } | ({} if rows is None else {"rows": cache.array_digest(rows)})
-    shape = (stored.shape[0] if rows is None else len(rows), stored.shape[1])
-    blocks = stored.blocks() if rows is None else _chosen(stored, rows)
-    return kept_rows("converted", key, shape, map(_float32, blocks), f"{stored.told}, as float32,")
+    } | ({} if rows is None else {"rows": digests.array_digest(rows)})
+    shape = (source.shape[0] if rows is None else len(rows), source.shape[1])
+    blocks = source.blocks() if rows is None else _chosen_blocks(source, rows)
+    return cached_rows("converted", key, shape, map(_float32, blocks), f"{source.where}, as float32,")
 
 
-def nonzero(stored: FileArray) -> np.ndarray:
+def nonzero(source: FileArray) -> np.ndarray:
     """Numbers of the rows, of what `check` has let pass, that are not all zeros as float32."""
-    return np.flatnonzero(np.concatenate([_float32(block).any(axis=1) for block in stored.blocks()]))
+    return np.flatnonzero(np.concatenate([_float32(block).any(axis=1) for block in source.blocks()]))
 
 
-def _chosen(stored: FileArray, rows: np.ndarray) -> Iterator[np.ndarray]:
+def _chosen_blocks(source: FileArray, rows: np.ndarray) -> Iterator[np.ndarray]:
     """These rows, ascending, some at a time."""
-    if stored.take:
-        step = max(1, _BLOCK_BYTES // (stored.shape[1] * stored.dtype.itemsize))
+    if source.take:
+        step = max(1, _BLOCK_BYTES // (source.shape[1] * source.dtype.itemsize))
         for start in range(0, len(rows), step):
-            yield stored.take(rows[start : start + step])
+            yield source.take(rows[start : start + step])
         return
     start = 0
-    for block in stored.blocks():
+    for block in source.blocks():
         first, last = np.searchsorted(rows, [start, start + len(block)])
         yield block[rows[first:last] - start]
         start += len(block)
@@ -127,4 +130,4 @@ def damaged(path: Path, how: str = "get or write it again") -> BenchError:
 def _code() -> str:
     """The code that reads files: what another one converted is not taken."""
     readers = ("array.py", "npy.py", "hdf5.py", "texmex.py", "bigann.py", "parquet.py")
-    return cache.code_digest(*(Path(__file__).parent / name for name in readers))
+    return digests.code_digest(*(Path(__file__).parent / name for name in readers))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.formats.array import FileArray, mapped
+from bench.data.formats.array import FileArray, from_memory_map
 from bench.errors import BenchError
 
 TYPES: dict[str, np.dtype[Any]] = {
@@ -26,13 +26,13 @@ def read_bigann(path: Path) -> dict[str, FileArray]:
     if size < _HEADER:
         raise BenchError(f"{path} is truncated: its header takes {_HEADER} bytes, it holds {size}; get it again")
     n, d = (int(number) for number in np.fromfile(path, "<u4", 2))
-    promised = _HEADER + n * d * dtype.itemsize
-    truth = path.suffix.lower() == ".ibin" and size == promised + n * d * 4
-    if size != promised and not truth:
+    stated_size = _HEADER + n * d * dtype.itemsize
+    is_ground_truth = path.suffix.lower() == ".ibin" and size == stated_size + n * d * 4
+    if size != stated_size and not is_ground_truth:
         raise BenchError(
-            f"{path} states {n:,} rows of dimension {d:,}, which take {promised:,} bytes, but it holds {size:,}: "
-            f"{'truncated, or ' if size < promised else ''}not {path.suffix[1:]}? Get it again"
+            f"{path} states {n:,} rows of dimension {d:,}, which take {stated_size:,} bytes, but it holds {size:,}: "
+            f"{'truncated, or ' if size < stated_size else ''}not {path.suffix[1:]}? Get it again"
         )
     if n * d == 0:
-        return {"": mapped(path, np.empty((n, d), dtype))}
-    return {"neighbors" if truth else "": mapped(path, np.memmap(path, dtype, "r", _HEADER, (n, d)))}
+        return {"": from_memory_map(path, np.empty((n, d), dtype))}
+    return {"neighbors" if is_ground_truth else "": from_memory_map(path, np.memmap(path, dtype, "r", _HEADER, (n, d)))}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.data.formats.array import FileArray, damaged, mapped, spans
+from bench.data.formats.array import FileArray, damaged, from_memory_map, spans
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -42,28 +42,28 @@ def read_hdf5(path: Path) -> tuple[dict[str, FileArray], str | None]:
 
     Links at the top of the file are followed, into other files too.
     """
-    with _opened(path) as file:
-        about = {name: _text(file.attrs.get(name)) for name in ("distance", "point_type", "type")}
+    with _open(path) as file:
+        attributes = {name: _text(file.attrs.get(name)) for name in ("distance", "point_type", "type")}
         arrays = _arrays(file)
-        sparse = about["type"] == "sparse" or "size_train" in arrays
-        if sparse or about["distance"] in _UNSUPPORTED or about["point_type"] in ("bit", "binary"):
-            kind = "sparse sets" if sparse else "bits" if about["point_type"] in ("bit", "binary") else "vectors"
-            distance = f" under {about['distance']}" if about["distance"] else ""
+        sparse = attributes["type"] == "sparse" or "size_train" in arrays
+        if sparse or attributes["distance"] in _UNSUPPORTED or attributes["point_type"] in ("bit", "binary"):
+            kind = "sparse sets" if sparse else "bits" if attributes["point_type"] in ("bit", "binary") else "vectors"
+            distance = f" under {attributes['distance']}" if attributes["distance"] else ""
             raise BenchError(
                 f"{path} holds {kind}{distance}, which is not supported: give dense vectors under l2, cosine or ip"
             )
-        stated = about["distance"]
-        metric = METRICS.get(re.sub(r"[\s_-]", "", stated), stated) if stated else None
-        return {name: _stored(path, file, name, array) for name, array in arrays.items()}, metric
+        spelling = attributes["distance"]
+        metric = METRICS.get(re.sub(r"[\s_-]", "", spelling), spelling) if spelling else None
+        return {name: _file_array(path, file, name, array) for name, array in arrays.items()}, metric
 
 
 def _arrays(file: "h5py.File") -> "dict[str, h5py.Dataset]":
-    found: dict[str, h5py.Dataset] = {}
-    file.visititems(lambda name, node: found.update({name: node}))
+    nodes: dict[str, h5py.Dataset] = {}
+    file.visititems(lambda name, node: nodes.update({name: node}))
     for name in file:  # `visititems` passes over links
         with suppress(KeyError, OSError, RuntimeError):  # of links that lead nowhere, or in circles
-            found.setdefault(name, file[name])
-    return {name: node for name, node in found.items() if getattr(node, "shape", None) and _is_known(node)}
+            nodes.setdefault(name, file[name])
+    return {name: node for name, node in nodes.items() if getattr(node, "shape", None) and _is_known(node)}
 
 
 def _is_known(array: "h5py.Dataset") -> bool:
@@ -74,25 +74,25 @@ def _is_known(array: "h5py.Dataset") -> bool:
         return False
 
 
-def _stored(path: Path, file: "h5py.File", name: str, array: "h5py.Dataset") -> FileArray:
+def _file_array(path: Path, file: "h5py.File", name: str, array: "h5py.Dataset") -> FileArray:
     if array.file.filename != file.filename:  # a link: what is read, mapped and hashed is the file that it leads to
         path, name = Path(array.file.filename), array.name.removeprefix("/")
     chunk = array.chunks[0] if array.chunks else 1
 
     def blocks() -> Iterator[np.ndarray]:
-        with _opened(path) as file:
+        with _open(path) as file:
             for rows in spans(file[name], chunk):
                 block = file[name][rows]
                 # h5py gives text of any length as bytes objects, which are no array's type.
                 yield block.astype(bytes) if block.dtype.hasobject else block
 
-    if (there := _mapped(path, array)) is not None:
-        return mapped(path, there, name)
+    if (memory_map := _memory_map(path, array)) is not None:
+        return from_memory_map(path, memory_map, name)
     return FileArray(path, name, array.shape, array.dtype, blocks)
 
 
-def _mapped(path: Path, array: "h5py.Dataset") -> np.ndarray | None:
-    """The array where it lies in the file, where it lies there in one piece and as numpy has it."""
+def _memory_map(path: Path, array: "h5py.Dataset") -> np.ndarray | None:
+    """The array as a memory map, if it lies in the file in one piece and as numpy has it."""
     import h5py
 
     offset = array.id.get_offset()
@@ -107,7 +107,7 @@ def _mapped(path: Path, array: "h5py.Dataset") -> np.ndarray | None:
 
 
 @contextmanager
-def _opened(path: Path) -> "Iterator[h5py.File]":
+def _open(path: Path) -> "Iterator[h5py.File]":
     import h5py
 
     if not h5py.is_hdf5(path):

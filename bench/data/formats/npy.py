@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from bench.data.formats.array import FileArray, damaged, mapped, spans
+from bench.data.formats.array import FileArray, damaged, from_memory_map, spans
 from bench.errors import BenchError
 
 _SPARSE = {"format", "shape", "data"}  # beside others, as scipy.sparse.save_npz writes
@@ -34,7 +34,7 @@ _NONSENSE = (
 def open_npy(path: Path) -> np.ndarray:
     """The array in a .npy file, memory-mapped and read-only."""
     if not path.is_file():
-        raise BenchError(f"{path} is not there: give the path of a .npy file written with numpy.save")
+        raise BenchError(f"{path} does not exist: give the path of a .npy file written with numpy.save")
     with path.open("rb") as stream:
         if stream.read(6) != b"\x93NUMPY":
             raise BenchError(f"{path} is not a .npy file: write it with numpy.save")
@@ -54,7 +54,7 @@ def read_npy(path: Path) -> dict[str, FileArray]:
         more = path.stat().st_size - array.base.offset - array.nbytes
         if more:
             raise BenchError(f"{path} holds {more:,} bytes more than its header states: write it again with numpy.save")
-    return {"": mapped(path, array)}
+    return {"": from_memory_map(path, array)}
 
 
 def read_npz(path: Path) -> dict[str, FileArray]:
@@ -73,13 +73,13 @@ def read_npz(path: Path) -> dict[str, FileArray]:
 
 
 def _member(path: Path, name: str) -> FileArray:
-    with _opened(path, name) as stream:
+    with _open_member(path, name) as stream:
         shape, fortran, dtype = _header(stream)
 
     def blocks() -> Iterator[np.ndarray]:
         if dtype.hasobject:
             raise _objects(f"{path}: {name}")
-        with _opened(path, name) as stream:
+        with _open_member(path, name) as stream:
             _header(stream)
             if fortran:  # its rows lie all over the file
                 yield _next(stream, shape[::-1], dtype).T
@@ -91,8 +91,8 @@ def _member(path: Path, name: str) -> FileArray:
 
 
 @contextmanager
-def _opened(path: Path, name: str) -> Iterator[IO[bytes]]:
-    """A member of a .npz file; a BenchError where it, or what is done with it, finds that it makes no sense."""
+def _open_member(path: Path, name: str) -> Iterator[IO[bytes]]:
+    """A member of a .npz file, opened; a BenchError if it is damaged, also where that shows only in reading it."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
             yield stream
@@ -111,8 +111,8 @@ def _next(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> np
     return np.frombuffer(stream.read(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
 
 
-def _objects(told: str) -> BenchError:
+def _objects(where: str) -> BenchError:
     return BenchError(
-        f"{told} holds Python objects, which are never unpickled: "
+        f"{where} holds Python objects, which are never unpickled: "
         "save an array of numbers (or of fixed-width strings, for labels)"
     )

@@ -16,7 +16,7 @@ _BATCH_ROWS = 4096
 
 
 def read_parquet(path: Path) -> dict[str, FileArray]:
-    """The columns of lists of numbers by name, or a BenchError that says which columns there are."""
+    """The columns of lists of numbers by name, or a BenchError that lists the columns."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

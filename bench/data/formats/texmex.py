@@ -14,7 +14,7 @@ TYPES: dict[str, np.dtype[Any]] = {".fvecs": np.dtype("<f4"), ".bvecs": np.dtype
 def read_texmex(path: Path) -> dict[str, FileArray]:
     """The rows of a file in one of TYPES, or a BenchError where it breaks off.
 
-    That rows have one dimension is seen when they are read; a BenchError then names the row where it changes.
+    That rows have one dimension is checked when they are read; a BenchError then names the row where it changes.
     """
     dtype, size = TYPES[path.suffix.lower()], path.stat().st_size
     d = int(np.fromfile(path, "<i4", 1)[0]) if size >= 4 else 0
@@ -22,12 +22,12 @@ def read_texmex(path: Path) -> dict[str, FileArray]:
         raise BenchError(f"{path} starts with a row of dimension {d}: is it {path.suffix[1:]}? Get it again")
     step = 4 + d * dtype.itemsize
     n = size // step
-    cut = BenchError(
+    truncation = BenchError(
         f"{path} is truncated in row {n}: a row of dimension {d} takes {step} bytes, "
         f"{size - n * step} are left; get it again"
     )
     if n == 0:
-        raise cut
+        raise truncation
     file = np.memmap(path, [("d", "<i4"), ("values", dtype, (d,))], "r", shape=(n,))
 
     def take(rows: slice | np.ndarray) -> np.ndarray:
@@ -42,5 +42,5 @@ def read_texmex(path: Path) -> dict[str, FileArray]:
     if n * step != size:
         for rows in spans(file):  # one of another dimension is the likelier reason
             take(rows)
-        raise cut
+        raise truncation
     return {"": FileArray(path, "", (n, d), dtype, lambda: map(take, spans(file)), take=take)}

@@ -13,13 +13,13 @@ SEED = 0
 Transform = Callable[[Sequence[str]], np.ndarray]
 
 
-def fit(texts: Sequence[str], dimension: int, told: str) -> Transform:
+def fit(texts: Sequence[str], dimension: int, where: str) -> Transform:
     """What maps texts to (n, dimension) float32, fitted on `texts` (Deerwester et al. 1990).
 
     TF-IDF and a truncated SVD, both as scikit-learn has them by default (words of two or more letters, lower case,
     raw counts, smoothed idf; randomized SVD, here of seed 0); rows have unit length. A text without a word that
-    occurs in `texts` is all zeros. told: where the texts are from, for the BenchError where they have fewer than
-    `dimension` rows or words.
+    occurs in `texts` is all zeros. where: the texts' place, for the BenchError if they have fewer than `dimension`
+    rows or words.
     """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -29,11 +29,11 @@ def fit(texts: Sequence[str], dimension: int, told: str) -> Transform:
     try:
         counted = weights.fit_transform(texts)
     except ValueError:  # empty vocabulary
-        raise BenchError(f"{told} has no word of two or more letters, which {NAME} is made of") from None
+        raise BenchError(f"{where} has no word of two or more letters, which {NAME} is made of") from None
     most = min(counted.shape)
     if not 0 < dimension <= most:
         raise BenchError(
-            f"{NAME}@{dimension}: {told} has {counted.shape[0]:,} texts and {counted.shape[1]:,} words, "
+            f"{NAME}@{dimension}: {where} has {counted.shape[0]:,} texts and {counted.shape[1]:,} words, "
             f"so give a dimension from 1 to {most:,}"
         )
     svd = TruncatedSVD(dimension, random_state=SEED).fit(counted)

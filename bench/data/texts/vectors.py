@@ -18,21 +18,24 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bench import cache
+from bench import digests
 from bench.data.texts.models import Encode, Encoder
-from bench.errors import BenchError, BenchWarning
+from bench.errors import BenchError, BenchWarning, Log
 
 BLOCK = 256  # texts between two writes to disk
 _EVERY = 10.0  # seconds between two lines of progress
 
-Told = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Part:
-    """One file of texts, read anew by every call of `texts`, its number of texts, and where its vectors go.
+    """A file of texts, and where their vectors go.
 
-    may_be_empty: whether a text may get a vector of zeros, for who reads them to mend.
+    file: of the texts.
+    texts: gives all of them, from the first, at every call.
+    count: how many there are.
+    output: the file of the vectors.
+    is_queries: whether the texts are queries, which models may encode in another way.
+    may_be_empty: whether a text may get a vector of zeros, which whoever reads them replaces.
     """
 
     file: Path
@@ -45,87 +48,91 @@ class Part:
 
 def write(
     parts: list[Part],
-    made: Encoder,
+    encoder: Encoder,
     manifest: Path,
-    made_with: dict[str, Any],
-    told: Told,
-    there: Mapping[str, str] = MappingProxyType({}),
+    settings: dict[str, Any],
+    log: Log,
+    finished: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """Write the vectors of every part that is not whole yet; the SHA-256 of each, by its file's name.
 
-    manifest: beside the vectors, to be removed by the caller once it has recorded them. made_with: plain values that
-    name everything the vectors depend on; what an unfinished run made with others is begun anew. there: as what is
-    given back, of parts known to be whole.
+    manifest: beside the vectors, to be removed by the caller once it has recorded them. settings: plain values that
+    name everything the vectors depend on; what an unfinished run of others has written is written again. finished: as
+    what is returned, of parts known to be whole.
     """
     manifest.parent.mkdir(exist_ok=True)
-    made_with = {**made_with, "block": BLOCK}
-    begun = _read_manifest(manifest)
-    if begun.get("made_with") != made_with:
-        _clear([part for part in parts if part.output.name not in there], begun, told)
-        begun = {"made_with": made_with, "finished": dict(there)}
-        write_whole(manifest, json.dumps(begun))
-    finished: dict[str, str] = begun["finished"]
+    settings = {**settings, "block": BLOCK}
+    state = _read_manifest(manifest)
+    if state.get("settings") != settings:
+        _clear([part for part in parts if part.output.name not in finished], state, log)
+        state = {"settings": settings, "finished": dict(finished)}
+        write_whole(manifest, json.dumps(state))
+    by_name: dict[str, str] = state["finished"]
     for part in parts:
         file = part.output
-        if file.name not in finished or not file.is_file() or cache.file_digest(file) != finished[file.name]:
-            _write_part(part, made, told)
-            finished[file.name] = cache.file_digest(file)
-            write_whole(manifest, json.dumps(begun))
-    return finished
+        if not file.is_file() or digests.file_digest(file) != by_name.get(file.name):
+            _write_part(part, encoder, log)
+            by_name[file.name] = digests.file_digest(file)
+            write_whole(manifest, json.dumps(state))
+    return by_name
 
 
 def write_whole(path: Path, content: str) -> None:
     """Write a text file whole or not at all."""
-    part = _unfinished(path)
+    part = _unfinished_path(path)
     part.write_text(content, encoding="utf-8")
     part.replace(path)
 
 
-def _clear(parts: list[Part], begun: dict[str, Any], told: Told) -> None:
-    """Remove what the unfinished run of the manifest `begun` left; a BenchError for vectors that it did not make."""
+def _clear(parts: list[Part], state: dict[str, Any], log: Log) -> None:
+    """Remove what an unfinished run left, by its manifest's state; a BenchError for vectors that it did not write."""
     for part in parts:
         file = part.output
-        if file.exists() and file.name not in begun.get("finished", {}):
-            raise BenchError(f"{file} is there, and nothing tells what made it: remove it, or give --name another")
-    if begun:
-        told(f"{parts[0].output.parent}: an unfinished run was of another model, texts or libraries; begun anew")
+        if file.exists() and file.name not in state.get("finished", {}):
+            raise BenchError(f"{file} exists, and nothing records what wrote it: remove it, or give --name another")
+    if state:
+        log(f"{parts[0].output.parent}: an unfinished run was of another model, texts or libraries; starting again")
     for part in parts:
-        _unfinished(part.output).unlink(missing_ok=True)
+        _unfinished_path(part.output).unlink(missing_ok=True)
         part.output.unlink(missing_ok=True)
 
 
-def _write_part(part: Part, made: Encoder, told: Told) -> None:
+def _write_part(part: Part, encoder: Encoder, log: Log) -> None:
     """Write the vectors of a part, going on after the last whole block of an unfinished file."""
-    unfinished = _unfinished(part.output)
-    encode = made.queries if part.is_queries else made.passages
-    head = io.BytesIO()
-    header = {"descr": "<f4", "fortran_order": False, "shape": (part.count, made.dimension)}
-    np.lib.format.write_array_header_1_0(head, header)
-    row = 4 * made.dimension
-    start = time.monotonic()
-    said = start
+    unfinished = _unfinished_path(part.output)
     with unfinished.open("ab") as stream:
         _lock(stream, unfinished)
-        size = stream.tell()
-        begun = done = max(0, size - len(head.getvalue())) // (row * BLOCK) * BLOCK
-        if done:
-            told(f"{part.file}: going on after {done:,} of {part.count:,} texts")
-            stream.truncate(len(head.getvalue()) + done * row)
-        else:
-            stream.truncate(0)
-            stream.write(head.getvalue())
-        for texts in _blocks(islice(part.texts(), done, None)):
-            stream.write(_encoded(encode, texts, made, part, done).tobytes())
+        first = done = _resume(stream, part, encoder.dimension)
+        if first:
+            log(f"{part.file}: going on after {first:,} of {part.count:,} texts")
+        start = last_log = time.monotonic()
+        for texts in _blocks(islice(part.texts(), first, None)):
+            stream.write(_encode(texts, encoder, part, done).tobytes())
             stream.flush()
             os.fsync(stream.fileno())
             done += len(texts)
             now = time.monotonic()
-            if now - said >= _EVERY or done == part.count:
-                said = now
-                rate = (done - begun) / max(now - start, 1e-9)
-                told(f"{part.file}: {done:,} of {part.count:,} texts, {rate:,.0f} a second")
+            if now - last_log >= _EVERY or done == part.count:
+                last_log = now
+                rate = (done - first) / max(now - start, 1e-9)
+                log(f"{part.file}: {done:,} of {part.count:,} texts, {rate:,.0f} a second")
         unfinished.replace(part.output)
-    _tell_cut(part, made)
+    _warn_of_cuts(part, encoder)
+
+
+def _resume(stream: BinaryIO, part: Part, dimension: int) -> int:
+    """Cut an unfinished file off after its last whole block; the number of texts whose vectors it has."""
+    header = io.BytesIO()
+    description = {"descr": "<f4", "fortran_order": False, "shape": (part.count, dimension)}
+    np.lib.format.write_array_header_1_0(header, description)
+    row_bytes, header_bytes = 4 * dimension, len(header.getvalue())
+    done = max(0, stream.tell() - header_bytes) // (row_bytes * BLOCK) * BLOCK
+    if done:
+        stream.truncate(header_bytes + done * row_bytes)
+    else:
+        stream.truncate(0)
+        stream.write(header.getvalue())
+    return done
 
 
 def _lock(stream: BinaryIO, file: Path) -> None:
@@ -138,39 +145,40 @@ def _lock(stream: BinaryIO, file: Path) -> None:
         raise BenchError(f"{file} was finished by another run: run this one again")
 
 
-def _tell_cut(part: Part, made: Encoder) -> None:
-    """A warning where the model cuts texts off."""
-    if made.tokens is None or made.max_tokens is None:
+def _warn_of_cuts(part: Part, encoder: Encoder) -> None:
+    """A warning if the model cuts texts off."""
+    if encoder.tokens is None or encoder.max_tokens is None:
         return
-    prefix = made.query_prefix if part.is_queries else made.passage_prefix
-    cut = sum(
-        length > made.max_tokens
+    prefix = encoder.query_prefix if part.is_queries else encoder.passage_prefix
+    count = sum(
+        length > encoder.max_tokens
         for texts in _blocks(part.texts())
-        for length in made.tokens([prefix + t for t in texts])
+        for length in encoder.tokens([prefix + text for text in texts])
     )
-    if cut:
+    if count:
         warnings.warn(
-            f"{part.file}: {cut:,} of {part.count:,} texts are longer than the {made.max_tokens} tokens that "
-            f"{made.model} reads, and were cut there",
+            f"{part.file}: {count:,} of {part.count:,} texts are longer than the {encoder.max_tokens} tokens that "
+            f"{encoder.model} reads, and were cut there",
             BenchWarning,
             stacklevel=2,
         )
 
 
-def _encoded(encode: Encode, texts: list[str], made: Encoder, part: Part, done: int) -> np.ndarray:
+def _encode(texts: list[str], encoder: Encoder, part: Part, done: int) -> np.ndarray:
     """(n, dimension) float32 of a block after `done` texts of a part, or a BenchError for a text without one."""
+    encode: Encode = encoder.queries if part.is_queries else encoder.passages
     vectors = np.ascontiguousarray(encode(texts), dtype="<f4")
-    if vectors.shape != (len(texts), made.dimension):
+    if vectors.shape != (len(texts), encoder.dimension):
         raise BenchError(
-            f"model {made.model!r} gave {vectors.shape} for {len(texts)} texts of {made.dimension} dimensions"
+            f"model {encoder.model!r} gave {vectors.shape} for {len(texts)} texts of {encoder.dimension} dimensions"
         )
     bad = ~np.isfinite(vectors).all(axis=1)
-    if made.metric == "cosine" and not part.may_be_empty:
+    if encoder.metric == "cosine" and not part.may_be_empty:
         bad |= ~vectors.any(axis=1)
     if bad.any():
         line = done + int(np.flatnonzero(bad)[0]) + 1
         raise BenchError(
-            f"{part.file}: line {line}: {made.model} gives the text no direction (zeros or NaN): remove it"
+            f"{part.file}: line {line}: {encoder.model} gives the text no direction (zeros or NaN): remove it"
         )
     return vectors
 
@@ -181,13 +189,14 @@ def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
         yield block
 
 
-def _unfinished(file: Path) -> Path:
+def _unfinished_path(file: Path) -> Path:
     return file.with_name(f".{file.name}.part")
 
 
 def _read_manifest(manifest: Path) -> dict[str, Any]:
+    """The state that an unfinished run has recorded; empty if there is none."""
     try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))
+        state = json.loads(manifest.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return state if isinstance(state, dict) else {}
