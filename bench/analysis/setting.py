@@ -33,12 +33,14 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What a reader is told of it, by name: all fields but digests, and engine_params where there are any."""
-        return {key: value for key, value in flat(self.of).items() if _is_shown(key, value)} | {"dataset": self.name}
+        """What tables show of it, by name."""
+        return shown(self.of) | {"dataset": self.name}
 
 
-def _is_shown(key: str, value: Any) -> bool:
-    return key not in DIGESTS and (key != "engine_params" or value != "{}")
+def shown(setting: trials.Setting) -> dict[str, Any]:
+    """What tables show of a trial's setting, by name: all fields but digests, and engine_params where there are any."""
+    fields = flat(setting).items()
+    return {key: value for key, value in fields if key not in DIGESTS and (key, value) != ("engine_params", "{}")}
 
 
 # What follows from another field, and is not worth a column where that one varies
@@ -112,7 +114,7 @@ def _dataset_names(settings: Iterable[trials.Setting]) -> dict[trials.Setting, s
     names = {}
     for (name, _), same in of_name.items():
         rows = {setting: flat(setting) for setting in same}
-        varying = [field for field in DIGESTS if len({row[field] for row in rows.values()}) > 1]
+        varying = [field for field in DIGESTS if len({row.get(field) for row in rows.values()}) > 1]
         for setting, row in rows.items():
             digits = "-".join(digests.key_digest({field: row[field]})[:6] for field in varying)
             names[setting] = f"{name} #{digits}" if digits else name

@@ -6,9 +6,9 @@ from itertools import groupby
 from typing import Any
 
 from bench.analysis.categories import Permuted
-from bench.present.text import pipe
+from bench.analysis.setting import split
+from bench.present.text import pipe, points, title
 
-SETTING = ("dataset", "engine", "M", "ef_construction", "k", "ef_search")
 HEADER = (
     *("permutations", "seeds", "lowest", "median", "highest", "range, points", "noise alone", "one build each"),
     *("found again, points", "sd permutations", "sd seeds"),
@@ -28,15 +28,18 @@ def permuted_text(rows: Sequence[Permuted]) -> str:
     """Two Markdown tables an experiment: how much permutations differ, and which ones are the extremes."""
     return "\n\n".join(
         f"{experiment}: permutations of categories\n\n{_experiment_text(list(group))}"
-        for experiment, group in groupby(rows, key=lambda row: row.experiment)
+        for experiment, group in groupby(rows, key=lambda row: row.setting.experiment)
     )
 
 
 def _experiment_text(rows: Sequence[Permuted]) -> str:
-    figures = [[*_setting(row), *_figures(row)] for row in rows]
+    fields = [row.setting.fields for row in rows]
+    common, varying = split(fields)
+    settings = [[row.get(field, "") for field in varying] for row in fields]
+    figures = [[*setting, *_figures(row)] for setting, row in zip(settings, rows, strict=True)]
     extremes = [
-        [*_setting(row), which, recall, permutation.replace("+", ", ")]
-        for row in rows
+        [*setting, which, recall, ", ".join(permutation)]
+        for setting, row in zip(settings, rows, strict=True)
         for which, recall, permutation in (
             ("best", f"{row.highest:.4f}", row.best),
             ("worst", f"{row.lowest:.4f}", row.worst),
@@ -46,22 +49,18 @@ def _experiment_text(rows: Sequence[Permuted]) -> str:
     if any(row.seeds < 2 for row in rows):
         note += " From one seed nothing can be told from noise: run two at least."
     tables = [
-        pipe(figures, [*SETTING, *HEADER], len(SETTING)),
+        title(common),
+        pipe(figures, [*varying, *HEADER], len(varying)),
         note,
-        pipe(extremes, [*SETTING, "", "recall", "permutation"], len(SETTING) + 3),
+        pipe(extremes, [*varying, "", "recall", "permutation"], len(varying) + 3),
     ]
     return "\n\n".join(tables)
-
-
-def _setting(row: Permuted) -> list[Any]:
-    return [row.setting[field] for field in SETTING]
 
 
 def _figures(row: Permuted) -> list[Any]:
     again = ""
     if row.found_again is not None:
-        found = [f"{100 * value:+.2f}" for value in (row.found_again.value, row.found_again.low, row.found_again.high)]
-        again = f"{found[0]} [{found[1]}, {found[2]}]"
+        again = points(row.found_again)
     return [
         f"{row.permutations:,} of {row.possible:,}",
         row.seeds,

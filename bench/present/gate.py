@@ -5,28 +5,30 @@ from typing import Any
 
 import msgspec
 
-from bench.analysis.gate import ABOUT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line, Report
-from bench.analysis.setting import SETTING, order_label
-from bench.present.text import pipe, split_settings
+from bench.analysis.gate import Report
+from bench.analysis.setting import label, shown, split
+from bench.analysis.verdict import ABOUT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line
+from bench.present.text import pipe, title
+from bench.study.trial import Trial
 
 
 def text(report: Report) -> str:
     """The verdict, what has changed in the environment, and a line a setting, worst first."""
     counts = {verdict: sum(line.verdict == verdict for line in report.lines) for verdict in WORST_FIRST}
-    found = {verdict: count for verdict, count in counts.items() if count}
-    passed = "no fall is shown, nor excluded everywhere" if UNDECIDED in found else "recall has not fallen"
+    seen = {verdict: count for verdict, count in counts.items() if count}
+    passed = "no fall is shown, nor excluded everywhere" if UNDECIDED in seen else "recall has not fallen"
     verdict = passed if report.passed else "FAILED"
-    told = ", ".join(f"{count} {name}" for name, count in found.items())
+    listed = ", ".join(f"{count} {name}" for name, count in seen.items())
     parts = [
-        f"gate {report.baseline}: {verdict}: {told}",
+        f"gate {report.baseline}: {verdict}: {listed}",
         f"Baseline of {report.saved}: {report.reason}",
-        _environment(report, NOT_EXACT in found),
+        _environment(report, NOT_EXACT in seen),
     ]
     if report.scoring:
         parts.append("Recall is counted wrong: " + "; ".join(report.scoring))
     parts.append(_table(report.lines))
     about = ABOUT if report.passed else ABOUT | {UNDECIDED: "not decided when the gate failed, which ends it"}
-    notes = [f"{name}: {about[name]}" for name in found]
+    notes = [f"{name}: {about[name]}" for name in seen]
     margin = f"margin {100 * report.margin:g} points"
     parts.append(f"{margin}; difference with its 95 % interval, in points. " + "; ".join(notes) + ".")
     if report.passed and (worst := [line for line in report.lines if line.verdict == UNDECIDED]):
@@ -44,8 +46,8 @@ def _environment(report: Report, other_ids: bool) -> str:
     equal = "ids must be equal, and " + ("are NOT all." if other_ids else "are.")
     if not report.changes:
         return f"Versions, threads and machine are those of the baseline: {equal}"
-    kept = f" That does not concern {' and '.join(report.unchanged)}: its {equal}" if report.unchanged else ""
-    return f"Changed since: {'; '.join(report.changes)}.{kept}"
+    others = f" That does not concern {' and '.join(report.unchanged)}: its {equal}" if report.unchanged else ""
+    return f"Changed since: {'; '.join(report.changes)}.{others}"
 
 
 def flat(report: Report) -> dict[str, Any]:
@@ -55,30 +57,30 @@ def flat(report: Report) -> dict[str, Any]:
         row = msgspec.structs.asdict(line)
         setting = row.pop("setting")
         if setting is not None:
-            fields = {name: getattr(setting, name) for name in SETTING if name != "engine_version"}
-            row |= {**fields, "order": order_label(setting.order, setting.order_params)}
+            row |= {**_fields(setting), "order": label(setting.order)}
         rows.append(row)
     return {**msgspec.structs.asdict(report), "lines": rows}
 
 
+def _fields(setting: Trial) -> dict[str, Any]:
+    """What a reader is told of a line's setting."""
+    return {name: value for name, value in shown(setting.setting).items() if name != "engine_version"}
+
+
 def _table(lines: list[Line]) -> str:
-    settings = [{name: getattr(line.setting, name) for name in SETTING} for line in lines if line.setting]
-    common, differing = split_settings(settings)
+    common, differing = split([_fields(line.setting) for line in lines if line.setting])
     varying = [name for name in differing if name != "engine"]
     rows = []
     for line in lines:
-        setting = line.setting
-        told = ["all" if name == "dataset" else "" for name in varying]
-        order = ""
-        if setting is not None:
-            told = [getattr(setting, name) for name in varying]
-            order = order_label(setting.order, setting.order_params)
+        cells, order = ["all" if name == "dataset" else "" for name in varying], ""
+        if line.setting is not None:
+            fields = _fields(line.setting)
+            cells, order = [fields.get(name, "") for name in varying], label(line.setting.order)
         points = f"{100 * line.difference:+.2f}"
         if not math.isnan(line.low):
             points += f" [{100 * line.low:+.2f}, {100 * line.high:+.2f}]"
         verdict = line.verdict.upper() if line.verdict in FAILURES else line.verdict
         builds = "{} → {}".format(*line.builds)
-        rows.append([verdict, line.engine, *told, order, f"{line.was:.4f}", f"{line.now:.4f}", points, builds])
+        rows.append([verdict, line.engine, *cells, order, f"{line.was:.4f}", f"{line.now:.4f}", points, builds])
     header = ["verdict", "engine", *varying, "order", "was", "now", "difference, points", "builds"]
-    title = ", ".join(f"{field} {value}" for field, value in common.items() if field != "engine_version")
-    return f"{title}\n\n{pipe(rows, header, len(varying) + 3)}"
+    return f"{title(common)}\n\n{pipe(rows, header, len(varying) + 3)}"

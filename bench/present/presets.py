@@ -7,18 +7,20 @@ from typing import Any
 from tabulate import tabulate
 
 from bench.analysis.presets import UnderPreset
+from bench.analysis.setting import split
 from bench.analysis.stats import Estimate
-from bench.present.text import TIES_MATTER, ties_note
+from bench.indexes.presets import SURVEYED
+from bench.present.text import TIES_MATTER, ties_note, title
 
 ORDERS = ("random", "given")  # what a benchmark builds in, and what an index gets; a column each
-SHARED = ("dataset", "metric", "n", "d", "queries", "k")
 
 
 def preset_text(name: str, rows: Sequence[UnderPreset]) -> str:
     """A Markdown table, a row a system and engine, with what it means above and below."""
-    shared = ", ".join(f"{field} {rows[0].setting[field]}" for field in SHARED)
+    common, _ = split([row.setting.fields for row in rows])
+    shared = title({field: value for field, value in common.items() if field not in (*SURVEYED, "engine")})
     shown = [order for order in ORDERS if any(order in row.recalls for row in rows)]
-    header = ["engine", "parameters of", "M", "ef_construction", "ef_search", "builds"]
+    header = ["engine", "parameters of", *SURVEYED, "builds"]
     header += [*shown, "best order", "recall", "worst order", "recall", "spread, points"]
     lines = [_line(row, shown) for row in rows]
     alignment = ["left", "left", *["right"] * (len(header) - 2)]
@@ -40,9 +42,9 @@ def _line(row: UnderPreset, shown: Sequence[str]) -> list[Any]:
     high, low = row.recalls[best].value, row.recalls[worst].value
     if high == low:  # nothing to tell apart
         best = worst = "-"
-    setting = row.setting
+    setting = row.setting.fields
     line = [setting["engine"], row.system + " *" * bool(row.doubtful)]
-    line += [setting[field] for field in ("M", "ef_construction", "ef_search")]
+    line += [setting[field] for field in SURVEYED]
     line += [row.builds, *(_interval(row.recalls.get(order)) for order in shown)]
     return [*line, best, f"{high:.4f}", worst, f"{low:.4f}", _interval(row.spread, 100, "+.2f")]
 
@@ -62,7 +64,7 @@ def flat(row: UnderPreset) -> dict[str, Any]:
         "preset": row.name,
         "system": row.system,
         "doubtful": row.doubtful,
-        **row.setting,
+        **row.setting.fields,
         "builds": row.builds,
         "recall_ties_add": row.ties,
         "recall": {order: {"value": e.value, "low": e.low, "high": e.high} for order, e in row.recalls.items()},

@@ -8,21 +8,23 @@ from typing import Any
 from bench.analysis.bootstrap import Interval
 from bench.analysis.rankings import EXACT, MEASURE, SURE, Column, Rankings
 from bench.analysis.retrieval import Retrieval
-from bench.present.text import interval, pipe, points, split_settings, told_once
+from bench.analysis.setting import split
+from bench.present.text import interval, once, pipe, points, title
 
 
 def retrieval_text(rows: Sequence[Retrieval]) -> str:
     """Retrieval quality as Markdown tables, one an experiment: a row is an order, best first in its setting."""
     return "\n\n".join(
-        _experiment_text(experiment, list(found)) for experiment, found in groupby(rows, key=lambda row: row.experiment)
+        _experiment_text(experiment, list(listed))
+        for experiment, listed in groupby(rows, key=lambda row: row.setting.experiment)
     )
 
 
 def _experiment_text(experiment: str, rows: Sequence[Retrieval]) -> str:
-    common, varying = split_settings([row.setting for row in rows])
+    common, varying = split([row.setting.fields for row in rows])
     measures = list(dict.fromkeys(measure for row in rows for measure in row.scores))
     lines = []
-    for row, setting in zip(rows, told_once([row.setting for row in rows], varying), strict=True):
+    for row, setting in zip(rows, once([row.setting.fields for row in rows], varying), strict=True):
         line = [*setting, row.order]
         for measure in measures:
             score = row.scores.get(measure)
@@ -30,11 +32,10 @@ def _experiment_text(experiment: str, rows: Sequence[Retrieval]) -> str:
         first = next(iter(row.scores.values()))
         lines.append([*line, f"{first.exact.value:.4f}"])
     header = [*varying, "order", *(title for measure in measures for title in (measure, "vs exact, points"))]
-    title = ", ".join(f"{field} {value}" for field, value in common.items())
     judged = ", ".join(sorted({str(row.judged) for row in rows}))
     return "\n\n".join(
         [
-            f"{experiment}, retrieval: {title}",
+            f"{experiment}, retrieval: {title(common)}",
             pipe(lines, [*header, f"exact {measures[0]}"], len(varying) + 1),
             f"Over the {judged} judged queries, with the 95 % interval over builds and queries; the mean of RR@10 is"
             " MRR@10; vs exact: difference to exact search, paired on queries.",
@@ -62,7 +63,6 @@ def rankings_text(found: Sequence[Rankings]) -> str:
 
 def _rankings_text(found: Rankings) -> str:
     short = _short([*found.models, *found.left_out])
-    title = ", ".join(f"{field} {value}" for field, value in found.setting.items())
     lines = [
         [
             short[model],
@@ -73,7 +73,8 @@ def _rankings_text(found: Rankings) -> str:
     ]
     header = ["model", EXACT, *(f"{column.engine} {column.order}" for column in found.columns)]
     parts = [
-        f"{found.experiment}, {len(found.models)} models by mean {MEASURE}: {title}, {found.judged} of them judged",
+        f"{found.experiment}, {len(found.models)} models by mean {MEASURE}: {title(found.setting)}, "
+        f"{found.judged} of them judged",
         pipe(lines, header, 1),
         f"A cell is rank, places moved against {found.reference} where there are any, and mean {MEASURE}.",
         pipe(
