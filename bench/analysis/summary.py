@@ -95,7 +95,7 @@ def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False)
             row = _summary(setting, names[order], recalls[setting][order], built, against)
             equivalent = _equivalent(against, setting.of.search.ef_search, curve)
             rows.append(msgspec.structs.replace(row, equivalent_ef=equivalent))
-        summaries += sorted(rows, key=lambda row: -row.recall.value)
+        summaries += sorted(rows, key=lambda row: (-round(row.recall.value, 9), row.order))  # sums round
     return summaries
 
 

@@ -1,15 +1,15 @@
+import itertools
+import json
 import math
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
-from support.examples import TRIAL
+from support.examples import outcome as example
 
 from bench.analysis import categories
 from bench.analysis.categories import crossed, found_again, noise_range, permuted, separated, variances
 from bench.analysis.stats import Sample
 from bench.present.categories import permuted_text
-from bench.study.store import Outcome
 
 RNG = np.random.default_rng(0)
 
@@ -23,13 +23,12 @@ def _own_rng(monkeypatch):
 SIX = ["abc", "acb", "bac", "bca", "cab", "cba"]
 
 
-def outcome(hits, order="random", params="{}", seed=1, experiment="e", **changed):
-    trial = replace(TRIAL, order=order, order_params=params, build_seed=seed, order_seed=seed, **changed)
-    return experiment, Outcome(trial, np.array(hits), np.array(hits), "", 1.0, 0.1, {})
+def outcome(hits, order="random", params="{}", seed=1, experiment="e", **fields):
+    return experiment, example(hits, order=order, order_params=params, build_seed=seed, order_seed=seed, **fields)
 
 
 def of(permutation, hits, seed=1, **changed):
-    params = '{{"permutation":["{}"]}}'.format('","'.join(permutation))
+    params = json.dumps({"permutation": list(permutation)})
     return outcome(hits, "category", params, seed, **changed)
 
 
@@ -52,7 +51,7 @@ def test_a_range_and_its_parts_by_hand():
     [row] = permuted(outcomes)
     assert (row.permutations, row.possible, row.seeds) == (6, 6, 2)
     assert (row.lowest, row.median, row.highest) == pytest.approx((0.2, 0.5, 0.6))
-    assert (row.worst, row.best) == ("a+b+c", "a+c+b")
+    assert (row.worst, row.best) == (["a", "b", "c"], ["a", "c", "b"])
     assert (row.range, row.one_build_range) == pytest.approx((0.4, 0.4))
     assert (row.noise_range, row.noise_range_95, row.sd_seeds) == pytest.approx((0, 0, 0), abs=1e-9)
     assert row.found_again.value == pytest.approx(0.4)
@@ -170,6 +169,22 @@ def test_settings_and_experiments_have_rows_of_their_own():
     outcomes += [of(name, [9, 9], ef_search=40) for name in SIX]
     outcomes += [of(name, [h, h], experiment="f") for h, name in enumerate(SIX)]
     rows = permuted(outcomes)
-    assert [(row.experiment, row.setting["ef_search"]) for row in rows] == [("e", 10), ("e", 40), ("f", 10)]
+    assert [(row.setting.experiment, row.setting.of.search.ef_search) for row in rows] == [
+        ("e", 10),
+        ("e", 40),
+        ("f", 10),
+    ]
     assert rows[1].range == 0
     assert permuted_text(rows).count("permutations of categories") == 2
+
+
+def test_labels_come_out_whole_whatever_is_in_them():
+    odd = ["R+D, HR, IT", "e:f=g", "category permutation="]
+    outcomes = [of(names, [h, h], seed) for h, names in enumerate(itertools.permutations(odd)) for seed in (1, 2)]
+    many, others = separated(outcomes)
+    assert (len(many), others) == (12, [])
+    [row] = permuted(many)
+    assert (row.permutations, row.possible) == (6, 6)
+    assert row.worst == odd
+    assert row.best == odd[::-1]
+    assert ", ".join(odd) in permuted_text([row])

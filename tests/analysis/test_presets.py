@@ -2,30 +2,28 @@ import math
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
-from support.examples import TRIAL
+from support.examples import outcome as example
 
 from bench.analysis import stats
 from bench.analysis.presets import by_preset
 from bench.indexes.presets import Preset
 from bench.present.presets import flat, preset_text
 from bench.study.presets import Search
-from bench.study.store import Outcome
 
 PRESETS = {
     "a": Preset(system="A", source="s", version="1"),
     "b": Preset(system="B", source="s", version="1", doubtful="hearsay"),
     "c": Preset(system="C", source="s", version="1"),
 }
-ASKED = {"a": Search(16, 128, 10), "b": Search(16, 128, 40), "c": Search(16, 128, 40)}
+WANTED = {"a": Search(16, 128, 10), "b": Search(16, 128, 40), "c": Search(16, 128, 40)}
 
 
-def outcome(hits, **changed):
-    return "e", Outcome(replace(TRIAL, **changed), np.array(hits), np.array(hits), "", 1.0, 0.1, {})
+def outcome(hits, **fields):
+    return "e", example(hits, **fields)
 
 
 @pytest.fixture
-def found():
+def rows_by_preset():
     outcomes = []
     for seed, more in ((1, 0), (2, 1)):
         outcomes += [
@@ -35,24 +33,24 @@ def found():
             outcome([9, 9], build_seed=seed, order_seed=seed, ef_search=40),
             outcome([9, 9], build_seed=seed, order_seed=seed, ef_search=40, order="given"),
         ]
-    return by_preset(outcomes, ASKED, PRESETS)
+    return by_preset(outcomes, WANTED, PRESETS)
 
 
-def test_every_system_has_the_recall_of_its_parameters(found):
-    assert [row.name for row in found] == ["b", "c", "a"]  # best first
-    *_, a = found
+def test_every_system_has_the_recall_of_its_parameters(rows_by_preset):
+    assert [row.name for row in rows_by_preset] == ["b", "c", "a"]  # best first
+    *_, a = rows_by_preset
     # Builds of hits (4, 6) and (5, 6) of 10; of (2, 3) and (2, 4); of (3, 4) and (3, 5)
     assert {order: estimate.value for order, estimate in a.recalls.items()} == pytest.approx(
         {"random": 0.525, "reverse": 0.375, "given": 0.275}
     )
     assert a.builds == 2
     assert a.spread.value == pytest.approx(0.25)
-    assert found[0].recalls == found[1].recalls
-    assert found[0].spread.value == 0
+    assert rows_by_preset[0].recalls == rows_by_preset[1].recalls
+    assert rows_by_preset[0].spread.value == 0
 
 
-def test_the_interval_of_the_spread_holds_for_all_pairs_at_once(found):
-    spread = found[-1].spread
+def test_the_interval_of_the_spread_holds_for_all_pairs_at_once(rows_by_preset):
+    spread = rows_by_preset[-1].spread
     single = stats.simultaneous(spread, 1)
     assert spread.half_width > single.half_width
     # Three orders are three pairs: what is left outside is a third of 5 %.
@@ -60,8 +58,8 @@ def test_the_interval_of_the_spread_holds_for_all_pairs_at_once(found):
     assert stats.p_value(single, single.low) == pytest.approx(0.05)
 
 
-def test_a_table_says_whose_parameters_and_whose_engines(found):
-    text = preset_text("compare-x-all", found)
+def test_a_table_says_whose_parameters_and_whose_engines(rows_by_preset):
+    text = preset_text("compare-x-all", rows_by_preset)
     lines = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
     ]
@@ -76,14 +74,13 @@ def test_a_table_says_whose_parameters_and_whose_engines(found):
 
 def test_ties_that_decide_are_told():
     hits, tied = np.array([4, 6]), np.array([5, 6])
-    named, plain = outcome([4, 6])
-    [row] = by_preset([(named, replace(plain, hits_tie=tied))], {"a": ASKED["a"]}, PRESETS)
+    [row] = by_preset([("e", example(hits, tied))], {"a": WANTED["a"]}, PRESETS)
     assert row.ties == pytest.approx((tied - hits).mean() / 10)
     assert "TIES DECIDE: counting rows as near as the k-th adds up to 5.0 points" in preset_text("x", [row])
 
 
 def test_one_order_has_no_spread():
-    [row] = by_preset([outcome([4, 6])], {"a": ASKED["a"]}, PRESETS)
+    [row] = by_preset([outcome([4, 6])], {"a": WANTED["a"]}, PRESETS)
     assert row.spread is None
     assert flat(row)["spread"] is None
     assert math.isnan(row.recalls["random"].low)

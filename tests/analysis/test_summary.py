@@ -1,21 +1,18 @@
 import math
 
-import msgspec
 import numpy as np
 import pytest
-from support.examples import TRIAL
+from support.examples import outcome as example
 
-from bench.analysis.setting import order_label
+from bench.analysis.setting import label
 from bench.analysis.stats import independent
 from bench.analysis.summary import shares, summarize, verdicts
 from bench.errors import BenchError
-from bench.study.store import Outcome
+from bench.study.trial import Order
 
 
-def outcome(hits, seconds=1.0, **changed):
-    hits = np.array(hits)
-    trial = msgspec.structs.replace(TRIAL, **changed)
-    return "e", Outcome(trial, hits, np.minimum(hits + 1, 10), "", seconds, seconds / 10, {})
+def outcome(hits, seconds=1.0, **fields):
+    return "e", example(hits, np.minimum(np.array(hits) + 1, 10), seconds=seconds, **fields)
 
 
 def test_a_summary_by_hand():
@@ -60,7 +57,7 @@ def test_one_build_has_no_spread_and_no_reference_no_comparison():
 
 def test_an_order_is_worth_the_ef_at_which_the_reference_is_as_good():
     outcomes = [outcome([6, 6]), outcome([8, 8], ef_search=40), outcome([7, 7], order="given")]
-    by_order = {(s.order, s.setting["ef_search"]): s for s in summarize(outcomes)}
+    by_order = {(s.order, s.setting.of.search.ef_search): s for s in summarize(outcomes)}
     assert by_order["given", 10].equivalent_ef[0] == pytest.approx(20)
 
 
@@ -73,14 +70,17 @@ def test_parameters_tell_orders_apart():
 
 
 def test_labels_show_what_is_not_a_default():
-    assert order_label("lid-descending", '{"estimator":"mle","k":100}') == "lid-descending"
-    assert order_label("lid-descending", '{"estimator":"tle","k":50}') == "lid-descending estimator=tle k=50"
-    assert order_label("category", '{"permutation":["b","a"]}') == "category permutation=b+a"
+    assert label(Order(order="lid-descending", order_params='{"estimator":"mle","k":100}')) == "lid-descending"
+    assert (
+        label(Order(order="lid-descending", order_params='{"estimator":"tle","k":50}'))
+        == "lid-descending estimator=tle k=50"
+    )
+    assert label(Order(order="category", order_params='{"permutation":["b","a"]}')) == "category permutation=b+a"
 
 
 def test_datasets_of_a_sweep_go_by_number():
     names = ["s(d=128)", "s(d=16)", "s(d=2)"]
-    assert [s.setting["dataset"] for s in summarize([outcome([5, 5], dataset=name) for name in names])] == names[::-1]
+    assert [s.setting.name for s in summarize([outcome([5, 5], dataset=name) for name in names])] == names[::-1]
 
 
 def test_nothing_to_summarize_is_told():

@@ -31,7 +31,9 @@ def adapters(change_build=None, change_answer=None):
 
         return call
 
-    engines = {name: engine._replace(build=changed(engine.build)) for name, engine in indexes.INDEXES.items()}
+    engines = {
+        name: msgspec.structs.replace(engine, build=changed(engine.build)) for name, engine in indexes.INDEXES.items()
+    }
     with mock.patch.dict(indexes.INDEXES, engines):
         yield
 
@@ -144,21 +146,22 @@ MISCOUNTS = {
 def measured(study, trials, store, shift=0, version="another"):
     """Outcomes of trials with all seeds moved by `shift`, as if of another version of the engines (None: as it is)."""
     from bench.study.run import run
+    from bench.study.trial import changed
 
     def moved(trial, by):
-        return msgspec.structs.replace(trial, build_seed=trial.build_seed + by, order_seed=trial.order_seed + by)
+        seeds = trial.seeds
+        return changed(trial, build_seed=seeds.build_seed + by, order_seed=seeds.order_seed + by)
 
     wanted = [moved(trial, shift) for trial in trials]
     for _ in run(study, store, trials=wanted):
         pass
     keys = {trial.key for trial in wanted}
-    found = []
+    outcomes = []
     for _, outcome in store.outcomes(study.name):
         if outcome.trial.key in keys:
-            environment = outcome.environment
+            build = outcome.build
             if version:
-                environment = environment | {
-                    "versions": environment["versions"] | dict.fromkeys(("hnswlib", "faiss-cpu"), version)
-                }
-            found.append(msgspec.structs.replace(outcome, trial=moved(outcome.trial, -shift), environment=environment))
-    return found
+                versions = build.environment["versions"] | dict.fromkeys(("hnswlib", "faiss-cpu"), version)
+                build = msgspec.structs.replace(build, environment=build.environment | {"versions": versions})
+            outcomes.append(msgspec.structs.replace(outcome, trial=moved(outcome.trial, -shift), build=build))
+    return outcomes
