@@ -16,7 +16,7 @@ from scipy import stats as scipy_stats
 from tabulate import tabulate
 
 from bench.analysis import stats
-from bench.analysis.setting import samples_by_setting
+from bench.analysis.setting import by_setting, samples
 from bench.analysis.summary import verdicts
 from bench.study.run import run
 from bench.study.store import Store
@@ -36,12 +36,12 @@ def main() -> None:
     arguments = parser.parse_args()
     study = read("calibration")
     store = Store.create(arguments.store)
-    for done, _ in enumerate(run(study, store, told=print)):
+    for done, _ in enumerate(run(study, store, log=print)):
         if done % 50 == 0:
             print(f"population: {done} outcomes", flush=True)
     populations = [
-        (setting, {order: sample.recalls for order, sample in samples.items()})
-        for setting, samples in samples_by_setting(store.outcomes("calibration"))
+        (setting, {order.order: sample.recalls for order, sample in samples(by_order).items()})
+        for setting, by_order in by_setting(store.outcomes("calibration")).items()
     ]
     for title, measure in (("Coverage of 95 % intervals, %", coverage), ("False and true verdicts, %", decisions)):
         found = Parallel(n_jobs=arguments.jobs)(

@@ -16,10 +16,10 @@ from joblib import Parallel, delayed
 from support.faults import FAULTS, MISCOUNTS, measured
 from tabulate import tabulate
 
-from bench.analysis import gate
+from bench.analysis import gate, verdict
 from bench.data import catalog
 from bench.study import baseline
-from bench.study.experiment import Experiment, Index
+from bench.study.experiment import Experiment
 from bench.study.store import Store
 from bench.study.study import Study
 
@@ -33,7 +33,7 @@ def study():
     experiment = Experiment(
         datasets=["image-patches", "digits"],
         orders=["random", "lid-descending", "radius-ascending"],
-        index=[Index(engine="hnswlib"), Index(engine="faiss")],
+        index=[{"engine": "hnswlib"}, {"engine": "faiss"}],
         build_seeds=BUILDS,
     )
     patches = catalog.load("image-patches", {"n": 1000, "queries": 200})
@@ -48,7 +48,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with TemporaryDirectory() as folder:
         parallel = Parallel(n_jobs=arguments.jobs)
-        kept = parallel(delayed(saved)(Path(folder), number) for number in range(BASELINES))
+        baselines = parallel(delayed(saved)(Path(folder), number) for number in range(BASELINES))
         print(f"{len(study().trials) // BUILDS} settings, {BUILDS} builds in a baseline, {BASELINES} baselines")
         rows = []
         for name, runs in {
@@ -56,10 +56,11 @@ def main() -> None:
             **dict.fromkeys(FAULTS | MISCOUNTS, arguments.faults),
         }.items():
             start = time.perf_counter()
-            reports = parallel(delayed(held)(Path(folder), kept[run % BASELINES], name, run) for run in range(runs))
+            against = [baselines[run % BASELINES] for run in range(runs)]
+            reports = parallel(delayed(held)(Path(folder), one, name, run) for run, one in enumerate(against))
             alarms = np.mean([not report.passed for report in reports])
-            fallen = [sum(line.verdict == gate.FELL for line in report.lines) for report in reports]
-            undecided = [sum(line.verdict == gate.UNDECIDED for line in report.lines) for report in reports]
+            fallen = [sum(line.verdict == verdict.FELL for line in report.lines) for report in reports]
+            undecided = [sum(line.verdict == verdict.UNDECIDED for line in report.lines) for report in reports]
             miscounts = [len(report.scoring) for report in reports]
             builds = [max(line.builds[1] for line in report.lines) for report in reports]
             rows.append(
@@ -80,22 +81,21 @@ def main() -> None:
 
 def saved(folder, number):
     """A baseline of its own seeds."""
-    asked = study()
+    repeated = study()
     store = Store.create(folder / f"baseline-{number}.sqlite")
-    return baseline.made(
-        "gate", asked, "gate", "calibration", measured(asked, asked.trials, store, 100_000 * (number + 1), None)
-    )
+    outcomes = measured(repeated, repeated.trials, store, 100_000 * (number + 1), None)
+    return baseline.create("gate", repeated, "gate", "calibration", outcomes)
 
 
 def held(folder, against, name, run):
     """The report of one gate on seeds of its own, with a fault planted."""
-    asked = study()
+    repeated = study()
     path = folder / f"{name.replace(' ', '-')}-{run}.sqlite"
     store = Store.create(path)
     planted = (FAULTS | MISCOUNTS)[name](np.random.default_rng(run)) if name in FAULTS | MISCOUNTS else nullcontext()
     with planted:
         report = gate.check(
-            against, asked, lambda trials: measured(asked, trials, store, 10_000_000 + 1000 * run), FIRST
+            against, repeated, lambda trials: measured(repeated, trials, store, 10_000_000 + 1000 * run), FIRST
         )
     store.close()
     path.unlink()

@@ -34,7 +34,7 @@ def shares(samples: Sequence[Sample]) -> dict[str, float]:
 
 
 def _seed_variances(sample: Sample, noise: float) -> dict[str, float]:
-    """Variance components of a build's mean recall, without `noise`, its share of the rest."""
+    """Variance components of a build's mean recall, without `noise`, its share of the residual."""
     cells = stats.crossed(sample)
     if cells is None:
         builds = sample.recalls.mean(axis=1)
