@@ -12,6 +12,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -29,7 +30,7 @@ FEWEST = 6  # permutations of three labels: fewer are a comparison like any othe
 class Permuted(msgspec.Struct, frozen=True, kw_only=True):
     """All permutations of one setting, over the seeds that every one of them was built with.
 
-    setting: with the experiment.
+    setting: what tables show of it, by name.
     permutations: built, of `possible`. A seed draws levels and the sequence of rows within categories.
     lowest, median, highest: recall of permutations, each a mean over seeds.
     worst, best: the permutations that give the extremes, as lists of labels.
@@ -43,7 +44,8 @@ class Permuted(msgspec.Struct, frozen=True, kw_only=True):
         one permutation; NaN from one seed.
     """
 
-    setting: Setting
+    experiment: str
+    setting: dict[str, Any]
     permutations: int
     possible: int
     seeds: int
@@ -99,7 +101,8 @@ def _permuted(setting: Setting, by_order: Mapping[Order, Sample]) -> Permuted:
     expected, exceeded = noise_range(len(orders), (len(orders) - 1) * (seeds - 1))
     sd_mean = (noise / seeds) ** 0.5
     return Permuted(
-        setting=setting,
+        experiment=setting.experiment,
+        setting=setting.fields,
         permutations=len(orders),
         possible=math.factorial(len(sequences[0])),
         seeds=seeds,

@@ -22,11 +22,11 @@ import numpy as np
 from bench.analysis import stats
 from bench.analysis.stats import Estimate, Sample
 from bench.measure.known_answers import misscored
-from bench.study.baseline import Baseline, Kept, check_repeats, comparable
-from bench.study.environment import differences
-from bench.study.store import Outcome
+from bench.study.baseline import Baseline, BaselineOutcome, check_repeats, comparable
+from bench.study.environment import Change, differences
+from bench.study.outcome import Outcome
 from bench.study.study import Study
-from bench.study.trial import Trial
+from bench.study.trial import Index, Order, Setting, Trial
 
 MARGIN = 0.005  # of recall, half a point
 ALPHA = 0.01  # false alarms, over all lines and looks of a gate
@@ -46,17 +46,27 @@ ABOUT = {
 }
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on one setting and order, or on all of an engine's together (`setting` None).
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """What builds that are compared have in common: their setting, without what made them, and their order."""
 
-    setting: a trial of it, versions and seeds left out. was, now: mean recall over the builds compared. difference:
-    now - was, with low and high its 95 % interval, the narrowest of four that hold at once; NaN where there is
-    nothing to estimate. builds: of the baseline, and now.
+    setting: Setting
+    order: Order
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on one setting and order, or on all of an engine's together.
+
+    compared: the setting and order; None for an engine's line.
+    was, now: mean recall over the builds compared.
+    difference: now - was.
+    low, high: the 95 % interval of the difference, the narrowest of four that hold at once; NaN where there is nothing
+        to estimate.
+    builds: of the baseline, and now.
     """
 
     verdict: str
     engine: str
-    setting: Trial | None
+    compared: Compared | None
     was: float
     now: float
     difference: float
@@ -98,41 +108,58 @@ def check(
 ) -> Report:
     """Repeat a baseline's builds, `first` of each order and more where undecided, and decide.
 
-    study: the baseline's experiment, with as many builds. measure: the outcomes of trials, with what is
-    installed now. A BenchError where the study's trials are not the baseline's.
+    study: the baseline's experiment, with as many builds.
+    measure: the outcomes of trials, with what is installed now.
+    A BenchError where the study's trials are not the baseline's.
     """
     check_repeats(baseline, study)
     ks = sorted({k for _, k in study.experiment.searches})
     scoring = [line for dataset in study.datasets.values() for line in misscored(dataset, ks)]
-    then = {comparable(kept.trial): kept for kept in baseline.outcomes}
-    engines = list(dict.fromkeys(trial.engine for trial in study.trials))
-    steps = looks(first, baseline.builds)
+    then = {comparable(outcome.trial): outcome for outcome in baseline.outcomes}
     now: dict[Trial, Outcome] = {}
-    wanted = study.trials
+    steps = looks(first, baseline.builds)
+    trials = study.trials
     for step in steps:
-        missing = [trial for trial in wanted if trial.build_seed <= step and comparable(trial) not in now]
+        missing = [trial for trial in trials if trial.seeds.build_seed <= step and comparable(trial) not in now]
         now |= {comparable(outcome.trial): outcome for outcome in measure(missing)}
-        found_on = {id(outcome.environment): outcome.environment for outcome in now.values()}.values()
-        changes = list(dict.fromkeys(change for one in found_on for change in differences(baseline.environment, one)))
-        unchanged = [engine for engine in engines if not any(change.concerns(engine) for change in changes)]
+        changes = _changes(baseline, now.values())
+        unchanged = _unchanged(study, changes)
         lines = decide(then, now, unchanged=unchanged, margin=margin, steps=len(steps))
         failed = bool(scoring) or any(line.verdict in FAILURES for line in lines)
-        undecided = [line for line in lines if line.verdict == UNDECIDED]
-        if failed or not undecided:
+        trials = _undecided(study, lines)
+        if failed or not trials:
             break
-        settings, whole = {line.setting for line in undecided}, {x.engine for x in undecided if x.setting is None}
-        wanted = [trial for trial in study.trials if _setting(trial) in settings or trial.engine in whole]
     return Report(
         baseline=baseline.name,
         saved=baseline.saved,
         reason=baseline.reason,
         margin=margin,
         passed=not failed,
-        changes=[change.told for change in changes],
+        changes=[change.text for change in changes],
         unchanged=unchanged,
         scoring=scoring,
         lines=sorted(lines, key=lambda line: (WORST_FIRST.index(line.verdict), line.difference)),
     )
+
+
+def _changes(baseline: Baseline, outcomes: Iterable[Outcome]) -> list[Change]:
+    """How the environments that outcomes come from differ from the baseline's."""
+    environments = {id(outcome.build.environment): outcome.build.environment for outcome in outcomes}.values()
+    return list(dict.fromkeys(change for one in environments for change in differences(baseline.environment, one)))
+
+
+def _unchanged(study: Study, changes: Sequence[Change]) -> list[str]:
+    """The engines that no change concerns."""
+    engines = dict.fromkeys(index.engine for index in study.indexes)
+    return [engine for engine in engines if not any(change.concerns(engine) for change in changes)]
+
+
+def _undecided(study: Study, lines: Sequence[Line]) -> list[Trial]:
+    """The trials of undecided lines; where an engine's own is, all of that engine."""
+    undecided = [line for line in lines if line.verdict == UNDECIDED]
+    engines = {line.engine for line in undecided if line.compared is None}
+    compared = {line.compared for line in undecided}
+    return [trial for trial in study.trials if trial.index.engine in engines or _compared(trial) in compared]
 
 
 def looks(first: int, most: int) -> list[int]:
@@ -144,7 +171,7 @@ def looks(first: int, most: int) -> list[int]:
 
 
 def decide(
-    then: Mapping[Trial, Kept],
+    then: Mapping[Trial, BaselineOutcome],
     now: Mapping[Trial, Outcome],
     *,
     unchanged: Collection[str],
@@ -153,33 +180,42 @@ def decide(
 ) -> list[Line]:
     """A Line a setting and order, and one for all those of an engine that have to be compared.
 
-    then, now: by `comparable` trial. unchanged: engines whose versions, threads and machine are the same. steps: how
-    often it is decided in all, since they share the error.
+    then, now: by `comparable` trial.
+    unchanged: engines whose versions, threads and machine are the same.
+    steps: how often it is decided in all, since they share the error.
     """
-    known, repeated = _by_setting(then), _by_setting(now)
-    exact, pairs = [], {}
-    for setting, trials in repeated.items():
+    then_trials = _by_compared(then)
+    exact: list[Line] = []
+    pairs: dict[Compared, _Pair] = {}
+    for compared, trials in _by_compared(now).items():
         builds = [(then[trial], now[trial]) for trial in trials]
-        same_ids = all(was.ids_sha256 == is_now.ids_sha256 for was, is_now in builds)
-        same_hits = all(np.array_equal(was.hits, is_now.hits) for was, is_now in builds)
-        if same_ids and same_hits:
-            exact.append(_exact_line(BIT_EXACT, setting, builds))
-        elif setting.engine in unchanged and same_ids:
-            exact.append(_exact_line(RESCORED, setting, builds))
-        elif setting.engine in unchanged and setting.threads == 1:  # with more, no two builds are the same
-            exact.append(_exact_line(NOT_EXACT, setting, builds))
+        if verdict := _by_ids(compared.setting.index, builds, unchanged):
+            exact.append(_exact_line(verdict, compared, builds))
         else:
-            pairs[setting] = _Pair(_sample(then, known[setting]), _sample(now, trials))
+            pairs[compared] = _Pair(_sample(then, then_trials[compared]), _sample(now, trials))
     engines = {}
-    for engine in dict.fromkeys(setting.engine for setting in pairs):
-        of_engine = {setting: pair for setting, pair in pairs.items() if setting.engine == engine}
-        engines[engine] = _Pair(*(_pooled({s: pair[side] for s, pair in of_engine.items()}) for side in (0, 1)))
+    for engine in dict.fromkeys(compared.setting.index.engine for compared in pairs):
+        of_engine = {one: pair for one, pair in pairs.items() if one.setting.index.engine == engine}
+        engines[engine] = _Pair(*(_pooled({one: pair[side] for one, pair in of_engine.items()}) for side in (0, 1)))
     alpha = ALPHA / 2 / steps
-    found = _judged([(setting.engine, setting, pair) for setting, pair in pairs.items()], margin, alpha)
-    return exact + found + _judged([(engine, None, pair) for engine, pair in engines.items()], margin, alpha)
+    of_settings = [(compared.setting.index.engine, compared, pair) for compared, pair in pairs.items()]
+    of_engines = [(engine, None, pair) for engine, pair in engines.items()]
+    return exact + _judged(of_settings, margin, alpha) + _judged(of_engines, margin, alpha)
 
 
-def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, alpha: float) -> list[Line]:
+def _by_ids(index: Index, builds: Sequence[tuple[BaselineOutcome, Outcome]], unchanged: Collection[str]) -> str | None:
+    """The verdict that needs no statistics, as where all ids are equal; None where recalls have to be compared."""
+    same_ids = all(was.ids_sha256 == is_now.ids_sha256 for was, is_now in builds)
+    if same_ids and all(np.array_equal(was.hits, is_now.hits) for was, is_now in builds):
+        return BIT_EXACT
+    if index.engine not in unchanged:
+        return None
+    if same_ids:
+        return RESCORED
+    return NOT_EXACT if index.threads == 1 else None  # with more threads, no two builds are the same
+
+
+def _judged(compared: Sequence[tuple[str, Compared | None, _Pair]], margin: float, alpha: float) -> list[Line]:
     """Lines for pairs of samples; p values are adjusted for their number, and significant below `alpha`, one-sided."""
     estimates = [
         [
@@ -192,32 +228,38 @@ def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, 
     falls = stats.holm([_one_sided(both) for both in estimates])
     rises = stats.holm([_one_sided([_turned(estimate) for estimate in both]) for both in estimates])
     lines = []
-    for (engine, setting, pair), both, fall, rise in zip(compared, estimates, falls, rises, strict=True):
-        # Each way of estimating has its part of the error, so the narrowest interval may be the one.
-        intervals = [stats.simultaneous(estimate, len(both)) for estimate in both]
-        known = [interval for interval in intervals if not np.isnan(interval.se)]
-        estimate = min(known or intervals, key=lambda interval: interval.half_width)
+    for (engine, one, pair), both, fall, rise in zip(compared, estimates, falls, rises, strict=True):
+        estimate = _narrowest(both)
         if fall < alpha and estimate.value < -margin:
             verdict = FELL
         elif rise < alpha and estimate.value > margin:
             verdict = ROSE
         else:
             verdict = HOLDS if estimate.low > -margin else UNDECIDED
-        now = float(pair.now.recalls.mean())
-        lines.append(
-            Line(
-                verdict=verdict,
-                engine=engine,
-                setting=setting,
-                was=now - estimate.value,  # where builds are paired, of those with the same seeds
-                now=now,
-                difference=estimate.value,
-                low=estimate.low,
-                high=estimate.high,
-                builds=(len(pair.then.recalls), len(pair.now.recalls)),
-            )
-        )
+        lines.append(_line(verdict, engine, one, pair, estimate))
     return lines
+
+
+def _narrowest(estimates: Sequence[Estimate]) -> Estimate:
+    """The estimate with the narrowest interval; each has its part of the error, so any may be the one."""
+    intervals = [stats.simultaneous(estimate, len(estimates)) for estimate in estimates]
+    known = [interval for interval in intervals if not np.isnan(interval.se)]
+    return min(known or intervals, key=lambda interval: interval.half_width)
+
+
+def _line(verdict: str, engine: str, compared: Compared | None, pair: _Pair, estimate: Estimate) -> Line:
+    now = float(pair.now.recalls.mean())
+    return Line(
+        verdict=verdict,
+        engine=engine,
+        compared=compared,
+        was=now - estimate.value,  # where builds are paired, of those with the same seeds
+        now=now,
+        difference=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        builds=(len(pair.then.recalls), len(pair.now.recalls)),
+    )
 
 
 def _one_sided(estimates: Sequence[Estimate]) -> float:
@@ -234,13 +276,14 @@ def _turned(estimate: Estimate) -> Estimate:
     return msgspec.structs.replace(estimate, value=-estimate.value)
 
 
-def _exact_line(verdict: str, setting: Trial, builds: Sequence[tuple[Kept, Outcome]]) -> Line:
-    was, is_now = (float(np.mean([one[side].hits for one in builds]) / setting.k) for side in (0, 1))
+def _exact_line(verdict: str, compared: Compared, builds: Sequence[tuple[BaselineOutcome, Outcome]]) -> Line:
+    k = compared.setting.search.k
+    was, is_now = (float(np.mean([outcomes[side].hits for outcomes in builds]) / k) for side in (0, 1))
     unknown = 0.0 if verdict == BIT_EXACT else float("nan")
     return Line(
         verdict=verdict,
-        engine=setting.engine,
-        setting=setting,
+        engine=compared.setting.index.engine,
+        compared=compared,
         was=was,
         now=is_now,
         difference=is_now - was,
@@ -250,30 +293,31 @@ def _exact_line(verdict: str, setting: Trial, builds: Sequence[tuple[Kept, Outco
     )
 
 
-def _by_setting(trials: Iterable[Trial]) -> dict[Trial, list[Trial]]:
-    found = defaultdict(list)
+def _by_compared(trials: Iterable[Trial]) -> dict[Compared, list[Trial]]:
+    groups = defaultdict(list)
     for trial in trials:
-        found[_setting(trial)].append(trial)
-    return found
+        groups[_compared(trial)].append(trial)
+    return groups
 
 
-def _setting(trial: Trial) -> Trial:
+def _compared(trial: Trial) -> Compared:
     """What builds of one order in one setting have in common."""
-    return msgspec.structs.replace(comparable(trial), build_seed=0, order_seed=0)
+    trial = comparable(trial)
+    return Compared(setting=trial.setting, order=trial.order)
 
 
-def _sample(found: Mapping[Trial, Kept] | Mapping[Trial, Outcome], trials: Sequence[Trial]) -> Sample:
-    return stats.sample_of([found[trial].hits / trial.k for trial in trials], trials)
+def _sample(outcomes: Mapping[Trial, BaselineOutcome] | Mapping[Trial, Outcome], trials: Sequence[Trial]) -> Sample:
+    return stats.sample_of([outcomes[trial].hits / trial.search.k for trial in trials], trials)
 
 
-def _pooled(samples: Mapping[Trial, Sample]) -> Sample:
+def _pooled(samples: Mapping[Compared, Sample]) -> Sample:
     """Mean recalls over settings, of the seeds that all have: a dataset's settings share its queries, so they are
     averaged query by query; other datasets bring other queries."""
     common = sorted(set.intersection(*(set(stats.seeds_of(sample)) for sample in samples.values())))
     by_dataset = defaultdict(list)
-    for setting, sample in samples.items():
+    for compared, sample in samples.items():
         row = {seeds: index for index, seeds in enumerate(stats.seeds_of(sample))}
-        by_dataset[setting.dataset].append(sample.recalls[[row[seeds] for seeds in common]])
+        by_dataset[compared.setting.data.dataset].append(sample.recalls[[row[seeds] for seeds in common]])
     recalls = np.hstack([np.mean(of_dataset, axis=0) for of_dataset in by_dataset.values()])
     order_seeds, build_seeds = np.array(common).T
     return Sample(recalls, order_seeds, build_seeds)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bench.analysis import stats
-from bench.analysis.setting import Outcomes, Setting, by_setting, labels, samples
+from bench.analysis.setting import Outcomes, Setting, by_setting, label_by_order, samples
 from bench.analysis.stats import Estimate, Sample
 from bench.indexes.presets import Preset
 from bench.study.presets import Search
@@ -37,7 +37,7 @@ def by_preset(outcomes: Outcomes, wanted: Mapping[str, Search], presets: Mapping
     outcomes: of one dataset and k. wanted: the parameters that each preset came to.
     """
     listed = list(outcomes)
-    names = labels(listed)
+    names = label_by_order(listed)
     rows = []
     for setting, by_order in by_setting(listed).items():
         by_name = {names[order]: sample for order, sample in samples(by_order).items()}
@@ -46,7 +46,7 @@ def by_preset(outcomes: Outcomes, wanted: Mapping[str, Search], presets: Mapping
             sorted(((name, stats.mean(sample)) for name, sample in by_name.items()), key=lambda item: -item[1].value)
         )
         for name, search in wanted.items():
-            if all(setting.fields[field] == value for field, value in msgspec.structs.asdict(search).items()):
+            if msgspec.structs.asdict(search).items() <= setting.fields.items():
                 rows.append(
                     UnderPreset(
                         name=name,

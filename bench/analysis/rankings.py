@@ -9,7 +9,7 @@ queries that favour one model under both are no swap.
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -18,10 +18,10 @@ import numpy as np
 
 from bench.analysis import bootstrap, retrieval
 from bench.analysis.bootstrap import Interval
-from bench.analysis.setting import Outcomes, by_setting, labels
+from bench.analysis.setting import Outcomes, by_setting, label_by_order, shown
 from bench.errors import BenchError, BenchWarning, unknown
 from bench.study.outcome import Outcome
-from bench.study.trial import Index, Search
+from bench.study.trial import Index, Order, Search
 
 MEASURE = "nDCG@10"
 EXACT = "exact"
@@ -55,6 +55,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
     engine: str
     engine_version: str
+    engine_params: str
     order: str
     means: list[float]
     recalls: list[float]
@@ -91,7 +92,8 @@ class Rankings(msgspec.Struct, frozen=True, kw_only=True):
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """What models must share to be ranked together.
 
-    queries, judgements: how many, and the digest of what is relevant to them.
+    queries: how many.
+    judgements: digest of what is relevant to them.
     index: the graph's parameters, whichever engine builds it.
     libraries: what exact search and scores come from.
     """
@@ -105,23 +107,20 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What a reader is told of it."""
-        index = {key: value for key, value in msgspec.structs.asdict(self.index).items() if key not in _OF_ENGINE}
-        return {"queries": self.queries, **index, **msgspec.structs.asdict(self.search)}
-
-
-_OF_ENGINE = ("engine", "engine_params")
+        """What tables show of it, by name."""
+        return {"queries": self.queries} | shown(self.index) | shown(self.search)
 
 
 class Searched(NamedTuple):
-    """How the models of a column were searched. order: its label."""
+    """How the models of a column were searched; of exact search, the engine is EXACT."""
 
     engine: str
     engine_version: str
-    order: str
+    engine_params: str
+    order: Order
 
 
-_EXACT = Searched(EXACT, "", EXACT)
+_EXACT = Searched(EXACT, "", "", Order(order=""))
 _Columns = dict[Searched, dict[str, list[Outcome]]]  # and in each the outcomes of every model
 
 
@@ -131,19 +130,20 @@ def rankings(outcomes: Outcomes, reference: str = EXACT) -> list[Rankings]:
     reference: `exact`, or an order's label: then every column is compared with that order in the same engine.
     """
     listed = list(outcomes)
-    names = labels(listed)
+    names = label_by_order(listed)
     if reference != EXACT and reference not in names.values():
         raise unknown("reference", reference, [EXACT, *sorted(set(names.values()))])
-    groups = _grouped(listed)
+    groups = _grouped(listed, names)
     if not groups:
         raise BenchError(f"no outcome has {MEASURE}: rank datasets that have relevance judgements, with k 10 or more")
     if not any(len(_models(columns)) > 1 for columns in groups.values()):
         raise BenchError("one model alone has no ranking: run two datasets at least that share their judgements")
-    results = [
-        _ranked(condition, columns, complete, reference)
-        for condition, columns in groups.items()
-        if len(complete := _models(columns, all)) > 1 and _has(columns, reference)
-    ]
+    results = []
+    for condition, columns in groups.items():
+        complete = _models(columns, all)
+        references = _references(columns, names, reference)
+        if len(complete) > 1 and len(references) == len(columns):
+            results.append(_ranked(condition, columns, complete, reference, references, names))
     for condition, columns in groups.items():
         if len(alone := _models(columns)) == 1:
             warnings.warn(
@@ -157,9 +157,8 @@ def rankings(outcomes: Outcomes, reference: str = EXACT) -> list[Rankings]:
     return results
 
 
-def _grouped(listed: Sequence[tuple[str, Outcome]]) -> dict[Condition, _Columns]:
+def _grouped(listed: Sequence[tuple[str, Outcome]], names: Mapping[Order, str]) -> dict[Condition, _Columns]:
     """By condition and way of searching, the outcomes of every model that has scores."""
-    names = labels(listed)
     groups: dict[Condition, _Columns] = defaultdict(lambda: defaultdict(dict))
     for setting, by_order in by_setting(listed).items():
         of = setting.of
@@ -168,15 +167,18 @@ def _grouped(listed: Sequence[tuple[str, Outcome]]) -> dict[Condition, _Columns]
             queries=of.data.queries,
             # Documents that a model has no vectors of do not part it from others
             judgements=of.data.judgements.partition(".")[0],
-            index=msgspec.structs.replace(of.index, engine="", engine_params=""),
+            index=msgspec.structs.replace(of.index, engine="", engine_params="{}"),
             search=of.search,
             libraries=of.provenance.libraries,
         )
         for order, built in by_order.items():
             if np.isfinite(built[0].retrieval.get(MEASURE, np.nan)).any():
-                searched = Searched(of.index.engine, of.provenance.engine_version, names[order])
+                searched = Searched(of.index.engine, of.provenance.engine_version, of.index.engine_params, order)
                 groups[condition][searched][setting.name] = built
-    return {condition: dict(sorted(columns.items())) for condition, columns in groups.items()}
+    return {
+        condition: dict(sorted(columns.items(), key=lambda item: (*item[0][:-1], names[item[0].order])))
+        for condition, columns in groups.items()
+    }
 
 
 def _models(columns: _Columns, which: Any = any) -> list[str]:
@@ -185,12 +187,22 @@ def _models(columns: _Columns, which: Any = any) -> list[str]:
     return [model for model in models if which(model in by_model for by_model in columns.values())]
 
 
-def _has(columns: Iterable[Searched], reference: str) -> bool:
-    """Whether every engine has outcomes of the reference."""
-    return reference == EXACT or all(searched._replace(order=reference) in columns for searched in columns)
+def _references(columns: _Columns, names: Mapping[Order, str], reference: str) -> dict[Searched, Searched]:
+    """What every column is compared with; columns whose engine has no outcomes of the reference are left out."""
+    if reference == EXACT:
+        return dict.fromkeys(columns, _EXACT)
+    by_engine = {searched[:-1]: searched for searched in columns if names[searched.order] == reference}
+    return {searched: by_engine[searched[:-1]] for searched in columns if searched[:-1] in by_engine}
 
 
-def _ranked(condition: Condition, columns: _Columns, models: Sequence[str], reference: str) -> Rankings:
+def _ranked(
+    condition: Condition,
+    columns: _Columns,
+    models: Sequence[str],
+    reference: str,
+    references: Mapping[Searched, Searched],
+    names: Mapping[Order, str],
+) -> Rankings:
     """The Rankings of the models that have every column."""
     scored = {model: retrieval.sample(next(iter(columns.values()))[model], MEASURE)[1] for model in models}
     models = sorted(models, key=lambda model: -float(scored[model].mean()))
@@ -203,23 +215,6 @@ def _ranked(condition: Condition, columns: _Columns, models: Sequence[str], refe
     recalls = {
         searched: np.array([_recall(by_model[model]) for model in models]) for searched, by_model in columns.items()
     }
-    ranked = []
-    for searched in columns:
-        other = _EXACT if reference == EXACT else searched._replace(order=reference)
-        ranks = _ranks(means[searched])
-        ranked.append(
-            Column(
-                engine=searched.engine,
-                engine_version=searched.engine_version,
-                order=searched.order,
-                means=means[searched].tolist(),
-                recalls=recalls[searched].tolist(),
-                ranks=ranks.tolist(),
-                moved=(_ranks(means[other]) - ranks).tolist(),
-                tau=_tau(means[searched], means[other]),
-                swaps=_swaps(models, means[searched], means[other], resampled[searched], resampled[other]),
-            )
-        )
     return Rankings(
         experiment=condition.experiment,
         setting=condition.fields,
@@ -228,9 +223,38 @@ def _ranked(condition: Condition, columns: _Columns, models: Sequence[str], refe
         models=models,
         exact=means[_EXACT].tolist(),
         exact_ranks=_ranks(means[_EXACT]).tolist(),
-        columns=ranked,
+        columns=[
+            _column(
+                searched,
+                names[searched.order],
+                means[searched],
+                means[other],
+                recalls[searched],
+                _swaps(models, means[searched], means[other], resampled[searched], resampled[other]),
+            )
+            for searched, other in references.items()
+        ],
         correlations=_correlations(recalls, means, means[_EXACT]),
         left_out=[model for model in _models(columns) if model not in models],
+    )
+
+
+def _column(
+    searched: Searched, label: str, means: np.ndarray, reference: np.ndarray, recalls: np.ndarray, swaps: list[Swap]
+) -> Column:
+    """A Column from means and recalls by model, and the reference's means."""
+    ranks = _ranks(means)
+    return Column(
+        engine=searched.engine,
+        engine_version=searched.engine_version,
+        engine_params=searched.engine_params,
+        order=label,
+        means=means.tolist(),
+        recalls=recalls.tolist(),
+        ranks=ranks.tolist(),
+        moved=(_ranks(reference) - ranks).tolist(),
+        tau=_tau(means, reference),
+        swaps=swaps,
     )
 
 

@@ -1,6 +1,7 @@
 """Outcomes -> one summary an order and setting, with verdicts in plain words."""
 
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -8,9 +9,9 @@ import msgspec
 import numpy as np
 
 from bench.analysis import power, stats, variance
-from bench.analysis.setting import Outcomes, Setting, by_setting, labels, samples, without_ef_search
+from bench.analysis.setting import Outcomes, Setting, by_setting, label, label_by_order, samples, without_ef_search
 from bench.analysis.stats import Estimate, Sample
-from bench.errors import BenchError
+from bench.errors import BenchError, BenchWarning
 from bench.study.outcome import Outcome
 from bench.study.trial import Order
 
@@ -81,7 +82,8 @@ def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False)
     listed = list(outcomes)
     if not listed:
         raise BenchError("no outcomes to summarize: run `bench run` first")
-    names = labels(listed)
+    names = label_by_order(listed)
+    _warn_of_alike(names, reference)
     settings = by_setting(listed)
     recalls = {setting: samples(by_order, ties) for setting, by_order in settings.items()}
     curves = _curves(recalls, names, reference)
@@ -99,14 +101,26 @@ def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False)
     return summaries
 
 
+def _warn_of_alike(names: Mapping[Order, str], reference: str) -> None:
+    """A BenchWarning where several orders are of the reference's name, so that none is it."""
+    alike = sorted(name for order, name in names.items() if name != reference == label(order))
+    if alike and reference not in names.values():
+        warnings.warn(
+            f"several orders are called {reference} ({', '.join(alike)}), so nothing is compared with it: "
+            "name one of these as the reference",
+            BenchWarning,
+            stacklevel=3,
+        )
+
+
 def _compared(by_order: Mapping[Order, Sample], names: Mapping[Order, str], reference: str) -> dict[Order, Verdict]:
     """The Verdict on every order of a setting but the reference; none where that was not run."""
     others = [order for order in by_order if names[order] != reference]
     against = [order for order in by_order if names[order] == reference]
     if not against:
         return {}
-    found = verdicts([by_order[order] for order in others], by_order[against[0]])
-    return dict(zip(others, found, strict=True))
+    compared = verdicts([by_order[order] for order in others], by_order[against[0]])
+    return dict(zip(others, compared, strict=True))
 
 
 def _summary(

@@ -6,9 +6,9 @@ from itertools import groupby
 from typing import Any
 
 from bench.analysis.categories import Permuted
-from bench.present.text import pipe
+from bench.analysis.setting import split
+from bench.present.text import cells, pipe, title
 
-SETTING = ("dataset", "engine", "M", "ef_construction", "k", "ef_search")
 HEADER = (
     *("permutations", "seeds", "lowest", "median", "highest", "range, points", "noise alone", "one build each"),
     *("found again, points", "sd permutations", "sd seeds"),
@@ -27,15 +27,15 @@ NOTE = (
 def permuted_text(rows: Sequence[Permuted]) -> str:
     """Two Markdown tables an experiment: how much permutations differ, and which ones are the extremes."""
     return "\n\n".join(
-        f"{experiment}: permutations of categories\n\n{_experiment_text(list(group))}"
-        for experiment, group in groupby(rows, key=lambda row: row.experiment)
+        _experiment_text(experiment, list(group)) for experiment, group in groupby(rows, key=lambda row: row.experiment)
     )
 
 
-def _experiment_text(rows: Sequence[Permuted]) -> str:
-    figures = [[*_setting(row), *_figures(row)] for row in rows]
+def _experiment_text(experiment: str, rows: Sequence[Permuted]) -> str:
+    common, varying = split([row.setting for row in rows])
+    figures = [[*cells(row.setting, varying), *_figures(row)] for row in rows]
     extremes = [
-        [*_setting(row), which, recall, permutation.replace("+", ", ")]
+        [*cells(row.setting, varying), which, recall, ", ".join(permutation)]
         for row in rows
         for which, recall, permutation in (
             ("best", f"{row.highest:.4f}", row.best),
@@ -45,16 +45,13 @@ def _experiment_text(rows: Sequence[Permuted]) -> str:
     note = NOTE
     if any(row.seeds < 2 for row in rows):
         note += " From one seed nothing can be told from noise: run two at least."
-    tables = [
-        pipe(figures, [*SETTING, *HEADER], len(SETTING)),
+    parts = [
+        f"{experiment}, permutations of categories: {title(common)}",
+        pipe(figures, [*varying, *HEADER], len(varying)),
         note,
-        pipe(extremes, [*SETTING, "", "recall", "permutation"], len(SETTING) + 3),
+        pipe(extremes, [*varying, "", "recall", "permutation"], len(varying) + 3),
     ]
-    return "\n\n".join(tables)
-
-
-def _setting(row: Permuted) -> list[Any]:
-    return [row.setting[field] for field in SETTING]
+    return "\n\n".join(parts)
 
 
 def _figures(row: Permuted) -> list[Any]:

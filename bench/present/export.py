@@ -5,13 +5,13 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 from tabulate import tabulate
 
 from bench.errors import BenchError, unknown
 from bench.measure.retrieval import CUTOFFS
-from bench.study.store import Outcome
+from bench.study.outcome import Outcome
+from bench.study.trial import DIGESTS, FIELDS, flat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,31 +19,15 @@ if TYPE_CHECKING:
 FORMATS = ("csv", "parquet", "markdown", "latex")
 TIDY = (
     "experiment",
-    "dataset",
-    "engine",
-    "engine_version",
-    "order",
-    "order_params",
-    "M",
-    "ef_construction",
-    "ef_search",
-    "k",
-    "metric",
-    "chunk",
-    "threads",
-    "order_seed",
-    "build_seed",
-    "n",
-    "d",
-    "queries",
+    *(name for name in FIELDS if name not in DIGESTS),
     "recall",
     "recall_tie",
     *CUTOFFS,
     *(f"{measure}_exact" for measure in CUTOFFS),
+    "order_seconds",
     "build_seconds",
     "search_seconds",
-    "fingerprint",
-    "judgements",
+    *DIGESTS,
     "ids_sha256",
     "commit",
 )
@@ -57,15 +41,16 @@ def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
     for experiment, outcome in outcomes:
         row = {
             "experiment": experiment,
-            **msgspec.structs.asdict(outcome.trial),
+            **flat(outcome.trial),
             "recall": outcome.recall,
             "recall_tie": outcome.recall_tie,
             **{measure: _judged_mean(outcome.retrieval, measure) for measure in CUTOFFS},
             **{f"{measure}_exact": _judged_mean(outcome.retrieval_exact, measure) for measure in CUTOFFS},
-            "build_seconds": outcome.build_seconds,
+            "order_seconds": outcome.build.order_seconds,
+            "build_seconds": outcome.build.build_seconds,
             "search_seconds": outcome.search_seconds,
             "ids_sha256": outcome.ids_sha256,
-            "commit": outcome.environment["commit"],
+            "commit": outcome.build.environment["commit"],
         }
         rows.append([row[column] for column in TIDY])
     return pd.DataFrame(rows, columns=list(TIDY))
@@ -73,8 +58,8 @@ def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
 
 def _judged_mean(scores: Mapping[str, np.ndarray], measure: str) -> float:
     """The mean of a measure over the queries that are judged; NaN where there is none."""
-    found = scores.get(measure, np.array([]))
-    judged = found[~np.isnan(found)]
+    values = scores.get(measure, np.array([]))
+    judged = values[~np.isnan(values)]
     return float(judged.mean(dtype=np.float64)) if judged.size else math.nan
 
 

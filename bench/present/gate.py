@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from bench.analysis.gate import ABOUT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line, Report
-from bench.analysis.setting import SETTING, order_label
-from bench.present.text import pipe, split_settings
+from bench.analysis.setting import fields_of, label, split
+from bench.present.text import cells, pipe, title
 
 
 def text(report: Report) -> str:
@@ -53,32 +53,26 @@ def flat(report: Report) -> dict[str, Any]:
     rows = []
     for line in report.lines:
         row = msgspec.structs.asdict(line)
-        setting = row.pop("setting")
-        if setting is not None:
-            fields = {name: getattr(setting, name) for name in SETTING if name != "engine_version"}
-            row |= {**fields, "order": order_label(setting.order, setting.order_params)}
+        if compared := row.pop("compared"):
+            row |= {**fields_of(compared.setting), "order": label(compared.order)}
         rows.append(row)
     return {**msgspec.structs.asdict(report), "lines": rows}
 
 
 def _table(lines: list[Line]) -> str:
-    settings = [{name: getattr(line.setting, name) for name in SETTING} for line in lines if line.setting]
-    common, differing = split_settings(settings)
+    common, differing = split([fields_of(line.compared.setting) for line in lines if line.compared])
     varying = [name for name in differing if name != "engine"]
     rows = []
     for line in lines:
-        setting = line.setting
-        told = ["all" if name == "dataset" else "" for name in varying]
-        order = ""
-        if setting is not None:
-            told = [getattr(setting, name) for name in varying]
-            order = order_label(setting.order, setting.order_params)
+        setting, order = {"dataset": "all"}, ""
+        if line.compared:
+            setting, order = fields_of(line.compared.setting), label(line.compared.order)
         points = f"{100 * line.difference:+.2f}"
         if not math.isnan(line.low):
             points += f" [{100 * line.low:+.2f}, {100 * line.high:+.2f}]"
         verdict = line.verdict.upper() if line.verdict in FAILURES else line.verdict
         builds = "{} → {}".format(*line.builds)
-        rows.append([verdict, line.engine, *told, order, f"{line.was:.4f}", f"{line.now:.4f}", points, builds])
+        recalls = [f"{line.was:.4f}", f"{line.now:.4f}"]
+        rows.append([verdict, line.engine, *cells(setting, varying), order, *recalls, points, builds])
     header = ["verdict", "engine", *varying, "order", "was", "now", "difference, points", "builds"]
-    title = ", ".join(f"{field} {value}" for field, value in common.items() if field != "engine_version")
-    return f"{title}\n\n{pipe(rows, header, len(varying) + 3)}"
+    return f"{title(common)}\n\n{pipe(rows, header, len(varying) + 3)}"

@@ -5,10 +5,11 @@ from typing import Any
 
 from tabulate import tabulate
 
-from bench import indexes
 from bench import orders as insertion_orders
 from bench.data import catalog, fetch
+from bench.indexes import INDEXES
 from bench.indexes import presets as surveyed
+from bench.indexes.engine import how_to_install, installed_version
 from bench.study import experiment
 
 
@@ -52,17 +53,21 @@ def orders() -> list[dict[str, Any]]:
                 key if value is None else f"{key}={value}"
                 for key, value in insertion_orders.parameters(name, {}).items()
             ),
-            "about": (order.__doc__ or "").partition("\n")[0],
+            "about": (order.make.__doc__ or "").partition("\n")[0],
         }
         for name, order in insertion_orders.ORDERS.items()
     ]
 
 
 def engines() -> list[dict[str, Any]]:
-    """Engines, with the version installed."""
+    """Engines, with the version installed, or what installs it."""
     return [
-        {"name": name, "version": indexes.version(name), "about": engine.about}
-        for name, engine in indexes.INDEXES.items()
+        {
+            "name": name,
+            "version": installed_version(engine) or f"not installed: {how_to_install(engine)}",
+            "about": engine.about,
+        }
+        for name, engine in INDEXES.items()
     ]
 
 

@@ -8,33 +8,35 @@ from typing import Any
 from bench.analysis.bootstrap import Interval
 from bench.analysis.rankings import EXACT, MEASURE, SURE, Column, Rankings
 from bench.analysis.retrieval import Retrieval
-from bench.present.text import interval, pipe, points, split_settings, told_once
+from bench.analysis.setting import split
+from bench.present.text import interval, pipe, points, title, without_repeats
 
 
 def retrieval_text(rows: Sequence[Retrieval]) -> str:
     """Retrieval quality as Markdown tables, one an experiment: a row is an order, best first in its setting."""
     return "\n\n".join(
-        _experiment_text(experiment, list(found)) for experiment, found in groupby(rows, key=lambda row: row.experiment)
+        _experiment_text(experiment, list(of_experiment))
+        for experiment, of_experiment in groupby(rows, key=lambda row: row.setting.experiment)
     )
 
 
 def _experiment_text(experiment: str, rows: Sequence[Retrieval]) -> str:
-    common, varying = split_settings([row.setting for row in rows])
+    settings = [row.setting.fields for row in rows]
+    common, varying = split(settings)
     measures = list(dict.fromkeys(measure for row in rows for measure in row.scores))
     lines = []
-    for row, setting in zip(rows, told_once([row.setting for row in rows], varying), strict=True):
-        line = [*setting, row.order]
+    for row, cells in zip(rows, without_repeats(settings, varying), strict=True):
+        line = [*cells, row.order]
         for measure in measures:
             score = row.scores.get(measure)
             line += [interval(score.mean), points(score.difference)] if score else ["", ""]
         first = next(iter(row.scores.values()))
         lines.append([*line, f"{first.exact.value:.4f}"])
-    header = [*varying, "order", *(title for measure in measures for title in (measure, "vs exact, points"))]
-    title = ", ".join(f"{field} {value}" for field, value in common.items())
+    header = [*varying, "order", *(name for measure in measures for name in (measure, "vs exact, points"))]
     judged = ", ".join(sorted({str(row.judged) for row in rows}))
     return "\n\n".join(
         [
-            f"{experiment}, retrieval: {title}",
+            f"{experiment}, retrieval: {title(common)}",
             pipe(lines, [*header, f"exact {measures[0]}"], len(varying) + 1),
             f"Over the {judged} judged queries, with the 95 % interval over builds and queries; the mean of RR@10 is"
             " MRR@10; vs exact: difference to exact search, paired on queries.",
@@ -62,7 +64,6 @@ def rankings_text(found: Sequence[Rankings]) -> str:
 
 def _rankings_text(found: Rankings) -> str:
     short = _short([*found.models, *found.left_out])
-    title = ", ".join(f"{field} {value}" for field, value in found.setting.items())
     lines = [
         [
             short[model],
@@ -71,9 +72,10 @@ def _rankings_text(found: Rankings) -> str:
         ]
         for i, model in enumerate(found.models)
     ]
-    header = ["model", EXACT, *(f"{column.engine} {column.order}" for column in found.columns)]
+    header = ["model", EXACT, *(f"{_engine(column)} {column.order}" for column in found.columns)]
     parts = [
-        f"{found.experiment}, {len(found.models)} models by mean {MEASURE}: {title}, {found.judged} of them judged",
+        f"{found.experiment}, {len(found.models)} models by mean {MEASURE}: {title(found.setting)},"
+        f" {found.judged} of them judged",
         pipe(lines, header, 1),
         f"A cell is rank, places moved against {found.reference} where there are any, and mean {MEASURE}.",
         pipe(
@@ -99,6 +101,11 @@ def _rankings_text(found: Rankings) -> str:
     return "\n\n".join(parts)
 
 
+def _engine(column: Column) -> str:
+    """An engine, with parameters of its own where there are any."""
+    return column.engine if column.engine_params == "{}" else f"{column.engine} {column.engine_params}"
+
+
 def _moved(places: int) -> str:
     return f" ({places:+d})" if places else ""
 
@@ -106,7 +113,7 @@ def _moved(places: int) -> str:
 def _column_line(column: Column) -> list[str]:
     swaps = [swap.probability for swap in column.swaps]
     return [
-        column.engine,
+        _engine(column),
         column.order,
         f"{sum(column.recalls) / len(column.recalls):.4f}",
         f"{column.tau:.3f}",
@@ -120,7 +127,7 @@ def _column_line(column: Column) -> list[str]:
 def _swaps_text(found: Rankings, short: dict[str, str]) -> str:
     lines = [
         [
-            column.engine,
+            _engine(column),
             column.order,
             f"{short[swap.ahead]} > {short[swap.behind]}",
             f"{100 * swap.reference:+.2f}",

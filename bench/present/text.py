@@ -1,12 +1,11 @@
 """How values, intervals and tables are written, for a terminal and for Markdown alike."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
 
-from bench.analysis.setting import SETTING
 from bench.analysis.stats import Estimate
 
 TIES_MATTER = 0.005  # half a point, by which orders could be told apart wrongly
@@ -36,13 +35,23 @@ def pipe(lines: Sequence[Sequence[Any]], header: Sequence[str], left: int) -> st
     return str(tabulate(lines, header, tablefmt="pipe", disable_numparse=True, colalign=alignment))
 
 
-def told_once(settings: Sequence[dict[str, Any]], varying: Sequence[str]) -> Iterator[list[Any]]:
+def title(fields: Mapping[str, Any]) -> str:
+    """What is the same in all of a table, as its title says it."""
+    return ", ".join(f"{name} {value}" for name, value in fields.items())
+
+
+def without_repeats(settings: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> Iterator[list[Any]]:
     """The cells of every row for the fields that vary, empty where the row above has the same."""
-    before: list[Any] = []
+    above: list[Any] = []
     for setting in settings:
-        values = [setting[field] for field in varying]
-        yield ["" if values == before else value for value in values]
-        before = values
+        values = cells(setting, varying)
+        yield ["" if values == above else value for value in values]
+        above = values
+
+
+def cells(setting: Mapping[str, Any], varying: Sequence[str]) -> list[Any]:
+    """A setting's cells for the fields that vary, empty for those that it has not."""
+    return [setting.get(name, "") for name in varying]
 
 
 def ties_note(gained: float) -> str:
@@ -51,24 +60,3 @@ def ties_note(gained: float) -> str:
         f"\n\nTIES DECIDE: counting rows as near as the k-th adds up to {100 * gained:.1f} points. Which of equal rows"
         " exact search names goes by file order, so recall by id flatters `given`: compare with `bench table --ties`."
     )
-
-
-def split_settings(settings: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:
-    """What is the same in all settings with its value, and the names of the rest."""
-    first = settings[0]
-    common = {field: first[field] for field in SETTING if all(setting[field] == first[field] for setting in settings)}
-    varying = [field for field in SETTING if field not in common]
-    # What follows from another column is not worth one of its own.
-    follows = {"dataset": ("n", "d", "queries", "metric"), "engine": ("engine_version",)}
-    implied = {
-        field
-        for cause, fields in follows.items()
-        for field in fields
-        if cause in varying and _determines(settings, cause, field)
-    }
-    return common, [field for field in varying if field not in implied]
-
-
-def _determines(settings: Sequence[dict[str, Any]], cause: str, field: str) -> bool:
-    pairs = {(setting[cause], setting[field]) for setting in settings}
-    return len(pairs) == len({known for known, _ in pairs})
