@@ -16,7 +16,7 @@ from scipy import stats as scipy_stats
 from tabulate import tabulate
 
 from bench.analysis import stats
-from bench.analysis.setting import samples_by_setting
+from bench.analysis.setting import by_setting, label, samples
 from bench.analysis.summary import verdicts
 from bench.study.run import run
 from bench.study.store import Store
@@ -36,31 +36,31 @@ def main() -> None:
     arguments = parser.parse_args()
     study = read("calibration")
     store = Store.create(arguments.store)
-    for done, _ in enumerate(run(study, store, told=print)):
+    for done, _ in enumerate(run(study, store, log=print)):
         if done % 50 == 0:
             print(f"population: {done} outcomes", flush=True)
     populations = [
-        (setting, {order: sample.recalls for order, sample in samples.items()})
-        for setting, samples in samples_by_setting(store.outcomes("calibration"))
+        {label(order): sample.recalls for order, sample in samples(by_order).items()}
+        for by_order in by_setting(store.outcomes("calibration")).values()
     ]
     for title, measure in (("Coverage of 95 % intervals, %", coverage), ("False and true verdicts, %", decisions)):
-        found = Parallel(n_jobs=arguments.jobs)(
+        measured = Parallel(n_jobs=arguments.jobs)(
             delayed(of_population)(measure, number, population, arguments.studies)
-            for number, (_, population) in enumerate(populations)
+            for number, population in enumerate(populations)
         )
         rows = defaultdict(list)
-        for (setting, _), cells in zip(populations, found, strict=True):
+        for cells in measured:
             for cell, shares in cells.items():
-                rows[cell] += [(name, share, setting) for name, share in shares.items()]
+                rows[cell] += shares.items()
         print(
             f"\n{title}; {arguments.studies} studies a cell; mean over {len(populations)} populations (lowest, highest)"
         )
-        names = list(dict.fromkeys(name for cells in rows.values() for name, _, _ in cells))
+        names = list(dict.fromkeys(name for cells in rows.values() for name, _ in cells))
         lines = []
         for (builds, queries), cells in rows.items():
             line = [builds, queries]
             for name in names:
-                shares = [100 * share for known, share, _ in cells if known == name]
+                shares = [100 * share for known, share in cells if known == name]
                 line.append(f"{np.mean(shares):.1f} ({min(shares):.1f}, {max(shares):.1f})")
             lines.append(line)
         print(tabulate(lines, ["builds", "queries", *names], tablefmt="pipe", disable_numparse=True), flush=True)

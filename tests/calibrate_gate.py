@@ -19,7 +19,7 @@ from tabulate import tabulate
 from bench.analysis import gate
 from bench.data import catalog
 from bench.study import baseline
-from bench.study.experiment import Experiment, Index
+from bench.study.experiment import Experiment
 from bench.study.store import Store
 from bench.study.study import Study
 
@@ -33,7 +33,7 @@ def study():
     experiment = Experiment(
         datasets=["image-patches", "digits"],
         orders=["random", "lid-descending", "radius-ascending"],
-        index=[Index(engine="hnswlib"), Index(engine="faiss")],
+        index=[{"engine": "hnswlib"}, {"engine": "faiss"}],
         build_seeds=BUILDS,
     )
     patches = catalog.load("image-patches", {"n": 1000, "queries": 200})
@@ -82,7 +82,7 @@ def saved(folder, number):
     """A baseline of its own seeds."""
     asked = study()
     store = Store.create(folder / f"baseline-{number}.sqlite")
-    return baseline.made(
+    return baseline.create(
         "gate", asked, "gate", "calibration", measured(asked, asked.trials, store, 100_000 * (number + 1), None)
     )
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -104,6 +105,7 @@ def label_by_order(outcomes: Outcomes) -> dict[Order, str]:
     }
 
 
+@cache
 def label(order: Order) -> str:
     """An order as a table calls it: its name, and the parameters that are not at their defaults."""
     defaults = parameters(order.order, {}) if order.order in ORDERS else {}

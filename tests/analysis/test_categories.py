@@ -1,15 +1,15 @@
+import itertools
+import json
 import math
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
-from support.examples import TRIAL
+from support import examples
 
 from bench.analysis import categories
 from bench.analysis.categories import crossed, found_again, noise_range, permuted, separated, variances
 from bench.analysis.stats import Sample
 from bench.present.categories import permuted_text
-from bench.study.store import Outcome
 
 RNG = np.random.default_rng(0)
 
@@ -23,14 +23,13 @@ def _own_rng(monkeypatch):
 SIX = ["abc", "acb", "bac", "bca", "cab", "cba"]
 
 
-def outcome(hits, order="random", params="{}", seed=1, experiment="e", **changed):
-    trial = replace(TRIAL, order=order, order_params=params, build_seed=seed, order_seed=seed, **changed)
-    return experiment, Outcome(trial, np.array(hits), np.array(hits), "", 1.0, 0.1, {})
+def outcome(hits, order="random", params="{}", seed=1, experiment="e", **fields):
+    seeds = {"build_seed": seed, "order_seed": seed}
+    return experiment, examples.outcome(hits, order=order, order_params=params, **seeds, **fields)
 
 
-def of(permutation, hits, seed=1, **changed):
-    params = '{{"permutation":["{}"]}}'.format('","'.join(permutation))
-    return outcome(hits, "category", params, seed, **changed)
+def of(permutation, hits, seed=1, **fields):
+    return outcome(hits, "category", json.dumps({"permutation": list(permutation)}), seed, **fields)
 
 
 def simulated(permutations, seeds, queries, sd, noise, favoured=0.0):
@@ -52,7 +51,7 @@ def test_a_range_and_its_parts_by_hand():
     [row] = permuted(outcomes)
     assert (row.permutations, row.possible, row.seeds) == (6, 6, 2)
     assert (row.lowest, row.median, row.highest) == pytest.approx((0.2, 0.5, 0.6))
-    assert (row.worst, row.best) == ("a+b+c", "a+c+b")
+    assert (row.worst, row.best) == (list("abc"), list("acb"))
     assert (row.range, row.one_build_range) == pytest.approx((0.4, 0.4))
     assert (row.noise_range, row.noise_range_95, row.sd_seeds) == pytest.approx((0, 0, 0), abs=1e-9)
     assert row.found_again.value == pytest.approx(0.4)
@@ -60,6 +59,18 @@ def test_a_range_and_its_parts_by_hand():
     text = permuted_text([row])
     assert "a, c, b" in text
     assert "+40.00 [" in text
+
+
+def test_labels_of_any_characters_come_out_whole():
+    labels = ["R+D, HR, IT", "e:f=g", 'quoted "x"']
+    sequences = [list(one) for one in itertools.permutations(labels)]
+    outcomes = [of(one, [place, place]) for place, one in enumerate(sequences, start=1)]
+    of_permutations, others = separated(outcomes)
+    assert (len(of_permutations), others) == (6, [])
+    [row] = permuted(of_permutations)
+    assert (row.worst, row.best) == (sequences[0], sequences[-1])
+    assert (row.permutations, row.possible) == (6, 6)
+    assert 'quoted "x", e:f=g, R+D, HR, IT' in permuted_text([row])
 
 
 def test_variances_by_hand():

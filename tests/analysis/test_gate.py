@@ -14,6 +14,7 @@ from bench.analysis.gate import (
     RESCORED,
     ROSE,
     UNDECIDED,
+    Compared,
     Line,
     check,
     decide,
@@ -24,10 +25,12 @@ from bench.measure import recall
 from bench.measure.known_answers import misscored
 from bench.present.gate import flat, text
 from bench.study import baseline
-from bench.study.baseline import Kept, comparable
-from bench.study.experiment import Experiment, Index
-from bench.study.store import Outcome, Store
+from bench.study.baseline import BaselineOutcome, comparable
+from bench.study.experiment import Experiment
+from bench.study.outcome import Build, Outcome
+from bench.study.store import Store
 from bench.study.study import Study
+from bench.study.trial import changed
 
 BUILDS = 6
 
@@ -38,7 +41,7 @@ def study():
     experiment = Experiment(
         datasets=["image-patches", "digits"],
         orders=["random", "lid-descending", "radius-ascending"],
-        index=[Index(engine="hnswlib"), Index(engine="faiss")],
+        index=[{"engine": "hnswlib"}, {"engine": "faiss"}],
         ef_search=10,
         build_seeds=BUILDS,
     )
@@ -47,9 +50,9 @@ def study():
 
 
 @pytest.fixture(scope="module")
-def kept(study, tmp_path_factory):
+def saved(study, tmp_path_factory):
     store = Store.create(tmp_path_factory.mktemp("baseline") / "b.sqlite")
-    return baseline.made("b", study, "e", "r", measured(study, study.trials, store, version=None))
+    return baseline.create("b", study, "e", "r", measured(study, study.trials, store, version=None))
 
 
 @pytest.fixture
@@ -61,8 +64,8 @@ def wrong_scores(study):
     return [line for dataset in study.datasets.values() for line in misscored(dataset, [10])]
 
 
-def test_the_same_environment_gives_the_very_ids(study, kept, store):
-    report = check(kept, study, lambda trials: measured(study, trials, store, version=None), first=1)
+def test_the_same_environment_gives_the_very_ids(study, saved, store):
+    report = check(saved, study, lambda trials: measured(study, trials, store, version=None), first=1)
     assert report.passed
     assert report.changes == report.scoring == []
     assert {line.verdict for line in report.lines} == {BIT_EXACT}
@@ -70,28 +73,28 @@ def test_the_same_environment_gives_the_very_ids(study, kept, store):
     assert "ids must be equal, and are." in text(report)
 
 
-def test_other_seeds_raise_no_alarm(study, kept, store):
-    asked = []
+def test_other_seeds_raise_no_alarm(study, saved, store):
+    counts = []
 
     def measure(trials):
-        asked.append(len(trials))
+        counts.append(len(trials))
         return measured(study, trials, store, shift=1000)
 
-    report = check(kept, study, measure, first=3)
+    report = check(saved, study, measure, first=3)
     assert report.passed
-    versions = kept.environment["versions"]
+    versions = saved.environment["versions"]
     assert report.changes == [f"{package} {versions[package]} -> another" for package in ("faiss-cpu", "hnswlib")]
     assert report.unchanged == []
     assert {line.verdict for line in report.lines} <= {HOLDS, UNDECIDED}
-    assert asked[0] == 3 * 12  # what is undecided gets more builds, up to as many as the baseline has
-    assert sum(asked[1:]) == 3 * sum(line.builds[1] == BUILDS for line in report.lines if line.setting)
+    assert counts[0] == 3 * 12  # what is undecided gets more builds, up to as many as the baseline has
+    assert sum(counts[1:]) == 3 * sum(line.builds[1] == BUILDS for line in report.lines if line.compared)
     assert "Undecided lines do not fail the gate" in text(report) or UNDECIDED not in text(report)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_found(study, kept, store, fault):
+def test_a_planted_fault_is_found(study, saved, store, fault):
     with FAULTS[fault](np.random.default_rng(1)):
-        report = check(kept, study, lambda trials: measured(study, trials, store, shift=2000), first=3)
+        report = check(saved, study, lambda trials: measured(study, trials, store, shift=2000), first=3)
     assert not report.passed
     assert report.scoring == []  # it is the recalls that show it
     assert report.lines[0].verdict == FELL
@@ -99,40 +102,40 @@ def test_a_planted_fault_is_found(study, kept, store, fault):
 
 
 @pytest.mark.parametrize("fault", MISCOUNTS)
-def test_a_miscount_is_found(study, kept, store, fault):
+def test_a_miscount_is_found(study, saved, store, fault):
     with MISCOUNTS[fault](np.random.default_rng(1)):
-        report = check(kept, study, lambda trials: measured(study, trials, store, shift=2000), first=3)
+        report = check(saved, study, lambda trials: measured(study, trials, store, shift=2000), first=3)
     assert not report.passed
     assert report.scoring
     assert "Recall is counted wrong" in text(report)
 
 
 @pytest.mark.parametrize("fault", ["M halved", "an adapter that shuffles", "ids off by one"])
-def test_other_ids_in_the_same_environment_are_a_fault(study, kept, store, fault):
+def test_other_ids_in_the_same_environment_are_a_fault(study, saved, store, fault):
     with FAULTS[fault](np.random.default_rng(1)):
-        report = check(kept, study, lambda trials: measured(study, trials, store, version=None), first=1)
+        report = check(saved, study, lambda trials: measured(study, trials, store, version=None), first=1)
     assert not report.passed
     assert report.lines[0].verdict == NOT_EXACT
     assert "ids must be equal, and are NOT all." in text(report)
 
 
-def test_the_same_ids_scored_otherwise_are_a_fault(study, kept, store):
+def test_the_same_ids_scored_otherwise_are_a_fault(study, saved, store):
     with MISCOUNTS["hits not counted"](np.random.default_rng(1)):
-        report = check(kept, study, lambda trials: measured(study, trials, store, version=None), first=1)
+        report = check(saved, study, lambda trials: measured(study, trials, store, version=None), first=1)
     assert not report.passed
     assert {line.verdict for line in report.lines} == {RESCORED}
     assert "ids must be equal, and are." in text(report)
 
 
-def test_the_same_ids_scored_otherwise_elsewhere_are_compared(study, kept, store):
+def test_the_same_ids_scored_otherwise_elsewhere_are_compared(study, saved, store):
     """Another library may round a near tie in the ground truth the other way."""
     recall_hits = recall.hits
     one = np.array([1] + [0] * 10_000)
     with mock.patch.object(recall, "hits", lambda ids, truth: np.maximum(recall_hits(ids, truth) - one[: len(ids)], 0)):
-        found = measured(study, study.trials, store, version=None)
-    known = {comparable(one.trial): one for one in kept.outcomes}
-    now = {comparable(outcome.trial): outcome for outcome in found}
-    lines = decide(known, now, unchanged=[])
+        outcomes = measured(study, study.trials, store, version=None)
+    then = {comparable(outcome.trial): outcome for outcome in saved.outcomes}
+    now = {comparable(outcome.trial): outcome for outcome in outcomes}
+    lines = decide(then, now, unchanged=[])
     assert {line.verdict for line in lines} == {HOLDS}
     assert all(-0.001 < line.difference < 0 for line in lines)
 
@@ -152,12 +155,20 @@ def test_looks_double_up_to_the_baselines_builds():
 
 def drawn(trials, recall, rng, sd=0.002, ids=""):
     """Outcomes whose builds vary about a mean recall, of queries that differ among themselves."""
-    found = {}
+    outcomes = {}
+    build = Build(order_seconds=0.1, build_seconds=1.0, environment={})
     for n, trial in enumerate(trials):
-        chance = np.clip(recall + sd * rng.standard_normal() + np.linspace(-0.05, 0.05, trial.queries), 0, 1)
-        hits = rng.binomial(trial.k, chance)
-        found[comparable(trial)] = Outcome(trial, hits, hits, f"{ids}{n}", 1.0, 1.0, {})
-    return found
+        chance = recall + sd * rng.standard_normal() + np.linspace(-0.05, 0.05, trial.data.queries)
+        hits = rng.binomial(trial.search.k, np.clip(chance, 0, 1))
+        outcomes[comparable(trial)] = Outcome(
+            trial=trial, build=build, hits=hits, hits_tie=hits, ids_sha256=f"{ids}{n}", search_seconds=0.1
+        )
+    return outcomes
+
+
+def as_saved(outcomes):
+    """Outcomes as a baseline has them."""
+    return {key: BaselineOutcome(o.trial, o.hits, o.ids_sha256) for key, o in outcomes.items()}
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +176,7 @@ def simulated():
     experiment = Experiment(
         datasets=["clustered"],
         orders=["random"],
-        index=[Index(engine="hnswlib")],
+        index=[{"engine": "hnswlib"}],
         ef_search=10,
         build_seeds=10,
     )
@@ -184,17 +195,17 @@ def simulated():
 )
 def test_verdicts_on_known_differences(simulated, then, now, sd, verdict):
     rng = np.random.default_rng(3)
-    was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in drawn(simulated, then, rng, sd).items()}
+    was = as_saved(drawn(simulated, then, rng, sd))
     [line, of_engine] = decide(was, drawn(simulated, now, rng, sd, "other"), unchanged=[])
     assert line.verdict == of_engine.verdict == verdict
     assert line.low <= now - then <= line.high
-    assert (line.builds, of_engine.setting) == ((10, 10), None)
+    assert (line.builds, of_engine.compared) == ((10, 10), None)
 
 
 def test_builds_on_several_threads_are_not_held_to_their_ids(simulated):
     rng = np.random.default_rng(6)
-    trials = [msgspec.structs.replace(trial, threads=2) for trial in simulated]
-    was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in drawn(trials, 0.9, rng).items()}
+    trials = [changed(trial, threads=2) for trial in simulated]
+    was = as_saved(drawn(trials, 0.9, rng))
     verdicts = {line.verdict for line in decide(was, drawn(trials, 0.9, rng, ids="other"), unchanged=["hnswlib"])}
     assert verdicts <= {HOLDS, UNDECIDED}
 
@@ -205,15 +216,15 @@ def test_an_engine_shows_what_none_of_its_settings_does():
     experiment = Experiment(
         datasets=["clustered"],
         orders=["random", "given", "reverse", "lid-ascending", "lid-descending", "radius-ascending"],
-        index=[Index(engine="hnswlib"), Index(engine="hnswlib", M=8)],
+        index=[{"engine": "hnswlib"}, {"engine": "hnswlib", "M": 8}],
         ef_search=10,
         build_seeds=10,
     )
     trials = Study("e", experiment, [clustered(n=1500, queries=500)]).trials
-    was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in drawn(trials, 0.9, rng, 0.008).items()}
+    was = as_saved(drawn(trials, 0.9, rng, 0.008))
     lines = decide(was, drawn(trials, 0.89, rng, 0.008, "other"), unchanged=[])
-    assert [line.verdict for line in lines if line.setting is None] == [FELL]
-    assert sum(line.verdict == FELL for line in lines if line.setting) <= 2
+    assert [line.verdict for line in lines if line.compared is None] == [FELL]
+    assert sum(line.verdict == FELL for line in lines if line.compared) <= 2
 
 
 def test_versions_that_hardly_change_the_graphs_are_decided_by_pairs(simulated):
@@ -224,44 +235,47 @@ def test_versions_that_hardly_change_the_graphs_are_decided_by_pairs(simulated):
     for key, outcome in then.items():
         hits = np.where(rng.random(len(outcome.hits)) < 0.01, rng.binomial(10, 0.9, len(outcome.hits)), outcome.hits)
         now[key] = msgspec.structs.replace(outcome, hits=hits, ids_sha256="other" + outcome.ids_sha256)
-    was = {key: Kept(o.trial, o.hits, o.ids_sha256) for key, o in then.items()}
+    was = as_saved(then)
     assert {line.verdict for line in decide(was, now, unchanged=[])} == {HOLDS}
 
 
-def test_a_report_lists_the_worst_first_and_reads_as_json(study, kept, store):
+def test_a_report_lists_the_worst_first_and_reads_as_json(study, saved, store):
     def measure(trials):
-        found = measured(study, trials, store)
         return [
             msgspec.structs.replace(o, hits=np.maximum(o.hits - 2, 0), ids_sha256="other")
-            if o.trial.order == "random" and o.trial.engine == "faiss"
+            if o.trial.order.order == "random" and o.trial.index.engine == "faiss"
             else o
-            for o in found
+            for o in measured(study, trials, store)
         ]
 
-    report = check(kept, study, measure, first=3)
+    report = check(saved, study, measure, first=3)
     assert [line.verdict for line in report.lines] == [FELL] * 3 + [BIT_EXACT] * 10
-    found = flat(report)
-    assert found["passed"] is False
-    assert found["lines"][0].keys() >= {"verdict", "engine", "dataset", "order", "ef_search", "difference", "low"}
-    assert len(msgspec.json.decode(msgspec.json.encode(found))["lines"]) == 13
+    plain = flat(report)
+    assert plain["passed"] is False
+    assert plain["lines"][0].keys() >= {"verdict", "engine", "dataset", "order", "ef_search", "difference", "low"}
+    assert len(msgspec.json.decode(msgspec.json.encode(plain))["lines"]) == 13
     rows = [row for row in text(report).splitlines() if row.startswith("| FELL")]
     assert len(rows) == 3
     assert sum("all" in row for row in rows) == 1
 
 
-def test_an_engine_that_has_not_changed_is_held_to_its_ids(study, kept, store):
+def test_an_engine_that_has_not_changed_is_held_to_its_ids(study, saved, store):
     """However many others have: the exact rule is not lost by an upgrade of another engine."""
 
     def measure(trials):
-        found = measured(study, trials, store, version=None)
-        versions = found[0].environment["versions"] | {"hnswlib": "another"}
-        environment = found[0].environment | {"versions": versions}
+        outcomes = measured(study, trials, store, version=None)
+        environment = outcomes[0].build.environment
+        environment = environment | {"versions": environment["versions"] | {"hnswlib": "another"}}
         return [
-            msgspec.structs.replace(o, environment=environment, ids_sha256="other" if o.trial.engine == "faiss" else "")
-            for o in found
+            msgspec.structs.replace(
+                outcome,
+                build=msgspec.structs.replace(outcome.build, environment=environment),
+                ids_sha256="other" if outcome.trial.index.engine == "faiss" else "",
+            )
+            for outcome in outcomes
         ]
 
-    report = check(kept, study, measure, first=3)
+    report = check(saved, study, measure, first=3)
     assert report.unchanged == ["faiss"]
     assert not report.passed
     verdicts = {line.engine: set() for line in report.lines}
@@ -271,14 +285,14 @@ def test_an_engine_that_has_not_changed_is_held_to_its_ids(study, kept, store):
     assert "That does not concern faiss: its ids must be equal, and are NOT all." in text(report)
 
 
-def test_undecided_lines_that_seem_to_have_fallen_are_counted(study, kept, store):
+def test_undecided_lines_that_seem_to_have_fallen_are_counted(study, saved, store):
     def line(low, high):
-        setting = kept.outcomes[0].trial
+        trial = saved.outcomes[0].trial
         middle = (low + high) / 2
         return Line(
             verdict=UNDECIDED,
             engine="hnswlib",
-            setting=setting,
+            compared=Compared(setting=trial.setting, order=trial.order),
             was=0.9,
             now=0.9 + middle,
             difference=middle,
@@ -287,7 +301,7 @@ def test_undecided_lines_that_seem_to_have_fallen_are_counted(study, kept, store
             builds=(5, 5),
         )
 
-    report = check(kept, study, lambda trials: measured(study, trials, store, version=None), first=1)
+    report = check(saved, study, lambda trials: measured(study, trials, store, version=None), first=1)
     two = msgspec.structs.replace(report, lines=[line(-0.02, -0.001), line(-0.01, 0.01)])
     assert "a fall of up to 2.00 points is not excluded. 1 of them seem to have fallen" in text(two)
     one = msgspec.structs.replace(report, lines=[line(-0.01, 0.01)])

@@ -3,14 +3,13 @@ import math
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from support.examples import TRIAL
+from support import examples
 
 from bench.analysis import stats
 from bench.analysis.presets import by_preset
 from bench.indexes.presets import Preset
 from bench.present.presets import flat, preset_text
 from bench.study.presets import Search
-from bench.study.store import Outcome
 
 PRESETS = {
     "a": Preset(system="A", source="s", version="1"),
@@ -20,8 +19,8 @@ PRESETS = {
 ASKED = {"a": Search(16, 128, 10), "b": Search(16, 128, 40), "c": Search(16, 128, 40)}
 
 
-def outcome(hits, **changed):
-    return "e", Outcome(replace(TRIAL, **changed), np.array(hits), np.array(hits), "", 1.0, 0.1, {})
+def outcome(hits, **fields):
+    return "e", examples.outcome(hits, **fields)
 
 
 @pytest.fixture

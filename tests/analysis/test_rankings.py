@@ -3,23 +3,20 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from support.examples import TRIAL
+from support import examples
 
 from bench.analysis.rankings import rankings
 from bench.errors import BenchError
-from bench.study.store import Outcome
+from bench.study.trial import changed
 
 QUERIES = 200
 HARD = np.random.default_rng(0).normal(0, 0.2, QUERIES)  # queries are hard for all models alike
 
 
-def outcome(model, ndcg, exact, hits=5, judgements="j", **changed):
-    trial = msgspec.structs.replace(
-        TRIAL, dataset=model, fingerprint=model, judgements=judgements, queries=len(exact), **changed
-    )
-    of_queries = np.full(len(exact), hits)
-    found, of_exact = ({"nDCG@10": np.asarray(values, dtype=np.float32)} for values in (ndcg, exact))
-    return "e", Outcome(trial, of_queries, of_queries, "", 1.0, 0.1, {}, found, of_exact)
+def outcome(model, ndcg, exact, hits=5, judgements="j", **fields):
+    scores, of_exact = ({"nDCG@10": np.asarray(values, dtype=np.float32)} for values in (ndcg, exact))
+    data = {"dataset": model, "fingerprint": model, "judgements": judgements, "queries": len(exact)}
+    return "e", examples.outcome(np.full(len(exact), hits), retrieval=scores, retrieval_exact=of_exact, **data | fields)
 
 
 def model(name, exact_mean, mean, builds=4, noise=0.02, hits=5, **changed):
@@ -151,7 +148,9 @@ def test_an_order_may_be_the_reference_in_its_own_engine():
     with pytest.raises(BenchError, match="unknown reference 'best'; known: exact, given, random"):
         rankings(found, "best")
     with pytest.raises(BenchError, match="'given' among them"):
-        rankings([o for o in found if o[1].trial.order == "random" or o[1].trial.engine == "faiss"], "given")
+        rankings(
+            [o for o in found if o[1].trial.order.order == "random" or o[1].trial.index.engine == "faiss"], "given"
+        )
 
 
 @pytest.mark.filterwarnings("ignore:e. z is left out")
@@ -159,7 +158,7 @@ def test_settings_and_judgements_are_never_mixed():
     found = three([0.5, 0.4, 0.3]) + three([0.5, 0.4, 0.3], ef_search=40)
     assert [ranking.setting["ef_search"] for ranking in rankings(found)] == [10, 40]
     other = [
-        (name, msgspec.structs.replace(o, trial=msgspec.structs.replace(o.trial, judgements="other", dataset="z")))
+        (name, msgspec.structs.replace(o, trial=changed(o.trial, judgements="other", dataset="z")))
         for name, o in three([0.5, 0.4, 0.3])[:1]
     ]
     [ranking] = rankings(three([0.5, 0.4, 0.3]) + other)
@@ -168,7 +167,7 @@ def test_settings_and_judgements_are_never_mixed():
 
 def test_models_that_lack_a_column_are_left_out_and_told():
     found = three([0.5, 0.4, 0.3]) + three([0.5, 0.4, 0.3], order="given")
-    [ranking] = rankings([o for o in found if o[1].trial.dataset != "b" or o[1].trial.order == "random"])
+    [ranking] = rankings([o for o in found if o[1].trial.data.dataset != "b" or o[1].trial.order.order == "random"])
     assert ranking.models == ["a", "c"]
     assert ranking.left_out == ["b"]
 
@@ -192,7 +191,7 @@ def test_a_model_that_finds_nothing_under_exact_search_has_no_share_to_correlate
 
 
 def test_without_models_to_rank_the_error_says_why():
-    plain = Outcome(TRIAL, np.array([1]), np.array([1]), "", 1.0, 0.1, {})
+    plain = examples.outcome([1])
     with pytest.raises(BenchError, match=r"no outcome has nDCG@10: .*relevance judgements"):
         rankings([("e", plain)])
     with pytest.raises(BenchError, match="one model alone has no ranking"):

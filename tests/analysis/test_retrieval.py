@@ -1,21 +1,18 @@
 import json
 import math
 
-import msgspec
 import numpy as np
 import pytest
-from support.examples import TRIAL
+from support import examples
 
 from bench.analysis.retrieval import retrieval
 from bench.cli.results import print_table
-from bench.study.store import Outcome
 
 
-def outcome(ndcg, exact, judgements="j", **changed):
-    trial = msgspec.structs.replace(TRIAL, judgements=judgements, **changed)
+def outcome(ndcg, exact, judgements="j", **fields):
+    scores, of_exact = ({"nDCG@10": np.array(values, dtype=np.float32)} for values in (ndcg, exact))
     hits = np.full(len(ndcg), 5)
-    found, of_exact = ({"nDCG@10": np.array(values, dtype=np.float32)} for values in (ndcg, exact))
-    return "e", Outcome(trial, hits, hits, "", 1.0, 0.1, {}, found, of_exact)
+    return "e", examples.outcome(hits, retrieval=scores, retrieval_exact=of_exact, judgements=judgements, **fields)
 
 
 def test_a_score_by_hand():
@@ -50,10 +47,10 @@ def test_what_equals_exact_search_has_no_difference_and_no_interval_to_speak_of(
 
 def test_outcomes_without_judgements_are_left_out_and_others_never_mixed():
     exact = [1.0, 0.5]
-    plain = Outcome(TRIAL, np.array([1, 2]), np.array([1, 2]), "", 1.0, 0.1, {})
+    plain = examples.outcome([1, 2])
     rows = retrieval([("e", plain), outcome([1, 0], exact), outcome([0, 0], exact, judgements="other")])
     assert sorted(row.scores["nDCG@10"].mean.value for row in rows) == [0, 0.5]
-    assert len({row.setting["dataset"] for row in rows}) == 2  # named apart
+    assert len({row.setting.name for row in rows}) == 2  # named apart
     assert retrieval([("e", plain)]) == []
     assert retrieval([outcome([math.nan] * 2, [math.nan] * 2)]) == []
 

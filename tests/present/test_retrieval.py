@@ -9,7 +9,7 @@ from bench.analysis.retrieval import retrieval
 from bench.analysis.summary import summarize
 from bench.present import export
 from bench.present.retrieval import flat, rankings_text, retrieval_text
-from bench.study.experiment import Experiment, Index
+from bench.study.experiment import Experiment
 from bench.study.run import run
 from bench.study.store import Store
 from bench.study.study import Study
@@ -21,7 +21,7 @@ def outcomes(models, tmp_path_factory):
     experiment = Experiment(
         datasets=["blurred"],
         orders=["random", "given"],
-        index=[Index(engine=name, M=2, ef_construction=4) for name in ("hnswlib", "faiss")],
+        index=[{"engine": name, "M": 2, "ef_construction": 4} for name in ("hnswlib", "faiss")],
         ef_search=10,
         build_seeds=2,
     )
@@ -101,8 +101,7 @@ def test_the_table_of_scores_stands_by_the_summaries(outcomes):
     assert header[-5:] == ["nDCG@10", "vs exact, points", "RR@10", "vs exact, points", "exact nDCG@10"]
     assert len(lines) == 3 * 2 * 2
     assert "Over the 29 judged queries" in text
-    summaries = {(s.order, *s.setting.values()) for s in summarize(outcomes)}
-    assert {(row.order, *row.setting.values()) for row in scored} == summaries
+    assert {(row.order, row.setting) for row in scored} == {(row.order, row.setting) for row in summarize(outcomes)}
     row = flat(scored[0])
     score = scored[0].scores["nDCG@10"]
     assert row["nDCG@10"] == score.mean.value

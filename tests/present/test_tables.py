@@ -1,51 +1,41 @@
 import io
 import math
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from support.examples import TRIAL
 
-from bench.analysis.setting import SETTING
+from bench.analysis.setting import Setting
 from bench.analysis.stats import Estimate
 from bench.analysis.summary import Shares, Summary, Verdict
 from bench.errors import BenchError
+from bench.indexes import INDEXES
 from bench.present import export, listings
 from bench.present import summary as summary_of
-from bench.study.experiment import Experiment, Index
+from bench.study.experiment import Experiment
 from bench.study.store import Store
 from bench.study.study import Study
+from bench.study.trial import FIELDS, changed
 
-SETTINGS = {
-    "dataset": "d",
-    "metric": "l2",
-    "n": 100,
-    "d": 4,
-    "queries": 2,
-    "engine": "hnswlib",
-    "engine_version": "0.8.0",
-    "M": 16,
-    "ef_construction": 128,
-    "chunk": 1,
-    "threads": 1,
-    "k": 10,
-    "ef_search": 10,
-}
+
+def setting(name="d", **fields):
+    return Setting(experiment="e", of=changed(TRIAL, **{"dataset": name, "queries": 2, **fields}).setting, name=name)
 
 
 def estimate(value, half=0.01):
     return Estimate(value, value - half, value + half, half / 2, 10.0)
 
 
-def summary(order="random", recall=0.5, difference=None, verdict="better", needed=None, builds=3, ties=0.0, **setting):
+def summary(order="random", recall=0.5, difference=None, verdict="better", needed=None, builds=3, ties=0.0, **fields):
     against = None
     if difference is not None:
         against = Verdict(
             difference=estimate(difference), p=0.0123, verdict=verdict, builds_needed=needed, detectable=0.0155
         )
     return Summary(
-        experiment="e",
-        setting=SETTINGS | setting,
-        origin=("f", "", "l"),
+        setting=setting(**fields),
         order=order,
         builds=builds,
         recall=estimate(recall, 0.01 if builds > 1 else math.nan),
@@ -55,6 +45,7 @@ def summary(order="random", recall=0.5, difference=None, verdict="better", neede
         below_half=0.1234,
         percentile_5=0.3,
         recall_tie=recall + ties,
+        order_seconds=0.1,
         build_seconds=1.234,
         search_seconds=0.1,
     )
@@ -62,10 +53,6 @@ def summary(order="random", recall=0.5, difference=None, verdict="better", neede
 
 def rows(text):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
-
-
-def test_every_setting_has_a_place():
-    assert set(SETTING) == set(SETTINGS)
 
 
 def test_an_order_is_a_row_with_its_interval_and_verdict():
@@ -93,7 +80,7 @@ def test_what_varies_is_a_column_told_once_and_what_follows_from_it_is_not():
             summary("random"),
             summary("given"),
             summary("random", engine="faiss", engine_version="1.15.1", M=8),
-            summary("random", dataset="other", n=50, M=8),
+            summary("random", name="other", n=50, M=8),
         ],
         [],
     )
@@ -125,7 +112,7 @@ def test_one_build_shows_no_interval_and_ties_are_told():
 
 def test_shares_stand_below_their_experiment():
     text = summary_of.summary_text(
-        [summary(), summary(ef_search=40)], [Shares("e", SETTINGS, {"order": 0.25, "rest": 0.75})]
+        [summary(), summary(ef_search=40)], [Shares(setting(), {"order": 0.25, "rest": 0.75})]
     )
     assert rows(text)[-3:] == [
         ["ef_search", "order", "rest"],
@@ -148,7 +135,7 @@ def filled(small, tmp_path):
     experiment = Experiment(
         datasets=["clustered"],
         orders=["random", "category"],
-        index=[Index(engine="hnswlib", M=6, ef_construction=20)],
+        index=[{"engine": "hnswlib", "M": 6, "ef_construction": 20}],
         build_seeds=2,
     )
     store = Store.create(tmp_path / "s.sqlite")
@@ -159,6 +146,8 @@ def filled(small, tmp_path):
 def test_export_has_one_tidy_row_an_outcome_in_every_format(filled):
     frame = export.tidy(filled.outcomes())
     assert list(frame) == list(export.TIDY)
+    assert {*FIELDS, "experiment", "recall", "recall_tie"} < set(frame)
+    assert (frame[["order_seconds", "build_seconds", "search_seconds"]] > 0).all(axis=None)
     assert len(frame) == 8
     assert frame["recall"].between(0, 1).all()
     assert set(frame["order_params"]) == {"{}", '{"permutation":null}'}
@@ -183,6 +172,17 @@ def test_every_list_names_things_and_says_what_they_are(kind):
     assert all(list(row.values())[-1] for row in listed)
     text = listings.text(listed)
     assert all(row["name"] in text for row in listed)
+
+
+def test_an_engine_that_is_not_installed_is_listed_with_how_to_install_it(monkeypatch):
+    absent = msgspec.structs.replace(INDEXES["hnswlib"], package="nowhere-to-be-seen", extra="seen")
+    before = listings.engines()
+    monkeypatch.setitem(INDEXES, "absent", absent)
+    *others, row = listings.engines()
+    assert others == before
+    assert row["name"] == "absent"
+    assert "pip install 'hnsw-order-bench[seen]'" in row["version"]
+    assert all(other["version"][0].isdecimal() for other in others)
 
 
 def test_the_list_of_datasets_tells_order_origin_and_what_is_here(monkeypatch, tmp_path):
