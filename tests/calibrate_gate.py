@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 from support.faults import FAULTS, MISCOUNTS, measured
 from tabulate import tabulate
 
-from bench.analysis import gate
+from bench.analysis import gate, verdict
 from bench.data import catalog
 from bench.study import baseline
 from bench.study.experiment import Experiment
@@ -58,8 +58,8 @@ def main() -> None:
             start = time.perf_counter()
             reports = parallel(delayed(held)(Path(folder), kept[run % BASELINES], name, run) for run in range(runs))
             alarms = np.mean([not report.passed for report in reports])
-            fallen = [sum(line.verdict == gate.FELL for line in report.lines) for report in reports]
-            undecided = [sum(line.verdict == gate.UNDECIDED for line in report.lines) for report in reports]
+            fallen = [sum(line.verdict == verdict.FELL for line in report.lines) for report in reports]
+            undecided = [sum(line.verdict == verdict.UNDECIDED for line in report.lines) for report in reports]
             miscounts = [len(report.scoring) for report in reports]
             builds = [max(line.builds[1] for line in report.lines) for report in reports]
             rows.append(

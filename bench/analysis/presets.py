@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bench.analysis import stats
-from bench.analysis.setting import Outcomes, Setting, by_setting, label_by_order, samples
+from bench.analysis.setting import Outcomes, Setting, by_setting, labels, samples
 from bench.analysis.stats import Estimate, Sample
 from bench.indexes.presets import Preset
 from bench.study.presets import Search
@@ -37,7 +37,7 @@ def by_preset(outcomes: Outcomes, wanted: Mapping[str, Search], presets: Mapping
     outcomes: of one dataset and k. wanted: the parameters that each preset came to.
     """
     listed = list(outcomes)
-    names = label_by_order(listed)
+    names = labels(listed)
     rows = []
     for setting, by_order in by_setting(listed).items():
         by_name = {names[order]: sample for order, sample in samples(by_order).items()}

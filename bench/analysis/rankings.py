@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.analysis import bootstrap, retrieval
 from bench.analysis.bootstrap import Interval
-from bench.analysis.setting import Outcomes, by_setting, label_by_order, shown
+from bench.analysis.setting import Outcomes, by_setting, labels, shown
 from bench.errors import BenchError, BenchWarning, unknown
 from bench.study.outcome import Outcome
 from bench.study.trial import Index, Order, Search
@@ -130,7 +130,7 @@ def rankings(outcomes: Outcomes, reference: str = EXACT) -> list[Rankings]:
     reference: `exact`, or an order's label: then every column is compared with that order in the same engine.
     """
     listed = list(outcomes)
-    names = label_by_order(listed)
+    names = labels(listed)
     if reference != EXACT and reference not in names.values():
         raise unknown("reference", reference, [EXACT, *sorted(set(names.values()))])
     groups = _grouped(listed, names)

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from bench.analysis import stats
-from bench.analysis.setting import Outcomes, Setting, by_setting, label_by_order
+from bench.analysis.setting import Outcomes, Setting, by_setting, labels
 from bench.analysis.stats import Estimate, Sample
 from bench.study.outcome import Outcome
 
@@ -40,7 +40,7 @@ class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
 def retrieval(outcomes: Outcomes) -> list[Retrieval]:
     """A Retrieval of every order in every setting that has judged queries, best order first in each."""
     listed = list(outcomes)
-    names = label_by_order(listed)
+    names = labels(listed)
     results = []
     for setting, by_order in by_setting(listed).items():
         rows = []

@@ -86,12 +86,7 @@ def without_ef_search(setting: Setting) -> Setting:
     return msgspec.structs.replace(setting, of=msgspec.structs.replace(setting.of, search=search))
 
 
-def labels(outcomes: Outcomes) -> list[str]:
-    """What tables call the orders that have outcomes, sorted."""
-    return sorted(set(label_by_order(outcomes).values()))
-
-
-def label_by_order(outcomes: Outcomes) -> dict[Order, str]:
+def labels(outcomes: Outcomes) -> dict[Order, str]:
     """What tables call every order that has outcomes; digits of a digest tell orders of one label apart."""
     by_label: dict[tuple[str, str], set[Order]] = defaultdict(set)
     for experiment, outcome in outcomes:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from bench.analysis import power, stats, variance
-from bench.analysis.setting import Outcomes, Setting, by_setting, label, label_by_order, samples, without_ef_search
+from bench.analysis.setting import Outcomes, Setting, by_setting, label, labels, samples, without_ef_search
 from bench.analysis.stats import Estimate, Sample
 from bench.errors import BenchError, BenchWarning
 from bench.study.outcome import Outcome
@@ -82,7 +82,7 @@ def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False)
     listed = list(outcomes)
     if not listed:
         raise BenchError("no outcomes to summarize: run `bench run` first")
-    names = label_by_order(listed)
+    names = labels(listed)
     _warn_of_alike(names, reference)
     settings = by_setting(listed)
     recalls = {setting: samples(by_order, ties) for setting, by_order in settings.items()}
@@ -97,7 +97,7 @@ def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False)
             row = _summary(setting, names[order], recalls[setting][order], built, against)
             equivalent = _equivalent(against, setting.of.search.ef_search, curve)
             rows.append(msgspec.structs.replace(row, equivalent_ef=equivalent))
-        summaries += sorted(rows, key=lambda row: -row.recall.value)
+        summaries += sorted(rows, key=lambda row: (-round(row.recall.value, 9), row.order))  # sums round
     return summaries
 
 

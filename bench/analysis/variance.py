@@ -14,21 +14,21 @@ def shares(samples: Sequence[Sample]) -> dict[str, float]:
     samples: one an order, of the same queries, two builds each at least. `order`: between orders' means;
     `order seed` and `build seed`: between builds of an order, told apart only where they are crossed,
     else together as `seeds`; `query`: some queries are harder everywhere; `order x query`: harder in some orders;
-    `rest`: a query's luck with a build.
+    `residual`: a query's luck with a build.
     """
     queries = samples[0].recalls.shape[1]
     by_order = np.array([sample.recalls.mean(axis=0) for sample in samples])  # (orders, queries)
     orders = len(samples)
-    rest = float(np.mean([stats.interaction(sample.recalls) for sample in samples]))
-    seeds = _mean_of([_seed_variances(sample, rest / queries) for sample in samples])
+    residual = float(np.mean([stats.interaction(sample.recalls) for sample in samples]))
+    seeds = _mean_of([_seed_variances(sample, residual / queries) for sample in samples])
     builds = float(np.mean([len(sample.recalls) for sample in samples]))
     means = by_order.mean(axis=1)
     noise = float(np.mean([sum(part for part, _ in stats.build_parts(sample)) for sample in samples]))
     of_order = max(means.var(ddof=0) - noise * (1 - 1 / orders), 0.0)  # of these orders: they are no sample
     crossed = stats.interaction(by_order)
     of_query = max(float(by_order.mean(axis=0).var(ddof=1)) - crossed / orders, 0.0) if queries > 1 else 0.0
-    crossing = max(crossed - rest / builds, 0.0)
-    parts = {"order": float(of_order), **seeds, "query": of_query, "order x query": crossing, "rest": rest}
+    crossing = max(crossed - residual / builds, 0.0)
+    parts = {"order": float(of_order), **seeds, "query": of_query, "order x query": crossing, "residual": residual}
     total = sum(parts.values())
     return {name: part / total if total else 0.0 for name, part in parts.items()}
 

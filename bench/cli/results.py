@@ -118,8 +118,8 @@ def print_table(
 
     listed = list(outcomes)
     of_permutations, others = separated(listed)
-    if reference is not None and reference not in (known := labels(others)):
-        raise unknown("order", reference, known)
+    if reference is not None and reference not in (known := labels(others).values()):
+        raise unknown("order", reference, sorted(set(known)))
     reference = reference or "random"
     summaries = summarize(others, reference, ties) if others or not (of_permutations or failures) else []
     scored, categories, sources = retrieval(others), permuted(of_permutations, ties), shares(others, ties)

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench import cache, digests
 from bench.data.dataset import Dataset
+from bench.errors import Log
 from bench.geometry import dimension, knn
 
 # Neighbours are searched this deep at once, since what asks for 10 is mostly followed by what asks for 100.
@@ -26,7 +27,7 @@ class Geometry:
     log: called with a line before anything that takes long.
     """
 
-    def __init__(self, dataset: Dataset, log: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(self, dataset: Dataset, log: Log = lambda line: None) -> None:
         self.dataset = dataset
         self._log = log
 

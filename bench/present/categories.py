@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.analysis.categories import Permuted
 from bench.analysis.setting import split
-from bench.present.text import cells, pipe, title
+from bench.present.text import cells, pipe, points, title
 
 HEADER = (
     *("permutations", "seeds", "lowest", "median", "highest", "range, points", "noise alone", "one build each"),
@@ -46,7 +46,7 @@ def _experiment_text(experiment: str, rows: Sequence[Permuted]) -> str:
     if any(row.seeds < 2 for row in rows):
         note += " From one seed nothing can be told from noise: run two at least."
     parts = [
-        f"{experiment}, permutations of categories: {title(common)}",
+        f"{experiment}: permutations of categories, {title(common)}",
         pipe(figures, [*varying, *HEADER], len(varying)),
         note,
         pipe(extremes, [*varying, "", "recall", "permutation"], len(varying) + 3),
@@ -57,8 +57,7 @@ def _experiment_text(experiment: str, rows: Sequence[Permuted]) -> str:
 def _figures(row: Permuted) -> list[Any]:
     again = ""
     if row.found_again is not None:
-        found = [f"{100 * value:+.2f}" for value in (row.found_again.value, row.found_again.low, row.found_again.high)]
-        again = f"{found[0]} [{found[1]}, {found[2]}]"
+        again = points(row.found_again)
     return [
         f"{row.permutations:,} of {row.possible:,}",
         row.seeds,

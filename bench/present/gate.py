@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from bench.analysis.gate import ABOUT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line, Report
+from bench.analysis.gate import Report
 from bench.analysis.setting import fields_of, label, split
+from bench.analysis.verdict import ABOUT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line
 from bench.present.text import cells, pipe, title
 
 

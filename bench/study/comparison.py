@@ -1,6 +1,6 @@
 """Orders compared on one dataset: somebody's own files, or one of the catalogue."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import msgspec
 from bench.data import catalog, formats
 from bench.data.dataset import limit
 from bench.data.from_files import from_files
-from bench.errors import BenchError
+from bench.errors import BenchError, Log
 from bench.study.experiment import Experiment, check
 from bench.study.study import Study
 
@@ -38,7 +38,7 @@ def comparison(
     k: int,
     ef_search: Sequence[int],
     build_seeds: int,
-    log: Callable[[str], None],
+    log: Log,
 ) -> Study:
     """The Study of orders on one dataset, named after it. What is wrong whatever the data is said before it is read."""
     base = source.base

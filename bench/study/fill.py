@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from bench.errors import Log
 from bench.study.environment import differences, environment
 from bench.study.outcome import Failure, Outcome
-from bench.study.run import Log, run
+from bench.study.run import run
 from bench.study.store import Store
 from bench.study.study import Study
 from bench.study.trial import Trial

@@ -1,13 +1,14 @@
 """What a study will take and what it can show, from a probe of small builds, before anything is run."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
 
 from bench import orders
 from bench.data.dataset import Dataset, limit
+from bench.errors import Log
 from bench.geometry import Geometry
 from bench.indexes.engine import Searcher
 from bench.measure import recall
@@ -36,7 +37,7 @@ class Probe(msgspec.Struct, frozen=True):
     recalls: dict[str, np.ndarray]
 
 
-def probe(study: Study, log: Callable[[str], None] = lambda line: None) -> Iterator[Probe]:
+def probe(study: Study, log: Log = lambda line: None) -> Iterator[Probe]:
     """A Probe of every dataset × index × search of the study; nothing is stored."""
     searches = study.experiment.searches
     for dataset in study.datasets.values():

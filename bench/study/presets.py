@@ -1,10 +1,11 @@
 """Systems' defaults -> studies: one for every graph that is wanted, whichever systems share it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from bench.data.dataset import Dataset
+from bench.errors import Log
 from bench.indexes.presets import Preset
 from bench.study.experiment import Experiment
 from bench.study.study import Study
@@ -18,7 +19,7 @@ class Search(msgspec.Struct, frozen=True):
     ef_search: int
 
 
-def searches(chosen: Mapping[str, Preset], k: int, log: Callable[[str], None] = lambda line: None) -> dict[str, Search]:
+def searches(chosen: Mapping[str, Preset], k: int, log: Log = lambda line: None) -> dict[str, Search]:
     """Of every preset, which must state all three, its parameters for k; an ef_search below k is raised and logged."""
     by_preset = {}
     for name, preset in chosen.items():

@@ -1,6 +1,6 @@
 """The one loop: trial -> build -> search -> outcome."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache as cache_once
 from functools import partial
 from itertools import groupby
@@ -10,6 +10,7 @@ import numpy as np
 
 from bench import cache, orders
 from bench.data.dataset import Dataset
+from bench.errors import Log
 from bench.geometry import Geometry, made_by
 from bench.geometry.describe import profile
 from bench.geometry.verify import verify_given
@@ -20,8 +21,6 @@ from bench.study.store import Store
 from bench.study.study import Study, data_of
 from bench.study.trial import Trial
 from bench.study.workers import Workers, in_workers
-
-Log = Callable[[str], None]
 
 
 def run(

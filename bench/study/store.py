@@ -220,7 +220,8 @@ class Store:
             rows = self._connection.execute(
                 f"SELECT coalesce(experiment, ''), {', '.join(columns)} FROM outcomes "
                 "JOIN builds ON builds.id = build_id JOIN datasets ON datasets.id = dataset_id "
-                "LEFT JOIN members USING (key) WHERE ?1 IS NULL OR experiment = ?1 ORDER BY 1, dataset, engine, key",
+                "LEFT JOIN members USING (key) WHERE ?1 IS NULL OR experiment = ?1 "
+                "ORDER BY 1, dataset, engine, order_seed, build_seed, key",
                 (experiment,),
             ).fetchall()
             # After the rows: what another process adds meanwhile has its environment and scores in any case.

@@ -4,9 +4,11 @@ import msgspec
 import numpy as np
 import pytest
 from support.datasets import clustered
+from support.examples import example_of
 from support.faults import FAULTS, MISCOUNTS, measured
 
-from bench.analysis.gate import (
+from bench.analysis.gate import check, looks
+from bench.analysis.verdict import (
     BIT_EXACT,
     FELL,
     HOLDS,
@@ -16,9 +18,7 @@ from bench.analysis.gate import (
     UNDECIDED,
     Compared,
     Line,
-    check,
     decide,
-    looks,
 )
 from bench.data import catalog
 from bench.measure import recall
@@ -27,7 +27,6 @@ from bench.present.gate import flat, text
 from bench.study import baseline
 from bench.study.baseline import BaselineOutcome, comparable
 from bench.study.experiment import Experiment
-from bench.study.outcome import Build, Outcome
 from bench.study.store import Store
 from bench.study.study import Study
 from bench.study.trial import changed
@@ -156,13 +155,10 @@ def test_looks_double_up_to_the_baselines_builds():
 def drawn(trials, recall, rng, sd=0.002, ids=""):
     """Outcomes whose builds vary about a mean recall, of queries that differ among themselves."""
     outcomes = {}
-    build = Build(order_seconds=0.1, build_seconds=1.0, environment={})
     for n, trial in enumerate(trials):
         chance = recall + sd * rng.standard_normal() + np.linspace(-0.05, 0.05, trial.data.queries)
         hits = rng.binomial(trial.search.k, np.clip(chance, 0, 1))
-        outcomes[comparable(trial)] = Outcome(
-            trial=trial, build=build, hits=hits, hits_tie=hits, ids_sha256=f"{ids}{n}", search_seconds=0.1
-        )
+        outcomes[comparable(trial)] = example_of(trial, hits, f"{ids}{n}")
     return outcomes
 
 

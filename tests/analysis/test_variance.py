@@ -17,7 +17,7 @@ def test_shares_find_the_sources_of_a_known_model():
     assert sum(shares.values()) == pytest.approx(1)
     # 200 builds an order and 2,000 queries: standard errors of the variances are 7 % (builds), 10 % (order: the
     # means' difference .2 has one of .01) and 3 % (queries)
-    expected = {"order": 0.01, "seeds": 0.01, "query": 0.04, "order x query": 0, "rest": 0.01}
+    expected = {"order": 0.01, "seeds": 0.01, "query": 0.04, "order x query": 0, "residual": 0.01}
     for name, of_name in expected.items():
         assert shares[name] == pytest.approx(of_name / 0.07, abs=0.05), name
 

@@ -17,9 +17,15 @@ TRIAL = Trial(
 
 def outcome(hits, hits_tie=None, *, seconds=1.0, ids_sha256="", retrieval=None, retrieval_exact=None, **fields):
     """An Outcome of TRIAL with other fields."""
+    trial = changed(TRIAL, **fields)
+    return example_of(trial, hits, ids_sha256, hits_tie, seconds, retrieval, retrieval_exact)
+
+
+def example_of(trial, hits, ids_sha256="", hits_tie=None, seconds=1.0, retrieval=None, retrieval_exact=None):
+    """An Outcome of a trial."""
     hits = np.asarray(hits)
     return Outcome(
-        trial=changed(TRIAL, **fields),
+        trial=trial,
         build=Build(order_seconds=0.1 * seconds, build_seconds=seconds, environment={}),
         hits=hits,
         hits_tie=hits if hits_tie is None else np.asarray(hits_tie),
