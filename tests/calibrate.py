@@ -16,6 +16,7 @@ from scipy import stats as scipy_stats
 from tabulate import tabulate
 
 from bench.analysis import stats
+from bench.analysis.sample import independent
 from bench.analysis.setting import by_setting, label, samples
 from bench.analysis.summary import verdicts
 from bench.study.run import run
@@ -85,10 +86,10 @@ def coverage(rng, population, builds, queries, studies):
         columns = rng.integers(random.shape[1], size=queries)
         a, b = draw(rng, random, builds, columns), draw(rng, other, builds, columns)
         truth = random.mean()
-        estimate = stats.mean(stats.independent(a, K))
+        estimate = stats.mean(independent(a, K))
         held["mean"].append(estimate.low <= truth <= estimate.high)
         truth = other.mean() - random.mean()
-        estimate = stats.difference(stats.independent(b), stats.independent(a))
+        estimate = stats.difference(independent(b), independent(a))
         held["difference"].append(estimate.low <= truth <= estimate.high)
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # builds that are nearly identical
@@ -110,11 +111,11 @@ def decisions(rng, population, builds, queries, studies):
     false_alike, false_level, found = [], [], []
     for _ in range(studies):
         columns = rng.integers(random.shape[1], size=queries)
-        alike = [stats.independent(draw(rng, random, builds, columns)) for _ in range(ORDERS_IN_A_NULL_STUDY)]
+        alike = [independent(draw(rng, random, builds, columns)) for _ in range(ORDERS_IN_A_NULL_STUDY)]
         false_alike.append(any(called(alike[1:], alike[0])))
-        equal = [stats.independent(draw(rng, recalls, builds, columns)) for recalls in level]
+        equal = [independent(draw(rng, recalls, builds, columns)) for recalls in level]
         false_level.append(any(called(equal[1:], equal[0])))
-        better = stats.independent(draw(rng, random, builds, columns) + 0.01)
+        better = independent(draw(rng, random, builds, columns) + 0.01)
         found.append(called([better, *alike[2:]], alike[0])[0])
     return {
         "false, six like orders": np.mean(false_alike),

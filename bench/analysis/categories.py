@@ -18,8 +18,10 @@ import msgspec
 import numpy as np
 
 from bench.analysis import stats
+from bench.analysis.sample import Sample, seeds_of
 from bench.analysis.setting import Outcomes, Setting, by_setting, samples
-from bench.analysis.stats import CONFIDENCE, Estimate, Sample
+from bench.analysis.stats import CONFIDENCE, Estimate
+from bench.analysis.variance import interaction
 from bench.study.outcome import Outcome
 from bench.study.trial import Order
 
@@ -127,7 +129,7 @@ def crossed(by_order: Mapping[Order, Sample]) -> tuple[list[Order], np.ndarray]:
 
     Where a run was cut short: of those that have the seed that most have, and of the seeds that all these have.
     """
-    rows = {order: {seed: row for row, seed in enumerate(stats.seeds_of(sample))} for order, sample in by_order.items()}
+    rows = {order: {seed: row for row, seed in enumerate(seeds_of(sample))} for order, sample in by_order.items()}
     [(most, _)] = Counter(seed for of_order in rows.values() for seed in of_order).most_common(1)
     orders = [order for order, of_order in rows.items() if most in of_order]
     seeds = sorted(set.intersection(*(set(rows[order]) for order in orders)))
@@ -145,8 +147,8 @@ def variances(recalls: np.ndarray) -> tuple[float, float]:
     if seeds < 2:
         return float("nan"), float("nan")
     builds, by_query = recalls.mean(axis=2), recalls.mean(axis=1)
-    noise, residual = stats.interaction(builds), _residual(recalls)
-    luck = max(stats.interaction(by_query) - residual / seeds, 0.0) / queries
+    noise, residual = interaction(builds), _residual(recalls)
+    luck = max(interaction(by_query) - residual / seeds, 0.0) / queries
     return max(float(builds.mean(axis=1).var(ddof=1)) - noise / seeds - luck, 0.0), noise
 
 
@@ -193,4 +195,4 @@ def found_again(recalls: np.ndarray) -> Estimate:
 
 def _residual(recalls: np.ndarray) -> float:
     """Variance of a query's recall that neither the query nor the build explains, within permutations."""
-    return float(np.mean([stats.interaction(of_permutation) for of_permutation in recalls]))
+    return float(np.mean([interaction(of_permutation) for of_permutation in recalls]))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.analysis import power, stats
+from bench.analysis import power
+from bench.analysis.sample import independent
 from bench.study.plan import Probe
 from bench.study.study import Study
 from bench.study.trial import Index, Trial
@@ -53,7 +54,7 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
         searched = sum((t.search.ef_search, t.search.k) == (probe.ef_search, probe.k) for t in same)
         builds = len({trial.build for trial in same})
         seconds += searched * probe.search_seconds + builds * probe.build_seconds / len(study.experiment.searches)
-        random, other = (stats.independent(recalls) for recalls in probe.recalls.values())
+        random, other = (independent(recalls) for recalls in probe.recalls.values())
         estimate = power.planned(other, random, repeats)
         lines.append(
             Line(

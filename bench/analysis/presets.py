@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bench.analysis import stats
+from bench.analysis.sample import Sample
 from bench.analysis.setting import Outcomes, Setting, by_setting, labels, samples
-from bench.analysis.stats import Estimate, Sample
+from bench.analysis.stats import Estimate
 from bench.indexes.presets import Preset
 from bench.study.presets import Search
 

@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 
 from bench.analysis import stats
+from bench.analysis.sample import Sample, sample_of
 from bench.analysis.setting import Outcomes, Setting, by_setting, labels
-from bench.analysis.stats import Estimate, Sample
+from bench.analysis.stats import Estimate
 from bench.study.outcome import Outcome
 
 
@@ -60,7 +61,7 @@ def sample(outcomes: Sequence[Outcome], measure: str) -> tuple[Sample, np.ndarra
     exact = outcomes[0].retrieval_exact[measure].astype(np.float64)
     judged = np.isfinite(exact)
     scores = [outcome.retrieval[measure][judged] for outcome in outcomes]
-    return stats.sample_of(scores, [outcome.trial for outcome in outcomes]), exact[judged]
+    return sample_of(scores, [outcome.trial for outcome in outcomes]), exact[judged]
 
 
 def _score(scored: Sample, exact: np.ndarray) -> Score:

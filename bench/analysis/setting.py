@@ -10,8 +10,7 @@ from typing import Any
 import msgspec
 
 from bench import digests
-from bench.analysis import stats
-from bench.analysis.stats import Sample
+from bench.analysis.sample import Sample, sample_of
 from bench.orders import ORDERS, parameters
 from bench.study import trial as trials
 from bench.study.outcome import Outcome
@@ -77,7 +76,7 @@ def samples(by_order: ByOrder, ties: bool = False) -> dict[Order, Sample]:
 
 def _sample(outcomes: Sequence[Outcome], ties: bool) -> Sample:
     recalls = [(outcome.hits_tie if ties else outcome.hits) / outcome.trial.search.k for outcome in outcomes]
-    return stats.sample_of(recalls, [outcome.trial for outcome in outcomes])
+    return sample_of(recalls, [outcome.trial for outcome in outcomes])
 
 
 def without_ef_search(setting: Setting) -> Setting:

@@ -9,8 +9,9 @@ import msgspec
 import numpy as np
 
 from bench.analysis import power, stats, variance
+from bench.analysis.sample import Sample
 from bench.analysis.setting import Outcomes, Setting, by_setting, label, labels, samples, without_ef_search
-from bench.analysis.stats import Estimate, Sample
+from bench.analysis.stats import Estimate
 from bench.errors import BenchError, BenchWarning
 from bench.study.outcome import Outcome
 from bench.study.trial import Order

@@ -20,7 +20,8 @@ import msgspec
 import numpy as np
 
 from bench.analysis import stats
-from bench.analysis.stats import Estimate, Sample
+from bench.analysis.sample import Sample, sample_of, seeds_of
+from bench.analysis.stats import Estimate
 from bench.study.baseline import BaselineOutcome, comparable
 from bench.study.outcome import Outcome
 from bench.study.trial import Index, Order, Setting, Trial
@@ -216,16 +217,16 @@ def of_one_order(trial: Trial) -> Compared:
 
 
 def _sample(outcomes: Mapping[Trial, BaselineOutcome] | Mapping[Trial, Outcome], trials: Sequence[Trial]) -> Sample:
-    return stats.sample_of([outcomes[trial].hits / trial.search.k for trial in trials], trials)
+    return sample_of([outcomes[trial].hits / trial.search.k for trial in trials], trials)
 
 
 def _pooled(samples: Mapping[Compared, Sample]) -> Sample:
     """Mean recalls over settings, of the seeds that all have: a dataset's settings share its queries, so they are
     averaged query by query; other datasets bring other queries."""
-    common = sorted(set.intersection(*(set(stats.seeds_of(sample)) for sample in samples.values())))
+    common = sorted(set.intersection(*(set(seeds_of(sample)) for sample in samples.values())))
     by_dataset = defaultdict(list)
     for compared, sample in samples.items():
-        row = {seeds: index for index, seeds in enumerate(stats.seeds_of(sample))}
+        row = {seeds: index for index, seeds in enumerate(seeds_of(sample))}
         by_dataset[compared.setting.data.dataset].append(sample.recalls[[row[seeds] for seeds in common]])
     recalls = np.hstack([np.mean(of_dataset, axis=0) for of_dataset in by_dataset.values()])
     order_seeds, build_seeds = np.array(common).T

@@ -6,7 +6,8 @@ from itertools import groupby
 from typing import Any
 
 from bench.analysis.bootstrap import Interval
-from bench.analysis.rankings import EXACT, MEASURE, SURE, Column, Rankings
+from bench.analysis.conditions import EXACT, MEASURE
+from bench.analysis.rankings import SURE, Column, Rankings
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
 from bench.present.text import interval, pipe, points, title, without_repeats

@@ -8,7 +8,7 @@ from support import examples
 
 from bench.analysis import categories
 from bench.analysis.categories import crossed, found_again, noise_range, permuted, separated, variances
-from bench.analysis.stats import Sample
+from bench.analysis.sample import Sample
 from bench.present.categories import permuted_text
 
 RNG = np.random.default_rng(0)

@@ -3,7 +3,7 @@ import pytest
 from support.recalls import simulated
 
 from bench.analysis import power, stats
-from bench.analysis.stats import independent
+from bench.analysis.sample import independent
 
 
 def test_the_detectable_effect_is_detected_four_times_in_five():

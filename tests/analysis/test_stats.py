@@ -6,7 +6,7 @@ from scipy import stats as scipy_stats
 from support.recalls import simulated
 
 from bench.analysis import stats
-from bench.analysis.stats import Sample, independent
+from bench.analysis.sample import Sample, balanced, independent
 
 RNG = np.random.default_rng(0)
 
@@ -134,7 +134,7 @@ def test_crossed_seeds_count_both_draws():
     ],
 )
 def test_builds_that_share_seeds_never_pass_for_independent(pairs, rows):
-    assert stats.balanced(pairs) == rows
+    assert balanced(pairs) == rows
 
 
 def test_one_build_has_a_value_and_no_interval():

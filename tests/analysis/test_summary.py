@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support import examples
 
-from bench.analysis.stats import independent
+from bench.analysis.sample import independent
 from bench.analysis.summary import shares, summarize, verdicts
 from bench.errors import BenchError, BenchWarning
 

@@ -3,7 +3,7 @@ import pytest
 from support.recalls import simulated
 
 from bench.analysis import variance
-from bench.analysis.stats import Sample, independent
+from bench.analysis.sample import Sample, independent
 
 
 def test_shares_find_the_sources_of_a_known_model():
