@@ -108,7 +108,7 @@ def decisions(rng, population, builds, queries, studies):
     names = list(population)
     # Orders that differ query by query as real ones do, and yet are equal in the mean.
     level = [population[name] - population[name].mean() + random.mean() for name in names]
-    false_alike, false_level, found = [], [], []
+    false_alike, false_level, true = [], [], []
     for _ in range(studies):
         columns = rng.integers(random.shape[1], size=queries)
         alike = [independent(draw(rng, random, builds, columns)) for _ in range(ORDERS_IN_A_NULL_STUDY)]
@@ -116,11 +116,11 @@ def decisions(rng, population, builds, queries, studies):
         equal = [independent(draw(rng, recalls, builds, columns)) for recalls in level]
         false_level.append(any(called(equal[1:], equal[0])))
         better = independent(draw(rng, random, builds, columns) + 0.01)
-        found.append(called([better, *alike[2:]], alike[0])[0])
+        true.append(called([better, *alike[2:]], alike[0])[0])
     return {
         "false, six like orders": np.mean(false_alike),
         "false, orders that differ by query": np.mean(false_level),
-        "power, 1 point": np.mean(found),
+        "power, 1 point": np.mean(true),
     }
 
 

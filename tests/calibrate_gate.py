@@ -48,7 +48,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with TemporaryDirectory() as folder:
         parallel = Parallel(n_jobs=arguments.jobs)
-        kept = parallel(delayed(saved)(Path(folder), number) for number in range(BASELINES))
+        baselines = parallel(delayed(save)(Path(folder), number) for number in range(BASELINES))
         print(f"{len(study().trials) // BUILDS} settings, {BUILDS} builds in a baseline, {BASELINES} baselines")
         rows = []
         for name, runs in {
@@ -56,7 +56,9 @@ def main() -> None:
             **dict.fromkeys(FAULTS | MISCOUNTS, arguments.faults),
         }.items():
             start = time.perf_counter()
-            reports = parallel(delayed(held)(Path(folder), kept[run % BASELINES], name, run) for run in range(runs))
+            reports = parallel(
+                delayed(repeat)(Path(folder), baselines[run % BASELINES], name, run) for run in range(runs)
+            )
             alarms = np.mean([not report.passed for report in reports])
             fallen = [sum(line.verdict == verdict.FELL for line in report.lines) for report in reports]
             undecided = [sum(line.verdict == verdict.UNDECIDED for line in report.lines) for report in reports]
@@ -78,24 +80,28 @@ def main() -> None:
     print(tabulate(rows, header, tablefmt="pipe", floatfmt=".1f"))
 
 
-def saved(folder, number):
+def save(folder, number):
     """A baseline of its own seeds."""
-    asked = study()
+    repeated = study()
     store = Store.create(folder / f"baseline-{number}.sqlite")
     return baseline.create(
-        "gate", asked, "gate", "calibration", measured(asked, asked.trials, store, 100_000 * (number + 1), None)
+        "gate",
+        repeated,
+        "gate",
+        "calibration",
+        measured(repeated, repeated.trials, store, 100_000 * (number + 1), None),
     )
 
 
-def held(folder, against, name, run):
+def repeat(folder, against, name, run):
     """The report of one gate on seeds of its own, with a fault planted."""
-    asked = study()
+    repeated = study()
     path = folder / f"{name.replace(' ', '-')}-{run}.sqlite"
     store = Store.create(path)
     planted = (FAULTS | MISCOUNTS)[name](np.random.default_rng(run)) if name in FAULTS | MISCOUNTS else nullcontext()
     with planted:
         report = gate.check(
-            against, asked, lambda trials: measured(asked, trials, store, 10_000_000 + 1000 * run), FIRST
+            against, repeated, lambda trials: measured(repeated, trials, store, 10_000_000 + 1000 * run), FIRST
         )
     store.close()
     path.unlink()

@@ -173,9 +173,9 @@ def found_again(recalls: np.ndarray) -> Estimate:
     """Recall of the best permutation minus that of the worst, both picked without what they are measured on.
 
     recalls: (permutations, seeds, queries), two seeds and queries at least. Best and worst are picked by every other
-    seed on every other query and measured by the rest on the rest, in all four ways; the value is the mean. It is what
-    the two picked differ by, hence no more than the true extremes do. The interval is over builds and queries; the
-    noise of a build is taken from all permutations.
+    seed on every other query and measured by the other seeds on the other queries, in all four ways; the value is the
+    mean. It is what the two picked differ by, hence no more than the true extremes do. The interval is over builds and
+    queries; the noise of a build is taken from all permutations.
     """
     permutations, seeds, queries = recalls.shape
     by_query = np.zeros(queries)

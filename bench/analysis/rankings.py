@@ -1,7 +1,7 @@
 """Do models keep their ranking when an index answers instead of exact search, and is a move more than noise?
 
 Models are datasets that share their judgements: the same documents and queries in other vectors. A ranking goes by
-mean nDCG@10. Whether two models really change places is asked of resamples: queries are drawn with replacement, the
+mean nDCG@10. Whether two models really change places is seen from resamples: queries are drawn with replacement, the
 same for every model and for exact search, and builds within each model, engine and order. The probability of a swap
 is the share of resamples in which an index orders the two otherwise than the reference does in the same resample. So
 queries that favour one model under both are no swap.
@@ -39,16 +39,20 @@ SURE = 0.95
 class Swap(msgspec.Struct, frozen=True, kw_only=True):
     """Two models that an index orders otherwise than the reference does.
 
-    ahead, behind: by the reference. reference, found: how far `ahead` is ahead under each; `found` is not above 0.
-    probability: of a swap, as above. reference_unsure: the share of resamples in which the reference itself orders
-    the two the other way: where it is large, these queries cannot tell the models apart. shifted: the share in which
-    `ahead` is less far ahead than by the reference: near 1, the index does favour `behind`, swap or not.
+    ahead, behind: models by the reference.
+    reference: how far `ahead` is ahead by the reference.
+    index: how far it is ahead by the index; not above 0.
+    probability: of a swap, as above.
+    reference_unsure: the share of resamples in which the reference itself orders the two the other way: where it is
+        large, these queries cannot tell the models apart.
+    shifted: the share in which `ahead` is less far ahead than by the reference: near 1, the index does favour `behind`,
+        swap or not.
     """
 
     ahead: str
     behind: str
     reference: float
-    found: float
+    index: float = msgspec.field(name="found")
     probability: float
     reference_unsure: float
     shifted: float
@@ -57,8 +61,13 @@ class Swap(msgspec.Struct, frozen=True, kw_only=True):
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """The ranking under one engine and order of insertion; lists are by model, as in Rankings.
 
-    ranks: 1 is best, equal means share the better rank. moved: places gained against the reference. tau: Kendall's
-    tau-b with it. swaps: every pair in another order, the likeliest first.
+    order: its label.
+    means: of the measure.
+    recalls: mean recall.
+    ranks: 1 is best, equal means share the better rank.
+    moved: places gained against the reference.
+    tau: Kendall's tau-b with the reference.
+    swaps: every pair in another order, the likeliest first.
     """
 
     engine: str
@@ -74,7 +83,11 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Correlation(msgspec.Struct, frozen=True, kw_only=True):
-    """Of mean recall@k with another figure over points, one a model and column; intervals by drawing models."""
+    """Of mean recall@k with another figure; intervals by drawing models.
+
+    of: the other figure.
+    points: how many, one a model and column.
+    """
 
     of: str
     points: int
@@ -83,7 +96,14 @@ class Correlation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rankings(msgspec.Struct, frozen=True, kw_only=True):
-    """Models ranked in one setting: best under exact search first. left_out: models without every column."""
+    """Models ranked in one setting.
+
+    setting: what tables show of it, by name.
+    judged: how many queries.
+    models: best under exact search first, as all lists.
+    exact: mean of the measure under exact search.
+    left_out: models without every column.
+    """
 
     experiment: str
     setting: dict[str, Any]
@@ -167,7 +187,7 @@ def _ranked(
             _column(searched, names[searched.order], models, recalls[searched], scores[searched], scores[other])
             for searched, other in references.items()
         ],
-        correlations=_correlations(recalls, {searched: of_one.means for searched, of_one in scores.items()}),
+        correlations=_correlations(recalls, {searched: of_column.means for searched, of_column in scores.items()}),
         left_out=[model for model in models_of(columns) if model not in models],
     )
 
@@ -224,13 +244,13 @@ def _swaps(models: Sequence[str], scores: _Scores, reference: _Scores) -> list[S
         ahead, now_ahead = reference.means[i] - reference.means[j], scores.means[i] - scores.means[j]
         if abs(ahead) < bootstrap.NO_DIFFERENCE or np.sign(ahead) == np.sign(now_ahead):
             continue  # what the reference holds equal has no order to change
-        drawn, drawn_reference = (of_one.resampled[i] - of_one.resampled[j] for of_one in (scores, reference))
+        drawn, drawn_reference = (one.resampled[i] - one.resampled[j] for one in (scores, reference))
         swaps.append(
             Swap(
                 ahead=models[i],
                 behind=models[j],
                 reference=float(ahead),
-                found=float(now_ahead),
+                index=float(now_ahead),
                 probability=bootstrap.share_swapped(drawn, drawn_reference),
                 reference_unsure=bootstrap.share_swapped(drawn_reference, np.full_like(drawn_reference, ahead)),
                 shifted=float((drawn < drawn_reference).mean()),

@@ -13,8 +13,10 @@ from bench.study.outcome import Outcome
 
 
 class Score(msgspec.Struct, frozen=True):
-    """One measure: its mean over builds and queries, that of exact search over queries, and the difference.
+    """One measure.
 
+    mean: over builds and queries.
+    exact: mean of exact search, over queries.
     difference: to exact search, paired on queries, over builds and queries.
     """
 
@@ -26,8 +28,8 @@ class Score(msgspec.Struct, frozen=True):
 class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
     """One order in one setting, over its builds and the queries that are judged.
 
-    setting: with the experiment.
     order: its label.
+    judged: how many queries.
     scores: by measure.
     """
 

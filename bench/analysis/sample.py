@@ -12,10 +12,11 @@ from bench.study.trial import Trial
 class Sample(NamedTuple):
     """Recalls of one order in one setting, and the seeds each row came from.
 
-    recalls: (builds, queries) recall of every query, 0 to 1. order_seeds, build_seeds: (builds,). Either every
-    order seed is combined with every build seed, so that the two are crossed, or no two rows share a seed, so that
-    they are independent (or all have one order seed, and what is estimated is that order's recall). k: neighbours asked
-    of every query; 0 where values are no counts of them.
+    recalls: (builds, queries) recall of every query, 0 to 1.
+    order_seeds, build_seeds: (builds,). Either every order seed is combined with every build seed, so that the two are
+        crossed, or no two rows share a seed, so that they are independent (or all have one order seed, and what is
+        estimated is that order's recall).
+    k: neighbours that every query is answered with; 0 where values are no counts of them.
     """
 
     recalls: np.ndarray
@@ -27,8 +28,8 @@ class Sample(NamedTuple):
 def sample_of(recalls: Sequence[np.ndarray], trials: Sequence[Trial]) -> Sample:
     """The Sample of recalls (queries,) of builds, with the seeds of their trials.
 
-    Where only part of a crossing is there (a run was cut short, or two experiments asked for other seeds), builds
-    are left out until the rest is crossed or independent: rows that share seeds must not pass for independent.
+    Where a crossing is not complete (a run was cut short, or two experiments asked for other seeds), builds are left
+    out until the others are crossed or independent: rows that share seeds must not pass for independent.
     """
     pairs = [(trial.seeds.order_seed, trial.seeds.build_seed) for trial in trials]
     rows = balanced(pairs)
@@ -45,16 +46,16 @@ def balanced(pairs: Sequence[tuple[int, int]]) -> list[int]:
         builds_of[order_seed].add(build_seed)
     candidates = [{pair for pair in pairs if pair[0] == pair[1]}]  # as builds are seeded that are not crossed
     for builds in builds_of.values():
-        having = [order_seed for order_seed, others in builds_of.items() if builds <= others]
-        candidates.append({(order_seed, build_seed) for order_seed in having for build_seed in builds})
+        orders = [order_seed for order_seed, of_order in builds_of.items() if builds <= of_order]
+        candidates.append({(order_seed, build_seed) for order_seed in orders for build_seed in builds})
     if len({order for order, _ in pairs}) == len({build for _, build in pairs}) == len(pairs):
         candidates.append(set(pairs))
-    kept = max(candidates, key=len)
-    return [row for row, pair in enumerate(pairs) if pair in kept]
+    largest = max(candidates, key=len)
+    return [row for row, pair in enumerate(pairs) if pair in largest]
 
 
 def independent(recalls: np.ndarray, k: int = 0) -> Sample:
-    """A Sample of builds (builds, queries) that each drew its order and its levels anew."""
+    """A Sample of builds (builds, queries) that each drew an order and levels of its own."""
     seeds = np.arange(1, len(recalls) + 1)
     return Sample(recalls, seeds, seeds, k)
 
@@ -65,7 +66,7 @@ def seeds_of(sample: Sample) -> list[tuple[int, int]]:
 
 
 def crossed(sample: Sample) -> np.ndarray | None:
-    """Mean recalls (order seeds, build seeds) where every combination is there once; else None."""
+    """Mean recalls (order seeds, build seeds) where every combination occurs once; else None."""
     orders, row = np.unique(sample.order_seeds, return_inverse=True)
     builds, column = np.unique(sample.build_seeds, return_inverse=True)
     if min(len(orders), len(builds)) < 2 or len(orders) * len(builds) != len(sample.recalls):

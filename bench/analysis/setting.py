@@ -16,7 +16,7 @@ from bench.study import trial as trials
 from bench.study.outcome import Outcome
 from bench.study.trial import DIGESTS, Data, Order, Provenance, flat
 
-Outcomes = Iterable[tuple[str, Outcome]]  # each with the name of its experiment
+Outcomes = Iterable[tuple[str, Outcome]]  # each with name of its experiment
 ByOrder = Mapping[Order, Sequence[Outcome]]
 
 # Fields that mostly follow from another, and are not worth a column where they do
@@ -29,9 +29,9 @@ FOLLOWS = {
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What outcomes have in common that are compared.
 
-    experiment: the name of the experiment that asked for them.
+    experiment: name of the experiment that they belong to.
     of: the setting of their trials.
-    name: what tables call the dataset, which tells it from others of the same name.
+    name: what tables call the dataset, unlike others of the same name.
     """
 
     experiment: str

@@ -2,7 +2,7 @@
 
 What is estimated is mean recall over the engine's build randomness and over queries like these. Both
 are samples and they are crossed: every build answers every query. So the variance of a mean is put
-together from a two-way table: V = s²(builds)/B + s²(queries)/Q - s²(rest)/(B Q), each s² of the means
+together from a two-way table: V = s²(builds)/B + s²(queries)/Q - s²(residual)/(B Q), each s² of the means
 along its side, and the last taken off because both others contain it (Searle, Casella and McCulloch
 1992, ch. 4). Its degrees of freedom are Satterthwaite's (1946), and the interval is Student's t. Queries
 that differ much are few: what their variance is known with shrinks with their kurtosis (Box 1953). A mean
@@ -17,15 +17,20 @@ import msgspec
 import numpy as np
 
 from bench.analysis.sample import Sample, seeds_of
-from bench.analysis.variance import Part, build_parts, query_part, rest_part
+from bench.analysis.variance import Part, build_parts, query_part, residual_part
 
 CONFIDENCE = 0.95
 _FEW = 3  # queries that missed anything: with more, the variance that they show holds what it promises
-_DUST = 1e-12  # what is smaller is the rounding of sums: the least step of a mean recall is larger
+_ROUNDING = 1e-12  # of sums: the least step of a mean recall is larger
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A value with its 95 % interval (NaN from a single build), standard error and degrees of freedom."""
+    """A value with its uncertainty, which is NaN from a single build.
+
+    low, high: its 95 % interval.
+    se: standard error.
+    df: degrees of freedom.
+    """
 
     value: float
     low: float
@@ -46,7 +51,7 @@ def mean(sample: Sample) -> Estimate:
     1936) of the neighbours missed.
     """
     recalls = sample.recalls
-    parts = [*build_parts(sample), query_part(recalls.mean(axis=0), tails=False), rest_part(recalls)]
+    parts = [*build_parts(sample), query_part(recalls.mean(axis=0), tails=False), residual_part(recalls)]
     estimate = combined(float(recalls.mean()), parts)
     if math.isnan(estimate.se):
         return estimate
@@ -68,13 +73,13 @@ def _in_log_odds(estimate: Estimate) -> tuple[float, float]:
     return max(low / (1 + low), value - 2 * reach), min(high / (1 + high), value + 2 * reach)
 
 
-def _missed(recall: float, asked: int) -> tuple[float, float]:
+def _missed(recall: float, neighbors: int) -> tuple[float, float]:
     """An interval of the share of neighbours missed, as of a Poisson count among so many."""
     from scipy.special import gammaincinv
 
-    count, tail = (1 - recall) * asked, (1 - CONFIDENCE) / 2
-    fewest = float(gammaincinv(count, tail)) if count > _DUST * asked else 0.0
-    return fewest / asked, min(float(gammaincinv(count + 1, 1 - tail)) / asked, 1.0)
+    count, tail = (1 - recall) * neighbors, (1 - CONFIDENCE) / 2
+    fewest = float(gammaincinv(count, tail)) if count > _ROUNDING * neighbors else 0.0
+    return fewest / neighbors, min(float(gammaincinv(count + 1, 1 - tail)) / neighbors, 1.0)
 
 
 def mean_difference(sample: Sample, *, same_queries: bool = False) -> Estimate:
@@ -85,7 +90,7 @@ def mean_difference(sample: Sample, *, same_queries: bool = False) -> Estimate:
     recalls = sample.recalls
     parts = [*build_parts(sample)]
     if not same_queries:
-        parts += [query_part(recalls.mean(axis=0)), rest_part(recalls)]
+        parts += [query_part(recalls.mean(axis=0)), residual_part(recalls)]
     return combined(float(recalls.mean()), parts)
 
 
@@ -116,7 +121,7 @@ def difference(sample: Sample, reference: Sample, *, same_queries: bool = False)
     by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
     parts = [*build_parts(sample), *build_parts(reference)]
     if not same_queries:
-        parts += [query_part(by_query), rest_part(sample.recalls), rest_part(reference.recalls)]
+        parts += [query_part(by_query), residual_part(sample.recalls), residual_part(reference.recalls)]
     return combined(float(by_query.mean()), parts)
 
 
@@ -127,7 +132,7 @@ def p_value(estimate: Estimate, null: float = 0.0) -> float:
     if np.isnan(estimate.se):
         return float("nan")
     if estimate.se == 0:
-        return float(abs(estimate.value - null) < _DUST)
+        return float(abs(estimate.value - null) < _ROUNDING)
     return float(2 * stdtr(estimate.df, -abs(estimate.value - null) / estimate.se))
 
 
@@ -148,8 +153,8 @@ def holm(p: Sequence[float]) -> list[float]:
     """
     values = np.asarray(p, dtype=float)
     adjusted = np.full(len(values), np.nan)
-    there = np.flatnonzero(~np.isnan(values))
-    ascending = there[np.argsort(values[there], kind="stable")]
+    known = np.flatnonzero(~np.isnan(values))
+    ascending = known[np.argsort(values[known], kind="stable")]
     factors = np.arange(len(ascending), 0, -1)
     adjusted[ascending] = np.minimum(np.maximum.accumulate(values[ascending] * factors), 1)
     return [float(value) for value in adjusted]
@@ -161,9 +166,9 @@ def equivalent_ef(recall: float, efs: Sequence[int], reference: Sequence[float])
     efs: ascending; reference: recall at each. Minus or plus infinity where `recall` lies outside.
     """
     curve = np.maximum.accumulate(reference)
-    if recall < curve[0] - _DUST:
+    if recall < curve[0] - _ROUNDING:
         return float("-inf")
-    if recall > curve[-1] + _DUST:
+    if recall > curve[-1] + _ROUNDING:
         return float("inf")
     distinct = np.append(True, np.diff(curve) > 0)
     return float(np.exp(np.interp(recall, curve[distinct], np.log(np.asarray(efs)[distinct]))))
@@ -174,11 +179,11 @@ def combined(value: float, parts: Sequence[Part]) -> Estimate:
     from scipy.special import stdtrit
 
     positive = [part for part, _ in parts if part > 0]
-    # Taking off the rest must not leave less than any one source shows by itself.
+    # Taking off the residual must not leave less than any one source shows by itself.
     variance = max([sum(part for part, _ in parts), *positive]) if positive else 0.0
     if np.isnan(sum(part for part, _ in parts)):
         return Estimate(value, *[float("nan")] * 4)
-    if variance < _DUST**2:
+    if variance < _ROUNDING**2:
         return Estimate(value, value, value, 0.0, float("inf"))
     df = variance**2 / sum(part**2 / of for part, of in parts if part)
     # A sum of parts has at least the df of the least known one; a part taken off must not break that.

@@ -41,7 +41,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """One order in one setting, over its builds.
 
-    setting: with the experiment.
     order: its label.
     recall: mean over builds and queries.
     sd: standard deviation over builds of a build's mean recall; NaN for one build.
@@ -50,6 +49,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         difference; infinite outside what was measured, None without a comparison.
     below_half: share of queries with recall below 0.5.
     percentile_5: the 5th percentile of recall over builds and queries, since a mean hides who suffers.
+    recall_tie: mean with ties counted.
+    order_seconds, build_seconds, search_seconds: means over builds.
     """
 
     setting: Setting

@@ -36,8 +36,8 @@ def query_part(by_query: np.ndarray, tails: bool = True) -> Part:
     if queries < 2:
         return float("nan"), 1.0
     variance = float(by_query.var(ddof=1))
-    known_as = 2 * queries / (2 + _excess_kurtosis(by_query)) if tails else queries
-    return variance / queries, min(known_as, queries - 1.0)
+    effective = 2 * queries / (2 + _excess_kurtosis(by_query)) if tails else queries
+    return variance / queries, min(effective, queries - 1.0)
 
 
 def _excess_kurtosis(values: np.ndarray) -> float:
@@ -47,8 +47,8 @@ def _excess_kurtosis(values: np.ndarray) -> float:
     return max(float((squares**2).mean()) / spread**2 - 3, 0.0) if spread else 0.0
 
 
-def rest_part(recalls: np.ndarray) -> Part:
-    """What builds and queries would otherwise both count, to take off."""
+def residual_part(recalls: np.ndarray) -> Part:
+    """The residual, which builds and queries both count, to take off."""
     builds, queries = recalls.shape
     if min(builds, queries) < 2:
         return 0.0, 1.0
@@ -59,17 +59,17 @@ def interaction(table: np.ndarray) -> float:
     """Mean square of a two-way table of what its row and column means leave; 0 of a single row or column."""
     if min(table.shape) < 2:
         return 0.0
-    left = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
-    return float((left**2).sum() / ((table.shape[0] - 1) * (table.shape[1] - 1)))
+    residuals = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+    return float((residuals**2).sum() / ((table.shape[0] - 1) * (table.shape[1] - 1)))
 
 
 def shares(samples: Sequence[Sample]) -> dict[str, float]:
     """Shares, summing to 1, of the variance of recall over orders, seeds and queries, by analysis of variance.
 
-    samples: one an order, of the same queries, two builds each at least. `order`: between orders' means;
-    `order seed` and `build seed`: between builds of an order, told apart only where they are crossed,
-    else together as `seeds`; `query`: some queries are harder everywhere; `order x query`: harder in some orders;
-    `residual`: a query's luck with a build.
+    samples: one an order, of the same queries, two builds each at least.
+    Shares are named `order`: between orders' means; `order seed`, `build seed` and their interaction: between builds of
+    an order, apart only where they are crossed, else together as `seeds`; `query`: some queries are harder everywhere;
+    `order x query`: harder in some orders; `residual`: a query's luck with a build.
     """
     queries = samples[0].recalls.shape[1]
     by_order = np.array([sample.recalls.mean(axis=0) for sample in samples])  # (orders, queries)
@@ -89,7 +89,7 @@ def shares(samples: Sequence[Sample]) -> dict[str, float]:
 
 
 def _seed_variances(sample: Sample, noise: float) -> dict[str, float]:
-    """Variance components of a build's mean recall, without `noise`, its share of the rest."""
+    """Variance components of a build's mean recall, without `noise`, its share of the residual."""
     cells = crossed(sample)
     if cells is None:
         builds = sample.recalls.mean(axis=1)

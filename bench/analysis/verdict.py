@@ -55,7 +55,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one setting and order, or on all of an engine's together.
 
     compared: the setting and order; None for an engine's line.
-    was, now: mean recall over the builds compared.
+    was, now: mean recall over the builds that are compared.
     difference: now - was.
     low, high: the 95 % interval of the difference, the narrowest of four that hold at once; NaN where there is nothing
         to estimate.
@@ -125,7 +125,7 @@ def _by_ids(index: Index, builds: Sequence[tuple[BaselineOutcome, Outcome]], unc
     return NOT_EXACT if index.threads == 1 else None  # with more threads, no two builds are the same
 
 
-def _judged(compared: Sequence[tuple[str, Compared | None, _Pair]], margin: float, alpha: float) -> list[Line]:
+def _judged(pairs: Sequence[tuple[str, Compared | None, _Pair]], margin: float, alpha: float) -> list[Line]:
     """Lines for pairs of samples; p values are adjusted for their number, and significant below `alpha`, one-sided."""
     estimates = [
         [
@@ -133,20 +133,20 @@ def _judged(compared: Sequence[tuple[str, Compared | None, _Pair]], margin: floa
             for estimate in (stats.difference, stats.paired_difference)
             for same in (False, True)
         ]
-        for _, _, pair in compared
+        for _, _, pair in pairs
     ]
-    falls = stats.holm([_one_sided(both) for both in estimates])
-    rises = stats.holm([_one_sided([_turned(estimate) for estimate in both]) for both in estimates])
+    falls = stats.holm([_one_sided(of_pair) for of_pair in estimates])
+    rises = stats.holm([_one_sided([_turned(estimate) for estimate in of_pair]) for of_pair in estimates])
     lines = []
-    for (engine, one, pair), both, fall, rise in zip(compared, estimates, falls, rises, strict=True):
-        estimate = _narrowest(both)
+    for (engine, compared, pair), of_pair, fall, rise in zip(pairs, estimates, falls, rises, strict=True):
+        estimate = _narrowest(of_pair)
         if fall < alpha and estimate.value < -margin:
             verdict = FELL
         elif rise < alpha and estimate.value > margin:
             verdict = ROSE
         else:
             verdict = HOLDS if estimate.low > -margin else UNDECIDED
-        lines.append(_line(verdict, engine, one, pair, estimate))
+        lines.append(_line(verdict, engine, compared, pair, estimate))
     return lines
 
 

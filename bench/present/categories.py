@@ -44,7 +44,7 @@ def _experiment_text(experiment: str, rows: Sequence[Permuted]) -> str:
     ]
     note = NOTE
     if any(row.seeds < 2 for row in rows):
-        note += " From one seed nothing can be told from noise: run two at least."
+        note += " One seed cannot show what is noise: run two at least."
     parts = [
         f"{experiment}: permutations of categories, {title(common)}",
         pipe(figures, [*varying, *HEADER], len(varying)),

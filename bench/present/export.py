@@ -57,7 +57,7 @@ def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
 
 
 def _judged_mean(scores: Mapping[str, np.ndarray], measure: str) -> float:
-    """The mean of a measure over the queries that are judged; NaN where there is none."""
+    """The mean of a measure over the queries that are judged; NaN without any."""
     values = scores.get(measure, np.array([]))
     judged = values[~np.isnan(values)]
     return float(judged.mean(dtype=np.float64)) if judged.size else math.nan

@@ -14,20 +14,20 @@ from bench.present.text import cells, pipe, title
 def text(report: Report) -> str:
     """The verdict, what has changed in the environment, and a line a setting, worst first."""
     counts = {verdict: sum(line.verdict == verdict for line in report.lines) for verdict in WORST_FIRST}
-    found = {verdict: count for verdict, count in counts.items() if count}
-    passed = "no fall is shown, nor excluded everywhere" if UNDECIDED in found else "recall has not fallen"
+    seen = {verdict: count for verdict, count in counts.items() if count}
+    passed = "no fall is shown, nor excluded everywhere" if UNDECIDED in seen else "recall has not fallen"
     verdict = passed if report.passed else "FAILED"
-    told = ", ".join(f"{count} {name}" for name, count in found.items())
+    listed = ", ".join(f"{count} {name}" for name, count in seen.items())
     parts = [
-        f"gate {report.baseline}: {verdict}: {told}",
+        f"gate {report.baseline}: {verdict}: {listed}",
         f"Baseline of {report.saved}: {report.reason}",
-        _environment(report, NOT_EXACT in found),
+        _environment(report, NOT_EXACT in seen),
     ]
     if report.scoring:
         parts.append("Recall is counted wrong: " + "; ".join(report.scoring))
     parts.append(_table(report.lines))
     about = ABOUT if report.passed else ABOUT | {UNDECIDED: "not decided when the gate failed, which ends it"}
-    notes = [f"{name}: {about[name]}" for name in found]
+    notes = [f"{name}: {about[name]}" for name in seen]
     margin = f"margin {100 * report.margin:g} points"
     parts.append(f"{margin}; difference with its 95 % interval, in points. " + "; ".join(notes) + ".")
     if report.passed and (worst := [line for line in report.lines if line.verdict == UNDECIDED]):
@@ -45,8 +45,8 @@ def _environment(report: Report, other_ids: bool) -> str:
     equal = "ids must be equal, and " + ("are NOT all." if other_ids else "are.")
     if not report.changes:
         return f"Versions, threads and machine are those of the baseline: {equal}"
-    kept = f" That does not concern {' and '.join(report.unchanged)}: its {equal}" if report.unchanged else ""
-    return f"Changed since: {'; '.join(report.changes)}.{kept}"
+    equally = f" That does not concern {' and '.join(report.unchanged)}: its {equal}" if report.unchanged else ""
+    return f"Changed since: {'; '.join(report.changes)}.{equally}"
 
 
 def flat(report: Report) -> dict[str, Any]:

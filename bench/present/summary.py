@@ -19,7 +19,7 @@ def summary_text(
 ) -> str:
     """Summaries as Markdown tables, one an experiment, with where the spread comes from below each.
 
-    What is the same all through is said above the table; a row is an order, best first in its setting.
+    What is the same all through stands above the table; a row is an order, best first in its setting.
     """
     return "\n\n".join(
         _experiment_text(

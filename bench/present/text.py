@@ -12,20 +12,20 @@ TIES_MATTER = 0.005  # half a point, by which orders could be told apart wrongly
 
 
 def interval(estimate: Estimate) -> str:
-    """A mean with its interval, where there is one."""
+    """A mean with its interval, if it has one."""
     if math.isnan(estimate.se):
         return f"{estimate.value:.4f}"
     return f"{estimate.value:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"
 
 
 def points(difference: Estimate) -> str:
-    """A difference in points, with its interval, where there is one."""
+    """A difference in points, with its interval, if it has one."""
     between = number(difference.low, " [{:+.2f}, ", 100) + number(difference.high, "{:+.2f}]", 100)
     return f"{100 * difference.value:+.2f}{between}"
 
 
 def number(value: float, form: str, factor: float = 1) -> str:
-    """A number in a form, or nothing where there is none."""
+    """A number in a form, or nothing for NaN."""
     return "" if math.isnan(value) else form.format(factor * value)
 
 
@@ -55,7 +55,7 @@ def cells(setting: Mapping[str, Any], varying: Sequence[str]) -> list[Any]:
 
 
 def ties_note(gained: float) -> str:
-    """What to say where counting ties would add so much to recall that it may decide between orders."""
+    """A note for where counting ties adds so much to recall that it may decide between orders."""
     return (
         f"\n\nTIES DECIDE: counting rows as near as the k-th adds up to {100 * gained:.1f} points. Which of equal rows"
         " exact search names goes by file order, so recall by id flatters `given`: compare with `bench table --ties`."

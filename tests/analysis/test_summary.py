@@ -93,7 +93,7 @@ def test_two_orders_of_one_name_are_rows_of_their_own_and_neither_is_the_referen
     assert best.against.difference.value == pytest.approx(0.2)
 
 
-def test_nothing_to_summarize_is_told():
+def test_nothing_to_summarize_is_an_error():
     with pytest.raises(BenchError, match="bench run"):
         summarize([])
 
@@ -107,13 +107,13 @@ def sample(mean, build_sd=0.002, builds=5, queries=2000, seed=0):
 
 def test_verdicts_in_plain_words():
     reference = sample(0.8, seed=1)
-    found = verdicts(
+    compared = verdicts(
         [sample(0.85, seed=2), sample(0.75, seed=3), sample(0.8, seed=4), sample(0.8, build_sd=0.05, seed=5)], reference
     )
-    assert [v.verdict for v in found] == ["better", "worse", "no difference shown", "undecided"]
-    assert [v.builds_needed is None for v in found] == [True, True, True, False]
-    assert found[3].builds_needed > 5
-    assert found[0].p < found[2].p
+    assert [v.verdict for v in compared] == ["better", "worse", "no difference shown", "undecided"]
+    assert [v.builds_needed is None for v in compared] == [True, True, True, False]
+    assert compared[3].builds_needed > 5
+    assert compared[0].p < compared[2].p
 
 
 def test_one_build_leaves_everything_undecided():
@@ -126,6 +126,6 @@ def test_shares_need_two_orders_with_two_builds():
     outcomes = [outcome([5, 6], build_seed=1), outcome([6, 5], build_seed=2)]
     assert shares(outcomes) == []
     outcomes += [outcome([1, 2], order="given", build_seed=1), outcome([2, 2], order="given", build_seed=2)]
-    [found] = shares(outcomes)
-    assert sum(found.shares.values()) == pytest.approx(1)
-    assert found.shares["order"] > 0.5
+    [of_setting] = shares(outcomes)
+    assert sum(of_setting.shares.values()) == pytest.approx(1)
+    assert of_setting.shares["order"] > 0.5

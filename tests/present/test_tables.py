@@ -67,14 +67,14 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
     assert "Smallest difference these builds show among so many (power 80 %): 1.55 points" in text
 
 
-def test_what_is_undecided_tells_how_many_builds_it_takes():
+def test_what_is_undecided_shows_how_many_builds_it_takes():
     text = summary_of.summary_text(
         [summary("given", 0.6, 0.1, "undecided", 12), summary("reverse", 0.6, 0.1, "undecided"), summary()], []
     )
     assert [line[6] for line in rows(text)[2:]] == ["undecided: 12 builds", "undecided: more builds or queries", ""]
 
 
-def test_what_varies_is_a_column_told_once_and_what_follows_from_it_is_not():
+def test_what_varies_is_a_column_without_repeats_and_what_follows_from_it_is_not():
     text = summary_of.summary_text(
         [
             summary("random"),
@@ -104,7 +104,7 @@ def test_nothing_is_compared_with_a_reference_that_is_alone():
     assert header == ["order", "builds", "recall", "sd", "below 0.5", "5th %", "build s"]
 
 
-def test_one_build_shows_no_interval_and_ties_are_told():
+def test_one_build_shows_no_interval_and_ties_are_noted():
     text = summary_of.summary_text([summary(builds=1, ties=0.0012)], [])
     assert rows(text)[2][2:4] == ["0.5000", ""]
     assert "ties would add up to 0.12 points (--ties)" in text
@@ -112,11 +112,11 @@ def test_one_build_shows_no_interval_and_ties_are_told():
 
 def test_shares_stand_below_their_experiment():
     text = summary_of.summary_text(
-        [summary(), summary(ef_search=40)], [Shares(setting(), {"order": 0.25, "rest": 0.75})]
+        [summary(), summary(ef_search=40)], [Shares(setting(), {"order": 0.25, "residual": 0.75})]
     )
     assert rows(text)[-3:] == [
-        ["ef_search", "order", "rest"],
-        [":------------", "--------:", "-------:"],
+        ["ef_search", "order", "residual"],
+        [":------------", "--------:", "-----------:"],
         ["10", "25.0", "75.0"],
     ]
 
@@ -161,12 +161,12 @@ def test_export_has_one_tidy_row_an_outcome_in_every_format(filled):
     latex = export.exported(frame, "latex").decode()
     assert latex.count(r"\\") == 9
     assert r"order\_params" in latex
-    with pytest.raises(BenchError, match="unknown format 'xls'; known: csv, parquet, markdown, latex"):
+    with pytest.raises(BenchError, match="'xls'; known: csv, parquet, markdown, latex"):
         export.exported(frame, "xls")
 
 
 @pytest.mark.parametrize("kind", listings.KINDS)
-def test_every_list_names_things_and_says_what_they_are(kind):
+def test_every_list_names_things_and_explains_them(kind):
     listed = listings.KINDS[kind]()
     assert len(listed) >= 2
     assert all(list(row.values())[-1] for row in listed)
@@ -185,16 +185,23 @@ def test_an_engine_that_is_not_installed_is_listed_with_how_to_install_it(monkey
     assert all(other["version"][0].isdecimal() for other in others)
 
 
-def test_the_list_of_datasets_tells_order_origin_and_what_is_here(monkeypatch, tmp_path):
+def test_the_list_of_datasets_shows_order_origin_and_what_is_here(monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
     (tmp_path / "glove-25-angular.hdf5").write_bytes(b"")
     rows = {row["name"]: row for row in listings.datasets()}
-    told = ("n", "d", "file order", "comes from", "download", "here")
-    assert [rows["sift-128-euclidean"][key] for key in told] == [10**6, 128, "natural", "download", "501.0 MB", "no"]
-    assert [rows["glove-25-angular"][key] for key in told] == [1183514, 25, "shuffled", "download", "121.0 MB", "yes"]
-    assert [rows["scifact"][key] for key in told] == [5183, None, "unknown", "download (texts)", "2.8 MB", "no"]
-    assert [rows["clinc150"][key] for key in told] == [18200, 384, "natural", "BENCH_MIRROR", "", "no"]
-    assert [rows["subspace"][key] for key in told] == [10000, 1024, "shuffled", "generator", "", "-"]
+    columns = ("n", "d", "file order", "comes from", "download", "here")
+    assert [rows["sift-128-euclidean"][key] for key in columns] == [10**6, 128, "natural", "download", "501.0 MB", "no"]
+    assert [rows["glove-25-angular"][key] for key in columns] == [
+        1183514,
+        25,
+        "shuffled",
+        "download",
+        "121.0 MB",
+        "yes",
+    ]
+    assert [rows["scifact"][key] for key in columns] == [5183, None, "unknown", "download (texts)", "2.8 MB", "no"]
+    assert [rows["clinc150"][key] for key in columns] == [18200, 384, "natural", "BENCH_MIRROR", "", "no"]
+    assert [rows["subspace"][key] for key in columns] == [10000, 1024, "shuffled", "generator", "", "-"]
     text = listings.text(listings.datasets())
     assert "1,183,514" in text
     assert "Pennington" not in text

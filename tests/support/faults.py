@@ -1,4 +1,4 @@
-"""Faults to plant in the harness and its engines, each as a context manager: does the gate find them?"""
+"""Faults to plant in the harness and its engines, each as a context manager, for the gate to detect."""
 
 from contextlib import ExitStack, contextmanager
 from unittest import mock
