@@ -103,7 +103,7 @@ def coverage(rng, population, builds, queries, studies):
 
 
 def decisions(rng, population, builds, queries, studies):
-    """Shares of studies: of six like orders any is called better or worse; one better by a point is found."""
+    """Shares of studies: of six like orders any is called better or worse; one better by a point is called better."""
     random = population["random"]
     names = list(population)
     # Orders that differ query by query as real ones do, and yet are equal in the mean.

@@ -56,9 +56,8 @@ def main() -> None:
             **dict.fromkeys(FAULTS | MISCOUNTS, arguments.faults),
         }.items():
             start = time.perf_counter()
-            reports = parallel(
-                delayed(repeat)(Path(folder), baselines[run % BASELINES], name, run) for run in range(runs)
-            )
+            against = [baselines[run % BASELINES] for run in range(runs)]
+            reports = parallel(delayed(repeat)(Path(folder), one, name, run) for run, one in enumerate(against))
             alarms = np.mean([not report.passed for report in reports])
             fallen = [sum(line.verdict == verdict.FELL for line in report.lines) for report in reports]
             undecided = [sum(line.verdict == verdict.UNDECIDED for line in report.lines) for report in reports]
@@ -84,13 +83,8 @@ def save(folder, number):
     """A baseline of its own seeds."""
     repeated = study()
     store = Store.create(folder / f"baseline-{number}.sqlite")
-    return baseline.create(
-        "gate",
-        repeated,
-        "gate",
-        "calibration",
-        measured(repeated, repeated.trials, store, 100_000 * (number + 1), None),
-    )
+    outcomes = measured(repeated, repeated.trials, store, 100_000 * (number + 1), None)
+    return baseline.create("gate", repeated, "gate", "calibration", outcomes)
 
 
 def repeat(folder, against, name, run):

@@ -1,4 +1,4 @@
-"""What one's own vectors get under each system's defaults, and how much the order matters there."""
+"""What one's own vectors get under each system's defaults, and how much the order matters then."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,6 +15,7 @@ from bench.study.presets import Search
 class UnderPreset(msgspec.Struct, frozen=True, kw_only=True):
     """One engine of ours at one system's parameters.
 
+    name, system, doubtful: of the preset.
     builds: of each order.
     recalls: by order's label, best first.
     ties: what counting ties would add to recall, at most over the orders.

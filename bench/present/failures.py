@@ -14,7 +14,7 @@ WIDTH = 120  # of a line, at most
 def failures_text(failures: Sequence[Failure], trials: int) -> str:
     """How many trials failed, and by engine why, most first; empty where none did.
 
-    trials: how many there are, failed ones included.
+    trials: how many in all, failed ones included.
     """
     if not failures:
         return ""

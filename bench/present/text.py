@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 from bench.analysis.stats import Estimate
 
-TIES_MATTER = 0.005  # half a point, by which orders could be told apart wrongly
+TIES_MATTER = 0.005  # half a point, by which orders may seem to differ
 
 
 def interval(estimate: Estimate) -> str:

@@ -189,9 +189,9 @@ def test_the_list_of_datasets_shows_order_origin_and_what_is_here(monkeypatch, t
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
     (tmp_path / "glove-25-angular.hdf5").write_bytes(b"")
     rows = {row["name"]: row for row in listings.datasets()}
-    columns = ("n", "d", "file order", "comes from", "download", "here")
-    assert [rows["sift-128-euclidean"][key] for key in columns] == [10**6, 128, "natural", "download", "501.0 MB", "no"]
-    assert [rows["glove-25-angular"][key] for key in columns] == [
+    keys = ("n", "d", "file order", "comes from", "download", "here")
+    assert [rows["sift-128-euclidean"][key] for key in keys] == [10**6, 128, "natural", "download", "501.0 MB", "no"]
+    assert [rows["glove-25-angular"][key] for key in keys] == [
         1183514,
         25,
         "shuffled",
@@ -199,9 +199,9 @@ def test_the_list_of_datasets_shows_order_origin_and_what_is_here(monkeypatch, t
         "121.0 MB",
         "yes",
     ]
-    assert [rows["scifact"][key] for key in columns] == [5183, None, "unknown", "download (texts)", "2.8 MB", "no"]
-    assert [rows["clinc150"][key] for key in columns] == [18200, 384, "natural", "BENCH_MIRROR", "", "no"]
-    assert [rows["subspace"][key] for key in columns] == [10000, 1024, "shuffled", "generator", "", "-"]
+    assert [rows["scifact"][key] for key in keys] == [5183, None, "unknown", "download (texts)", "2.8 MB", "no"]
+    assert [rows["clinc150"][key] for key in keys] == [18200, 384, "natural", "BENCH_MIRROR", "", "no"]
+    assert [rows["subspace"][key] for key in keys] == [10000, 1024, "shuffled", "generator", "", "-"]
     text = listings.text(listings.datasets())
     assert "1,183,514" in text
     assert "Pennington" not in text
