@@ -117,7 +117,8 @@ def split(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[s
 
     What follows from another that varies is in neither.
     """
-    names = list(dict.fromkeys(name for setting in settings for name in setting))
+    # By the fullest, so that what some have not keeps its place
+    names = list(dict.fromkeys(name for setting in sorted(settings, key=len, reverse=True) for name in setting))
     first = settings[0]
     common = {
         name: first[name]

@@ -2,6 +2,7 @@ import itertools
 import json
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from support import examples
@@ -71,6 +72,14 @@ def test_labels_of_any_characters_come_out_whole():
     assert (row.worst, row.best) == (sequences[0], sequences[-1])
     assert (row.permutations, row.possible) == (6, 6)
     assert 'quoted "x", e:f=g, R+D, HR, IT' in permuted_text([row])
+
+
+def test_json_of_permutations_has_the_setting_by_name():
+    [row] = permuted([of(name, [h, h]) for h, name in enumerate(SIX)])
+    plain = msgspec.to_builtins(row)
+    assert {"experiment", "setting", "found_again"} < plain.keys()
+    assert (plain["experiment"], plain["setting"]["dataset"], plain["setting"]["ef_search"]) == ("e", "d", 10)
+    assert plain["best"] == list("cba")
 
 
 def test_variances_by_hand():

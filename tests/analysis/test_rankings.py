@@ -172,6 +172,20 @@ def test_models_that_lack_a_column_are_left_out_and_listed():
     assert ranking.left_out == ["b"]
 
 
+def test_an_engine_has_a_column_for_each_of_its_own_parameters():
+    outcomes = three([0.5, 0.4, 0.3]) + three([0.4, 0.5, 0.3], engine_params='{"levels":2}')
+    [ranking] = rankings(outcomes)
+    assert [(column.engine_params, column.moved) for column in ranking.columns] == [
+        ('{"levels":2}', [-1, 1, 0]),
+        ("{}", [0, 0, 0]),
+    ]
+
+
+def test_json_has_how_far_a_model_is_ahead_as_found():
+    [swap] = rankings(three([0.4, 0.5, 0.3]))[0].columns[0].swaps
+    assert msgspec.to_builtins(swap)["found"] == swap.index
+
+
 def test_correlations_of_recall():
     outcomes = [
         o for i, name in enumerate("abcd") for o in model(name, 0.6 - i / 10, (0.6 - i / 10) / (i + 1), hits=8 - i)
