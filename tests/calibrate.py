@@ -16,7 +16,8 @@ from scipy import stats as scipy_stats
 from tabulate import tabulate
 
 from bench.analysis import stats
-from bench.analysis.setting import by_setting, samples
+from bench.analysis.sample import independent
+from bench.analysis.setting import by_setting, label, samples
 from bench.analysis.summary import verdicts
 from bench.study.run import run
 from bench.study.store import Store
@@ -40,27 +41,27 @@ def main() -> None:
         if done % 50 == 0:
             print(f"population: {done} outcomes", flush=True)
     populations = [
-        (setting, {order.order: sample.recalls for order, sample in samples(by_order).items()})
-        for setting, by_order in by_setting(store.outcomes("calibration")).items()
+        {label(order): sample.recalls for order, sample in samples(by_order).items()}
+        for by_order in by_setting(store.outcomes("calibration")).values()
     ]
     for title, measure in (("Coverage of 95 % intervals, %", coverage), ("False and true verdicts, %", decisions)):
-        found = Parallel(n_jobs=arguments.jobs)(
+        measured = Parallel(n_jobs=arguments.jobs)(
             delayed(of_population)(measure, number, population, arguments.studies)
-            for number, (_, population) in enumerate(populations)
+            for number, population in enumerate(populations)
         )
         rows = defaultdict(list)
-        for (setting, _), cells in zip(populations, found, strict=True):
+        for cells in measured:
             for cell, shares in cells.items():
-                rows[cell] += [(name, share, setting) for name, share in shares.items()]
+                rows[cell] += shares.items()
         print(
             f"\n{title}; {arguments.studies} studies a cell; mean over {len(populations)} populations (lowest, highest)"
         )
-        names = list(dict.fromkeys(name for cells in rows.values() for name, _, _ in cells))
+        names = list(dict.fromkeys(name for cells in rows.values() for name, _ in cells))
         lines = []
         for (builds, queries), cells in rows.items():
             line = [builds, queries]
             for name in names:
-                shares = [100 * share for known, share, _ in cells if known == name]
+                shares = [100 * share for known, share in cells if known == name]
                 line.append(f"{np.mean(shares):.1f} ({min(shares):.1f}, {max(shares):.1f})")
             lines.append(line)
         print(tabulate(lines, ["builds", "queries", *names], tablefmt="pipe", disable_numparse=True), flush=True)
@@ -85,10 +86,10 @@ def coverage(rng, population, builds, queries, studies):
         columns = rng.integers(random.shape[1], size=queries)
         a, b = draw(rng, random, builds, columns), draw(rng, other, builds, columns)
         truth = random.mean()
-        estimate = stats.mean(stats.independent(a, K))
+        estimate = stats.mean(independent(a, K))
         held["mean"].append(estimate.low <= truth <= estimate.high)
         truth = other.mean() - random.mean()
-        estimate = stats.difference(stats.independent(b), stats.independent(a))
+        estimate = stats.difference(independent(b), independent(a))
         held["difference"].append(estimate.low <= truth <= estimate.high)
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # builds that are nearly identical
@@ -102,24 +103,24 @@ def coverage(rng, population, builds, queries, studies):
 
 
 def decisions(rng, population, builds, queries, studies):
-    """Shares of studies: of six like orders any is called better or worse; one better by a point is found."""
+    """Shares of studies: of six like orders any is called better or worse; one better by a point is called better."""
     random = population["random"]
     names = list(population)
     # Orders that differ query by query as real ones do, and yet are equal in the mean.
     level = [population[name] - population[name].mean() + random.mean() for name in names]
-    false_alike, false_level, found = [], [], []
+    false_alike, false_level, true = [], [], []
     for _ in range(studies):
         columns = rng.integers(random.shape[1], size=queries)
-        alike = [stats.independent(draw(rng, random, builds, columns)) for _ in range(ORDERS_IN_A_NULL_STUDY)]
+        alike = [independent(draw(rng, random, builds, columns)) for _ in range(ORDERS_IN_A_NULL_STUDY)]
         false_alike.append(any(called(alike[1:], alike[0])))
-        equal = [stats.independent(draw(rng, recalls, builds, columns)) for recalls in level]
+        equal = [independent(draw(rng, recalls, builds, columns)) for recalls in level]
         false_level.append(any(called(equal[1:], equal[0])))
-        better = stats.independent(draw(rng, random, builds, columns) + 0.01)
-        found.append(called([better, *alike[2:]], alike[0])[0])
+        better = independent(draw(rng, random, builds, columns) + 0.01)
+        true.append(called([better, *alike[2:]], alike[0])[0])
     return {
         "false, six like orders": np.mean(false_alike),
         "false, orders that differ by query": np.mean(false_level),
-        "power, 1 point": np.mean(found),
+        "power, 1 point": np.mean(true),
     }
 
 

@@ -48,7 +48,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with TemporaryDirectory() as folder:
         parallel = Parallel(n_jobs=arguments.jobs)
-        baselines = parallel(delayed(saved)(Path(folder), number) for number in range(BASELINES))
+        baselines = parallel(delayed(save)(Path(folder), number) for number in range(BASELINES))
         print(f"{len(study().trials) // BUILDS} settings, {BUILDS} builds in a baseline, {BASELINES} baselines")
         rows = []
         for name, runs in {
@@ -57,7 +57,7 @@ def main() -> None:
         }.items():
             start = time.perf_counter()
             against = [baselines[run % BASELINES] for run in range(runs)]
-            reports = parallel(delayed(held)(Path(folder), one, name, run) for run, one in enumerate(against))
+            reports = parallel(delayed(repeat)(Path(folder), one, name, run) for run, one in enumerate(against))
             alarms = np.mean([not report.passed for report in reports])
             fallen = [sum(line.verdict == verdict.FELL for line in report.lines) for report in reports]
             undecided = [sum(line.verdict == verdict.UNDECIDED for line in report.lines) for report in reports]
@@ -79,7 +79,7 @@ def main() -> None:
     print(tabulate(rows, header, tablefmt="pipe", floatfmt=".1f"))
 
 
-def saved(folder, number):
+def save(folder, number):
     """A baseline of its own seeds."""
     repeated = study()
     store = Store.create(folder / f"baseline-{number}.sqlite")
@@ -87,7 +87,7 @@ def saved(folder, number):
     return baseline.create("gate", repeated, "gate", "calibration", outcomes)
 
 
-def held(folder, against, name, run):
+def repeat(folder, against, name, run):
     """The report of one gate on seeds of its own, with a fault planted."""
     repeated = study()
     path = folder / f"{name.replace(' ', '-')}-{run}.sqlite"

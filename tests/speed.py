@@ -18,6 +18,7 @@ import numpy as np
 
 from bench import orders
 from bench.analysis import stats, variance
+from bench.analysis.sample import independent
 from bench.analysis.summary import verdicts
 from bench.data import catalog
 from bench.geometry import Geometry, dimension, knn
@@ -120,7 +121,7 @@ def lid_ratio() -> float:
 
 def summarize() -> None:
     """All that a table tells of one setting, on recalls of no meaning."""
-    samples = [stats.independent(np.random.default_rng(seed).random((20, 1000))) for seed in range(6)]
+    samples = [independent(np.random.default_rng(seed).random((20, 1000))) for seed in range(6)]
     for sample in samples:
         stats.mean(sample)
     verdicts(samples[1:], samples[0])

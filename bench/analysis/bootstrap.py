@@ -18,7 +18,10 @@ NO_DIFFERENCE = 1e-9  # below it, two means differ by the rounding of sums
 
 
 class Interval(msgspec.Struct, frozen=True):
-    """A value and where 95 % of its resamples lie; NaN where there are none."""
+    """A value with its interval.
+
+    low, high: between which 95 % of its resamples lie; NaN without any.
+    """
 
     value: float
     low: float
@@ -64,14 +67,14 @@ def correlation(
     rng = np.random.default_rng([seed, *b"correlation"])
     chosen = rng.integers(clusters, size=(resamples, clusters)) if clusters > 2 else np.empty((0, clusters), dtype=int)
 
-    def found(of: Callable[[np.ndarray], np.ndarray]) -> Interval:
+    def interval(of: Callable[[np.ndarray], np.ndarray]) -> Interval:
         value = _pearson(of(x.reshape(1, -1)), of(y.reshape(1, -1)))[0]
         drawn = _pearson(*(of(each[chosen].reshape(len(chosen), each.size)) for each in (x, y)))
         drawn = drawn[~np.isnan(drawn)]  # one model drawn every time
         low, high = np.quantile(drawn, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]) if len(drawn) else (np.nan, np.nan)
         return Interval(float(value), float(low), float(high))
 
-    return found(lambda rows: rows), found(_rankdata)
+    return interval(lambda rows: rows), interval(_rankdata)
 
 
 def _rankdata(rows: np.ndarray) -> np.ndarray:

@@ -12,13 +12,16 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from bench.analysis import stats
+from bench.analysis.sample import Sample, seeds_of
 from bench.analysis.setting import Outcomes, Setting, by_setting, samples
-from bench.analysis.stats import CONFIDENCE, Estimate, Sample
+from bench.analysis.stats import CONFIDENCE, Estimate
+from bench.analysis.variance import interaction
 from bench.study.outcome import Outcome
 from bench.study.trial import Order
 
@@ -29,7 +32,7 @@ FEWEST = 6  # permutations of three labels: fewer are a comparison like any othe
 class Permuted(msgspec.Struct, frozen=True, kw_only=True):
     """All permutations of one setting, over the seeds that every one of them was built with.
 
-    setting: with the experiment.
+    setting: what tables show of it, by name.
     permutations: built, of `possible`. A seed draws levels and the sequence of rows within categories.
     lowest, median, highest: recall of permutations, each a mean over seeds.
     worst, best: the permutations that give the extremes, as lists of labels.
@@ -43,7 +46,8 @@ class Permuted(msgspec.Struct, frozen=True, kw_only=True):
         one permutation; NaN from one seed.
     """
 
-    setting: Setting
+    experiment: str
+    setting: dict[str, Any]
     permutations: int
     possible: int
     seeds: int
@@ -99,7 +103,8 @@ def _permuted(setting: Setting, by_order: Mapping[Order, Sample]) -> Permuted:
     expected, exceeded = noise_range(len(orders), (len(orders) - 1) * (seeds - 1))
     sd_mean = (noise / seeds) ** 0.5
     return Permuted(
-        setting=setting,
+        experiment=setting.experiment,
+        setting=setting.fields,
         permutations=len(orders),
         possible=math.factorial(len(sequences[0])),
         seeds=seeds,
@@ -124,7 +129,7 @@ def crossed(by_order: Mapping[Order, Sample]) -> tuple[list[Order], np.ndarray]:
 
     Where a run was cut short: of those that have the seed that most have, and of the seeds that all these have.
     """
-    rows = {order: {seed: row for row, seed in enumerate(stats.seeds_of(sample))} for order, sample in by_order.items()}
+    rows = {order: {seed: row for row, seed in enumerate(seeds_of(sample))} for order, sample in by_order.items()}
     [(most, _)] = Counter(seed for of_order in rows.values() for seed in of_order).most_common(1)
     orders = [order for order, of_order in rows.items() if most in of_order]
     seeds = sorted(set.intersection(*(set(rows[order]) for order in orders)))
@@ -142,8 +147,8 @@ def variances(recalls: np.ndarray) -> tuple[float, float]:
     if seeds < 2:
         return float("nan"), float("nan")
     builds, by_query = recalls.mean(axis=2), recalls.mean(axis=1)
-    noise, residual = stats.interaction(builds), _residual(recalls)
-    luck = max(stats.interaction(by_query) - residual / seeds, 0.0) / queries
+    noise, residual = interaction(builds), _residual(recalls)
+    luck = max(interaction(by_query) - residual / seeds, 0.0) / queries
     return max(float(builds.mean(axis=1).var(ddof=1)) - noise / seeds - luck, 0.0), noise
 
 
@@ -168,9 +173,9 @@ def found_again(recalls: np.ndarray) -> Estimate:
     """Recall of the best permutation minus that of the worst, both picked without what they are measured on.
 
     recalls: (permutations, seeds, queries), two seeds and queries at least. Best and worst are picked by every other
-    seed on every other query and measured by the rest on the rest, in all four ways; the value is the mean. It is what
-    the two picked differ by, hence no more than the true extremes do. The interval is over builds and queries; the
-    noise of a build is taken from all permutations.
+    seed on every other query and measured by the other seeds on the other queries, in all four ways; the value is the
+    mean. It is what the two picked differ by, hence no more than the true extremes do. The interval is over builds and
+    queries; the noise of a build is taken from all permutations.
     """
     permutations, seeds, queries = recalls.shape
     by_query = np.zeros(queries)
@@ -190,4 +195,4 @@ def found_again(recalls: np.ndarray) -> Estimate:
 
 def _residual(recalls: np.ndarray) -> float:
     """Variance of a query's recall that neither the query nor the build explains, within permutations."""
-    return float(np.mean([stats.interaction(of_permutation) for of_permutation in recalls]))
+    return float(np.mean([interaction(of_permutation) for of_permutation in recalls]))

@@ -8,15 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from bench.analysis.verdict import (
-    FAILURES,
-    MARGIN,
-    UNDECIDED,
-    WORST_FIRST,
-    Line,
-    decide,
-    of_one_order,
-)
+from bench.analysis.verdict import FAILURES, MARGIN, UNDECIDED, WORST_FIRST, Line, decide, of_one_order
 from bench.measure.known_answers import misscored
 from bench.study.baseline import Baseline, check_repeats, comparable
 from bench.study.environment import Change, differences
@@ -53,29 +45,27 @@ def check(
 ) -> Report:
     """Repeat a baseline's builds, `first` of each order and more where undecided, and decide.
 
-    study: the baseline's experiment, with as many builds. measure: the outcomes of trials, with what is
-    installed now. A BenchError where the study's trials are not the baseline's.
+    study: the baseline's experiment, with as many builds.
+    measure: the outcomes of trials, with what is installed now.
+    A BenchError where the study's trials are not the baseline's.
     """
     check_repeats(baseline, study)
     ks = sorted({k for _, k in study.experiment.searches})
     scoring = [line for dataset in study.datasets.values() for line in misscored(dataset, ks)]
     then = {comparable(outcome.trial): outcome for outcome in baseline.outcomes}
-    engines = list(dict.fromkeys(trial.index.engine for trial in study.trials))
-    steps = looks(first, baseline.builds)
     now: dict[Trial, Outcome] = {}
-    wanted = study.trials
+    steps = looks(first, baseline.builds)
+    trials = study.trials
     for step in steps:
-        missing = [trial for trial in wanted if trial.seeds.build_seed <= step and comparable(trial) not in now]
+        missing = [trial for trial in trials if trial.seeds.build_seed <= step and comparable(trial) not in now]
         now |= {comparable(outcome.trial): outcome for outcome in measure(missing)}
         changes = _changes(baseline, now.values())
-        unchanged = [engine for engine in engines if not any(change.concerns(engine) for change in changes)]
+        unchanged = _unchanged(study, changes)
         lines = decide(then, now, unchanged=unchanged, margin=margin, steps=len(steps))
         failed = bool(scoring) or any(line.verdict in FAILURES for line in lines)
-        undecided = [line for line in lines if line.verdict == UNDECIDED]
-        if failed or not undecided:
+        trials = _undecided(study, lines)
+        if failed or not trials:
             break
-        settings, whole = {line.setting for line in undecided}, {x.engine for x in undecided if x.setting is None}
-        wanted = [trial for trial in study.trials if of_one_order(trial) in settings or trial.index.engine in whole]
     return Report(
         baseline=baseline.name,
         saved=baseline.saved,
@@ -90,9 +80,23 @@ def check(
 
 
 def _changes(baseline: Baseline, outcomes: Iterable[Outcome]) -> list[Change]:
-    """How the environments of outcomes differ from the baseline's."""
+    """How the environments that outcomes come from differ from the baseline's."""
     environments = {id(outcome.build.environment): outcome.build.environment for outcome in outcomes}.values()
     return list(dict.fromkeys(change for one in environments for change in differences(baseline.environment, one)))
+
+
+def _unchanged(study: Study, changes: Sequence[Change]) -> list[str]:
+    """The engines that no change concerns."""
+    engines = dict.fromkeys(index.engine for index in study.indexes)
+    return [engine for engine in engines if not any(change.concerns(engine) for change in changes)]
+
+
+def _undecided(study: Study, lines: Sequence[Line]) -> list[Trial]:
+    """The trials of undecided lines; where an engine's own is, all of that engine."""
+    undecided = [line for line in lines if line.verdict == UNDECIDED]
+    engines = {line.engine for line in undecided if line.compared is None}
+    settings = {line.compared for line in undecided}
+    return [trial for trial in study.trials if trial.index.engine in engines or of_one_order(trial) in settings]
 
 
 def looks(first: int, most: int) -> list[int]:

@@ -4,23 +4,23 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.analysis import power, stats
+from bench.analysis import power
+from bench.analysis.sample import independent
 from bench.study.plan import Probe
 from bench.study.study import Study
-from bench.study.trial import Trial
+from bench.study.trial import Index, Trial
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one dataset, index and search: builds and their expected seconds, and what their number can show.
+class Line(Index, frozen=True, kw_only=True):
+    """An index on one dataset with one search: builds and their expected seconds, and what their number can show.
 
+    builds: that are missing.
+    seconds_a_build: expected of one, without its searches.
     detectable: the smallest difference between two orders that is shown with power 80 %, in recall; None from a single
         build. Probed on a part of the data, so an order of magnitude, not a promise.
     """
 
     dataset: str
-    engine: str
-    M: int
-    ef_construction: int
     ef_search: int
     k: int
     builds: int
@@ -54,14 +54,12 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
         searched = sum((t.search.ef_search, t.search.k) == (probe.ef_search, probe.k) for t in same)
         builds = len({trial.build for trial in same})
         seconds += searched * probe.search_seconds + builds * probe.build_seconds / len(study.experiment.searches)
-        random, other = (stats.independent(recalls) for recalls in probe.recalls.values())
+        random, other = (independent(recalls) for recalls in probe.recalls.values())
         estimate = power.planned(other, random, repeats)
         lines.append(
             Line(
+                **msgspec.structs.asdict(probe.index),
                 dataset=probe.dataset,
-                engine=probe.index.engine,
-                M=probe.index.M,
-                ef_construction=probe.index.ef_construction,
                 ef_search=probe.ef_search,
                 k=probe.k,
                 builds=builds,

@@ -4,14 +4,16 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 from bench.analysis import stats
-from bench.analysis.stats import Estimate, Sample
+from bench.analysis.sample import Sample, crossed
+from bench.analysis.stats import Estimate
+from bench.analysis.variance import build_parts, query_part, residual_part
 
 POWER = 0.8
 MARGIN = 0.01  # a difference in recall below one point is taken for none
 
 
 def minimum_detectable_effect(estimate: Estimate, comparisons: int = 1) -> float:
-    """The true difference that would be found significant (5 % over all comparisons, two-sided) with power 80 %."""
+    """The true difference that is significant (5 % over all comparisons, two-sided) with power 80 %."""
     return stats.simultaneous(estimate, comparisons).half_width + _for_power(estimate)
 
 
@@ -25,7 +27,7 @@ def builds_needed(
     that are too few, and where order and build seeds are crossed, as then it is either of the two.
     """
     builds = len(sample.recalls), len(reference.recalls)
-    if min(builds) < 2 or any(stats.crossed(each) is not None for each in (sample, reference)):
+    if min(builds) < 2 or any(crossed(each) is not None for each in (sample, reference)):
         return None
     plan = _plan(sample, reference)
 
@@ -35,8 +37,8 @@ def builds_needed(
         return size > minimum_detectable_effect(expected, comparisons) or size + expected.half_width + spare < margin
 
     # Intervals only narrow with builds, so halving finds the first count that decides.
-    found = bisect_left(range(most + 1), True, lo=min(builds) + 1, key=decides)
-    return found if found <= most else None
+    needed = bisect_left(range(most + 1), True, lo=min(builds) + 1, key=decides)
+    return needed if needed <= most else None
 
 
 def planned(sample: Sample, reference: Sample, builds: int) -> Estimate:
@@ -48,11 +50,9 @@ def _plan(sample: Sample, reference: Sample) -> Callable[[int], Estimate]:
     """As `planned`, by the number of builds; what does not depend on it is computed once."""
     by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
     value = float(by_query.mean())
-    of_queries = [stats.query_part(by_query), stats.rest_part(sample.recalls), stats.rest_part(reference.recalls)]
+    of_queries = [query_part(by_query), residual_part(sample.recalls), residual_part(reference.recalls)]
     queries = (max(sum(part for part, _ in of_queries), 0.0), of_queries[0][1])
-    of_one_build = [
-        sum(part for part, _ in stats.build_parts(each)) * len(each.recalls) for each in (sample, reference)
-    ]
+    of_one_build = [sum(part for part, _ in build_parts(each)) * len(each.recalls) for each in (sample, reference)]
 
     def expected(builds: int) -> Estimate:
         known = builds > 1

@@ -1,12 +1,13 @@
-"""What one's own vectors get under each system's defaults, and how much the order matters there."""
+"""What one's own vectors get under each system's defaults, and how much the order matters then."""
 
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from bench.analysis import stats
+from bench.analysis.sample import Sample
 from bench.analysis.setting import Outcomes, Setting, by_setting, labels, samples
-from bench.analysis.stats import Estimate, Sample
+from bench.analysis.stats import Estimate
 from bench.indexes.presets import Preset
 from bench.study.presets import Search
 
@@ -14,6 +15,7 @@ from bench.study.presets import Search
 class UnderPreset(msgspec.Struct, frozen=True, kw_only=True):
     """One engine of ours at one system's parameters.
 
+    name, system, doubtful: of the preset.
     builds: of each order.
     recalls: by order's label, best first.
     ties: what counting ties would add to recall, at most over the orders.
@@ -46,7 +48,7 @@ def by_preset(outcomes: Outcomes, wanted: Mapping[str, Search], presets: Mapping
             sorted(((name, stats.mean(sample)) for name, sample in by_name.items()), key=lambda item: -item[1].value)
         )
         for name, search in wanted.items():
-            if all(setting.fields[field] == value for field, value in msgspec.structs.asdict(search).items()):
+            if msgspec.structs.asdict(search).items() <= setting.fields.items():
                 rows.append(
                     UnderPreset(
                         name=name,

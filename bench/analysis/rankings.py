@@ -1,15 +1,14 @@
 """Do models keep their ranking when an index answers instead of exact search, and is a move more than noise?
 
 Models are datasets that share their judgements: the same documents and queries in other vectors. A ranking goes by
-mean nDCG@10. Whether two models really change places is asked of resamples: queries are drawn with replacement, the
+mean nDCG@10. Whether two models really change places is seen from resamples: queries are drawn with replacement, the
 same for every model and for exact search, and builds within each model, engine and order. The probability of a swap
 is the share of resamples in which an index orders the two otherwise than the reference does in the same resample. So
 queries that favour one model under both are no swap.
 """
 
 import warnings
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -18,29 +17,42 @@ import numpy as np
 
 from bench.analysis import bootstrap, retrieval
 from bench.analysis.bootstrap import Interval
-from bench.analysis.setting import Outcomes, by_setting, labels
+from bench.analysis.conditions import (
+    BY_EXACT,
+    EXACT,
+    MEASURE,
+    Columns,
+    Condition,
+    Searched,
+    grouped,
+    models_of,
+    references_of,
+)
+from bench.analysis.setting import Outcomes, labels
 from bench.errors import BenchError, BenchWarning, unknown
 from bench.study.outcome import Outcome
-from bench.study.trial import Index, Search
+from bench.study.trial import Order
 
-MEASURE = "nDCG@10"
-EXACT = "exact"
 SURE = 0.95
 
 
 class Swap(msgspec.Struct, frozen=True, kw_only=True):
     """Two models that an index orders otherwise than the reference does.
 
-    ahead, behind: by the reference. reference, found: how far `ahead` is ahead under each; `found` is not above 0.
-    probability: of a swap, as above. reference_unsure: the share of resamples in which the reference itself orders
-    the two the other way: where it is large, these queries cannot tell the models apart. shifted: the share in which
-    `ahead` is less far ahead than by the reference: near 1, the index does favour `behind`, swap or not.
+    ahead, behind: models by the reference.
+    reference: how far `ahead` is ahead by the reference.
+    index: how far it is ahead by the index; not above 0.
+    probability: of a swap, as above.
+    reference_unsure: the share of resamples in which the reference itself orders the two the other way: where it is
+        large, these queries cannot tell the models apart.
+    shifted: the share in which `ahead` is less far ahead than by the reference: near 1, the index does favour `behind`,
+        swap or not.
     """
 
     ahead: str
     behind: str
     reference: float
-    found: float
+    index: float = msgspec.field(name="found")
     probability: float
     reference_unsure: float
     shifted: float
@@ -49,12 +61,18 @@ class Swap(msgspec.Struct, frozen=True, kw_only=True):
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """The ranking under one engine and order of insertion; lists are by model, as in Rankings.
 
-    ranks: 1 is best, equal means share the better rank. moved: places gained against the reference. tau: Kendall's
-    tau-b with it. swaps: every pair in another order, the likeliest first.
+    order: its label.
+    means: of the measure.
+    recalls: mean recall.
+    ranks: 1 is best, equal means share the better rank.
+    moved: places gained against the reference.
+    tau: Kendall's tau-b with the reference.
+    swaps: every pair in another order, the likeliest first.
     """
 
     engine: str
     engine_version: str
+    engine_params: str
     order: str
     means: list[float]
     recalls: list[float]
@@ -65,7 +83,11 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Correlation(msgspec.Struct, frozen=True, kw_only=True):
-    """Of mean recall@k with another figure over points, one a model and column; intervals by drawing models."""
+    """Of mean recall@k with another figure; intervals by drawing models.
+
+    of: the other figure.
+    points: how many, one a model and column.
+    """
 
     of: str
     points: int
@@ -74,7 +96,14 @@ class Correlation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rankings(msgspec.Struct, frozen=True, kw_only=True):
-    """Models ranked in one setting: best under exact search first. left_out: models without every column."""
+    """Models ranked in one setting.
+
+    setting: what tables show of it, by name.
+    judged: how many queries.
+    models: best under exact search first, as all lists.
+    exact: mean of the measure under exact search.
+    left_out: models without every column.
+    """
 
     experiment: str
     setting: dict[str, Any]
@@ -88,43 +117,6 @@ class Rankings(msgspec.Struct, frozen=True, kw_only=True):
     left_out: list[str]
 
 
-class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """What models must share to be ranked together.
-
-    queries, judgements: how many, and the digest of what is relevant to them.
-    index: the graph's parameters, whichever engine builds it.
-    libraries: what exact search and scores come from.
-    """
-
-    experiment: str
-    queries: int
-    judgements: str
-    index: Index
-    search: Search
-    libraries: str
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """What a reader is told of it."""
-        index = {key: value for key, value in msgspec.structs.asdict(self.index).items() if key not in _OF_ENGINE}
-        return {"queries": self.queries, **index, **msgspec.structs.asdict(self.search)}
-
-
-_OF_ENGINE = ("engine", "engine_params")
-
-
-class Searched(NamedTuple):
-    """How the models of a column were searched. order: its label."""
-
-    engine: str
-    engine_version: str
-    order: str
-
-
-_EXACT = Searched(EXACT, "", EXACT)
-_Columns = dict[Searched, dict[str, list[Outcome]]]  # and in each the outcomes of every model
-
-
 def rankings(outcomes: Outcomes, reference: str = EXACT) -> list[Rankings]:
     """The Rankings in every setting in which two models at least share judgements.
 
@@ -134,18 +126,19 @@ def rankings(outcomes: Outcomes, reference: str = EXACT) -> list[Rankings]:
     names = labels(listed)
     if reference != EXACT and reference not in names.values():
         raise unknown("reference", reference, [EXACT, *sorted(set(names.values()))])
-    groups = _grouped(listed)
+    groups = grouped(listed, names)
     if not groups:
         raise BenchError(f"no outcome has {MEASURE}: rank datasets that have relevance judgements, with k 10 or more")
-    if not any(len(_models(columns)) > 1 for columns in groups.values()):
+    if not any(len(models_of(columns)) > 1 for columns in groups.values()):
         raise BenchError("one model alone has no ranking: run two datasets at least that share their judgements")
-    results = [
-        _ranked(condition, columns, complete, reference)
-        for condition, columns in groups.items()
-        if len(complete := _models(columns, all)) > 1 and _has(columns, reference)
-    ]
+    results = []
     for condition, columns in groups.items():
-        if len(alone := _models(columns)) == 1:
+        complete = models_of(columns, all)
+        references = references_of(columns, names, reference)
+        if len(complete) > 1 and len(references) == len(columns):
+            results.append(_ranked(condition, columns, complete, reference, references, names))
+    for condition, columns in groups.items():
+        if len(alone := models_of(columns)) == 1:
             warnings.warn(
                 f"{condition.experiment}: {alone[0]} is left out: no other model shares its judgements and settings",
                 BenchWarning,
@@ -157,80 +150,73 @@ def rankings(outcomes: Outcomes, reference: str = EXACT) -> list[Rankings]:
     return results
 
 
-def _grouped(listed: Sequence[tuple[str, Outcome]]) -> dict[Condition, _Columns]:
-    """By condition and way of searching, the outcomes of every model that has scores."""
-    names = labels(listed)
-    groups: dict[Condition, _Columns] = defaultdict(lambda: defaultdict(dict))
-    for setting, by_order in by_setting(listed).items():
-        of = setting.of
-        condition = Condition(
-            experiment=setting.experiment,
-            queries=of.data.queries,
-            # Documents that a model has no vectors of do not part it from others
-            judgements=of.data.judgements.partition(".")[0],
-            index=msgspec.structs.replace(of.index, engine="", engine_params=""),
-            search=of.search,
-            libraries=of.provenance.libraries,
-        )
-        for order, built in by_order.items():
-            if np.isfinite(built[0].retrieval.get(MEASURE, np.nan)).any():
-                searched = Searched(of.index.engine, of.provenance.engine_version, names[order])
-                groups[condition][searched][setting.name] = built
-    return {condition: dict(sorted(columns.items())) for condition, columns in groups.items()}
+class _Scores(NamedTuple):
+    """Of the models of one column: mean scores (models,), and means of resamples (models, resamples)."""
+
+    means: np.ndarray
+    resampled: np.ndarray
 
 
-def _models(columns: _Columns, which: Any = any) -> list[str]:
-    """The models that any way of searching has outcomes of, or that all have."""
-    models = dict.fromkeys(model for by_model in columns.values() for model in by_model)
-    return [model for model in models if which(model in by_model for by_model in columns.values())]
-
-
-def _has(columns: Iterable[Searched], reference: str) -> bool:
-    """Whether every engine has outcomes of the reference."""
-    return reference == EXACT or all(searched._replace(order=reference) in columns for searched in columns)
-
-
-def _ranked(condition: Condition, columns: _Columns, models: Sequence[str], reference: str) -> Rankings:
+def _ranked(
+    condition: Condition,
+    columns: Columns,
+    models: Sequence[str],
+    reference: str,
+    references: Mapping[Searched, Searched],
+    names: Mapping[Order, str],
+) -> Rankings:
     """The Rankings of the models that have every column."""
-    scored = {model: retrieval.sample(next(iter(columns.values()))[model], MEASURE)[1] for model in models}
-    models = sorted(models, key=lambda model: -float(scored[model].mean()))
-    tables = {_EXACT: [scored[model][None, :] for model in models]}  # of (builds, judged queries), as all that follow
+    exact = {model: retrieval.sample(next(iter(columns.values()))[model], MEASURE)[1] for model in models}
+    models = sorted(models, key=lambda model: -float(exact[model].mean()))
+    tables = {BY_EXACT: [exact[model][None, :] for model in models]}  # of (builds, judged queries), as all that follow
     for searched, by_model in columns.items():
         tables[searched] = [retrieval.sample(by_model[model], MEASURE)[0].recalls for model in models]
-    drawn = bootstrap.means([table for row in tables.values() for table in row]).reshape(len(tables), len(models), -1)
-    resampled = dict(zip(tables, drawn, strict=True))
-    means = {searched: np.array([table.mean() for table in row]) for searched, row in tables.items()}
+    scores = _scores(tables)
     recalls = {
         searched: np.array([_recall(by_model[model]) for model in models]) for searched, by_model in columns.items()
     }
-    ranked = []
-    for searched in columns:
-        other = _EXACT if reference == EXACT else searched._replace(order=reference)
-        ranks = _ranks(means[searched])
-        ranked.append(
-            Column(
-                engine=searched.engine,
-                engine_version=searched.engine_version,
-                order=searched.order,
-                means=means[searched].tolist(),
-                recalls=recalls[searched].tolist(),
-                ranks=ranks.tolist(),
-                moved=(_ranks(means[other]) - ranks).tolist(),
-                tau=_tau(means[searched], means[other]),
-                swaps=_swaps(models, means[searched], means[other], resampled[searched], resampled[other]),
-            )
-        )
     return Rankings(
         experiment=condition.experiment,
         setting=condition.fields,
-        judged=len(scored[models[0]]),
+        judged=len(exact[models[0]]),
         reference=reference,
         models=models,
-        exact=means[_EXACT].tolist(),
-        exact_ranks=_ranks(means[_EXACT]).tolist(),
-        columns=ranked,
-        correlations=_correlations(recalls, means, means[_EXACT]),
-        left_out=[model for model in _models(columns) if model not in models],
+        exact=scores[BY_EXACT].means.tolist(),
+        exact_ranks=_ranks(scores[BY_EXACT].means).tolist(),
+        columns=[
+            _column(searched, names[searched.order], models, recalls[searched], scores[searched], scores[other])
+            for searched, other in references.items()
+        ],
+        correlations=_correlations(recalls, {searched: of_column.means for searched, of_column in scores.items()}),
+        left_out=[model for model in models_of(columns) if model not in models],
+    )
+
+
+def _scores(tables: Mapping[Searched, Sequence[np.ndarray]]) -> dict[Searched, _Scores]:
+    """The scores of every column, from a table (builds, judged queries) of every model."""
+    drawn = bootstrap.means([table for row in tables.values() for table in row])
+    resampled = drawn.reshape(len(tables), -1, drawn.shape[1])
+    return {
+        searched: _Scores(np.array([table.mean() for table in row]), of_column)
+        for (searched, row), of_column in zip(tables.items(), resampled, strict=True)
+    }
+
+
+def _column(
+    searched: Searched, label: str, models: Sequence[str], recalls: np.ndarray, scores: _Scores, reference: _Scores
+) -> Column:
+    ranks = _ranks(scores.means)
+    return Column(
+        engine=searched.engine,
+        engine_version=searched.engine_version,
+        engine_params=searched.engine_params,
+        order=label,
+        means=scores.means.tolist(),
+        recalls=recalls.tolist(),
+        ranks=ranks.tolist(),
+        moved=(_ranks(reference.means) - ranks).tolist(),
+        tau=_tau(scores.means, reference.means),
+        swaps=_swaps(models, scores, reference),
     )
 
 
@@ -251,26 +237,20 @@ def _tau(means: np.ndarray, reference: np.ndarray) -> float:
     return float(kendalltau(means, reference).statistic)
 
 
-def _swaps(
-    models: Sequence[str],
-    means: np.ndarray,
-    reference: np.ndarray,
-    resampled: np.ndarray,
-    resampled_reference: np.ndarray,
-) -> list[Swap]:
-    """Every pair in another order than the reference's; resampled: (models, resamples)."""
+def _swaps(models: Sequence[str], scores: _Scores, reference: _Scores) -> list[Swap]:
+    """Every pair in another order than the reference's."""
     swaps = []
-    for i, j in combinations(np.argsort(-reference, kind="stable").tolist(), 2):
-        ahead, now_ahead = reference[i] - reference[j], means[i] - means[j]
+    for i, j in combinations(np.argsort(-reference.means, kind="stable").tolist(), 2):
+        ahead, now_ahead = reference.means[i] - reference.means[j], scores.means[i] - scores.means[j]
         if abs(ahead) < bootstrap.NO_DIFFERENCE or np.sign(ahead) == np.sign(now_ahead):
             continue  # what the reference holds equal has no order to change
-        drawn, drawn_reference = resampled[i] - resampled[j], resampled_reference[i] - resampled_reference[j]
+        drawn, drawn_reference = (one.resampled[i] - one.resampled[j] for one in (scores, reference))
         swaps.append(
             Swap(
                 ahead=models[i],
                 behind=models[j],
                 reference=float(ahead),
-                found=float(now_ahead),
+                index=float(now_ahead),
                 probability=bootstrap.share_swapped(drawn, drawn_reference),
                 reference_unsure=bootstrap.share_swapped(drawn_reference, np.full_like(drawn_reference, ahead)),
                 shifted=float((drawn < drawn_reference).mean()),
@@ -279,12 +259,11 @@ def _swaps(
     return sorted(swaps, key=lambda swap: -swap.probability)
 
 
-def _correlations(
-    recalls: Mapping[Searched, np.ndarray], means: Mapping[Searched, np.ndarray], exact: np.ndarray
-) -> list[Correlation]:
+def _correlations(recalls: Mapping[Searched, np.ndarray], means: Mapping[Searched, np.ndarray]) -> list[Correlation]:
     """Of recall with the measure, and with its share of what exact search reaches, free of the model's quality."""
     x = np.array(list(recalls.values())).T  # (models, columns)
     y = np.array([means[searched] for searched in recalls]).T
+    exact = means[BY_EXACT]
     share = np.divide(y, exact[:, None], out=np.full_like(y, np.nan), where=exact[:, None] > 0)
     correlations = []
     for name, other in ((MEASURE, y), (f"{MEASURE} / exact {MEASURE}", share)):

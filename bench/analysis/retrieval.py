@@ -6,14 +6,17 @@ import msgspec
 import numpy as np
 
 from bench.analysis import stats
+from bench.analysis.sample import Sample, sample_of
 from bench.analysis.setting import Outcomes, Setting, by_setting, labels
-from bench.analysis.stats import Estimate, Sample
+from bench.analysis.stats import Estimate
 from bench.study.outcome import Outcome
 
 
 class Score(msgspec.Struct, frozen=True):
-    """One measure: its mean over builds and queries, that of exact search over queries, and the difference.
+    """One measure.
 
+    mean: over builds and queries.
+    exact: mean of exact search, over queries.
     difference: to exact search, paired on queries, over builds and queries.
     """
 
@@ -25,8 +28,8 @@ class Score(msgspec.Struct, frozen=True):
 class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
     """One order in one setting, over its builds and the queries that are judged.
 
-    setting: with the experiment.
     order: its label.
+    judged: how many queries.
     scores: by measure.
     """
 
@@ -60,7 +63,7 @@ def sample(outcomes: Sequence[Outcome], measure: str) -> tuple[Sample, np.ndarra
     exact = outcomes[0].retrieval_exact[measure].astype(np.float64)
     judged = np.isfinite(exact)
     scores = [outcome.retrieval[measure][judged] for outcome in outcomes]
-    return stats.sample_of(scores, [outcome.trial for outcome in outcomes]), exact[judged]
+    return sample_of(scores, [outcome.trial for outcome in outcomes]), exact[judged]
 
 
 def _score(scored: Sample, exact: np.ndarray) -> Score:

@@ -4,27 +4,34 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from bench import digests
-from bench.analysis import stats
-from bench.analysis.stats import Sample
+from bench.analysis.sample import Sample, sample_of
 from bench.orders import ORDERS, parameters
 from bench.study import trial as trials
 from bench.study.outcome import Outcome
-from bench.study.trial import DIGESTS, Data, Order, flat
+from bench.study.trial import DIGESTS, Data, Order, Provenance, flat
 
-Outcomes = Iterable[tuple[str, Outcome]]
+Outcomes = Iterable[tuple[str, Outcome]]  # each with name of its experiment
+ByOrder = Mapping[Order, Sequence[Outcome]]
+
+# Fields that mostly follow from another, and are not worth a column where they do
+FOLLOWS = {
+    "dataset": [field.name for field in msgspec.structs.fields(Data) if field.name != "dataset"],
+    "engine": [field.name for field in msgspec.structs.fields(Provenance)],
+}
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What outcomes have in common that are compared.
 
-    experiment: the name of the experiment that asked for them.
-    of: their trials' setting.
-    name: what tables call the dataset, which tells it from others of the same name.
+    experiment: name of the experiment that they belong to.
+    of: the setting of their trials.
+    name: what tables call the dataset, unlike others of the same name.
     """
 
     experiment: str
@@ -34,26 +41,27 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def fields(self) -> dict[str, Any]:
         """What tables show of it, by name."""
-        return shown(self.of) | {"dataset": self.name}
+        return fields_of(self.of) | {"dataset": self.name}
 
 
-def shown(setting: trials.Setting) -> dict[str, Any]:
-    """What tables show of a trial's setting, by name: all fields but digests, and engine_params where there are any."""
-    fields = flat(setting).items()
-    return {key: value for key, value in fields if key not in DIGESTS and (key, value) != ("engine_params", "{}")}
+def fields_of(setting: trials.Setting) -> dict[str, Any]:
+    """What tables show of a setting, by name: all but digests and what is empty, an engine's version after its name."""
+    beside_engine = shown(setting.data) | {"engine": setting.index.engine} | shown(setting.provenance)
+    return beside_engine | shown(setting.index) | shown(setting.search)
 
 
-# What follows from another field, and is not worth a column where that one varies
-FOLLOWS = {
-    "dataset": [field.name for field in msgspec.structs.fields(Data) if field.name != "dataset"],
-    "engine": ["engine_version"],
-}
+def shown(group: msgspec.Struct) -> dict[str, Any]:
+    """What tables show of one group of a setting, by name."""
+    fields = msgspec.structs.asdict(group)
+    return {name: value for name, value in fields.items() if name not in DIGESTS and value not in ("", "{}")}
 
 
 def by_setting(outcomes: Outcomes) -> dict[Setting, dict[Order, list[Outcome]]]:
-    """Outcomes by setting, in a natural sequence, and in it by order."""
-    listed = list(outcomes)
-    names = _dataset_names({outcome.trial.setting for _, outcome in listed})
+    """Outcomes by setting, in a natural sequence, and in it by order; by label and seeds, however they were stored."""
+    listed = sorted(
+        outcomes, key=lambda pair: (label(pair[1].trial.order), *msgspec.structs.astuple(pair[1].trial.seeds))
+    )
+    names = _dataset_names(outcome.trial.setting for _, outcome in listed)
     groups: dict[Setting, dict[Order, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
     for experiment, outcome in listed:
         of = outcome.trial.setting
@@ -61,15 +69,14 @@ def by_setting(outcomes: Outcomes) -> dict[Setting, dict[Order, list[Outcome]]]:
     return dict(sorted(groups.items(), key=lambda item: _natural([item[0].experiment, *item[0].fields.values()])))
 
 
-def samples(by_order: Mapping[Order, Sequence[Outcome]], ties: bool = False) -> dict[Order, Sample]:
+def samples(by_order: ByOrder, ties: bool = False) -> dict[Order, Sample]:
     """The Sample of each order. ties: whether recall counts rows as near as the k-th true neighbour."""
-    return {order: sample_of(outcomes, ties) for order, outcomes in by_order.items()}
+    return {order: _sample(outcomes, ties) for order, outcomes in by_order.items()}
 
 
-def sample_of(outcomes: Sequence[Outcome], ties: bool = False) -> Sample:
-    """The Sample of the builds of one order in one setting."""
+def _sample(outcomes: Sequence[Outcome], ties: bool) -> Sample:
     recalls = [(outcome.hits_tie if ties else outcome.hits) / outcome.trial.search.k for outcome in outcomes]
-    return stats.sample_of(recalls, [outcome.trial for outcome in outcomes])
+    return sample_of(recalls, [outcome.trial for outcome in outcomes])
 
 
 def without_ef_search(setting: Setting) -> Setting:
@@ -79,27 +86,58 @@ def without_ef_search(setting: Setting) -> Setting:
 
 
 def labels(outcomes: Outcomes) -> dict[Order, str]:
-    """What tables call every order that has outcomes: its name, parameters that are not at their defaults, and
-    digits of a digest where that does not tell two apart."""
-    by_label: dict[str, list[Order]] = defaultdict(list)
-    for order in dict.fromkeys(outcome.trial.order for _, outcome in outcomes):
-        by_label[label(order)].append(order)
+    """What tables call every order that has outcomes; digits of a digest tell orders of one label apart."""
+    by_label: dict[tuple[str, str], set[Order]] = defaultdict(set)
+    for experiment, outcome in outcomes:
+        order = outcome.trial.order
+        by_label[experiment, label(order)].add(order)
+    alike = {order for same in by_label.values() if len(same) > 1 for order in same}
     return {
-        order: name if len(same) == 1 else f"{name} #{digests.key_digest(msgspec.to_builtins(order))[:6]}"
-        for name, same in by_label.items()
+        order: f"{name} #{digests.key_digest(msgspec.to_builtins(order))[:6]}" if order in alike else name
+        for (_, name), same in by_label.items()
         for order in same
     }
 
 
+@cache
 def label(order: Order) -> str:
-    """An order as a table calls it."""
+    """An order as a table calls it: its name, and the parameters that are not at their defaults."""
     defaults = parameters(order.order, {}) if order.order in ORDERS else {}
-    changed = {key: value for key, value in json.loads(order.order_params).items() if value != defaults.get(key)}
+    params = json.loads(order.order_params)
+    changed = {key: value for key, value in params.items() if key not in defaults or value != defaults[key]}
     return order.order + "".join(f" {key}={_short(value)}" for key, value in changed.items())
 
 
 def _short(value: object) -> str:
     return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def split(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+    """What is the same in the fields of all settings, with its value, and the names of those that vary.
+
+    What follows from another that varies is in neither.
+    """
+    # By the fullest, so that what some have not keeps its place
+    names = list(dict.fromkeys(name for setting in sorted(settings, key=len, reverse=True) for name in setting))
+    first = settings[0]
+    common = {
+        name: first[name]
+        for name in names
+        if all(name in setting and setting[name] == first.get(name) for setting in settings)
+    }
+    varying = [name for name in names if name not in common]
+    implied = {
+        name
+        for cause, followers in FOLLOWS.items()
+        for name in followers
+        if cause in varying and _determines(settings, cause, name)
+    }
+    return common, [name for name in varying if name not in implied]
+
+
+def _determines(settings: Sequence[Mapping[str, Any]], cause: str, name: str) -> bool:
+    pairs = {(setting.get(cause), setting.get(name)) for setting in settings}
+    return len(pairs) == len({value for value, _ in pairs})
 
 
 def _dataset_names(settings: Iterable[trials.Setting]) -> dict[trials.Setting, str]:
@@ -109,13 +147,13 @@ def _dataset_names(settings: Iterable[trials.Setting]) -> dict[trials.Setting, s
     digest that differs, some digits.
     """
     of_name: dict[tuple[str, str], list[trials.Setting]] = defaultdict(list)
-    for setting in settings:
+    for setting in dict.fromkeys(settings):
         of_name[setting.data.dataset, setting.index.engine].append(setting)
     names = {}
     for (name, _), same in of_name.items():
-        rows = {setting: flat(setting) for setting in same}
-        varying = [field for field in DIGESTS if len({row.get(field) for row in rows.values()}) > 1]
-        for setting, row in rows.items():
+        rows = [{field: value for field, value in flat(setting).items() if field in DIGESTS} for setting in same]
+        varying = [field for field in rows[0] if len({row[field] for row in rows}) > 1]
+        for setting, row in zip(same, rows, strict=True):
             digits = "-".join(digests.key_digest({field: row[field]})[:6] for field in varying)
             names[setting] = f"{name} #{digits}" if digits else name
     return names
@@ -128,30 +166,3 @@ def _natural(fields: Sequence[Any]) -> list[tuple[int, Any]]:
         for part in re.split(r"(\d+)", field) if isinstance(field, str) else [field]:
             key.append((0, float(part)) if not isinstance(part, str) or part.isdecimal() else (1, part))
     return key
-
-
-def split(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:
-    """What is the same in all settings' fields, with its value, and the names of those that vary.
-
-    What follows from another that varies is in neither.
-    """
-    names = list(dict.fromkeys(name for setting in settings for name in setting))
-    first = settings[0]
-    common = {
-        name: first[name]
-        for name in names
-        if all(name in setting and setting[name] == first[name] for setting in settings)
-    }
-    varying = [name for name in names if name not in common]
-    implied = {
-        name
-        for cause, followers in FOLLOWS.items()
-        for name in followers
-        if cause in varying and name in varying and _determines(settings, cause, name)
-    }
-    return common, [name for name in varying if name not in implied]
-
-
-def _determines(settings: Sequence[Mapping[str, Any]], cause: str, name: str) -> bool:
-    pairs = {(setting[cause], setting.get(name)) for setting in settings}
-    return len(pairs) == len({known for known, _ in pairs})

@@ -2,7 +2,7 @@
 
 What is estimated is mean recall over the engine's build randomness and over queries like these. Both
 are samples and they are crossed: every build answers every query. So the variance of a mean is put
-together from a two-way table: V = s²(builds)/B + s²(queries)/Q - s²(rest)/(B Q), each s² of the means
+together from a two-way table: V = s²(builds)/B + s²(queries)/Q - s²(residual)/(B Q), each s² of the means
 along its side, and the last taken off because both others contain it (Searle, Casella and McCulloch
 1992, ch. 4). Its degrees of freedom are Satterthwaite's (1946), and the interval is Student's t. Queries
 that differ much are few: what their variance is known with shrinks with their kurtosis (Box 1953). A mean
@@ -11,40 +11,26 @@ that of a count. A bootstrap of few builds is too narrow; `make calibrate` shows
 """
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from bench.study.trial import Trial
+from bench.analysis.sample import Sample, seeds_of
+from bench.analysis.variance import Part, build_parts, query_part, residual_part
 
 CONFIDENCE = 0.95
 _FEW = 3  # queries that missed anything: with more, the variance that they show holds what it promises
-_DUST = 1e-12  # what is smaller is the rounding of sums: the least step of a mean recall is larger
-
-# A part of the variance of a mean, and the degrees of freedom it is known with
-Part = tuple[float, float]
-
-
-class Sample(NamedTuple):
-    """Recalls of one order in one setting, and the seeds each row came from.
-
-    recalls: (builds, queries) recall of every query, 0 to 1. order_seeds, build_seeds: (builds,). Either every
-    order seed is combined with every build seed, so that the two are crossed, or no two rows share a seed, so that
-    they are independent (or all have one order seed, and what is estimated is that order's recall). k: neighbours asked
-    of every query; 0 where values are no counts of them.
-    """
-
-    recalls: np.ndarray
-    order_seeds: np.ndarray
-    build_seeds: np.ndarray
-    k: int = 0
+_ROUNDING = 1e-12  # of sums: the least step of a mean recall is larger
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A value with its 95 % interval (NaN from a single build), standard error and degrees of freedom."""
+    """A value with its uncertainty, which is NaN from a single build.
+
+    low, high: its 95 % interval.
+    se: standard error.
+    df: degrees of freedom.
+    """
 
     value: float
     low: float
@@ -57,41 +43,6 @@ class Estimate(msgspec.Struct, frozen=True):
         return (self.high - self.low) / 2
 
 
-def sample_of(recalls: Sequence[np.ndarray], trials: Sequence[Trial]) -> Sample:
-    """The Sample of recalls (queries,) of builds, with the seeds of their trials.
-
-    Where only part of a crossing is there (a run was cut short, or two experiments asked for other seeds), builds
-    are left out until the rest is crossed or independent: rows that share seeds must not pass for independent.
-    """
-    pairs = [(trial.seeds.order_seed, trial.seeds.build_seed) for trial in trials]
-    rows = balanced(pairs)
-    order_seeds, build_seeds = np.array([pairs[row] for row in rows]).T
-    return Sample(
-        np.array([recalls[row] for row in rows], dtype=np.float64), order_seeds, build_seeds, trials[0].search.k
-    )
-
-
-def balanced(pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """The rows of the largest part of (order seed, build seed) pairs that is crossed or independent, ascending."""
-    builds_of = defaultdict(set)
-    for order_seed, build_seed in pairs:
-        builds_of[order_seed].add(build_seed)
-    candidates = [{pair for pair in pairs if pair[0] == pair[1]}]  # as builds are seeded that are not crossed
-    for builds in builds_of.values():
-        having = [order_seed for order_seed, others in builds_of.items() if builds <= others]
-        candidates.append({(order_seed, build_seed) for order_seed in having for build_seed in builds})
-    if len({order for order, _ in pairs}) == len({build for _, build in pairs}) == len(pairs):
-        candidates.append(set(pairs))
-    kept = max(candidates, key=len)
-    return [row for row, pair in enumerate(pairs) if pair in kept]
-
-
-def independent(recalls: np.ndarray, k: int = 0) -> Sample:
-    """A Sample of builds (builds, queries) that each drew its order and its levels anew."""
-    seeds = np.arange(1, len(recalls) + 1)
-    return Sample(recalls, seeds, seeds, k)
-
-
 def mean(sample: Sample) -> Estimate:
     """Mean recall over builds and queries; the interval is symmetric in log-odds, so it stays within 0 and 1.
 
@@ -100,7 +51,7 @@ def mean(sample: Sample) -> Estimate:
     1936) of the neighbours missed.
     """
     recalls = sample.recalls
-    parts = [*build_parts(sample), query_part(recalls.mean(axis=0), tails=False), rest_part(recalls)]
+    parts = [*build_parts(sample), query_part(recalls.mean(axis=0), tails=False), residual_part(recalls)]
     estimate = combined(float(recalls.mean()), parts)
     if math.isnan(estimate.se):
         return estimate
@@ -122,13 +73,13 @@ def _in_log_odds(estimate: Estimate) -> tuple[float, float]:
     return max(low / (1 + low), value - 2 * reach), min(high / (1 + high), value + 2 * reach)
 
 
-def _missed(recall: float, asked: int) -> tuple[float, float]:
+def _missed(recall: float, neighbors: int) -> tuple[float, float]:
     """An interval of the share of neighbours missed, as of a Poisson count among so many."""
     from scipy.special import gammaincinv
 
-    count, tail = (1 - recall) * asked, (1 - CONFIDENCE) / 2
-    fewest = float(gammaincinv(count, tail)) if count > _DUST * asked else 0.0
-    return fewest / asked, min(float(gammaincinv(count + 1, 1 - tail)) / asked, 1.0)
+    count, tail = (1 - recall) * neighbors, (1 - CONFIDENCE) / 2
+    fewest = float(gammaincinv(count, tail)) if count > _ROUNDING * neighbors else 0.0
+    return fewest / neighbors, min(float(gammaincinv(count + 1, 1 - tail)) / neighbors, 1.0)
 
 
 def mean_difference(sample: Sample, *, same_queries: bool = False) -> Estimate:
@@ -139,7 +90,7 @@ def mean_difference(sample: Sample, *, same_queries: bool = False) -> Estimate:
     recalls = sample.recalls
     parts = [*build_parts(sample)]
     if not same_queries:
-        parts += [query_part(recalls.mean(axis=0)), rest_part(recalls)]
+        parts += [query_part(recalls.mean(axis=0)), residual_part(recalls)]
     return combined(float(recalls.mean()), parts)
 
 
@@ -152,11 +103,6 @@ def paired_difference(sample: Sample, reference: Sample, *, same_queries: bool =
     row = {seeds: index for index, seeds in enumerate(seeds_of(reference))}
     same = reference.recalls[[row[seeds] for seeds in seeds_of(sample)]]
     return mean_difference(sample._replace(recalls=sample.recalls - same), same_queries=same_queries)
-
-
-def seeds_of(sample: Sample) -> list[tuple[int, int]]:
-    """The (order seed, build seed) of every build."""
-    return list(zip(sample.order_seeds.tolist(), sample.build_seeds.tolist(), strict=True))
 
 
 def mean_over_queries(values: np.ndarray) -> Estimate:
@@ -175,7 +121,7 @@ def difference(sample: Sample, reference: Sample, *, same_queries: bool = False)
     by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
     parts = [*build_parts(sample), *build_parts(reference)]
     if not same_queries:
-        parts += [query_part(by_query), rest_part(sample.recalls), rest_part(reference.recalls)]
+        parts += [query_part(by_query), residual_part(sample.recalls), residual_part(reference.recalls)]
     return combined(float(by_query.mean()), parts)
 
 
@@ -186,7 +132,7 @@ def p_value(estimate: Estimate, null: float = 0.0) -> float:
     if np.isnan(estimate.se):
         return float("nan")
     if estimate.se == 0:
-        return float(abs(estimate.value - null) < _DUST)
+        return float(abs(estimate.value - null) < _ROUNDING)
     return float(2 * stdtr(estimate.df, -abs(estimate.value - null) / estimate.se))
 
 
@@ -207,8 +153,8 @@ def holm(p: Sequence[float]) -> list[float]:
     """
     values = np.asarray(p, dtype=float)
     adjusted = np.full(len(values), np.nan)
-    there = np.flatnonzero(~np.isnan(values))
-    ascending = there[np.argsort(values[there], kind="stable")]
+    known = np.flatnonzero(~np.isnan(values))
+    ascending = known[np.argsort(values[known], kind="stable")]
     factors = np.arange(len(ascending), 0, -1)
     adjusted[ascending] = np.minimum(np.maximum.accumulate(values[ascending] * factors), 1)
     return [float(value) for value in adjusted]
@@ -220,9 +166,9 @@ def equivalent_ef(recall: float, efs: Sequence[int], reference: Sequence[float])
     efs: ascending; reference: recall at each. Minus or plus infinity where `recall` lies outside.
     """
     curve = np.maximum.accumulate(reference)
-    if recall < curve[0] - _DUST:
+    if recall < curve[0] - _ROUNDING:
         return float("-inf")
-    if recall > curve[-1] + _DUST:
+    if recall > curve[-1] + _ROUNDING:
         return float("inf")
     distinct = np.append(True, np.diff(curve) > 0)
     return float(np.exp(np.interp(recall, curve[distinct], np.log(np.asarray(efs)[distinct]))))
@@ -233,11 +179,11 @@ def combined(value: float, parts: Sequence[Part]) -> Estimate:
     from scipy.special import stdtrit
 
     positive = [part for part, _ in parts if part > 0]
-    # Taking off the rest must not leave less than any one source shows by itself.
+    # Taking off the residual must not leave less than any one source shows by itself.
     variance = max([sum(part for part, _ in parts), *positive]) if positive else 0.0
     if np.isnan(sum(part for part, _ in parts)):
         return Estimate(value, *[float("nan")] * 4)
-    if variance < _DUST**2:
+    if variance < _ROUNDING**2:
         return Estimate(value, value, value, 0.0, float("inf"))
     df = variance**2 / sum(part**2 / of for part, of in parts if part)
     # A sum of parts has at least the df of the least known one; a part taken off must not break that.
@@ -245,67 +191,3 @@ def combined(value: float, parts: Sequence[Part]) -> Estimate:
     se = variance**0.5
     reach = float(stdtrit(df, 0.5 + CONFIDENCE / 2)) * se
     return Estimate(value, value - reach, value + reach, se, df)
-
-
-def crossed(sample: Sample) -> np.ndarray | None:
-    """Mean recalls (order seeds, build seeds) where every combination is there once; else None."""
-    orders, row = np.unique(sample.order_seeds, return_inverse=True)
-    builds, column = np.unique(sample.build_seeds, return_inverse=True)
-    if min(len(orders), len(builds)) < 2 or len(orders) * len(builds) != len(sample.recalls):
-        return None
-    cells = np.full((len(orders), len(builds)), np.nan)
-    cells[row, column] = sample.recalls.mean(axis=1)
-    return None if np.isnan(cells).any() else cells
-
-
-def build_parts(sample: Sample) -> list[Part]:
-    """What the draw of builds adds to the variance of the sample's mean."""
-    cells = crossed(sample)
-    if cells is None:
-        builds = len(sample.recalls)
-        if builds < 2:
-            return [(float("nan"), 1.0)]
-        return [(float(sample.recalls.mean(axis=1).var(ddof=1)) / builds, builds - 1.0)]
-    a, b = cells.shape
-    by_order, by_build = cells.mean(axis=1), cells.mean(axis=0)
-    return [
-        (float(by_order.var(ddof=1)) / a, a - 1.0),
-        (float(by_build.var(ddof=1)) / b, b - 1.0),
-        (-interaction(cells) / (a * b), (a - 1.0) * (b - 1.0)),
-    ]
-
-
-def query_part(by_query: np.ndarray, tails: bool = True) -> Part:
-    """What the draw of queries adds to the variance of the mean of `by_query` (queries,).
-
-    tails: whether its degrees of freedom shrink with the kurtosis.
-    """
-    queries = len(by_query)
-    if queries < 2:
-        return float("nan"), 1.0
-    variance = float(by_query.var(ddof=1))
-    known_as = 2 * queries / (2 + _excess_kurtosis(by_query)) if tails else queries
-    return variance / queries, min(known_as, queries - 1.0)
-
-
-def _excess_kurtosis(values: np.ndarray) -> float:
-    """How much heavier than a normal distribution's the tails of `values` are; 0 where they are not."""
-    squares = (values - values.mean()) ** 2
-    spread = float(squares.mean())
-    return max(float((squares**2).mean()) / spread**2 - 3, 0.0) if spread else 0.0
-
-
-def rest_part(recalls: np.ndarray) -> Part:
-    """What builds and queries would otherwise both count, to take off."""
-    builds, queries = recalls.shape
-    if min(builds, queries) < 2:
-        return 0.0, 1.0
-    return -interaction(recalls) / (builds * queries), (builds - 1.0) * (queries - 1.0)
-
-
-def interaction(table: np.ndarray) -> float:
-    """Mean square of a two-way table of what its row and column means leave; 0 of a single row or column."""
-    if min(table.shape) < 2:
-        return 0.0
-    left = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
-    return float((left**2).sum() / ((table.shape[0] - 1) * (table.shape[1] - 1)))

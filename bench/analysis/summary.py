@@ -1,6 +1,7 @@
 """Outcomes -> one summary an order and setting, with verdicts in plain words."""
 
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -8,9 +9,10 @@ import msgspec
 import numpy as np
 
 from bench.analysis import power, stats, variance
-from bench.analysis.setting import Outcomes, Setting, by_setting, labels, samples, without_ef_search
-from bench.analysis.stats import Estimate, Sample
-from bench.errors import BenchError
+from bench.analysis.sample import Sample
+from bench.analysis.setting import Outcomes, Setting, by_setting, label, labels, samples, without_ef_search
+from bench.analysis.stats import Estimate
+from bench.errors import BenchError, BenchWarning
 from bench.study.outcome import Outcome
 from bench.study.trial import Order
 
@@ -39,7 +41,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """One order in one setting, over its builds.
 
-    setting: with the experiment.
     order: its label.
     recall: mean over builds and queries.
     sd: standard deviation over builds of a build's mean recall; NaN for one build.
@@ -48,6 +49,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         difference; infinite outside what was measured, None without a comparison.
     below_half: share of queries with recall below 0.5.
     percentile_5: the 5th percentile of recall over builds and queries, since a mean hides who suffers.
+    recall_tie: mean with ties counted.
+    order_seconds, build_seconds, search_seconds: means over builds.
     """
 
     setting: Setting
@@ -82,6 +85,7 @@ def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False)
     if not listed:
         raise BenchError("no outcomes to summarize: run `bench run` first")
     names = labels(listed)
+    _warn_of_alike(names, reference)
     settings = by_setting(listed)
     recalls = {setting: samples(by_order, ties) for setting, by_order in settings.items()}
     curves = _curves(recalls, names, reference)
@@ -99,14 +103,26 @@ def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False)
     return summaries
 
 
+def _warn_of_alike(names: Mapping[Order, str], reference: str) -> None:
+    """A BenchWarning where several orders are of the reference's name, so that none is it."""
+    alike = sorted(name for order, name in names.items() if name != reference == label(order))
+    if alike and reference not in names.values():
+        warnings.warn(
+            f"several orders are called {reference} ({', '.join(alike)}), so nothing is compared with it: "
+            "name one of these as the reference",
+            BenchWarning,
+            stacklevel=3,
+        )
+
+
 def _compared(by_order: Mapping[Order, Sample], names: Mapping[Order, str], reference: str) -> dict[Order, Verdict]:
     """The Verdict on every order of a setting but the reference; none where that was not run."""
     others = [order for order in by_order if names[order] != reference]
     against = [order for order in by_order if names[order] == reference]
     if not against:
         return {}
-    found = verdicts([by_order[order] for order in others], by_order[against[0]])
-    return dict(zip(others, found, strict=True))
+    compared = verdicts([by_order[order] for order in others], by_order[against[0]])
+    return dict(zip(others, compared, strict=True))
 
 
 def _summary(

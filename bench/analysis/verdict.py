@@ -20,10 +20,11 @@ import msgspec
 import numpy as np
 
 from bench.analysis import stats
-from bench.analysis.stats import Estimate, Sample
+from bench.analysis.sample import Sample, sample_of, seeds_of
+from bench.analysis.stats import Estimate
 from bench.study.baseline import BaselineOutcome, comparable
 from bench.study.outcome import Outcome
-from bench.study.trial import Trial, changed
+from bench.study.trial import Index, Order, Setting, Trial
 
 MARGIN = 0.005  # of recall, half a point
 ALPHA = 0.01  # false alarms, over all lines and looks of a gate
@@ -43,19 +44,27 @@ ABOUT = {
 }
 
 
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """What builds that are compared have in common: their setting, without what made them, and their order."""
+
+    setting: Setting
+    order: Order
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one setting and order, or on all of an engine's together.
 
-    setting: a trial of it, without seeds and what made it; None for all of an engine's.
-    was, now: mean recall over the builds compared.
-    difference: now - was; low, high: its 95 % interval, the narrowest of four that hold at once, NaN where there is
-        nothing to estimate.
+    compared: the setting and order; None for an engine's line.
+    was, now: mean recall over the builds that are compared.
+    difference: now - was.
+    low, high: the 95 % interval of the difference, the narrowest of four that hold at once; NaN where there is nothing
+        to estimate.
     builds: of the baseline, and now.
     """
 
     verdict: str
     engine: str
-    setting: Trial | None
+    compared: Compared | None
     was: float
     now: float
     difference: float
@@ -81,41 +90,42 @@ def decide(
 ) -> list[Line]:
     """A Line a setting and order, and one for all those of an engine that have to be compared.
 
-    then, now: by `comparable` trial. unchanged: engines whose versions, threads and machine are the same. steps: how
-    often it is decided in all, since they share the error.
+    then, now: by `comparable` trial.
+    unchanged: engines whose versions, threads and machine are the same.
+    steps: how often it is decided in all, since they share the error.
     """
-    known, repeated = _by_order(then), _by_order(now)
-    exact, pairs = [], {}
-    for setting, trials in repeated.items():
+    then_trials = _by_compared(then)
+    exact: list[Line] = []
+    pairs: dict[Compared, _Pair] = {}
+    for compared, trials in _by_compared(now).items():
         builds = [(then[trial], now[trial]) for trial in trials]
-        verdict = _exact_verdict(setting, builds, setting.index.engine in unchanged)
-        if verdict:
-            exact.append(_exact_line(verdict, setting, builds))
+        if verdict := _by_ids(compared.setting.index, builds, unchanged):
+            exact.append(_exact_line(verdict, compared, builds))
         else:
-            pairs[setting] = _Pair(_sample(then, known[setting]), _sample(now, trials))
+            pairs[compared] = _Pair(_sample(then, then_trials[compared]), _sample(now, trials))
     engines = {}
-    for engine in dict.fromkeys(setting.index.engine for setting in pairs):
-        of_engine = {setting: pair for setting, pair in pairs.items() if setting.index.engine == engine}
-        engines[engine] = _Pair(*(_pooled({s: pair[side] for s, pair in of_engine.items()}) for side in (0, 1)))
+    for engine in dict.fromkeys(compared.setting.index.engine for compared in pairs):
+        of_engine = {one: pair for one, pair in pairs.items() if one.setting.index.engine == engine}
+        engines[engine] = _Pair(*(_pooled({one: pair[side] for one, pair in of_engine.items()}) for side in (0, 1)))
     alpha = ALPHA / 2 / steps
-    by_setting = _judged([(setting.index.engine, setting, pair) for setting, pair in pairs.items()], margin, alpha)
-    return exact + by_setting + _judged([(engine, None, pair) for engine, pair in engines.items()], margin, alpha)
+    of_settings = [(compared.setting.index.engine, compared, pair) for compared, pair in pairs.items()]
+    of_engines = [(engine, None, pair) for engine, pair in engines.items()]
+    return exact + _judged(of_settings, margin, alpha) + _judged(of_engines, margin, alpha)
 
 
-def _exact_verdict(setting: Trial, builds: Sequence[tuple[BaselineOutcome, Outcome]], unchanged: bool) -> str:
-    """The verdict where ids decide, nothing where recalls have to be compared."""
+def _by_ids(index: Index, builds: Sequence[tuple[BaselineOutcome, Outcome]], unchanged: Collection[str]) -> str | None:
+    """The verdict that needs no statistics, as where all ids are equal; None where recalls have to be compared."""
     same_ids = all(was.ids_sha256 == is_now.ids_sha256 for was, is_now in builds)
-    same_hits = all(np.array_equal(was.hits, is_now.hits) for was, is_now in builds)
-    if same_ids and same_hits:
+    if same_ids and all(np.array_equal(was.hits, is_now.hits) for was, is_now in builds):
         return BIT_EXACT
-    if unchanged and same_ids:
+    if index.engine not in unchanged:
+        return None
+    if same_ids:
         return RESCORED
-    return (
-        NOT_EXACT if unchanged and setting.index.threads == 1 else ""
-    )  # with more threads, no two builds are the same
+    return NOT_EXACT if index.threads == 1 else None  # with more threads, no two builds are the same
 
 
-def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, alpha: float) -> list[Line]:
+def _judged(pairs: Sequence[tuple[str, Compared | None, _Pair]], margin: float, alpha: float) -> list[Line]:
     """Lines for pairs of samples; p values are adjusted for their number, and significant below `alpha`, one-sided."""
     estimates = [
         [
@@ -123,40 +133,43 @@ def _judged(compared: Sequence[tuple[str, Trial | None, _Pair]], margin: float, 
             for estimate in (stats.difference, stats.paired_difference)
             for same in (False, True)
         ]
-        for _, _, pair in compared
+        for _, _, pair in pairs
     ]
-    falls = stats.holm([_one_sided(both) for both in estimates])
-    rises = stats.holm([_one_sided([_turned(estimate) for estimate in both]) for both in estimates])
+    falls = stats.holm([_one_sided(of_pair) for of_pair in estimates])
+    rises = stats.holm([_one_sided([_turned(estimate) for estimate in of_pair]) for of_pair in estimates])
     lines = []
-    for (engine, setting, pair), both, fall, rise in zip(compared, estimates, falls, rises, strict=True):
-        # Each way of estimating has its part of the error, so the narrowest interval may be the one.
-        intervals = [stats.simultaneous(estimate, len(both)) for estimate in both]
-        known = [interval for interval in intervals if not np.isnan(interval.se)]
-        estimate = min(known or intervals, key=lambda interval: interval.half_width)
-        now = float(pair.now.recalls.mean())
-        lines.append(
-            Line(
-                verdict=_verdict(estimate, fall < alpha, rise < alpha, margin),
-                engine=engine,
-                setting=setting,
-                was=now - estimate.value,  # where builds are paired, of those with the same seeds
-                now=now,
-                difference=estimate.value,
-                low=estimate.low,
-                high=estimate.high,
-                builds=(len(pair.then.recalls), len(pair.now.recalls)),
-            )
-        )
+    for (engine, compared, pair), of_pair, fall, rise in zip(pairs, estimates, falls, rises, strict=True):
+        estimate = _narrowest(of_pair)
+        if fall < alpha and estimate.value < -margin:
+            verdict = FELL
+        elif rise < alpha and estimate.value > margin:
+            verdict = ROSE
+        else:
+            verdict = HOLDS if estimate.low > -margin else UNDECIDED
+        lines.append(_line(verdict, engine, compared, pair, estimate))
     return lines
 
 
-def _verdict(estimate: Estimate, falls: bool, rises: bool, margin: float) -> str:
-    """falls, rises: whether that is significant."""
-    if falls and estimate.value < -margin:
-        return FELL
-    if rises and estimate.value > margin:
-        return ROSE
-    return HOLDS if estimate.low > -margin else UNDECIDED
+def _narrowest(estimates: Sequence[Estimate]) -> Estimate:
+    """The estimate with the narrowest interval; each has its part of the error, so any may be the one."""
+    intervals = [stats.simultaneous(estimate, len(estimates)) for estimate in estimates]
+    known = [interval for interval in intervals if not np.isnan(interval.se)]
+    return min(known or intervals, key=lambda interval: interval.half_width)
+
+
+def _line(verdict: str, engine: str, compared: Compared | None, pair: _Pair, estimate: Estimate) -> Line:
+    now = float(pair.now.recalls.mean())
+    return Line(
+        verdict=verdict,
+        engine=engine,
+        compared=compared,
+        was=now - estimate.value,  # where builds are paired, of those with the same seeds
+        now=now,
+        difference=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        builds=(len(pair.then.recalls), len(pair.now.recalls)),
+    )
 
 
 def _one_sided(estimates: Sequence[Estimate]) -> float:
@@ -173,13 +186,14 @@ def _turned(estimate: Estimate) -> Estimate:
     return msgspec.structs.replace(estimate, value=-estimate.value)
 
 
-def _exact_line(verdict: str, setting: Trial, builds: Sequence[tuple[BaselineOutcome, Outcome]]) -> Line:
-    was, is_now = (float(np.mean([one[side].hits for one in builds]) / setting.search.k) for side in (0, 1))
+def _exact_line(verdict: str, compared: Compared, builds: Sequence[tuple[BaselineOutcome, Outcome]]) -> Line:
+    k = compared.setting.search.k
+    was, is_now = (float(np.mean([outcomes[side].hits for outcomes in builds]) / k) for side in (0, 1))
     unknown = 0.0 if verdict == BIT_EXACT else float("nan")
     return Line(
         verdict=verdict,
-        engine=setting.index.engine,
-        setting=setting,
+        engine=compared.setting.index.engine,
+        compared=compared,
         was=was,
         now=is_now,
         difference=is_now - was,
@@ -189,30 +203,31 @@ def _exact_line(verdict: str, setting: Trial, builds: Sequence[tuple[BaselineOut
     )
 
 
-def _by_order(trials: Iterable[Trial]) -> dict[Trial, list[Trial]]:
-    by_order = defaultdict(list)
+def _by_compared(trials: Iterable[Trial]) -> dict[Compared, list[Trial]]:
+    groups = defaultdict(list)
     for trial in trials:
-        by_order[of_one_order(trial)].append(trial)
-    return by_order
+        groups[of_one_order(trial)].append(trial)
+    return groups
 
 
-def of_one_order(trial: Trial) -> Trial:
+def of_one_order(trial: Trial) -> Compared:
     """What builds of one order in one setting have in common."""
-    return changed(comparable(trial), build_seed=0, order_seed=0)
+    trial = comparable(trial)
+    return Compared(setting=trial.setting, order=trial.order)
 
 
 def _sample(outcomes: Mapping[Trial, BaselineOutcome] | Mapping[Trial, Outcome], trials: Sequence[Trial]) -> Sample:
-    return stats.sample_of([outcomes[trial].hits / trial.search.k for trial in trials], trials)
+    return sample_of([outcomes[trial].hits / trial.search.k for trial in trials], trials)
 
 
-def _pooled(samples: Mapping[Trial, Sample]) -> Sample:
+def _pooled(samples: Mapping[Compared, Sample]) -> Sample:
     """Mean recalls over settings, of the seeds that all have: a dataset's settings share its queries, so they are
     averaged query by query; other datasets bring other queries."""
-    common = sorted(set.intersection(*(set(stats.seeds_of(sample)) for sample in samples.values())))
+    common = sorted(set.intersection(*(set(seeds_of(sample)) for sample in samples.values())))
     by_dataset = defaultdict(list)
-    for setting, sample in samples.items():
-        row = {seeds: index for index, seeds in enumerate(stats.seeds_of(sample))}
-        by_dataset[setting.data.dataset].append(sample.recalls[[row[seeds] for seeds in common]])
+    for compared, sample in samples.items():
+        row = {seeds: index for index, seeds in enumerate(seeds_of(sample))}
+        by_dataset[compared.setting.data.dataset].append(sample.recalls[[row[seeds] for seeds in common]])
     recalls = np.hstack([np.mean(of_dataset, axis=0) for of_dataset in by_dataset.values()])
     order_seeds, build_seeds = np.array(common).T
     return Sample(recalls, order_seeds, build_seeds)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.analysis.categories import Permuted
 from bench.analysis.setting import split
-from bench.present.text import pipe, points, title
+from bench.present.text import cells, pipe, points, title
 
 HEADER = (
     *("permutations", "seeds", "lowest", "median", "highest", "range, points", "noise alone", "one build each"),
@@ -27,19 +27,16 @@ NOTE = (
 def permuted_text(rows: Sequence[Permuted]) -> str:
     """Two Markdown tables an experiment: how much permutations differ, and which ones are the extremes."""
     return "\n\n".join(
-        f"{experiment}: permutations of categories\n\n{_experiment_text(list(group))}"
-        for experiment, group in groupby(rows, key=lambda row: row.setting.experiment)
+        _experiment_text(experiment, list(group)) for experiment, group in groupby(rows, key=lambda row: row.experiment)
     )
 
 
-def _experiment_text(rows: Sequence[Permuted]) -> str:
-    fields = [row.setting.fields for row in rows]
-    common, varying = split(fields)
-    settings = [[row.get(field, "") for field in varying] for row in fields]
-    figures = [[*setting, *_figures(row)] for setting, row in zip(settings, rows, strict=True)]
+def _experiment_text(experiment: str, rows: Sequence[Permuted]) -> str:
+    common, varying = split([row.setting for row in rows])
+    figures = [[*cells(row.setting, varying), *_figures(row)] for row in rows]
     extremes = [
-        [*setting, which, recall, ", ".join(permutation)]
-        for setting, row in zip(settings, rows, strict=True)
+        [*cells(row.setting, varying), which, recall, ", ".join(permutation)]
+        for row in rows
         for which, recall, permutation in (
             ("best", f"{row.highest:.4f}", row.best),
             ("worst", f"{row.lowest:.4f}", row.worst),
@@ -47,14 +44,14 @@ def _experiment_text(rows: Sequence[Permuted]) -> str:
     ]
     note = NOTE
     if any(row.seeds < 2 for row in rows):
-        note += " From one seed nothing can be told from noise: run two at least."
-    tables = [
-        title(common),
+        note += " One seed cannot show what is noise: run two at least."
+    parts = [
+        f"{experiment}: permutations of categories, {title(common)}",
         pipe(figures, [*varying, *HEADER], len(varying)),
         note,
         pipe(extremes, [*varying, "", "recall", "permutation"], len(varying) + 3),
     ]
-    return "\n\n".join(tables)
+    return "\n\n".join(parts)
 
 
 def _figures(row: Permuted) -> list[Any]:

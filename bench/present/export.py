@@ -11,15 +11,26 @@ from tabulate import tabulate
 from bench.errors import BenchError, unknown
 from bench.measure.retrieval import CUTOFFS
 from bench.study.outcome import Outcome
-from bench.study.trial import FIELDS, flat
+from bench.study.trial import DIGESTS, FIELDS, flat
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ("csv", "parquet", "markdown", "latex")
-_MEASURED = ("order_seconds", "build_seconds", "search_seconds", "ids_sha256", "commit")
-_RECALL = ("recall", "recall_tie", *CUTOFFS, *(f"{measure}_exact" for measure in CUTOFFS))
-TIDY = ("experiment", *FIELDS, *_RECALL, *_MEASURED)
+TIDY = (
+    "experiment",
+    *(name for name in FIELDS if name not in DIGESTS),
+    "recall",
+    "recall_tie",
+    *CUTOFFS,
+    *(f"{measure}_exact" for measure in CUTOFFS),
+    "order_seconds",
+    "build_seconds",
+    "search_seconds",
+    *DIGESTS,
+    "ids_sha256",
+    "commit",
+)
 
 
 def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
@@ -46,7 +57,7 @@ def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
 
 
 def _judged_mean(scores: Mapping[str, np.ndarray], measure: str) -> float:
-    """The mean of a measure over the queries that are judged; NaN where there is none."""
+    """The mean of a measure over the queries that are judged; NaN without any."""
     values = scores.get(measure, np.array([]))
     judged = values[~np.isnan(values)]
     return float(judged.mean(dtype=np.float64)) if judged.size else math.nan

@@ -1,4 +1,4 @@
-"""Trials that failed, as text and as rows."""
+"""Trials that failed: lines below a table, and rows for JSON."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,24 +7,33 @@ from typing import Any
 from bench.study.outcome import Failure
 from bench.study.trial import flat
 
-_REASONS = 10  # that are listed
-_LENGTH = 200  # characters of a reason
+LINES = 5  # of reasons, at most
+WIDTH = 120  # of a line, at most
 
 
 def failures_text(failures: Sequence[Failure], trials: int) -> str:
-    """How many of so many trials failed, and why, the most frequent reason first."""
-    counts = Counter((failure.trial.index.engine, failure.reason) for failure in failures).most_common()
-    lines = [f"{len(failures):,} of {trials:,} trials failed; the next run tries them again:"]
-    lines += [f"- {count:,} {engine}: {_short(reason)}" for (engine, reason), count in counts[:_REASONS]]
-    if more := len(counts) - _REASONS:
-        lines += [f"- and {more:,} other reasons"] * (more > 0)
+    """How many trials failed, and by engine why, most first; empty where none did.
+
+    trials: how many in all, failed ones included.
+    """
+    if not failures:
+        return ""
+    counts = Counter((failure.trial.index.engine, failure.reason) for failure in failures)
+    # Equally many go by name, so that the same failures read the same every time
+    by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    lines = [f"{len(failures):,} of {trials:,} trials FAILED; the next run tries them again:"]
+    lines += [_line(engine, reason, count) for (engine, reason), count in by_count[:LINES]]
+    if others := by_count[LINES:]:
+        lines.append(f"- {sum(count for _, count in others):,} for {len(others):,} other reasons (all with --json)")
     return "\n".join(lines)
 
 
 def failures_flat(failures: Sequence[Failure]) -> list[dict[str, Any]]:
-    """A row a failed trial, with its reason, for JSON."""
-    return [{**flat(failure.trial), "reason": failure.reason} for failure in failures]
+    """A row a failed trial, for JSON: the trial's fields and the reason."""
+    return [flat(failure.trial) | {"reason": failure.reason} for failure in failures]
 
 
-def _short(reason: str) -> str:
-    return reason if len(reason) <= _LENGTH else f"{reason[: _LENGTH - 1]}…"
+def _line(engine: str, reason: str, count: int) -> str:
+    """A group of failures as one line, cut where it is too long."""
+    line = f"- {engine}, {count:,} {'trial' if count == 1 else 'trials'}: {' '.join(reason.split())}"
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."

@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 
 from bench.analysis.gate import Report
-from bench.analysis.setting import label, shown, split
+from bench.analysis.setting import fields_of, label, split
 from bench.analysis.verdict import ABOUT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line
-from bench.present.text import pipe, title
-from bench.study.trial import Trial
+from bench.present.text import cells, pipe, title
 
 
 def text(report: Report) -> str:
@@ -46,8 +45,8 @@ def _environment(report: Report, other_ids: bool) -> str:
     equal = "ids must be equal, and " + ("are NOT all." if other_ids else "are.")
     if not report.changes:
         return f"Versions, threads and machine are those of the baseline: {equal}"
-    others = f" That does not concern {' and '.join(report.unchanged)}: its {equal}" if report.unchanged else ""
-    return f"Changed since: {'; '.join(report.changes)}.{others}"
+    equally = f" That does not concern {' and '.join(report.unchanged)}: its {equal}" if report.unchanged else ""
+    return f"Changed since: {'; '.join(report.changes)}.{equally}"
 
 
 def flat(report: Report) -> dict[str, Any]:
@@ -55,32 +54,26 @@ def flat(report: Report) -> dict[str, Any]:
     rows = []
     for line in report.lines:
         row = msgspec.structs.asdict(line)
-        setting = row.pop("setting")
-        if setting is not None:
-            row |= {**_fields(setting), "order": label(setting.order)}
+        if compared := row.pop("compared"):
+            row |= {**fields_of(compared.setting), "order": label(compared.order)}
         rows.append(row)
     return {**msgspec.structs.asdict(report), "lines": rows}
 
 
-def _fields(setting: Trial) -> dict[str, Any]:
-    """What a reader is told of a line's setting."""
-    return {name: value for name, value in shown(setting.setting).items() if name != "engine_version"}
-
-
 def _table(lines: list[Line]) -> str:
-    common, differing = split([_fields(line.setting) for line in lines if line.setting])
+    common, differing = split([fields_of(line.compared.setting) for line in lines if line.compared])
     varying = [name for name in differing if name != "engine"]
     rows = []
     for line in lines:
-        cells, order = ["all" if name == "dataset" else "" for name in varying], ""
-        if line.setting is not None:
-            fields = _fields(line.setting)
-            cells, order = [fields.get(name, "") for name in varying], label(line.setting.order)
+        setting, order = {"dataset": "all"}, ""
+        if line.compared:
+            setting, order = fields_of(line.compared.setting), label(line.compared.order)
         points = f"{100 * line.difference:+.2f}"
         if not math.isnan(line.low):
             points += f" [{100 * line.low:+.2f}, {100 * line.high:+.2f}]"
         verdict = line.verdict.upper() if line.verdict in FAILURES else line.verdict
         builds = "{} → {}".format(*line.builds)
-        rows.append([verdict, line.engine, *cells, order, f"{line.was:.4f}", f"{line.now:.4f}", points, builds])
+        recalls = [f"{line.was:.4f}", f"{line.now:.4f}"]
+        rows.append([verdict, line.engine, *cells(setting, varying), order, *recalls, points, builds])
     header = ["verdict", "engine", *varying, "order", "was", "now", "difference, points", "builds"]
     return f"{title(common)}\n\n{pipe(rows, header, len(varying) + 3)}"

@@ -1,4 +1,4 @@
-"""What there is to name on the command line and in an experiment."""
+"""Lists of what the command line and an experiment can name."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -60,12 +60,12 @@ def orders() -> list[dict[str, Any]]:
 
 
 def engines() -> list[dict[str, Any]]:
-    """Engines, with the version installed, or what installs them."""
+    """Engines, with the version installed, or what installs it."""
     return [
         {
             "name": name,
-            "version": installed_version(engine),
-            "about": engine.about if installed_version(engine) else f"not installed: {how_to_install(engine)}",
+            "version": installed_version(engine) or f"not installed: {how_to_install(engine)}",
+            "about": engine.about,
         }
         for name, engine in INDEXES.items()
     ]
@@ -95,14 +95,14 @@ def presets() -> list[dict[str, Any]]:
 
 
 def notes() -> str:
-    """What there is to say of single systems, a line each, and the medians of what they state."""
-    found, listed = surveyed.medians(), surveyed.presets().values()
-    said = [f"* {p.system} is doubtful: {p.doubtful}" for p in listed if p.doubtful]
-    said += [f"{p.system}: {p.note}" for p in listed if p.note]
+    """Notes on single systems, a line each, and the medians of what all state."""
+    presets = surveyed.presets().values()
+    lines = [f"* {p.system} is doubtful: {p.doubtful}" for p in presets if p.doubtful]
+    lines += [f"{p.system}: {p.note}" for p in presets if p.note]
     return (
-        "\n".join(said)
-        + f"\n\nmedians of {len(surveyed.presets())} systems, where a number is stated that does not go by k: "
-        + ", ".join(f"{name} {value:g}" for name, value in found.items())
+        "\n".join(lines)
+        + f"\n\nmedians of {len(presets)} systems, where a number is stated that does not go by k: "
+        + ", ".join(f"{name} {value:g}" for name, value in surveyed.medians().items())
         + "\nM is links of a node on the upper levels, twice as many on level 0;"
         " `bench compare --preset` takes a name, or all"
     )
@@ -122,7 +122,7 @@ KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "experiments": experiments,
     "presets": presets,
 }
-# What is said below a list, for people only
+# What stands below a list, for people only
 BELOW: dict[str, Callable[[], str]] = {"presets": notes}
 
 

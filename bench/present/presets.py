@@ -4,27 +4,22 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tabulate import tabulate
-
 from bench.analysis.presets import UnderPreset
-from bench.analysis.setting import split
+from bench.analysis.setting import shown
 from bench.analysis.stats import Estimate
-from bench.indexes.presets import SURVEYED
-from bench.present.text import TIES_MATTER, ties_note, title
+from bench.present.text import TIES_MATTER, pipe, ties_note, title
+from bench.study.presets import Search
 
 ORDERS = ("random", "given")  # what a benchmark builds in, and what an index gets; a column each
+GRAPH = Search.__struct_fields__  # what a preset sets, a column each
 
 
 def preset_text(name: str, rows: Sequence[UnderPreset]) -> str:
     """A Markdown table, a row a system and engine, with what it means above and below."""
-    common, _ = split([row.setting.fields for row in rows])
-    shared = title({field: value for field, value in common.items() if field not in (*SURVEYED, "engine")})
-    shown = [order for order in ORDERS if any(order in row.recalls for row in rows)]
-    header = ["engine", "parameters of", *SURVEYED, "builds"]
-    header += [*shown, "best order", "recall", "worst order", "recall", "spread, points"]
-    lines = [_line(row, shown) for row in rows]
-    alignment = ["left", "left", *["right"] * (len(header) - 2)]
-    table = tabulate(lines, header, tablefmt="pipe", disable_numparse=True, colalign=alignment)
+    shown_orders = [order for order in ORDERS if any(order in row.recalls for row in rows)]
+    header = ["engine", "parameters of", *GRAPH, "builds"]
+    header += [*shown_orders, "best order", "recall", "worst order", "recall", "spread, points"]
+    table = pipe([_line(row, shown_orders) for row in rows], header, 2)
     doubts = {row.system: row.doubtful for row in rows if row.doubtful}
     note = (
         "The parameters are the systems' defaults; the engines are ours, at those parameters: what else a system"
@@ -34,18 +29,23 @@ def preset_text(name: str, rows: Sequence[UnderPreset]) -> str:
     note += "".join(f"\n\\* {system}: {why}." for system, why in doubts.items())
     if (gained := max(row.ties for row in rows)) >= TIES_MATTER:
         note += ties_note(gained)
-    return f"{name}: {shared}\n\n{table}\n\n{note}"
+    return f"{name}: {title(_common(rows[0]))}\n\n{table}\n\n{note}"
 
 
-def _line(row: UnderPreset, shown: Sequence[str]) -> list[Any]:
+def _common(row: UnderPreset) -> dict[str, Any]:
+    """What all rows have in common: data, and what a search asks for."""
+    names = [*shown(row.setting.of.data), *shown(row.setting.of.search)]
+    return {name: row.setting.fields[name] for name in names if name not in GRAPH}
+
+
+def _line(row: UnderPreset, shown_orders: Sequence[str]) -> list[Any]:
     best, worst = next(iter(row.recalls)), next(reversed(row.recalls))
     high, low = row.recalls[best].value, row.recalls[worst].value
-    if high == low:  # nothing to tell apart
+    if high == low:  # no order is best
         best = worst = "-"
-    setting = row.setting.fields
-    line = [setting["engine"], row.system + " *" * bool(row.doubtful)]
-    line += [setting[field] for field in SURVEYED]
-    line += [row.builds, *(_interval(row.recalls.get(order)) for order in shown)]
+    fields = row.setting.fields
+    line = [fields["engine"], row.system + " *" * bool(row.doubtful), *(fields[name] for name in GRAPH)]
+    line += [row.builds, *(_interval(row.recalls.get(order)) for order in shown_orders)]
     return [*line, best, f"{high:.4f}", worst, f"{low:.4f}", _interval(row.spread, 100, "+.2f")]
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bench.data.fetch.transfer import Progress
+from bench.errors import Log
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -14,26 +15,26 @@ if TYPE_CHECKING:
 class Lines:
     """Progress for a log: a line when something finished and ten seconds have passed, and one at the end."""
 
-    def __init__(self, total: int, say: Callable[[str], None], every: float = 10.0) -> None:
-        self._total, self._say, self._every = total, say, every
+    def __init__(self, total: int, log: Log, every: float = 10.0) -> None:
+        self._total, self._log, self._every = total, log, every
         self._done = 0
-        self._start = self._said = time.monotonic()
+        self._start = self._logged = time.monotonic()
 
     def step(self) -> None:
         """One more outcome is finished."""
         self._done += 1
         now = time.monotonic()
-        if now - self._said < self._every and self._done < self._total:
+        if now - self._logged < self._every and self._done < self._total:
             return
-        self._said = now
+        self._logged = now
         taken = now - self._start
         left = taken / self._done * (self._total - self._done)
         rate = 60 * self._done / max(taken, 1e-9)
-        self._say(f"{self._done}/{self._total} outcomes, {rate:.0f} a minute, {left:.0f} s left")
+        self._log(f"{self._done}/{self._total} outcomes, {rate:.0f} a minute, {left:.0f} s left")
 
 
 @contextmanager
-def bar(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
+def bar(total: int) -> Iterator[tuple[Log, Callable[[], None]]]:
     """A bar on standard error; gives what to call with a line to show above it, and at every outcome."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -57,10 +58,10 @@ def bar(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]
 
 
 @contextmanager
-def transfers(say: Callable[[str], None], terminal: bool, every: float = 10.0) -> Iterator[Progress]:
+def transfers(log: Log, terminal: bool, every: float = 10.0) -> Iterator[Progress]:
     """What to call as bytes of files come: a bar for each in a terminal, else a line now and then."""
     if not terminal:
-        yield _TransferLines(say, every).step
+        yield _TransferLines(log, every).step
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -81,15 +82,15 @@ def transfers(say: Callable[[str], None], terminal: bool, every: float = 10.0) -
 class _TransferLines:
     """A line when a file begins, when it is whole, and every so many seconds between."""
 
-    def __init__(self, say: Callable[[str], None], every: float) -> None:
-        self._say, self._every = say, every
-        self._said: dict[str, float] = {}
+    def __init__(self, log: Log, every: float) -> None:
+        self._log, self._every = log, every
+        self._logged: dict[str, float] = {}
 
     def step(self, name: str, done: int, total: int | None) -> None:
         from rich.filesize import decimal
 
         now = time.monotonic()
-        if name in self._said and done != total and now - self._said[name] < self._every:
+        if name in self._logged and done != total and now - self._logged[name] < self._every:
             return
-        self._said[name] = now
-        self._say(f"{name}: {decimal(done)}" + (f" of {decimal(total)}" if total else ""))
+        self._logged[name] = now
+        self._log(f"{name}: {decimal(done)}" + (f" of {decimal(total)}" if total else ""))

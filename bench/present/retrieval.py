@@ -6,32 +6,34 @@ from itertools import groupby
 from typing import Any
 
 from bench.analysis.bootstrap import Interval
-from bench.analysis.rankings import EXACT, MEASURE, SURE, Column, Rankings
+from bench.analysis.conditions import EXACT, MEASURE
+from bench.analysis.rankings import SURE, Column, Rankings
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
-from bench.present.text import interval, once, pipe, points, title
+from bench.present.text import interval, pipe, points, title, without_repeats
 
 
 def retrieval_text(rows: Sequence[Retrieval]) -> str:
     """Retrieval quality as Markdown tables, one an experiment: a row is an order, best first in its setting."""
     return "\n\n".join(
-        _experiment_text(experiment, list(listed))
-        for experiment, listed in groupby(rows, key=lambda row: row.setting.experiment)
+        _experiment_text(experiment, list(of_experiment))
+        for experiment, of_experiment in groupby(rows, key=lambda row: row.setting.experiment)
     )
 
 
 def _experiment_text(experiment: str, rows: Sequence[Retrieval]) -> str:
-    common, varying = split([row.setting.fields for row in rows])
+    settings = [row.setting.fields for row in rows]
+    common, varying = split(settings)
     measures = list(dict.fromkeys(measure for row in rows for measure in row.scores))
     lines = []
-    for row, setting in zip(rows, once([row.setting.fields for row in rows], varying), strict=True):
-        line = [*setting, row.order]
+    for row, cells in zip(rows, without_repeats(settings, varying), strict=True):
+        line = [*cells, row.order]
         for measure in measures:
             score = row.scores.get(measure)
             line += [interval(score.mean), points(score.difference)] if score else ["", ""]
         first = next(iter(row.scores.values()))
         lines.append([*line, f"{first.exact.value:.4f}"])
-    header = [*varying, "order", *(title for measure in measures for title in (measure, "vs exact, points"))]
+    header = [*varying, "order", *(name for measure in measures for name in (measure, "vs exact, points"))]
     judged = ", ".join(sorted({str(row.judged) for row in rows}))
     return "\n\n".join(
         [
@@ -56,33 +58,33 @@ def flat(row: Retrieval) -> dict[str, Any]:
     return named
 
 
-def rankings_text(found: Sequence[Rankings]) -> str:
+def rankings_text(listed: Sequence[Rankings]) -> str:
     """Rankings of models as Markdown tables, one after the other."""
-    return "\n\n".join(_rankings_text(rankings) for rankings in found)
+    return "\n\n".join(_rankings_text(rankings) for rankings in listed)
 
 
-def _rankings_text(found: Rankings) -> str:
-    short = _short([*found.models, *found.left_out])
+def _rankings_text(rankings: Rankings) -> str:
+    short = _short([*rankings.models, *rankings.left_out])
     lines = [
         [
             short[model],
-            f"{found.exact_ranks[i]}: {found.exact[i]:.4f}",
-            *(f"{column.ranks[i]}{_moved(column.moved[i])}: {column.means[i]:.4f}" for column in found.columns),
+            f"{rankings.exact_ranks[i]}: {rankings.exact[i]:.4f}",
+            *(f"{column.ranks[i]}{_moved(column.moved[i])}: {column.means[i]:.4f}" for column in rankings.columns),
         ]
-        for i, model in enumerate(found.models)
+        for i, model in enumerate(rankings.models)
     ]
-    header = ["model", EXACT, *(f"{column.engine} {column.order}" for column in found.columns)]
+    header = ["model", EXACT, *(f"{_engine(column)} {column.order}" for column in rankings.columns)]
     parts = [
-        f"{found.experiment}, {len(found.models)} models by mean {MEASURE}: {title(found.setting)}, "
-        f"{found.judged} of them judged",
+        f"{rankings.experiment}, {len(rankings.models)} models by mean {MEASURE}: {title(rankings.setting)},"
+        f" {rankings.judged} of them judged",
         pipe(lines, header, 1),
-        f"A cell is rank, places moved against {found.reference} where there are any, and mean {MEASURE}.",
+        f"A cell is rank, places moved against {rankings.reference} where there are any, and mean {MEASURE}.",
         pipe(
-            [_column_line(column) for column in found.columns],
+            [_column_line(column) for column in rankings.columns],
             [
                 "engine",
                 "order",
-                f"mean recall@{found.setting['k']}",
+                f"mean recall@{rankings.setting['k']}",
                 "Kendall's tau",
                 "most places moved",
                 "pairs swapped",
@@ -91,13 +93,18 @@ def _rankings_text(found: Rankings) -> str:
             ],
             2,
         ),
-        _swaps_text(found, short),
-        _correlations_text(found),
+        _swaps_text(rankings, short),
+        _correlations_text(rankings),
     ]
-    if found.left_out:
-        missing = ", ".join(short[model] for model in found.left_out)
+    if rankings.left_out:
+        missing = ", ".join(short[model] for model in rankings.left_out)
         parts.append(f"Left out, since they lack an engine or order that others have: {missing}.")
     return "\n\n".join(parts)
+
+
+def _engine(column: Column) -> str:
+    """An engine, with parameters of its own where there are any."""
+    return column.engine if column.engine_params == "{}" else f"{column.engine} {column.engine_params}"
 
 
 def _moved(places: int) -> str:
@@ -107,7 +114,7 @@ def _moved(places: int) -> str:
 def _column_line(column: Column) -> list[str]:
     swaps = [swap.probability for swap in column.swaps]
     return [
-        column.engine,
+        _engine(column),
         column.order,
         f"{sum(column.recalls) / len(column.recalls):.4f}",
         f"{column.tau:.3f}",
@@ -118,64 +125,64 @@ def _column_line(column: Column) -> list[str]:
     ]
 
 
-def _swaps_text(found: Rankings, short: dict[str, str]) -> str:
+def _swaps_text(rankings: Rankings, short: dict[str, str]) -> str:
     lines = [
         [
-            column.engine,
+            _engine(column),
             column.order,
             f"{short[swap.ahead]} > {short[swap.behind]}",
             f"{100 * swap.reference:+.2f}",
-            f"{100 * swap.found:+.2f}",
+            f"{100 * swap.index:+.2f}",
             f"{swap.probability:.2f}",
             f"{swap.reference_unsure:.2f}",
             f"{swap.shifted:.2f}",
         ]
-        for column in found.columns
+        for column in rankings.columns
         for swap in column.swaps
     ]
     if not lines:
-        return f"No pair of models stands in another order than under {found.reference}."
+        return f"No pair of models stands in another order than under {rankings.reference}."
     header = [
         "engine",
         "order",
-        f"by {found.reference}",
-        "points ahead there",
-        "here",
+        f"by {rankings.reference}",
+        "points ahead",
+        "by the index",
         "P(swap)",
-        "P(unsure there)",
+        "P(unsure)",
         "P(shift)",
     ]
     return (
         f"{pipe(lines, header, 3)}\n\n"
         "P(swap): share of resamples of queries and builds in which the index orders the two otherwise than"
-        f" {found.reference} does on the same queries; {SURE} or more is no noise. P(unsure there): share in which"
-        f" {found.reference} itself orders them the other way than above: near 0.5, these queries cannot tell the"
-        " models apart. P(shift): share in which the first is less far ahead here than there: near 1, the index does"
+        f" {rankings.reference} does on the same queries; {SURE} or more is no noise. P(unsure): share in which"
+        f" {rankings.reference} itself orders them the other way than above: near 0.5, these queries cannot tell the"
+        " models apart. P(shift): share in which the first is less far ahead by the index: near 1, it does"
         " favour the second, swap or not."
     )
 
 
-def _correlations_text(found: Rankings) -> str:
+def _correlations_text(rankings: Rankings) -> str:
     lines = [
         [
-            f"recall@{found.setting['k']} and {correlation.of}",
+            f"recall@{rankings.setting['k']} and {correlation.of}",
             correlation.points,
             _between(correlation.pearson),
             _between(correlation.spearman),
         ]
-        for correlation in found.correlations
+        for correlation in rankings.correlations
     ]
     return (
         f"{pipe(lines, ['correlation of', 'points', 'Pearson', 'Spearman'], 1)}\n\n"
-        f"Over models × columns; intervals by drawing models, of which there are {len(found.models)}: rough, and too"
+        f"Over models × columns; intervals by drawing models, of which there are {len(rankings.models)}: rough, and too"
         " narrow rather than too wide."
     )
 
 
-def _between(found: Interval) -> str:
-    if math.isnan(found.low):
-        return "" if math.isnan(found.value) else f"{found.value:.2f}"
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+def _between(interval: Interval) -> str:
+    if math.isnan(interval.low):
+        return "" if math.isnan(interval.value) else f"{interval.value:.2f}"
+    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
 
 
 def _short(names: Sequence[str]) -> dict[str, str]:

@@ -10,8 +10,8 @@ import msgspec
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
 from bench.analysis.summary import UNDECIDED, Shares, Summary
-from bench.present.retrieval import flat as flat_scores
-from bench.present.text import TIES_MATTER, interval, number, once, pipe, points, ties_note, title
+from bench.present import retrieval as of_retrieval
+from bench.present.text import TIES_MATTER, cells, interval, number, pipe, points, ties_note, title, without_repeats
 
 
 def summary_text(
@@ -19,7 +19,7 @@ def summary_text(
 ) -> str:
     """Summaries as Markdown tables, one an experiment, with where the spread comes from below each.
 
-    What is the same all through is said above the table; a row is an order, best first in its setting.
+    What is the same all through stands above the table; a row is an order, best first in its setting.
     """
     return "\n\n".join(
         _experiment_text(
@@ -36,14 +36,15 @@ def summary_text(
 def _experiment_text(
     experiment: str, rows: Sequence[Summary], shares: Sequence[Shares], reference: str, ties: bool
 ) -> str:
-    common, varying = split([row.setting.fields for row in rows])
+    settings = [row.setting.fields for row in rows]
+    common, varying = split(settings)
     compared = any(row.against is not None for row in rows)
     header = [*varying, "order", "builds", "recall", "sd"]
     header += [f"vs {reference}, points", "p", "verdict", "equals ef"] * compared
     header += ["below 0.5", "5th %", "build s"]
     lines = []
-    for row, setting in zip(rows, once([row.setting.fields for row in rows], varying), strict=True):
-        line = [*setting, row.order, row.builds, interval(row.recall), number(row.sd, "{:.4f}")]
+    for row, of_setting in zip(rows, without_repeats(settings, varying), strict=True):
+        line = [*of_setting, row.order, row.builds, interval(row.recall), number(row.sd, "{:.4f}")]
         line += _comparison(row) if compared else []
         lines.append([*line, f"{100 * row.below_half:.1f} %", f"{row.percentile_5:.2f}", f"{row.build_seconds:.2f}"])
     parts = [
@@ -52,31 +53,29 @@ def _experiment_text(
         _note(rows, compared, reference, ties),
     ]
     if shares:
-        names = list(dict.fromkeys(name for share in shares for name in share.shares))
-        percents = [
-            [
-                *(share.setting.fields.get(field, "") for field in varying),
-                *(f"{100 * share.shares.get(name, 0):.1f}" for name in names),
-            ]
-            for share in shares
-        ]
-        parts += [
-            "Where the variance of a query's recall comes from, %:",
-            pipe(percents, [*varying, *names], len(varying)),
-        ]
+        parts += ["Where the variance of a query's recall comes from, %:", _shares_table(shares, varying)]
     return "\n\n".join(parts)
+
+
+def _shares_table(shares: Sequence[Shares], varying: Sequence[str]) -> str:
+    names = list(dict.fromkeys(name for share in shares for name in share.shares))
+    percents = [
+        [*cells(share.setting.fields, varying), *(f"{100 * share.shares.get(name, 0):.1f}" for name in names)]
+        for share in shares
+    ]
+    return pipe(percents, [*varying, *names], len(varying))
 
 
 def _comparison(row: Summary) -> list[str]:
     """The cells that compare an order with the reference; empty for the reference itself."""
     if row.against is None:
         return ["", "", "", ""]
-    found = row.against
-    verdict = found.verdict
+    against = row.against
+    verdict = against.verdict
     if verdict == UNDECIDED:
-        verdict += f": {found.builds_needed} builds" if found.builds_needed else ": more builds or queries"
-    p = "" if math.isnan(found.p) else "< 0.001" if found.p < 0.001 else f"{found.p:.3f}"
-    return [points(found.difference), p, verdict, _equal_ef(row)]
+        verdict += f": {against.builds_needed} builds" if against.builds_needed else ": more builds or queries"
+    p = "" if math.isnan(against.p) else "< 0.001" if against.p < 0.001 else f"{against.p:.3f}"
+    return [points(against.difference), p, verdict, _equal_ef(row)]
 
 
 def _equal_ef(row: Summary) -> str:
@@ -118,11 +117,11 @@ def _note(rows: Sequence[Summary], compared: bool, reference: str, ties: bool) -
 def summary_rows(
     summaries: Sequence[Summary], shares: Sequence[Shares], scored: Sequence[Retrieval]
 ) -> list[dict[str, Any]]:
-    """One row a summary as plain values, for JSON, with where the spread comes from and retrieval quality."""
-    spread = {share.setting: share.shares for share in shares}
-    scores = {(row.setting, row.order): flat_scores(row) for row in scored}
+    """Summaries as rows of one level of names for JSON, with where the spread comes from and what retrieval scores."""
+    sources = {share.setting: share.shares for share in shares}
+    scores = {(row.setting, row.order): of_retrieval.flat(row) for row in scored}
     return [
-        flat(row) | {"variance_shares": spread.get(row.setting)} | scores.get((row.setting, row.order), {})
+        flat(row) | {"variance_shares": sources.get(row.setting)} | scores.get((row.setting, row.order), {})
         for row in summaries
     ]
 

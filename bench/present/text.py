@@ -8,24 +8,24 @@ from tabulate import tabulate
 
 from bench.analysis.stats import Estimate
 
-TIES_MATTER = 0.005  # half a point, by which orders could be told apart wrongly
+TIES_MATTER = 0.005  # half a point, by which orders may seem to differ
 
 
 def interval(estimate: Estimate) -> str:
-    """A mean with its interval, where there is one."""
+    """A mean with its interval, if it has one."""
     if math.isnan(estimate.se):
         return f"{estimate.value:.4f}"
     return f"{estimate.value:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"
 
 
 def points(difference: Estimate) -> str:
-    """A difference in points, with its interval, where there is one."""
+    """A difference in points, with its interval, if it has one."""
     between = number(difference.low, " [{:+.2f}, ", 100) + number(difference.high, "{:+.2f}]", 100)
     return f"{100 * difference.value:+.2f}{between}"
 
 
 def number(value: float, form: str, factor: float = 1) -> str:
-    """A number in a form, or nothing where there is none."""
+    """A number in a form, or nothing for NaN."""
     return "" if math.isnan(value) else form.format(factor * value)
 
 
@@ -35,22 +35,27 @@ def pipe(lines: Sequence[Sequence[Any]], header: Sequence[str], left: int) -> st
     return str(tabulate(lines, header, tablefmt="pipe", disable_numparse=True, colalign=alignment))
 
 
-def once(settings: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> Iterator[list[Any]]:
-    """The cells of every row for the fields that vary, empty where the row above has the same values."""
-    before: list[Any] = []
+def title(fields: Mapping[str, Any]) -> str:
+    """What is the same in all of a table, as its title says it."""
+    return ", ".join(f"{name} {value}" for name, value in fields.items())
+
+
+def without_repeats(settings: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> Iterator[list[Any]]:
+    """The cells of every row for the fields that vary, empty where the row above has the same."""
+    above: list[Any] = []
     for setting in settings:
-        values = [setting.get(field, "") for field in varying]
-        yield ["" if values == before else value for value in values]
-        before = values
+        values = cells(setting, varying)
+        yield ["" if values == above else value for value in values]
+        above = values
 
 
-def title(common: Mapping[str, Any]) -> str:
-    """What is the same all through a table."""
-    return ", ".join(f"{field} {value}" for field, value in common.items())
+def cells(setting: Mapping[str, Any], varying: Sequence[str]) -> list[Any]:
+    """A setting's cells for the fields that vary, empty for those that it has not."""
+    return [setting.get(name, "") for name in varying]
 
 
 def ties_note(gained: float) -> str:
-    """What to say where counting ties would add so much to recall that it may decide between orders."""
+    """A note for where counting ties adds so much to recall that it may decide between orders."""
     return (
         f"\n\nTIES DECIDE: counting rows as near as the k-th adds up to {100 * gained:.1f} points. Which of equal rows"
         " exact search names goes by file order, so recall by id flatters `given`: compare with `bench table --ties`."

@@ -39,9 +39,9 @@ def test_resamples_repeat_by_seed_whatever_the_block(monkeypatch):
 
 def test_swaps_are_counted_by_hand():
     reference = np.array([1.0, 1.0, -1.0, 0.0, 0.0, 2.0])
-    found = np.array([1.0, -1.0, -1.0, 3.0, 0.0, 1e-12])
+    difference = np.array([1.0, -1.0, -1.0, 3.0, 0.0, 1e-12])
     # no, swapped, no, half, no, half
-    assert bootstrap.share_swapped(found, reference) == pytest.approx(2 / 6)
+    assert bootstrap.share_swapped(difference, reference) == pytest.approx(2 / 6)
 
 
 def test_a_swap_that_is_not_there_is_seldom_sure():
@@ -50,9 +50,9 @@ def test_a_swap_that_is_not_there_is_seldom_sure():
     sure = []
     for _ in range(200):
         ahead, behind = rng.normal(0.3, 0.1, (1, 93)), np.zeros((1, 93))
-        found = rng.normal(0, 0.02, (1, 93)) + rng.normal(0, 0.02, (4, 1)) + rng.normal(0, 0.1, (4, 93))
+        index = rng.normal(0, 0.02, (1, 93)) + rng.normal(0, 0.02, (4, 1)) + rng.normal(0, 0.1, (4, 93))
         other = rng.normal(0, 0.02, (4, 1)) + rng.normal(0, 0.1, (4, 93))
-        a, b, c, d = bootstrap.means([ahead, behind, found, other], resamples=400)
+        a, b, c, d = bootstrap.means([ahead, behind, index, other], resamples=400)
         sure.append(bootstrap.share_swapped(c - d, a - b) >= 0.95)
     assert np.mean(sure) < 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
 

@@ -16,6 +16,7 @@ from bench.analysis.verdict import (
     RESCORED,
     ROSE,
     UNDECIDED,
+    Compared,
     Line,
     decide,
 )
@@ -85,7 +86,7 @@ def test_other_seeds_raise_no_alarm(study, saved, store):
     assert report.unchanged == []
     assert {line.verdict for line in report.lines} <= {HOLDS, UNDECIDED}
     assert counts[0] == 3 * 12  # what is undecided gets more builds, up to as many as the baseline has
-    assert sum(counts[1:]) == 3 * sum(line.builds[1] == BUILDS for line in report.lines if line.setting)
+    assert sum(counts[1:]) == 3 * sum(line.builds[1] == BUILDS for line in report.lines if line.compared)
     assert "Undecided lines do not fail the gate" in text(report) or UNDECIDED not in text(report)
 
 
@@ -130,10 +131,10 @@ def test_the_same_ids_scored_otherwise_elsewhere_are_compared(study, saved, stor
     recall_hits = recall.hits
     one = np.array([1] + [0] * 10_000)
     with mock.patch.object(recall, "hits", lambda ids, truth: np.maximum(recall_hits(ids, truth) - one[: len(ids)], 0)):
-        found = measured(study, study.trials, store, version=None)
-    known = {comparable(one.trial): one for one in saved.outcomes}
-    now = {comparable(outcome.trial): outcome for outcome in found}
-    lines = decide(known, now, unchanged=[])
+        outcomes = measured(study, study.trials, store, version=None)
+    then = {comparable(outcome.trial): outcome for outcome in saved.outcomes}
+    now = {comparable(outcome.trial): outcome for outcome in outcomes}
+    lines = decide(then, now, unchanged=[])
     assert {line.verdict for line in lines} == {HOLDS}
     assert all(-0.001 < line.difference < 0 for line in lines)
 
@@ -153,12 +154,17 @@ def test_looks_double_up_to_the_baselines_builds():
 
 def drawn(trials, recall, rng, sd=0.002, ids=""):
     """Outcomes whose builds vary about a mean recall, of queries that differ among themselves."""
-    by_trial = {}
+    outcomes = {}
     for n, trial in enumerate(trials):
-        chance = np.clip(recall + sd * rng.standard_normal() + np.linspace(-0.05, 0.05, trial.data.queries), 0, 1)
-        hits = rng.binomial(trial.search.k, chance)
-        by_trial[comparable(trial)] = example_of(trial, hits, f"{ids}{n}")
-    return by_trial
+        chance = recall + sd * rng.standard_normal() + np.linspace(-0.05, 0.05, trial.data.queries)
+        hits = rng.binomial(trial.search.k, np.clip(chance, 0, 1))
+        outcomes[comparable(trial)] = example_of(trial, hits, f"{ids}{n}")
+    return outcomes
+
+
+def as_saved(outcomes):
+    """Outcomes as a baseline has them."""
+    return {key: BaselineOutcome(o.trial, o.hits, o.ids_sha256) for key, o in outcomes.items()}
 
 
 @pytest.fixture(scope="module")
@@ -185,17 +191,17 @@ def simulated():
 )
 def test_verdicts_on_known_differences(simulated, then, now, sd, verdict):
     rng = np.random.default_rng(3)
-    was = {key: BaselineOutcome(o.trial, o.hits, o.ids_sha256) for key, o in drawn(simulated, then, rng, sd).items()}
+    was = as_saved(drawn(simulated, then, rng, sd))
     [line, of_engine] = decide(was, drawn(simulated, now, rng, sd, "other"), unchanged=[])
     assert line.verdict == of_engine.verdict == verdict
     assert line.low <= now - then <= line.high
-    assert (line.builds, of_engine.setting) == ((10, 10), None)
+    assert (line.builds, of_engine.compared) == ((10, 10), None)
 
 
 def test_builds_on_several_threads_are_not_held_to_their_ids(simulated):
     rng = np.random.default_rng(6)
     trials = [changed(trial, threads=2) for trial in simulated]
-    was = {key: BaselineOutcome(o.trial, o.hits, o.ids_sha256) for key, o in drawn(trials, 0.9, rng).items()}
+    was = as_saved(drawn(trials, 0.9, rng))
     verdicts = {line.verdict for line in decide(was, drawn(trials, 0.9, rng, ids="other"), unchanged=["hnswlib"])}
     assert verdicts <= {HOLDS, UNDECIDED}
 
@@ -211,10 +217,10 @@ def test_an_engine_shows_what_none_of_its_settings_does():
         build_seeds=10,
     )
     trials = Study("e", experiment, [clustered(n=1500, queries=500)]).trials
-    was = {key: BaselineOutcome(o.trial, o.hits, o.ids_sha256) for key, o in drawn(trials, 0.9, rng, 0.008).items()}
+    was = as_saved(drawn(trials, 0.9, rng, 0.008))
     lines = decide(was, drawn(trials, 0.89, rng, 0.008, "other"), unchanged=[])
-    assert [line.verdict for line in lines if line.setting is None] == [FELL]
-    assert sum(line.verdict == FELL for line in lines if line.setting) <= 2
+    assert [line.verdict for line in lines if line.compared is None] == [FELL]
+    assert sum(line.verdict == FELL for line in lines if line.compared) <= 2
 
 
 def test_versions_that_hardly_change_the_graphs_are_decided_by_pairs(simulated):
@@ -225,26 +231,25 @@ def test_versions_that_hardly_change_the_graphs_are_decided_by_pairs(simulated):
     for key, outcome in then.items():
         hits = np.where(rng.random(len(outcome.hits)) < 0.01, rng.binomial(10, 0.9, len(outcome.hits)), outcome.hits)
         now[key] = msgspec.structs.replace(outcome, hits=hits, ids_sha256="other" + outcome.ids_sha256)
-    was = {key: BaselineOutcome(o.trial, o.hits, o.ids_sha256) for key, o in then.items()}
+    was = as_saved(then)
     assert {line.verdict for line in decide(was, now, unchanged=[])} == {HOLDS}
 
 
 def test_a_report_lists_the_worst_first_and_reads_as_json(study, saved, store):
     def measure(trials):
-        found = measured(study, trials, store)
         return [
             msgspec.structs.replace(o, hits=np.maximum(o.hits - 2, 0), ids_sha256="other")
             if o.trial.order.order == "random" and o.trial.index.engine == "faiss"
             else o
-            for o in found
+            for o in measured(study, trials, store)
         ]
 
     report = check(saved, study, measure, first=3)
     assert [line.verdict for line in report.lines] == [FELL] * 3 + [BIT_EXACT] * 10
-    found = flat(report)
-    assert found["passed"] is False
-    assert found["lines"][0].keys() >= {"verdict", "engine", "dataset", "order", "ef_search", "difference", "low"}
-    assert len(msgspec.json.decode(msgspec.json.encode(found))["lines"]) == 13
+    plain = flat(report)
+    assert plain["passed"] is False
+    assert plain["lines"][0].keys() >= {"verdict", "engine", "dataset", "order", "ef_search", "difference", "low"}
+    assert len(msgspec.json.decode(msgspec.json.encode(plain))["lines"]) == 13
     rows = [row for row in text(report).splitlines() if row.startswith("| FELL")]
     assert len(rows) == 3
     assert sum("all" in row for row in rows) == 1
@@ -254,13 +259,16 @@ def test_an_engine_that_has_not_changed_is_held_to_its_ids(study, saved, store):
     """However many others have: the exact rule is not lost by an upgrade of another engine."""
 
     def measure(trials):
-        found = measured(study, trials, store, version=None)
-        build = found[0].build
-        versions = build.environment["versions"] | {"hnswlib": "another"}
-        build = msgspec.structs.replace(build, environment=build.environment | {"versions": versions})
+        outcomes = measured(study, trials, store, version=None)
+        environment = outcomes[0].build.environment
+        environment = environment | {"versions": environment["versions"] | {"hnswlib": "another"}}
         return [
-            msgspec.structs.replace(o, build=build, ids_sha256="other" if o.trial.index.engine == "faiss" else "")
-            for o in found
+            msgspec.structs.replace(
+                outcome,
+                build=msgspec.structs.replace(outcome.build, environment=environment),
+                ids_sha256="other" if outcome.trial.index.engine == "faiss" else "",
+            )
+            for outcome in outcomes
         ]
 
     report = check(saved, study, measure, first=3)
@@ -275,12 +283,12 @@ def test_an_engine_that_has_not_changed_is_held_to_its_ids(study, saved, store):
 
 def test_undecided_lines_that_seem_to_have_fallen_are_counted(study, saved, store):
     def line(low, high):
-        setting = saved.outcomes[0].trial
+        trial = saved.outcomes[0].trial
         middle = (low + high) / 2
         return Line(
             verdict=UNDECIDED,
             engine="hnswlib",
-            setting=setting,
+            compared=Compared(setting=trial.setting, order=trial.order),
             was=0.9,
             now=0.9 + middle,
             difference=middle,

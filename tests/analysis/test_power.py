@@ -3,7 +3,7 @@ import pytest
 from support.recalls import simulated
 
 from bench.analysis import power, stats
-from bench.analysis.stats import independent
+from bench.analysis.sample import independent
 
 
 def test_the_detectable_effect_is_detected_four_times_in_five():
@@ -12,11 +12,11 @@ def test_the_detectable_effect_is_detected_four_times_in_five():
     a = [independent(np.repeat(0.8 + sd * rng.standard_normal((10, 1)), 2, axis=1)) for _ in range(1000)]
     b = [independent(np.repeat(0.8 + sd * rng.standard_normal((10, 1)), 2, axis=1)) for _ in range(1000)]
     effect = np.mean([power.minimum_detectable_effect(stats.difference(x, y)) for x, y in zip(a, b, strict=True)])
-    found = [
+    significant = [
         stats.p_value(stats.difference(x._replace(recalls=x.recalls + effect), y)) < 0.05
         for x, y in zip(a, b, strict=True)
     ]
-    assert np.mean(found) == pytest.approx(0.8, abs=0.06)
+    assert np.mean(significant) == pytest.approx(0.8, abs=0.06)
 
 
 def test_builds_needed_are_enough_and_not_too_many():

@@ -2,7 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from support.examples import outcome as example
+from msgspec.structs import replace
+from support import examples
 
 from bench.analysis import stats
 from bench.analysis.presets import by_preset
@@ -19,38 +20,38 @@ WANTED = {"a": Search(16, 128, 10), "b": Search(16, 128, 40), "c": Search(16, 12
 
 
 def outcome(hits, **fields):
-    return "e", example(hits, **fields)
+    return "e", examples.outcome(hits, **fields)
 
 
 @pytest.fixture
-def rows_by_preset():
+def rows():
     outcomes = []
-    for seed, more in ((1, 0), (2, 1)):
+    for seed, gained in ((1, 0), (2, 1)):
         outcomes += [
-            outcome([4 + more, 6], build_seed=seed, order_seed=seed),
-            outcome([2, 3 + more], build_seed=seed, order_seed=seed, order="given"),
-            outcome([3, 4 + more], build_seed=seed, order_seed=seed, order="reverse"),
+            outcome([4 + gained, 6], build_seed=seed, order_seed=seed),
+            outcome([2, 3 + gained], build_seed=seed, order_seed=seed, order="given"),
+            outcome([3, 4 + gained], build_seed=seed, order_seed=seed, order="reverse"),
             outcome([9, 9], build_seed=seed, order_seed=seed, ef_search=40),
             outcome([9, 9], build_seed=seed, order_seed=seed, ef_search=40, order="given"),
         ]
     return by_preset(outcomes, WANTED, PRESETS)
 
 
-def test_every_system_has_the_recall_of_its_parameters(rows_by_preset):
-    assert [row.name for row in rows_by_preset] == ["b", "c", "a"]  # best first
-    *_, a = rows_by_preset
+def test_every_system_has_the_recall_of_its_parameters(rows):
+    assert [row.name for row in rows] == ["b", "c", "a"]  # best first
+    *_, a = rows
     # Builds of hits (4, 6) and (5, 6) of 10; of (2, 3) and (2, 4); of (3, 4) and (3, 5)
     assert {order: estimate.value for order, estimate in a.recalls.items()} == pytest.approx(
         {"random": 0.525, "reverse": 0.375, "given": 0.275}
     )
     assert a.builds == 2
     assert a.spread.value == pytest.approx(0.25)
-    assert rows_by_preset[0].recalls == rows_by_preset[1].recalls
-    assert rows_by_preset[0].spread.value == 0
+    assert rows[0].recalls == rows[1].recalls
+    assert rows[0].spread.value == 0
 
 
-def test_the_interval_of_the_spread_holds_for_all_pairs_at_once(rows_by_preset):
-    spread = rows_by_preset[-1].spread
+def test_the_interval_of_the_spread_holds_for_all_pairs_at_once(rows):
+    spread = rows[-1].spread
     single = stats.simultaneous(spread, 1)
     assert spread.half_width > single.half_width
     # Three orders are three pairs: what is left outside is a third of 5 %.
@@ -58,8 +59,8 @@ def test_the_interval_of_the_spread_holds_for_all_pairs_at_once(rows_by_preset):
     assert stats.p_value(single, single.low) == pytest.approx(0.05)
 
 
-def test_a_table_says_whose_parameters_and_whose_engines(rows_by_preset):
-    text = preset_text("compare-x-all", rows_by_preset)
+def test_a_table_says_whose_parameters_and_whose_engines(rows):
+    text = preset_text("compare-x-all", rows)
     lines = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
     ]
@@ -72,9 +73,10 @@ def test_a_table_says_whose_parameters_and_whose_engines(rows_by_preset):
     assert "\\* B: hearsay." in text
 
 
-def test_ties_that_decide_are_told():
+def test_ties_that_decide_are_noted():
     hits, tied = np.array([4, 6]), np.array([5, 6])
-    [row] = by_preset([("e", example(hits, tied))], {"a": WANTED["a"]}, PRESETS)
+    named, plain = outcome([4, 6])
+    [row] = by_preset([(named, replace(plain, hits_tie=tied))], {"a": WANTED["a"]}, PRESETS)
     assert row.ties == pytest.approx((tied - hits).mean() / 10)
     assert "TIES DECIDE: counting rows as near as the k-th adds up to 5.0 points" in preset_text("x", [row])
 

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from support.examples import outcome as example
+from support import examples
 
 from bench.analysis.retrieval import retrieval
 from bench.cli.results import print_table
@@ -11,8 +11,8 @@ from bench.cli.results import print_table
 
 def outcome(ndcg, exact, judgements="j", **fields):
     scores, of_exact = ({"nDCG@10": np.array(values, dtype=np.float32)} for values in (ndcg, exact))
-    made = example(np.full(len(ndcg), 5), retrieval=scores, retrieval_exact=of_exact, judgements=judgements, **fields)
-    return "e", made
+    hits = np.full(len(ndcg), 5)
+    return "e", examples.outcome(hits, retrieval=scores, retrieval_exact=of_exact, judgements=judgements, **fields)
 
 
 def test_a_score_by_hand():
@@ -47,7 +47,7 @@ def test_what_equals_exact_search_has_no_difference_and_no_interval_to_speak_of(
 
 def test_outcomes_without_judgements_are_left_out_and_others_never_mixed():
     exact = [1.0, 0.5]
-    plain = example([1, 2])
+    plain = examples.outcome([1, 2])
     rows = retrieval([("e", plain), outcome([1, 0], exact), outcome([0, 0], exact, judgements="other")])
     assert sorted(row.scores["nDCG@10"].mean.value for row in rows) == [0, 0.5]
     assert len({row.setting.name for row in rows}) == 2  # named apart

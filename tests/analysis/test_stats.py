@@ -6,7 +6,7 @@ from scipy import stats as scipy_stats
 from support.recalls import simulated
 
 from bench.analysis import stats
-from bench.analysis.stats import Sample, independent
+from bench.analysis.sample import Sample, balanced, independent
 
 RNG = np.random.default_rng(0)
 
@@ -18,7 +18,7 @@ def _own_rng(monkeypatch):
 
 
 def test_a_mean_by_hand():
-    # Builds' means .2 and .6, queries' means .3 and .5, no rest: V = .08/2 + .02/2 = .05.
+    # Builds' means .2 and .6, queries' means .3 and .5, no residual: V = .08/2 + .02/2 = .05.
     estimate = stats.mean(independent(np.array([[0.1, 0.3], [0.5, 0.7]])))
     assert estimate.value == pytest.approx(0.4)
     assert estimate.se == pytest.approx(math.sqrt(0.05))
@@ -83,7 +83,7 @@ def test_builds_paired_by_their_seeds_cancel_what_they_share():
 
 
 def test_a_difference_by_hand():
-    # By query the difference is .1 and .3; builds' means are .2, .6 and .1, .3; no rest.
+    # By query the difference is .1 and .3; builds' means are .2, .6 and .1, .3; no residual.
     a, b = np.array([[0.1, 0.3], [0.5, 0.7]]), np.array([[0.1, 0.1], [0.3, 0.3]])
     estimate = stats.difference(independent(a), independent(b))
     assert estimate.value == pytest.approx(0.2)
@@ -92,7 +92,7 @@ def test_a_difference_by_hand():
 
 def test_queries_that_are_hard_for_both_do_not_widen_a_difference():
     hardness = 0.3 * RNG.standard_normal(500)
-    a, b = (independent(simulated(RNG, 5, 500, build_sd=0.002, rest_sd=0.05, hardness=hardness)) for _ in range(2))
+    a, b = (independent(simulated(RNG, 5, 500, build_sd=0.002, residual_sd=0.05, hardness=hardness)) for _ in range(2))
     assert stats.difference(a, b).se < 0.3 * stats.mean(a).se
 
 
@@ -134,7 +134,7 @@ def test_crossed_seeds_count_both_draws():
     ],
 )
 def test_builds_that_share_seeds_never_pass_for_independent(pairs, rows):
-    assert stats.balanced(pairs) == rows
+    assert balanced(pairs) == rows
 
 
 def test_one_build_has_a_value_and_no_interval():

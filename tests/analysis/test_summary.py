@@ -2,17 +2,15 @@ import math
 
 import numpy as np
 import pytest
-from support.examples import outcome as example
+from support import examples
 
-from bench.analysis.setting import label
-from bench.analysis.stats import independent
+from bench.analysis.sample import independent
 from bench.analysis.summary import shares, summarize, verdicts
-from bench.errors import BenchError
-from bench.study.trial import Order
+from bench.errors import BenchError, BenchWarning
 
 
-def outcome(hits, seconds=1.0, **fields):
-    return "e", example(hits, np.minimum(np.array(hits) + 1, 10), seconds=seconds, **fields)
+def outcome(hits, **fields):
+    return "e", examples.outcome(hits, np.minimum(np.array(hits) + 1, 10), **fields)
 
 
 def test_a_summary_by_hand():
@@ -57,7 +55,7 @@ def test_one_build_has_no_spread_and_no_reference_no_comparison():
 
 def test_an_order_is_worth_the_ef_at_which_the_reference_is_as_good():
     outcomes = [outcome([6, 6]), outcome([8, 8], ef_search=40), outcome([7, 7], order="given")]
-    by_order = {(s.order, s.setting.of.search.ef_search): s for s in summarize(outcomes)}
+    by_order = {(s.order, s.setting.fields["ef_search"]): s for s in summarize(outcomes)}
     assert by_order["given", 10].equivalent_ef[0] == pytest.approx(20)
 
 
@@ -69,21 +67,33 @@ def test_parameters_tell_orders_apart():
     assert [s.order for s in summarize(outcomes)] == ["block-shuffle", "block-shuffle block=64"]
 
 
-def test_labels_show_what_is_not_a_default():
-    assert label(Order(order="lid-descending", order_params='{"estimator":"mle","k":100}')) == "lid-descending"
-    assert (
-        label(Order(order="lid-descending", order_params='{"estimator":"tle","k":50}'))
-        == "lid-descending estimator=tle k=50"
-    )
-    assert label(Order(order="category", order_params='{"permutation":["b","a"]}')) == "category permutation=b+a"
-
-
 def test_datasets_of_a_sweep_go_by_number():
     names = ["s(d=128)", "s(d=16)", "s(d=2)"]
-    assert [s.setting.name for s in summarize([outcome([5, 5], dataset=name) for name in names])] == names[::-1]
+    assert [s.setting.fields["dataset"] for s in summarize([outcome([5, 5], dataset=name) for name in names])] == names[
+        ::-1
+    ]
 
 
-def test_nothing_to_summarize_is_told():
+def test_the_reference_is_an_order_however_its_label_reads():
+    params = '{"permutation":["a=b","c+d"]}'
+    outcomes = [outcome([5, 5], order="category", order_params=params), outcome([6, 6])]
+    by_order = {row.order: row for row in summarize(outcomes, reference="category permutation=a=b+c+d")}
+    assert by_order["category permutation=a=b+c+d"].against is None
+    assert by_order["random"].against.difference.value == pytest.approx(0.1)
+
+
+def test_two_orders_of_one_name_are_rows_of_their_own_and_neither_is_the_reference():
+    outcomes = [outcome([5, 5], order_code="old"), outcome([7, 7], order_code="new"), outcome([6, 6], order="given")]
+    with pytest.warns(BenchWarning, match="several orders are called random"):
+        rows = summarize(outcomes)
+    assert [row.recall.value for row in rows] == pytest.approx([0.7, 0.6, 0.5])
+    assert [row.against for row in rows] == [None] * 3
+    [best, _, worst] = summarize(outcomes, reference=rows[2].order)
+    assert best.order == rows[0].order != worst.order
+    assert best.against.difference.value == pytest.approx(0.2)
+
+
+def test_nothing_to_summarize_is_an_error():
     with pytest.raises(BenchError, match="bench run"):
         summarize([])
 
@@ -97,13 +107,13 @@ def sample(mean, build_sd=0.002, builds=5, queries=2000, seed=0):
 
 def test_verdicts_in_plain_words():
     reference = sample(0.8, seed=1)
-    found = verdicts(
+    compared = verdicts(
         [sample(0.85, seed=2), sample(0.75, seed=3), sample(0.8, seed=4), sample(0.8, build_sd=0.05, seed=5)], reference
     )
-    assert [v.verdict for v in found] == ["better", "worse", "no difference shown", "undecided"]
-    assert [v.builds_needed is None for v in found] == [True, True, True, False]
-    assert found[3].builds_needed > 5
-    assert found[0].p < found[2].p
+    assert [v.verdict for v in compared] == ["better", "worse", "no difference shown", "undecided"]
+    assert [v.builds_needed is None for v in compared] == [True, True, True, False]
+    assert compared[3].builds_needed > 5
+    assert compared[0].p < compared[2].p
 
 
 def test_one_build_leaves_everything_undecided():
@@ -116,6 +126,6 @@ def test_shares_need_two_orders_with_two_builds():
     outcomes = [outcome([5, 6], build_seed=1), outcome([6, 5], build_seed=2)]
     assert shares(outcomes) == []
     outcomes += [outcome([1, 2], order="given", build_seed=1), outcome([2, 2], order="given", build_seed=2)]
-    [found] = shares(outcomes)
-    assert sum(found.shares.values()) == pytest.approx(1)
-    assert found.shares["order"] > 0.5
+    [of_setting] = shares(outcomes)
+    assert sum(of_setting.shares.values()) == pytest.approx(1)
+    assert of_setting.shares["order"] > 0.5

@@ -3,14 +3,14 @@ import pytest
 from support.recalls import simulated
 
 from bench.analysis import variance
-from bench.analysis.stats import Sample, independent
+from bench.analysis.sample import Sample, independent
 
 
 def test_shares_find_the_sources_of_a_known_model():
     rng = np.random.default_rng(0)
     hardness = 0.2 * rng.standard_normal(2000)  # variance .04
     samples = [
-        independent(simulated(rng, 200, 2000, build_sd=0.1, rest_sd=0.1, mean=m, hardness=hardness))  # .01 and .01
+        independent(simulated(rng, 200, 2000, build_sd=0.1, residual_sd=0.1, mean=m, hardness=hardness))  # .01 and .01
         for m in (0.6, 0.8)  # variance .01
     ]
     shares = variance.shares(samples)
@@ -22,7 +22,7 @@ def test_shares_find_the_sources_of_a_known_model():
         assert shares[name] == pytest.approx(of_name / 0.07, abs=0.05), name
 
 
-def test_shares_tell_order_seeds_from_build_seeds_where_they_are_crossed():
+def test_shares_part_order_seeds_from_build_seeds_where_they_are_crossed():
     rng = np.random.default_rng(0)
     order_seeds, build_seeds = np.repeat(np.arange(12), 12), np.tile(np.arange(12), 12)
     samples = []
@@ -41,7 +41,7 @@ def test_shares_tell_order_seeds_from_build_seeds_where_they_are_crossed():
 def test_shares_find_no_order_where_seeds_alone_differ():
     rng = np.random.default_rng(0)
     order_seeds, build_seeds = np.repeat(np.arange(4), 4), np.tile(np.arange(4), 4)
-    found = []
+    pairs = []
     for _ in range(200):
         samples = [
             Sample(
@@ -55,6 +55,6 @@ def test_shares_find_no_order_where_seeds_alone_differ():
             for _ in range(6)
         ]
         means = np.array([sample.recalls.mean() for sample in samples])
-        found.append((variance.shares(samples)["order"], means.var()))
+        pairs.append((variance.shares(samples)["order"], means.var()))
     # The means vary by 2 x .02 ** 2 / 4 by their seeds alone; negative estimates are cut off, so some is left.
-    assert np.mean(found, axis=0)[0] < 0.1
+    assert np.mean(pairs, axis=0)[0] < 0.1

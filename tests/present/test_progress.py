@@ -3,32 +3,32 @@ import pytest
 from bench.present.progress import Lines, bar, transfers
 
 
-def test_lines_tell_the_rate_and_the_time_left_now_and_then(monkeypatch):
+def test_lines_give_the_rate_and_the_time_left_now_and_then(monkeypatch):
     clock = iter([0.0, 1.0, 11.0, 12.0, 20.0])
     monkeypatch.setattr("bench.present.progress.time.monotonic", lambda: next(clock))
-    said = []
-    lines = Lines(4, said.append)
+    logged = []
+    lines = Lines(4, logged.append)
     for _ in range(4):
         lines.step()
-    assert said == ["2/4 outcomes, 11 a minute, 11 s left", "4/4 outcomes, 12 a minute, 0 s left"]
+    assert logged == ["2/4 outcomes, 11 a minute, 11 s left", "4/4 outcomes, 12 a minute, 0 s left"]
 
 
 def test_a_bar_takes_lines_and_steps(capsys):
-    with bar(2) as (told, step):
-        told("something")
+    with bar(2) as (log, step):
+        log("something")
         step()
         step()
     assert "something" in capsys.readouterr().err
 
 
-def test_downloads_tell_lines_where_no_terminal_is():
-    said = []
-    with transfers(said.append, terminal=False) as step:
+def test_downloads_log_lines_where_no_terminal_is():
+    logged = []
+    with transfers(logged.append, terminal=False) as step:
         for done in range(0, 10_001, 1000):
             step("x.npy", done, 10_000)
         step("y.npy", 500, None)
         step("y.npy", 1500, None)
-    assert said == ["x.npy: 0 bytes of 10.0 kB", "x.npy: 10.0 kB of 10.0 kB", "y.npy: 500 bytes"]
+    assert logged == ["x.npy: 0 bytes of 10.0 kB", "x.npy: 10.0 kB of 10.0 kB", "y.npy: 500 bytes"]
 
 
 def test_downloads_show_a_bar_in_a_terminal(capsys):

@@ -35,20 +35,20 @@ def rows(text):
 
 
 def test_a_study_with_judgements_from_builds_to_rankings(outcomes):
-    [found] = rankings(outcomes)
-    assert found.models == [f"blurred(model={name})" for name in ("sharp", "fair", "poor")]
-    assert found.exact == sorted(found.exact, reverse=True)
-    assert found.judged == 29
-    assert len(found.columns) == 4
-    for column in found.columns:
+    [ranking] = rankings(outcomes)
+    assert ranking.models == [f"blurred(model={name})" for name in ("sharp", "fair", "poor")]
+    assert ranking.exact == sorted(ranking.exact, reverse=True)
+    assert ranking.judged == 29
+    assert len(ranking.columns) == 4
+    for column in ranking.columns:
         # A graph may lead to relevant rows that are not the nearest, but loses more.
-        assert all(mean < exact for mean, exact in zip(column.means, found.exact, strict=True))
+        assert all(mean < exact for mean, exact in zip(column.means, ranking.exact, strict=True))
         assert -1 <= column.tau <= 1
         assert sum(column.moved) == 0
-    json.loads(msgspec.json.encode(found))
+    json.loads(msgspec.json.encode(ranking))
 
 
-def test_the_table_of_rankings_names_models_short_and_tells_moves(outcomes):
+def test_the_table_of_rankings_names_models_short_and_shows_moves(outcomes):
     text = rankings_text(rankings(outcomes))
     header, _, first, second, third, *_ = rows(text)
     assert header == ["model", "exact", "faiss given", "faiss random", "hnswlib given", "hnswlib random"]
@@ -59,16 +59,16 @@ def test_the_table_of_rankings_names_models_short_and_tells_moves(outcomes):
     assert "recall@10 and nDCG@10 / exact nDCG@10" in text
 
 
-def test_a_swap_is_told_with_its_probabilities(outcomes):
-    [found] = rankings(outcomes)
-    column = found.columns[0]
+def test_a_swap_is_shown_with_its_probabilities(outcomes):
+    [ranking] = rankings(outcomes)
+    column = ranking.columns[0]
     swapped = msgspec.structs.replace(
         column,
         moved=[-1, 1, 0],
         ranks=[2, 1, 3],
-        swaps=[swap(found, probability=0.97), swap(found, probability=0.5)],
+        swaps=[swap(ranking, probability=0.97), swap(ranking, probability=0.5)],
     )
-    text = rankings_text([msgspec.structs.replace(found, columns=[swapped], left_out=["blurred(model=late)"])])
+    text = rankings_text([msgspec.structs.replace(ranking, columns=[swapped], left_out=["blurred(model=late)"])])
     table = rows(text)
     assert table[2][2].startswith("2 (-1): ")
     assert table[3][2].startswith("1 (+1): ")
@@ -79,15 +79,15 @@ def test_a_swap_is_told_with_its_probabilities(outcomes):
     assert text.endswith("have: late.")
 
 
-def swap(found, probability):
+def swap(ranking, probability):
     from bench.analysis.rankings import Swap
 
-    ahead, behind, _ = found.models
+    ahead, behind, _ = ranking.models
     return Swap(
         ahead=ahead,
         behind=behind,
         reference=0.1,
-        found=-0.02,
+        index=-0.02,
         probability=probability,
         reference_unsure=0.25,
         shifted=0.99,
@@ -101,8 +101,7 @@ def test_the_table_of_scores_stands_by_the_summaries(outcomes):
     assert header[-5:] == ["nDCG@10", "vs exact, points", "RR@10", "vs exact, points", "exact nDCG@10"]
     assert len(lines) == 3 * 2 * 2
     assert "Over the 29 judged queries" in text
-    summaries = {(s.order, s.setting) for s in summarize(outcomes)}
-    assert {(row.order, row.setting) for row in scored} == summaries
+    assert {(row.order, row.setting) for row in scored} == {(row.order, row.setting) for row in summarize(outcomes)}
     row = flat(scored[0])
     score = scored[0].scores["nDCG@10"]
     assert row["nDCG@10"] == score.mean.value
@@ -117,9 +116,9 @@ def test_exports_have_the_scores_or_nothing(outcomes):
     assert (frame["nDCG@10"] < frame["nDCG@10_exact"]).mean() > 0.9
     assert frame["RR@10"].between(0, 1).all()
     assert frame["R@100"].isna().all()  # k is 10
-    [found] = rankings(outcomes)
+    [ranking] = rankings(outcomes)
     means = frame.groupby(["engine", "order", "dataset"])["nDCG@10"].mean()
-    for column in found.columns:
-        for model, mean in zip(found.models, column.means, strict=True):
+    for column in ranking.columns:
+        for model, mean in zip(ranking.models, column.means, strict=True):
             assert means[column.engine, column.order, model] == pytest.approx(mean)
     assert not math.isnan(frame["recall"].mean())

@@ -1,6 +1,7 @@
 import io
 import math
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,21 +11,21 @@ from bench.analysis.setting import Setting
 from bench.analysis.stats import Estimate
 from bench.analysis.summary import Shares, Summary, Verdict
 from bench.errors import BenchError
+from bench.indexes import INDEXES
 from bench.present import export, listings
 from bench.present import summary as summary_of
 from bench.study.experiment import Experiment
 from bench.study.store import Store
 from bench.study.study import Study
-from bench.study.trial import changed
+from bench.study.trial import FIELDS, changed
+
+
+def setting(name="d", **fields):
+    return Setting(experiment="e", of=changed(TRIAL, **{"dataset": name, "queries": 2, **fields}).setting, name=name)
 
 
 def estimate(value, half=0.01):
     return Estimate(value, value - half, value + half, half / 2, 10.0)
-
-
-def setting(**fields):
-    trial = changed(TRIAL, **fields)
-    return Setting(experiment="e", of=trial.setting, name=trial.data.dataset)
 
 
 def summary(order="random", recall=0.5, difference=None, verdict="better", needed=None, builds=3, ties=0.0, **fields):
@@ -62,24 +63,24 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
     assert first[:4] == ["given", "3", "0.6000 [0.5900, 0.6100]", "0.0123"]
     assert first[4:] == ["+10.00 [+9.00, +11.00]", "0.012", "better", "17 [12, above]", "12.3 %", "0.30", "1.23"]
     assert second[4:8] == ["", "", "", ""]
-    assert text.startswith("e: dataset d, metric l2, n 100, d 4, queries 3, engine hnswlib, M 16")
+    assert text.startswith("e: dataset d, metric l2, n 100, d 4, queries 2, engine hnswlib, engine_version 0.8.0, M 16")
     assert "Smallest difference these builds show among so many (power 80 %): 1.55 points" in text
 
 
-def test_what_is_undecided_tells_how_many_builds_it_takes():
+def test_what_is_undecided_shows_how_many_builds_it_takes():
     text = summary_of.summary_text(
         [summary("given", 0.6, 0.1, "undecided", 12), summary("reverse", 0.6, 0.1, "undecided"), summary()], []
     )
     assert [line[6] for line in rows(text)[2:]] == ["undecided: 12 builds", "undecided: more builds or queries", ""]
 
 
-def test_what_varies_is_a_column_told_once_and_what_follows_from_it_is_not():
+def test_what_varies_is_a_column_without_repeats_and_what_follows_from_it_is_not():
     text = summary_of.summary_text(
         [
             summary("random"),
             summary("given"),
             summary("random", engine="faiss", engine_version="1.15.1", M=8),
-            summary("random", dataset="other", n=50, M=8),
+            summary("random", name="other", n=50, M=8),
         ],
         [],
     )
@@ -103,7 +104,7 @@ def test_nothing_is_compared_with_a_reference_that_is_alone():
     assert header == ["order", "builds", "recall", "sd", "below 0.5", "5th %", "build s"]
 
 
-def test_one_build_shows_no_interval_and_ties_are_told():
+def test_one_build_shows_no_interval_and_ties_are_noted():
     text = summary_of.summary_text([summary(builds=1, ties=0.0012)], [])
     assert rows(text)[2][2:4] == ["0.5000", ""]
     assert "ties would add up to 0.12 points (--ties)" in text
@@ -145,6 +146,8 @@ def filled(small, tmp_path):
 def test_export_has_one_tidy_row_an_outcome_in_every_format(filled):
     frame = export.tidy(filled.outcomes())
     assert list(frame) == list(export.TIDY)
+    assert {*FIELDS, "experiment", "recall", "recall_tie"} < set(frame)
+    assert (frame[["order_seconds", "build_seconds", "search_seconds"]] > 0).all(axis=None)
     assert len(frame) == 8
     assert frame["recall"].between(0, 1).all()
     assert set(frame["order_params"]) == {"{}", '{"permutation":null}'}
@@ -158,12 +161,12 @@ def test_export_has_one_tidy_row_an_outcome_in_every_format(filled):
     latex = export.exported(frame, "latex").decode()
     assert latex.count(r"\\") == 9
     assert r"order\_params" in latex
-    with pytest.raises(BenchError, match="unknown format 'xls'; known: csv, parquet, markdown, latex"):
+    with pytest.raises(BenchError, match="'xls'; known: csv, parquet, markdown, latex"):
         export.exported(frame, "xls")
 
 
 @pytest.mark.parametrize("kind", listings.KINDS)
-def test_every_list_names_things_and_says_what_they_are(kind):
+def test_every_list_names_things_and_explains_them(kind):
     listed = listings.KINDS[kind]()
     assert len(listed) >= 2
     assert all(list(row.values())[-1] for row in listed)
@@ -171,16 +174,34 @@ def test_every_list_names_things_and_says_what_they_are(kind):
     assert all(row["name"] in text for row in listed)
 
 
-def test_the_list_of_datasets_tells_order_origin_and_what_is_here(monkeypatch, tmp_path):
+def test_an_engine_that_is_not_installed_is_listed_with_how_to_install_it(monkeypatch):
+    absent = msgspec.structs.replace(INDEXES["hnswlib"], package="nowhere-to-be-seen", extra="seen")
+    before = listings.engines()
+    monkeypatch.setitem(INDEXES, "absent", absent)
+    *others, row = listings.engines()
+    assert others == before
+    assert row["name"] == "absent"
+    assert "pip install 'hnsw-order-bench[seen]'" in row["version"]
+    assert all(other["version"][0].isdecimal() for other in others)
+
+
+def test_the_list_of_datasets_shows_order_origin_and_what_is_here(monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
     (tmp_path / "glove-25-angular.hdf5").write_bytes(b"")
     rows = {row["name"]: row for row in listings.datasets()}
-    told = ("n", "d", "file order", "comes from", "download", "here")
-    assert [rows["sift-128-euclidean"][key] for key in told] == [10**6, 128, "natural", "download", "501.0 MB", "no"]
-    assert [rows["glove-25-angular"][key] for key in told] == [1183514, 25, "shuffled", "download", "121.0 MB", "yes"]
-    assert [rows["scifact"][key] for key in told] == [5183, None, "unknown", "download (texts)", "2.8 MB", "no"]
-    assert [rows["clinc150"][key] for key in told] == [18200, 384, "natural", "BENCH_MIRROR", "", "no"]
-    assert [rows["subspace"][key] for key in told] == [10000, 1024, "shuffled", "generator", "", "-"]
+    keys = ("n", "d", "file order", "comes from", "download", "here")
+    assert [rows["sift-128-euclidean"][key] for key in keys] == [10**6, 128, "natural", "download", "501.0 MB", "no"]
+    assert [rows["glove-25-angular"][key] for key in keys] == [
+        1183514,
+        25,
+        "shuffled",
+        "download",
+        "121.0 MB",
+        "yes",
+    ]
+    assert [rows["scifact"][key] for key in keys] == [5183, None, "unknown", "download (texts)", "2.8 MB", "no"]
+    assert [rows["clinc150"][key] for key in keys] == [18200, 384, "natural", "BENCH_MIRROR", "", "no"]
+    assert [rows["subspace"][key] for key in keys] == [10000, 1024, "shuffled", "generator", "", "-"]
     text = listings.text(listings.datasets())
     assert "1,183,514" in text
     assert "Pennington" not in text

@@ -1,4 +1,4 @@
-"""Faults to plant in the harness and its engines, each as a context manager: does the gate find them?"""
+"""Faults to plant in the harness and its engines, each as a context manager, for the gate to detect."""
 
 from contextlib import ExitStack, contextmanager
 from unittest import mock
@@ -9,6 +9,8 @@ import numpy as np
 from bench import indexes
 from bench.geometry import Geometry, knn
 from bench.measure import recall
+from bench.study.run import run
+from bench.study.trial import changed
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def adapters(change_build=None, change_answer=None):
             ids = self._searcher.search(queries, k, ef_search)
             return change_answer(ids, self._n) if change_answer else ids
 
-    def changed(build):
+    def faulty(build):
         def call(base, order, metric, params, seed):
             if change_build:
                 order, params = change_build(order, params)
@@ -32,7 +34,7 @@ def adapters(change_build=None, change_answer=None):
         return call
 
     engines = {
-        name: msgspec.structs.replace(engine, build=changed(engine.build)) for name, engine in indexes.INDEXES.items()
+        name: msgspec.structs.replace(engine, build=faulty(engine.build)) for name, engine in indexes.INDEXES.items()
     }
     with mock.patch.dict(indexes.INDEXES, engines):
         yield
@@ -145,23 +147,22 @@ MISCOUNTS = {
 
 def measured(study, trials, store, shift=0, version="another"):
     """Outcomes of trials with all seeds moved by `shift`, as if of another version of the engines (None: as it is)."""
-    from bench.study.run import run
-    from bench.study.trial import changed
 
     def moved(trial, by):
         seeds = trial.seeds
         return changed(trial, build_seed=seeds.build_seed + by, order_seed=seeds.order_seed + by)
 
-    wanted = [moved(trial, shift) for trial in trials]
-    for _ in run(study, store, trials=wanted):
+    moved_trials = [moved(trial, shift) for trial in trials]
+    for _ in run(study, store, trials=moved_trials):
         pass
-    keys = {trial.key for trial in wanted}
+    keys = {trial.key for trial in moved_trials}
     outcomes = []
     for _, outcome in store.outcomes(study.name):
         if outcome.trial.key in keys:
-            build = outcome.build
+            environment = outcome.build.environment
             if version:
-                versions = build.environment["versions"] | dict.fromkeys(("hnswlib", "faiss-cpu"), version)
-                build = msgspec.structs.replace(build, environment=build.environment | {"versions": versions})
+                versions = environment["versions"] | dict.fromkeys(("hnswlib", "faiss-cpu"), version)
+                environment = environment | {"versions": versions}
+            build = msgspec.structs.replace(outcome.build, environment=environment)
             outcomes.append(msgspec.structs.replace(outcome, trial=moved(outcome.trial, -shift), build=build))
     return outcomes

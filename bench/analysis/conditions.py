@@ -1,0 +1,88 @@
+"""Which models are ranked together, and how each of them was searched."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from bench.analysis.setting import by_setting, shown
+from bench.study.outcome import Outcome
+from bench.study.trial import Index, Order, Search
+
+MEASURE = "nDCG@10"
+EXACT = "exact"
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """What models must share to be ranked together.
+
+    queries: how many.
+    judgements: digest of what is relevant to them.
+    index: the graph's parameters, whichever engine builds it.
+    libraries: what exact search and scores come from.
+    """
+
+    experiment: str
+    queries: int
+    judgements: str
+    index: Index
+    search: Search
+    libraries: str
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What tables show of it, by name."""
+        return {"queries": self.queries} | shown(self.index) | shown(self.search)
+
+
+class Searched(NamedTuple):
+    """How the models of a column were searched; of exact search, the engine is EXACT."""
+
+    engine: str
+    engine_version: str
+    engine_params: str
+    order: Order
+
+
+BY_EXACT = Searched(EXACT, "", "", Order(order=""))
+Columns = dict[Searched, dict[str, list[Outcome]]]  # and in each the outcomes of every model
+
+
+def grouped(listed: Sequence[tuple[str, Outcome]], names: Mapping[Order, str]) -> dict[Condition, Columns]:
+    """By condition and way of searching, the outcomes of every model that has scores."""
+    groups: dict[Condition, Columns] = defaultdict(lambda: defaultdict(dict))
+    for setting, by_order in by_setting(listed).items():
+        of = setting.of
+        condition = Condition(
+            experiment=setting.experiment,
+            queries=of.data.queries,
+            # Documents that a model has no vectors of do not part it from others
+            judgements=of.data.judgements.partition(".")[0],
+            index=msgspec.structs.replace(of.index, engine="", engine_params="{}"),
+            search=of.search,
+            libraries=of.provenance.libraries,
+        )
+        for order, built in by_order.items():
+            if np.isfinite(built[0].retrieval.get(MEASURE, np.nan)).any():
+                searched = Searched(of.index.engine, of.provenance.engine_version, of.index.engine_params, order)
+                groups[condition][searched][setting.name] = built
+    return {
+        condition: dict(sorted(columns.items(), key=lambda item: (*item[0][:-1], names[item[0].order])))
+        for condition, columns in groups.items()
+    }
+
+
+def models_of(columns: Columns, which: Any = any) -> list[str]:
+    """The models that any way of searching has outcomes of, or that all have."""
+    models = dict.fromkeys(model for by_model in columns.values() for model in by_model)
+    return [model for model in models if which(model in by_model for by_model in columns.values())]
+
+
+def references_of(columns: Columns, names: Mapping[Order, str], reference: str) -> dict[Searched, Searched]:
+    """What every column is compared with; columns whose engine has no outcomes of the reference are left out."""
+    if reference == EXACT:
+        return dict.fromkeys(columns, BY_EXACT)
+    by_engine = {searched[:-1]: searched for searched in columns if names[searched.order] == reference}
+    return {searched: by_engine[searched[:-1]] for searched in columns if searched[:-1] in by_engine}

@@ -1,0 +1,76 @@
+"""Recalls of builds, and which seeds they may be taken for independent by; the build is the unit of replication."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.study.trial import Trial
+
+
+class Sample(NamedTuple):
+    """Recalls of one order in one setting, and the seeds each row came from.
+
+    recalls: (builds, queries) recall of every query, 0 to 1.
+    order_seeds, build_seeds: (builds,). Either every order seed is combined with every build seed, so that the two are
+        crossed, or no two rows share a seed, so that they are independent (or all have one order seed, and what is
+        estimated is that order's recall).
+    k: neighbours that every query is answered with; 0 where values are no counts of them.
+    """
+
+    recalls: np.ndarray
+    order_seeds: np.ndarray
+    build_seeds: np.ndarray
+    k: int = 0
+
+
+def sample_of(recalls: Sequence[np.ndarray], trials: Sequence[Trial]) -> Sample:
+    """The Sample of recalls (queries,) of builds, with the seeds of their trials.
+
+    Where a crossing is not complete (a run was cut short, or two experiments asked for other seeds), builds are left
+    out until the others are crossed or independent: rows that share seeds must not pass for independent.
+    """
+    pairs = [(trial.seeds.order_seed, trial.seeds.build_seed) for trial in trials]
+    rows = balanced(pairs)
+    order_seeds, build_seeds = np.array([pairs[row] for row in rows]).T
+    return Sample(
+        np.array([recalls[row] for row in rows], dtype=np.float64), order_seeds, build_seeds, trials[0].search.k
+    )
+
+
+def balanced(pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """The rows of the largest part of (order seed, build seed) pairs that is crossed or independent, ascending."""
+    builds_of = defaultdict(set)
+    for order_seed, build_seed in pairs:
+        builds_of[order_seed].add(build_seed)
+    candidates = [{pair for pair in pairs if pair[0] == pair[1]}]  # as builds are seeded that are not crossed
+    for builds in builds_of.values():
+        orders = [order_seed for order_seed, of_order in builds_of.items() if builds <= of_order]
+        candidates.append({(order_seed, build_seed) for order_seed in orders for build_seed in builds})
+    if len({order for order, _ in pairs}) == len({build for _, build in pairs}) == len(pairs):
+        candidates.append(set(pairs))
+    largest = max(candidates, key=len)
+    return [row for row, pair in enumerate(pairs) if pair in largest]
+
+
+def independent(recalls: np.ndarray, k: int = 0) -> Sample:
+    """A Sample of builds (builds, queries) that each drew an order and levels of its own."""
+    seeds = np.arange(1, len(recalls) + 1)
+    return Sample(recalls, seeds, seeds, k)
+
+
+def seeds_of(sample: Sample) -> list[tuple[int, int]]:
+    """The (order seed, build seed) of every build."""
+    return list(zip(sample.order_seeds.tolist(), sample.build_seeds.tolist(), strict=True))
+
+
+def crossed(sample: Sample) -> np.ndarray | None:
+    """Mean recalls (order seeds, build seeds) where every combination occurs once; else None."""
+    orders, row = np.unique(sample.order_seeds, return_inverse=True)
+    builds, column = np.unique(sample.build_seeds, return_inverse=True)
+    if min(len(orders), len(builds)) < 2 or len(orders) * len(builds) != len(sample.recalls):
+        return None
+    cells = np.full((len(orders), len(builds)), np.nan)
+    cells[row, column] = sample.recalls.mean(axis=1)
+    return None if np.isnan(cells).any() else cells

@@ -1,0 +1,102 @@
+import msgspec
+import pytest
+from support import examples
+from support.examples import TRIAL
+
+from bench.analysis.setting import FOLLOWS, by_setting, fields_of, label, labels, samples, split
+from bench.study.trial import DIGESTS, FIELDS, Order, Setting, changed
+
+
+def outcome(hits=(5, 5), experiment="e", **fields):
+    return experiment, examples.outcome(hits, **fields)
+
+
+def test_a_table_shows_all_of_a_setting_but_digests_and_the_engines_version_after_its_name():
+    of_setting = [name for group in msgspec.structs.fields(Setting) for name in group.type.__struct_fields__]
+    shown = fields_of(changed(TRIAL, engine_params='{"levels":2}').setting)
+    assert shown.keys() == set(of_setting) - set(DIGESTS)
+    assert [*shown][:9] == [
+        "dataset",
+        "metric",
+        "n",
+        "d",
+        "queries",
+        "engine",
+        "engine_version",
+        "M",
+        "ef_construction",
+    ]
+    assert [*shown][-2:] == ["k", "ef_search"]
+    assert shown["engine_params"] == '{"levels":2}'
+    assert "engine_params" not in fields_of(TRIAL.setting)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_parts_settings_or_orders_or_is_a_seed(name):
+    value = '{"x":1}' if name.endswith("_params") else "x" if FIELDS[name] is str else 77
+    other = changed(TRIAL, **{name: value})
+    outcomes = [("e", msgspec.structs.replace(examples.outcome([5]), trial=trial)) for trial in (TRIAL, other)]
+    groups = by_setting(outcomes)
+    orders = {order for by_order in groups.values() for order in by_order}
+    assert (len(groups), len(orders)) == {
+        **dict.fromkeys(("order", "order_params", "order_code"), (1, 2)),
+        **dict.fromkeys(("order_seed", "build_seed"), (1, 1)),
+    }.get(name, (2, 1))
+
+
+@pytest.mark.parametrize("name", [name for name in DIGESTS if name != "order_code"])
+def test_datasets_of_one_name_are_told_apart_by_the_digests_that_differ(name):
+    first, second = by_setting([outcome(), outcome(**{name: "other"})])
+    assert first.name != second.name
+    assert first.name.startswith("d #")
+    assert first.name.count("-") == 0  # one digest differs
+    assert first.fields["dataset"] == first.name
+    third, fourth = by_setting([outcome(), outcome(**{name: "other", "fingerprint": "g", "code": "x"})])
+    assert third.name.count("-") == fourth.name.count("-") == len({name, "fingerprint", "code"}) - 1
+
+
+def test_two_engines_do_not_part_a_dataset():
+    settings = by_setting([outcome(), outcome(engine="faiss", engine_binary="other", code="other")])
+    assert [setting.name for setting in settings] == ["d", "d"]
+
+
+def test_results_do_not_depend_on_the_sequence_of_outcomes():
+    outcomes = [outcome([seed, 5], build_seed=seed, order=order) for seed in (3, 1, 2) for order in ("random", "given")]
+    [by_order], [reversed_by_order] = (by_setting(given).values() for given in (outcomes, outcomes[::-1]))
+    assert [*by_order] == [*reversed_by_order] == [Order(order="given"), Order(order="random")]
+    first, second = samples(by_order), samples(reversed_by_order)
+    assert all(first[order].recalls.tolist() == second[order].recalls.tolist() for order in by_order)
+
+
+def test_labels_show_what_is_not_a_default():
+    assert label(Order(order="lid-descending", order_params='{"estimator":"mle","k":100}')) == "lid-descending"
+    assert (
+        label(Order(order="lid-descending", order_params='{"estimator":"tle","k":50}'))
+        == "lid-descending estimator=tle k=50"
+    )
+    assert label(Order(order="category", order_params='{"permutation":["b","a"]}')) == "category permutation=b+a"
+    assert label(Order(order="somebodys-own", order_params='{"key":null}')) == "somebodys-own key=None"
+
+
+def test_orders_of_one_label_are_told_apart():
+    params = ['{"permutation":["a+b","c"]}', '{"permutation":["a","b+c"]}']
+    outcomes = [outcome(order="category", order_params=one) for one in params]
+    outcomes += [outcome(order_code="1"), outcome(experiment="f", order_code="2")]
+    by_order = labels(outcomes)
+    names = [by_order[Order(order="category", order_params=one)] for one in params]
+    assert len(set(names)) == 2
+    assert all(name.startswith("category permutation=a+b+c #") for name in names)
+    assert set(by_order.values()) == {*names, "random"}  # those of two experiments share no table
+
+
+def test_what_varies_has_a_column_unless_it_follows_from_another():
+    common, varying = split(
+        [
+            {"dataset": "a", "n": 1, "engine": "x", "engine_version": "1", "M": 8},
+            {"dataset": "b", "n": 2, "engine": "y", "engine_version": "2", "M": 8, "engine_params": "p"},
+        ]
+    )
+    assert common == {"M": 8}
+    assert varying == ["dataset", "engine", "engine_params"]
+    assert split([{"dataset": "a", "n": 1}, {"dataset": "a", "n": 2}])[1] == ["n"]
+    assert set(FOLLOWS["dataset"]) > {"n", "d", "queries", "metric"}

@@ -1,0 +1,47 @@
+from support.examples import TRIAL
+
+from bench.present.failures import LINES, WIDTH, failures_flat, failures_text
+from bench.study.outcome import Failure
+from bench.study.trial import FIELDS, changed
+
+
+def failure(reason, **fields):
+    return Failure(trial=changed(TRIAL, **fields), reason=reason)
+
+
+def test_failures_are_counted_by_engine_and_reason_most_first():
+    failures = [failure("worker killed by SIGKILL", engine="faiss")]
+    failures += [failure("build: RuntimeError: no memory", build_seed=seed) for seed in (1, 2, 3)]
+    failures += [failure("build: RuntimeError: no memory", engine="faiss", build_seed=seed) for seed in (1, 2)]
+    first, *groups = failures_text(failures, 1200).splitlines()
+    assert first.startswith("6 of 1,200 trials")
+    assert groups == [
+        "- hnswlib, 3 trials: build: RuntimeError: no memory",
+        "- faiss, 2 trials: build: RuntimeError: no memory",
+        "- faiss, 1 trial: worker killed by SIGKILL",
+    ]
+
+
+def test_the_sequence_of_failures_does_not_matter():
+    failures = [failure(reason) for reason in "cabab"]
+    assert failures_text(failures, 9) == failures_text(failures[::-1], 9)
+
+
+def test_many_and_long_reasons_take_a_few_lines():
+    failures = [failure(f"reason {number:03} {'x' * 500}\nand more") for number in range(100)]
+    lines = failures_text(failures, 100).splitlines()
+    assert len(lines) == 1 + LINES + 1
+    assert max(map(len, lines)) <= WIDTH
+    assert lines[1].endswith("x...")
+    assert f"{100 - LINES} for {100 - LINES} other reasons" in lines[-1]
+
+
+def test_without_failures_nothing_is_printed():
+    assert failures_text([], 10) == ""
+    assert failures_flat([]) == []
+
+
+def test_json_has_a_row_a_failed_trial_with_its_fields_and_reason():
+    [row] = failures_flat([failure("time limit of 5 s reached", ef_search=40)])
+    assert row.keys() == {*FIELDS, "reason"}
+    assert (row["engine"], row["ef_search"], row["reason"]) == ("hnswlib", 40, "time limit of 5 s reached")
