@@ -1,14 +1,16 @@
 """A gate's report as text: Markdown, for a terminal and a workflow's summary alike."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from bench.analysis.gate import Report
-from bench.analysis.setting import fields_of, label, split
+from bench.analysis.setting import fields_of, labels_of, split
 from bench.analysis.verdict import ABOUT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line
 from bench.present.text import cells, pipe, title
+from bench.study.trial import Order
 
 
 def text(report: Report) -> str:
@@ -51,23 +53,25 @@ def _environment(report: Report, other_ids: bool) -> str:
 
 def flat(report: Report) -> dict[str, Any]:
     """A Report as plain values, for JSON."""
+    names = _order_names(report.lines)
     rows = []
     for line in report.lines:
         row = msgspec.structs.asdict(line)
         if compared := row.pop("compared"):
-            row |= {**fields_of(compared.setting), "order": label(compared.order)}
+            row |= {**fields_of(compared.setting), "order": names[compared.order]}
         rows.append(row)
     return {**msgspec.structs.asdict(report), "lines": rows}
 
 
-def _table(lines: list[Line]) -> str:
+def _table(lines: Sequence[Line]) -> str:
     common, differing = split([fields_of(line.compared.setting) for line in lines if line.compared])
     varying = [name for name in differing if name != "engine"]
+    names = _order_names(lines)
     rows = []
     for line in lines:
         setting, order = {"dataset": "all"}, ""
         if line.compared:
-            setting, order = fields_of(line.compared.setting), label(line.compared.order)
+            setting, order = fields_of(line.compared.setting), names[line.compared.order]
         points = f"{100 * line.difference:+.2f}"
         if not math.isnan(line.low):
             points += f" [{100 * line.low:+.2f}, {100 * line.high:+.2f}]"
@@ -77,3 +81,7 @@ def _table(lines: list[Line]) -> str:
         rows.append([verdict, line.engine, *cells(setting, varying), order, *recalls, points, builds])
     header = ["verdict", "engine", *varying, "order", "was", "now", "difference, points", "builds"]
     return f"{title(common)}\n\n{pipe(rows, header, len(varying) + 3)}"
+
+
+def _order_names(lines: Sequence[Line]) -> dict[Order, str]:
+    return labels_of([line.compared.order for line in lines if line.compared])

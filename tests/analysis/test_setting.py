@@ -68,6 +68,14 @@ def test_results_do_not_depend_on_the_sequence_of_outcomes():
     assert all(first[order].recalls.tolist() == second[order].recalls.tolist() for order in by_order)
 
 
+def test_orders_of_one_label_have_a_sequence_of_their_own():
+    params = ['{"permutation":["a+b","c"]}', '{"permutation":["a","b+c"]}']
+    outcomes = [outcome(order="category", order_params=one, order_code=code) for one in params for code in "xy"]
+    [by_order], [reversed_by_order] = (by_setting(each).values() for each in (outcomes, outcomes[::-1]))
+    assert [*by_order] == [*reversed_by_order]
+    assert len(by_order) == 4
+
+
 def test_labels_show_what_is_not_a_default():
     assert label(Order(order="lid-descending", order_params='{"estimator":"mle","k":100}')) == "lid-descending"
     assert (

@@ -1,0 +1,43 @@
+from support.examples import TRIAL
+
+from bench.analysis.gate import Report
+from bench.analysis.verdict import HOLDS, Compared, Line
+from bench.present.gate import flat, text
+from bench.study.trial import Order
+
+
+def line(**order):
+    return Line(
+        verdict=HOLDS,
+        engine="hnswlib",
+        compared=Compared(setting=TRIAL.setting, order=Order(**order)),
+        was=0.9,
+        now=0.9,
+        difference=0.0,
+        low=-0.001,
+        high=0.001,
+        builds=(5, 5),
+    )
+
+
+def report(*lines):
+    return Report(
+        baseline="b",
+        saved="2026-01-01",
+        reason="r",
+        margin=0.005,
+        passed=True,
+        changes=[],
+        unchanged=[],
+        scoring=[],
+        lines=[*lines],
+    )
+
+
+def test_orders_of_one_label_are_distinct_in_a_report_and_in_its_json():
+    params = ['{"permutation":["a+b","c"]}', '{"permutation":["a","b+c"]}']
+    whole = report(*(line(order="category", order_params=one) for one in params), line(order="random"))
+    names = [row["order"] for row in flat(whole)["lines"]]
+    assert len(set(names)) == 3
+    assert [name.partition(" #")[0] for name in names] == ["category permutation=a+b+c"] * 2 + ["random"]
+    assert all(f"| {name} " in text(whole) for name in names)
