@@ -207,9 +207,9 @@ def _column(
 ) -> Column:
     ranks = _ranks(scores.means)
     return Column(
-        engine=searched.engine,
-        engine_version=searched.engine_version,
-        engine_params=searched.engine_params,
+        engine=searched.engine.name,
+        engine_version=searched.engine.version,
+        engine_params=searched.engine.params,
         order=label,
         means=scores.means.tolist(),
         recalls=recalls.tolist(),
