@@ -130,7 +130,11 @@ def rankings(outcomes: Outcomes, reference: str = EXACT) -> list[Rankings]:
     if not groups:
         raise BenchError(f"no outcome has {MEASURE}: rank datasets that have relevance judgements, with k 10 or more")
     if not any(len(models_of(columns)) > 1 for columns in groups.values()):
-        raise BenchError("one model alone has no ranking: run two datasets at least that share their judgements")
+        models = dict.fromkeys(model for columns in groups.values() for model in models_of(columns))
+        raise BenchError(
+            f"one model alone has no ranking ({', '.join(models)}): "
+            "run two datasets at least that share their judgements"
+        )
     results = []
     for condition, columns in groups.items():
         complete = models_of(columns, all)
