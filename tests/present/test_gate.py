@@ -1,21 +1,22 @@
 from support.examples import TRIAL
 
 from bench.analysis.gate import Report
-from bench.analysis.verdict import HOLDS, Compared, Line
+from bench.analysis.verdict import HOLDS, UNDECIDED, Compared, Line
 from bench.present.gate import flat, text
 from bench.study.trial import Order
 
 
-def line(**order):
+def line(low=-0.001, high=0.001, verdict=HOLDS, order="random", **fields):
+    middle = (low + high) / 2
     return Line(
-        verdict=HOLDS,
+        verdict=verdict,
         engine="hnswlib",
-        compared=Compared(setting=TRIAL.setting, order=Order(**order)),
+        compared=Compared(setting=TRIAL.setting, order=Order(order=order, **fields)),
         was=0.9,
-        now=0.9,
-        difference=0.0,
-        low=-0.001,
-        high=0.001,
+        now=0.9 + middle,
+        difference=middle,
+        low=low,
+        high=high,
         builds=(5, 5),
     )
 
@@ -41,3 +42,9 @@ def test_orders_of_one_label_are_distinct_in_a_report_and_in_its_json():
     assert len(set(names)) == 3
     assert [name.partition(" #")[0] for name in names] == ["category permutation=a+b+c"] * 2 + ["random"]
     assert all(f"| {name} " in text(whole) for name in names)
+
+
+def test_undecided_lines_that_seem_to_have_fallen_are_counted():
+    two = report(line(-0.02, -0.001, UNDECIDED), line(-0.01, 0.01, UNDECIDED))
+    assert "a fall of up to 2.00 points is not excluded. 1 of them seem to have fallen" in text(two)
+    assert "seem to have fallen" not in text(report(line(-0.01, 0.01, UNDECIDED)))
