@@ -248,16 +248,16 @@ def _swaps(models: Sequence[str], scores: _Scores, reference: _Scores) -> list[S
         ahead, now_ahead = reference.means[i] - reference.means[j], scores.means[i] - scores.means[j]
         if abs(ahead) < bootstrap.NO_DIFFERENCE or np.sign(ahead) == np.sign(now_ahead):
             continue  # what the reference holds equal has no order to change
-        drawn, drawn_reference = (one.resampled[i] - one.resampled[j] for one in (scores, reference))
+        ahead_by, reference_by = (one.resampled[i] - one.resampled[j] for one in (scores, reference))
         swaps.append(
             Swap(
                 ahead=models[i],
                 behind=models[j],
                 reference=float(ahead),
                 index=float(now_ahead),
-                probability=bootstrap.share_swapped(drawn, drawn_reference),
-                reference_unsure=bootstrap.share_swapped(drawn_reference, np.full_like(drawn_reference, ahead)),
-                shifted=float((drawn < drawn_reference).mean()),
+                probability=bootstrap.share_swapped(ahead_by, reference_by),
+                reference_unsure=bootstrap.share_swapped(reference_by, np.full_like(reference_by, ahead)),
+                shifted=float((ahead_by < reference_by).mean()),
             )
         )
     return sorted(swaps, key=lambda swap: -swap.probability)

@@ -98,15 +98,15 @@ def test_queries_that_are_hard_for_both_do_not_widen_a_difference():
 
 @pytest.mark.parametrize(("builds", "queries"), [(3, 300), (5, 100), (20, 300)])
 def test_intervals_cover_the_truth_of_a_known_model(builds, queries):
-    held = []
+    covers = []
     for _ in range(400):
         hardness = 0.2 * RNG.standard_normal(queries)
         a = simulated(RNG, builds, queries, mean=0.8, hardness=hardness)
         b = simulated(RNG, builds, queries, mean=0.7, hardness=hardness + 0.05 * RNG.standard_normal(queries))
         mean, difference = stats.mean(independent(a)), stats.difference(independent(a), independent(b))
-        held.append([mean.low <= 0.8 <= mean.high, difference.low <= 0.1 <= difference.high])
+        covers.append([mean.low <= 0.8 <= mean.high, difference.low <= 0.1 <= difference.high])
     # 400 studies: the standard error of a coverage of 95 % is 1.1 %; four of them
-    assert (np.abs(np.mean(held, axis=0) - 0.95) < 0.044).all()
+    assert (np.abs(np.mean(covers, axis=0) - 0.95) < 0.044).all()
 
 
 def test_crossed_seeds_count_both_draws():

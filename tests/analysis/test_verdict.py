@@ -54,7 +54,7 @@ def test_verdicts_on_known_differences(simulated, then, now, sd, verdict):
     [line, of_engine] = decide(was, drawn(simulated, now, rng, sd, "other"), unchanged=[])
     assert line.verdict == of_engine.verdict == verdict
     assert line.low <= now - then <= line.high
-    assert (line.builds, of_engine.compared) == ((10, 10), None)
+    assert (line.builds, of_engine.case) == ((10, 10), None)
 
 
 def test_builds_on_several_threads_are_not_held_to_their_ids(simulated):
@@ -78,8 +78,8 @@ def test_an_engine_shows_what_none_of_its_settings_does():
     trials = Study("e", experiment, [clustered(n=1500, queries=500)]).trials
     was = as_saved(drawn(trials, 0.9, rng, 0.008))
     lines = decide(was, drawn(trials, 0.89, rng, 0.008, "other"), unchanged=[])
-    assert [line.verdict for line in lines if line.compared is None] == [FELL]
-    assert sum(line.verdict == FELL for line in lines if line.compared) <= 2
+    assert [line.verdict for line in lines if line.case is None] == [FELL]
+    assert sum(line.verdict == FELL for line in lines if line.case) <= 2
 
 
 def test_versions_that_hardly_change_the_graphs_are_decided_by_pairs(simulated):

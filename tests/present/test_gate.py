@@ -1,7 +1,7 @@
 from support.examples import TRIAL
 
 from bench.analysis.gate import Report
-from bench.analysis.verdict import HOLDS, UNDECIDED, Compared, Line
+from bench.analysis.verdict import HOLDS, UNDECIDED, Case, Line
 from bench.present.gate import flat, text
 from bench.study.trial import Order
 
@@ -11,7 +11,7 @@ def line(low=-0.001, high=0.001, verdict=HOLDS, order="random", **fields):
     return Line(
         verdict=verdict,
         engine="hnswlib",
-        compared=Compared(setting=TRIAL.setting, order=Order(order=order, **fields)),
+        case=Case(setting=TRIAL.setting, order=Order(order=order, **fields)),
         was=0.9,
         now=0.9 + middle,
         difference=middle,
