@@ -98,7 +98,7 @@ def measure(job: Job) -> list[Outcome | Failure]:
     try:
         searcher = build_index(index, base, order, first.data.metric, first.seeds.build_seed)
     except Exception as error:  # noqa: BLE001 - an engine may raise anything, and costs its own trials only
-        return [Failure(trial=trial, reason=f"build: {_line(error)}") for trial in job.trials]
+        return [Failure(trial=trial, reason=_reason("build", error)) for trial in job.trials]
     build_seconds = time.perf_counter() - start
     build = Build(
         order_seconds=job.order_seconds, build_seconds=build_seconds, environment=environment(job.side_by_side)
@@ -110,7 +110,7 @@ def measure(job: Job) -> list[Outcome | Failure]:
         try:
             returned = _checked(searcher.search(queries, k, trial.search.ef_search), (len(queries), k), len(base))
         except Exception as error:  # noqa: BLE001 - as above
-            results.append(Failure(trial=trial, reason=f"search: {_line(error)}"))
+            results.append(Failure(trial=trial, reason=_reason("search", error)))
             continue
         search_seconds = time.perf_counter() - start
         reached = knn.true_distances(data.query_points.open(), data.points.open(), returned, data.ranks_by)
@@ -160,7 +160,7 @@ def _judgements(files: Sequence[tuple[str, ArrayFile]]) -> Judgements | None:
     return Judgements(np.asarray(arrays["query_ids"]), np.asarray(arrays["doc_ids"]), qrels)
 
 
-def _line(error: Exception) -> str:
+def _reason(stage: str, error: Exception) -> str:
     """An exception as one line."""
     first = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {first}"[:_REASON_LENGTH]
+    return f"{stage}: {type(error).__name__}: {first}"[:_REASON_LENGTH]

@@ -55,7 +55,7 @@ def test_time_is_carried_from_the_part_to_the_whole(study, monkeypatch):
     # A build of 100 rows takes 2 s, of half of them 0.8 s: t = c n^1.32, so of 400 rows 2 × 4^1.32.
     monkeypatch.setattr(planning, "PROBE_ROWS", 100)
     monkeypatch.setattr(
-        planning, "_build", lambda part, index, order, seed: (2.0 if len(order) == 100 else 0.8, Still())
+        planning, "_timed_build", lambda part, index, order, seed: (2.0 if len(order) == 100 else 0.8, Still())
     )
     [first, *_] = planning.probe(study)
     assert first.build_seconds == pytest.approx(2 * 4 ** np.log2(2 / 0.8))

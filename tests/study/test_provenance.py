@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench import cache
 from bench.study.provenance import provenance
 
 PROGRAM = """
@@ -29,6 +30,9 @@ def package(tmp_path):
     )
     for toml in Path(bench.__file__).parent.rglob("*.toml"):
         shutil.copy(toml, tmp_path / "bench" / toml.relative_to(Path(bench.__file__).parent))
+    shutil.copytree(
+        cache.CATALOGUE_IN_CHECKOUT, tmp_path / "bench" / "datasets", ignore=shutil.ignore_patterns("cache")
+    )
     return tmp_path
 
 

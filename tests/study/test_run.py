@@ -81,7 +81,7 @@ def test_recall_is_what_a_plain_build_and_a_plain_count_give(study, store, small
         if trial.order.order != "random" or trial.index.engine != "hnswlib":
             continue
         order = np.random.default_rng([trial.seeds.order_seed, *b"random"]).permutation(small.n)
-        index = hnswlib.dict("l2", small.d)
+        index = hnswlib.Index("l2", small.d)
         index.init_index(small.n, M=6, ef_construction=20, random_seed=trial.seeds.build_seed)
         index.add_items(small.base[order], order, num_threads=1)
         index.set_ef(trial.search.ef_search)
