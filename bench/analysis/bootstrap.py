@@ -65,11 +65,11 @@ def correlation(
     """
     clusters = len(x)
     rng = np.random.default_rng([seed, *b"correlation"])
-    chosen = rng.integers(clusters, size=(resamples, clusters)) if clusters > 2 else np.empty((0, clusters), dtype=int)
+    draws = rng.integers(clusters, size=(resamples, clusters)) if clusters > 2 else np.empty((0, clusters), dtype=int)
 
     def interval(of: Callable[[np.ndarray], np.ndarray]) -> Interval:
         value = _pearson(of(x.reshape(1, -1)), of(y.reshape(1, -1)))[0]
-        drawn = _pearson(*(of(each[chosen].reshape(len(chosen), each.size)) for each in (x, y)))
+        drawn = _pearson(*(of(each[draws].reshape(len(draws), each.size)) for each in (x, y)))
         drawn = drawn[~np.isnan(drawn)]  # one model drawn every time
         low, high = np.quantile(drawn, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]) if len(drawn) else (np.nan, np.nan)
         return Interval(float(value), float(low), float(high))

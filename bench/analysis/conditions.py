@@ -37,16 +37,22 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
         return {"queries": self.queries} | shown(self.index) | shown(self.search)
 
 
+class Engine(NamedTuple):
+    """What answers a column's searches. params: its own parameters, as JSON."""
+
+    name: str
+    version: str
+    params: str
+
+
 class Searched(NamedTuple):
     """How the models of a column were searched; of exact search, the engine is EXACT."""
 
-    engine: str
-    engine_version: str
-    engine_params: str
+    engine: Engine
     order: Order
 
 
-BY_EXACT = Searched(EXACT, "", "", Order(order=""))
+BY_EXACT = Searched(Engine(EXACT, "", ""), Order(order=""))
 Columns = dict[Searched, dict[str, list[Outcome]]]  # and in each the outcomes of every model
 
 
@@ -66,12 +72,14 @@ def grouped(listed: Sequence[tuple[str, Outcome]], names: Mapping[Order, str]) -
         )
         for order, built in by_order.items():
             if np.isfinite(built[0].retrieval.get(MEASURE, np.nan)).any():
-                searched = Searched(of.index.engine, of.provenance.engine_version, of.index.engine_params, order)
-                groups[condition][searched][setting.name] = built
-    return {
-        condition: dict(sorted(columns.items(), key=lambda item: (*item[0][:-1], names[item[0].order])))
-        for condition, columns in groups.items()
-    }
+                engine = Engine(of.index.engine, of.provenance.engine_version, of.index.engine_params)
+                groups[condition][Searched(engine, order)][setting.name] = built
+    return {condition: _in_sequence(columns, names) for condition, columns in groups.items()}
+
+
+def _in_sequence(columns: Columns, names: Mapping[Order, str]) -> Columns:
+    """Columns by engine, then by the label of their order."""
+    return dict(sorted(columns.items(), key=lambda item: (item[0].engine, names[item[0].order])))
 
 
 def models_of(columns: Columns, which: Any = any) -> list[str]:
@@ -84,5 +92,5 @@ def references_of(columns: Columns, names: Mapping[Order, str], reference: str) 
     """What every column is compared with; columns whose engine has no outcomes of the reference are left out."""
     if reference == EXACT:
         return dict.fromkeys(columns, BY_EXACT)
-    by_engine = {searched[:-1]: searched for searched in columns if names[searched.order] == reference}
-    return {searched: by_engine[searched[:-1]] for searched in columns if searched[:-1] in by_engine}
+    by_engine = {searched.engine: searched for searched in columns if names[searched.order] == reference}
+    return {searched: by_engine[searched.engine] for searched in columns if searched.engine in by_engine}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from bench.analysis.verdict import FAILURES, MARGIN, UNDECIDED, WORST_FIRST, Line, decide, of_one_order
+from bench.analysis.verdict import FAILURES, MARGIN, UNDECIDED, WORST_FIRST, Line, case_of, decide
 from bench.measure.known_answers import misscored
 from bench.study.baseline import Baseline, check_repeats, comparable
 from bench.study.environment import Change, differences
@@ -94,9 +94,9 @@ def _unchanged(study: Study, changes: Sequence[Change]) -> list[str]:
 def _undecided(study: Study, lines: Sequence[Line]) -> list[Trial]:
     """The trials of undecided lines; where an engine's own is, all of that engine."""
     undecided = [line for line in lines if line.verdict == UNDECIDED]
-    engines = {line.engine for line in undecided if line.compared is None}
-    settings = {line.compared for line in undecided}
-    return [trial for trial in study.trials if trial.index.engine in engines or of_one_order(trial) in settings]
+    engines = {line.engine for line in undecided if line.case is None}
+    cases = {line.case for line in undecided}
+    return [trial for trial in study.trials if trial.index.engine in engines or case_of(trial) in cases]
 
 
 def looks(first: int, most: int) -> list[int]:

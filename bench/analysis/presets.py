@@ -33,10 +33,10 @@ class UnderPreset(msgspec.Struct, frozen=True, kw_only=True):
     spread: Estimate | None
 
 
-def by_preset(outcomes: Outcomes, wanted: Mapping[str, Search], presets: Mapping[str, Preset]) -> list[UnderPreset]:
+def by_preset(outcomes: Outcomes, searches: Mapping[str, Search], presets: Mapping[str, Preset]) -> list[UnderPreset]:
     """An UnderPreset of every preset and engine, by engine, then best first in the order `random`, or the best one.
 
-    outcomes: of one dataset and k. wanted: the parameters that each preset came to.
+    outcomes: of one dataset and k. searches: the parameters that each preset came to.
     """
     listed = list(outcomes)
     names = labels(listed)
@@ -47,7 +47,7 @@ def by_preset(outcomes: Outcomes, wanted: Mapping[str, Search], presets: Mapping
         recalls = dict(
             sorted(((name, stats.mean(sample)) for name, sample in by_name.items()), key=lambda item: -item[1].value)
         )
-        for name, search in wanted.items():
+        for name, search in searches.items():
             if msgspec.structs.asdict(search).items() <= setting.fields.items():
                 rows.append(
                     UnderPreset(

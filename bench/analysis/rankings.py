@@ -130,7 +130,11 @@ def rankings(outcomes: Outcomes, reference: str = EXACT) -> list[Rankings]:
     if not groups:
         raise BenchError(f"no outcome has {MEASURE}: rank datasets that have relevance judgements, with k 10 or more")
     if not any(len(models_of(columns)) > 1 for columns in groups.values()):
-        raise BenchError("one model alone has no ranking: run two datasets at least that share their judgements")
+        models = dict.fromkeys(model for columns in groups.values() for model in models_of(columns))
+        raise BenchError(
+            f"one model alone has no ranking ({', '.join(models)}): "
+            "run two datasets at least that share their judgements"
+        )
     results = []
     for condition, columns in groups.items():
         complete = models_of(columns, all)
@@ -207,9 +211,9 @@ def _column(
 ) -> Column:
     ranks = _ranks(scores.means)
     return Column(
-        engine=searched.engine,
-        engine_version=searched.engine_version,
-        engine_params=searched.engine_params,
+        engine=searched.engine.name,
+        engine_version=searched.engine.version,
+        engine_params=searched.engine.params,
         order=label,
         means=scores.means.tolist(),
         recalls=recalls.tolist(),
@@ -244,16 +248,16 @@ def _swaps(models: Sequence[str], scores: _Scores, reference: _Scores) -> list[S
         ahead, now_ahead = reference.means[i] - reference.means[j], scores.means[i] - scores.means[j]
         if abs(ahead) < bootstrap.NO_DIFFERENCE or np.sign(ahead) == np.sign(now_ahead):
             continue  # what the reference holds equal has no order to change
-        drawn, drawn_reference = (one.resampled[i] - one.resampled[j] for one in (scores, reference))
+        ahead_by, reference_by = (one.resampled[i] - one.resampled[j] for one in (scores, reference))
         swaps.append(
             Swap(
                 ahead=models[i],
                 behind=models[j],
                 reference=float(ahead),
                 index=float(now_ahead),
-                probability=bootstrap.share_swapped(drawn, drawn_reference),
-                reference_unsure=bootstrap.share_swapped(drawn_reference, np.full_like(drawn_reference, ahead)),
-                shifted=float((drawn < drawn_reference).mean()),
+                probability=bootstrap.share_swapped(ahead_by, reference_by),
+                reference_unsure=bootstrap.share_swapped(reference_by, np.full_like(reference_by, ahead)),
+                shifted=float((ahead_by < reference_by).mean()),
             )
         )
     return sorted(swaps, key=lambda swap: -swap.probability)

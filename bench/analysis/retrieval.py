@@ -67,5 +67,5 @@ def sample(outcomes: Sequence[Outcome], measure: str) -> tuple[Sample, np.ndarra
 
 
 def _score(scored: Sample, exact: np.ndarray) -> Score:
-    lost = scored._replace(recalls=scored.recalls - exact)
-    return Score(stats.mean(scored), stats.mean_over_queries(exact), stats.mean_difference(lost))
+    differences = scored._replace(recalls=scored.recalls - exact)
+    return Score(stats.mean(scored), stats.mean_over_queries(exact), stats.mean_difference(differences))

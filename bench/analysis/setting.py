@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -58,15 +58,18 @@ def shown(group: msgspec.Struct) -> dict[str, Any]:
 
 def by_setting(outcomes: Outcomes) -> dict[Setting, dict[Order, list[Outcome]]]:
     """Outcomes by setting, in a natural sequence, and in it by order; by label and seeds, however they were stored."""
-    listed = sorted(
-        outcomes, key=lambda pair: (label(pair[1].trial.order), *msgspec.structs.astuple(pair[1].trial.seeds))
-    )
+    listed = sorted(outcomes, key=lambda pair: _place(pair[1].trial))
     names = _dataset_names(outcome.trial.setting for _, outcome in listed)
     groups: dict[Setting, dict[Order, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
     for experiment, outcome in listed:
         of = outcome.trial.setting
         groups[Setting(experiment=experiment, of=of, name=names[of])][outcome.trial.order].append(outcome)
     return dict(sorted(groups.items(), key=lambda item: _natural([item[0].experiment, *item[0].fields.values()])))
+
+
+def _place(trial: trials.Trial) -> tuple[Any, ...]:
+    """By label, then by what distinguishes orders of one label, then by seeds."""
+    return (label(trial.order), *msgspec.structs.astuple(trial.order), *msgspec.structs.astuple(trial.seeds))
 
 
 def samples(by_order: ByOrder, ties: bool = False) -> dict[Order, Sample]:
@@ -86,11 +89,19 @@ def without_ef_search(setting: Setting) -> Setting:
 
 
 def labels(outcomes: Outcomes) -> dict[Order, str]:
-    """What tables call every order that has outcomes; digits of a digest tell orders of one label apart."""
-    by_label: dict[tuple[str, str], set[Order]] = defaultdict(set)
+    """What tables call every order that has outcomes; see `labels_of`, experiments having tables of their own."""
+    orders: dict[str, set[Order]] = defaultdict(set)
     for experiment, outcome in outcomes:
-        order = outcome.trial.order
-        by_label[experiment, label(order)].add(order)
+        orders[experiment].add(outcome.trial.order)
+    return labels_of(*orders.values())
+
+
+def labels_of(*tables: Collection[Order]) -> dict[Order, str]:
+    """What tables call their orders; digits of a digest distinguish orders of one label that share a table."""
+    by_label: dict[tuple[int, str], set[Order]] = defaultdict(set)
+    for number, orders in enumerate(tables):
+        for order in orders:
+            by_label[number, label(order)].add(order)
     alike = {order for same in by_label.values() if len(same) > 1 for order in same}
     return {
         order: f"{name} #{digests.key_digest(msgspec.to_builtins(order))[:6]}" if order in alike else name

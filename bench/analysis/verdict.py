@@ -44,7 +44,7 @@ ABOUT = {
 }
 
 
-class Compared(msgspec.Struct, frozen=True, kw_only=True):
+class Case(msgspec.Struct, frozen=True, kw_only=True):
     """What builds that are compared have in common: their setting, without what made them, and their order."""
 
     setting: Setting
@@ -54,7 +54,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one setting and order, or on all of an engine's together.
 
-    compared: the setting and order; None for an engine's line.
+    case: the setting and order; None for an engine's line.
     was, now: mean recall over the builds that are compared.
     difference: now - was.
     low, high: the 95 % interval of the difference, the narrowest of four that hold at once; NaN where there is nothing
@@ -64,7 +64,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     verdict: str
     engine: str
-    compared: Compared | None
+    case: Case | None
     was: float
     now: float
     difference: float
@@ -94,21 +94,21 @@ def decide(
     unchanged: engines whose versions, threads and machine are the same.
     steps: how often it is decided in all, since they share the error.
     """
-    then_trials = _by_compared(then)
+    then_trials = _by_case(then)
     exact: list[Line] = []
-    pairs: dict[Compared, _Pair] = {}
-    for compared, trials in _by_compared(now).items():
+    pairs: dict[Case, _Pair] = {}
+    for case, trials in _by_case(now).items():
         builds = [(then[trial], now[trial]) for trial in trials]
-        if verdict := _by_ids(compared.setting.index, builds, unchanged):
-            exact.append(_exact_line(verdict, compared, builds))
+        if verdict := _by_ids(case.setting.index, builds, unchanged):
+            exact.append(_exact_line(verdict, case, builds))
         else:
-            pairs[compared] = _Pair(_sample(then, then_trials[compared]), _sample(now, trials))
+            pairs[case] = _Pair(_sample(then, then_trials[case]), _sample(now, trials))
     engines = {}
-    for engine in dict.fromkeys(compared.setting.index.engine for compared in pairs):
+    for engine in dict.fromkeys(case.setting.index.engine for case in pairs):
         of_engine = {one: pair for one, pair in pairs.items() if one.setting.index.engine == engine}
         engines[engine] = _Pair(*(_pooled({one: pair[side] for one, pair in of_engine.items()}) for side in (0, 1)))
     alpha = ALPHA / 2 / steps
-    of_settings = [(compared.setting.index.engine, compared, pair) for compared, pair in pairs.items()]
+    of_settings = [(case.setting.index.engine, case, pair) for case, pair in pairs.items()]
     of_engines = [(engine, None, pair) for engine, pair in engines.items()]
     return exact + _judged(of_settings, margin, alpha) + _judged(of_engines, margin, alpha)
 
@@ -125,7 +125,7 @@ def _by_ids(index: Index, builds: Sequence[tuple[BaselineOutcome, Outcome]], unc
     return NOT_EXACT if index.threads == 1 else None  # with more threads, no two builds are the same
 
 
-def _judged(pairs: Sequence[tuple[str, Compared | None, _Pair]], margin: float, alpha: float) -> list[Line]:
+def _judged(pairs: Sequence[tuple[str, Case | None, _Pair]], margin: float, alpha: float) -> list[Line]:
     """Lines for pairs of samples; p values are adjusted for their number, and significant below `alpha`, one-sided."""
     estimates = [
         [
@@ -138,7 +138,7 @@ def _judged(pairs: Sequence[tuple[str, Compared | None, _Pair]], margin: float, 
     falls = stats.holm([_one_sided(of_pair) for of_pair in estimates])
     rises = stats.holm([_one_sided([_turned(estimate) for estimate in of_pair]) for of_pair in estimates])
     lines = []
-    for (engine, compared, pair), of_pair, fall, rise in zip(pairs, estimates, falls, rises, strict=True):
+    for (engine, case, pair), of_pair, fall, rise in zip(pairs, estimates, falls, rises, strict=True):
         estimate = _narrowest(of_pair)
         if fall < alpha and estimate.value < -margin:
             verdict = FELL
@@ -146,7 +146,7 @@ def _judged(pairs: Sequence[tuple[str, Compared | None, _Pair]], margin: float, 
             verdict = ROSE
         else:
             verdict = HOLDS if estimate.low > -margin else UNDECIDED
-        lines.append(_line(verdict, engine, compared, pair, estimate))
+        lines.append(_line(verdict, engine, case, pair, estimate))
     return lines
 
 
@@ -157,12 +157,12 @@ def _narrowest(estimates: Sequence[Estimate]) -> Estimate:
     return min(known or intervals, key=lambda interval: interval.half_width)
 
 
-def _line(verdict: str, engine: str, compared: Compared | None, pair: _Pair, estimate: Estimate) -> Line:
+def _line(verdict: str, engine: str, case: Case | None, pair: _Pair, estimate: Estimate) -> Line:
     now = float(pair.now.recalls.mean())
     return Line(
         verdict=verdict,
         engine=engine,
-        compared=compared,
+        case=case,
         was=now - estimate.value,  # where builds are paired, of those with the same seeds
         now=now,
         difference=estimate.value,
@@ -186,14 +186,14 @@ def _turned(estimate: Estimate) -> Estimate:
     return msgspec.structs.replace(estimate, value=-estimate.value)
 
 
-def _exact_line(verdict: str, compared: Compared, builds: Sequence[tuple[BaselineOutcome, Outcome]]) -> Line:
-    k = compared.setting.search.k
+def _exact_line(verdict: str, case: Case, builds: Sequence[tuple[BaselineOutcome, Outcome]]) -> Line:
+    k = case.setting.search.k
     was, is_now = (float(np.mean([outcomes[side].hits for outcomes in builds]) / k) for side in (0, 1))
     unknown = 0.0 if verdict == BIT_EXACT else float("nan")
     return Line(
         verdict=verdict,
-        engine=compared.setting.index.engine,
-        compared=compared,
+        engine=case.setting.index.engine,
+        case=case,
         was=was,
         now=is_now,
         difference=is_now - was,
@@ -203,31 +203,31 @@ def _exact_line(verdict: str, compared: Compared, builds: Sequence[tuple[Baselin
     )
 
 
-def _by_compared(trials: Iterable[Trial]) -> dict[Compared, list[Trial]]:
+def _by_case(trials: Iterable[Trial]) -> dict[Case, list[Trial]]:
     groups = defaultdict(list)
     for trial in trials:
-        groups[of_one_order(trial)].append(trial)
+        groups[case_of(trial)].append(trial)
     return groups
 
 
-def of_one_order(trial: Trial) -> Compared:
+def case_of(trial: Trial) -> Case:
     """What builds of one order in one setting have in common."""
     trial = comparable(trial)
-    return Compared(setting=trial.setting, order=trial.order)
+    return Case(setting=trial.setting, order=trial.order)
 
 
 def _sample(outcomes: Mapping[Trial, BaselineOutcome] | Mapping[Trial, Outcome], trials: Sequence[Trial]) -> Sample:
     return sample_of([outcomes[trial].hits / trial.search.k for trial in trials], trials)
 
 
-def _pooled(samples: Mapping[Compared, Sample]) -> Sample:
+def _pooled(samples: Mapping[Case, Sample]) -> Sample:
     """Mean recalls over settings, of the seeds that all have: a dataset's settings share its queries, so they are
     averaged query by query; other datasets bring other queries."""
     common = sorted(set.intersection(*(set(seeds_of(sample)) for sample in samples.values())))
     by_dataset = defaultdict(list)
-    for compared, sample in samples.items():
+    for case, sample in samples.items():
         row = {seeds: index for index, seeds in enumerate(seeds_of(sample))}
-        by_dataset[compared.setting.data.dataset].append(sample.recalls[[row[seeds] for seeds in common]])
+        by_dataset[case.setting.data.dataset].append(sample.recalls[[row[seeds] for seeds in common]])
     recalls = np.hstack([np.mean(of_dataset, axis=0) for of_dataset in by_dataset.values()])
     order_seeds, build_seeds = np.array(common).T
     return Sample(recalls, order_seeds, build_seeds)

@@ -1,33 +1,36 @@
 """A gate's report as text: Markdown, for a terminal and a workflow's summary alike."""
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from bench.analysis.gate import Report
-from bench.analysis.setting import fields_of, label, split
+from bench.analysis.setting import fields_of, labels_of, split
 from bench.analysis.verdict import ABOUT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line
 from bench.present.text import cells, pipe, title
+from bench.study.trial import Order
 
 
 def text(report: Report) -> str:
     """The verdict, what has changed in the environment, and a line a setting, worst first."""
-    counts = {verdict: sum(line.verdict == verdict for line in report.lines) for verdict in WORST_FIRST}
-    seen = {verdict: count for verdict, count in counts.items() if count}
-    passed = "no fall is shown, nor excluded everywhere" if UNDECIDED in seen else "recall has not fallen"
+    verdicts = Counter(line.verdict for line in report.lines)
+    counts = {name: verdicts[name] for name in WORST_FIRST if name in verdicts}
+    passed = "no fall is shown, nor excluded everywhere" if UNDECIDED in counts else "recall has not fallen"
     verdict = passed if report.passed else "FAILED"
-    listed = ", ".join(f"{count} {name}" for name, count in seen.items())
+    summary = ", ".join(f"{count} {name}" for name, count in counts.items())
     parts = [
-        f"gate {report.baseline}: {verdict}: {listed}",
+        f"gate {report.baseline}: {verdict}: {summary}",
         f"Baseline of {report.saved}: {report.reason}",
-        _environment(report, NOT_EXACT in seen),
+        _environment(report, NOT_EXACT in counts),
     ]
     if report.scoring:
         parts.append("Recall is counted wrong: " + "; ".join(report.scoring))
     parts.append(_table(report.lines))
     about = ABOUT if report.passed else ABOUT | {UNDECIDED: "not decided when the gate failed, which ends it"}
-    notes = [f"{name}: {about[name]}" for name in seen]
+    notes = [f"{name}: {about[name]}" for name in counts]
     margin = f"margin {100 * report.margin:g} points"
     parts.append(f"{margin}; difference with its 95 % interval, in points. " + "; ".join(notes) + ".")
     if report.passed and (worst := [line for line in report.lines if line.verdict == UNDECIDED]):
@@ -51,23 +54,25 @@ def _environment(report: Report, other_ids: bool) -> str:
 
 def flat(report: Report) -> dict[str, Any]:
     """A Report as plain values, for JSON."""
+    names = _order_names(report.lines)
     rows = []
     for line in report.lines:
         row = msgspec.structs.asdict(line)
-        if compared := row.pop("compared"):
-            row |= {**fields_of(compared.setting), "order": label(compared.order)}
+        if case := row.pop("case"):
+            row |= {**fields_of(case.setting), "order": names[case.order]}
         rows.append(row)
     return {**msgspec.structs.asdict(report), "lines": rows}
 
 
-def _table(lines: list[Line]) -> str:
-    common, differing = split([fields_of(line.compared.setting) for line in lines if line.compared])
+def _table(lines: Sequence[Line]) -> str:
+    common, differing = split([fields_of(line.case.setting) for line in lines if line.case])
     varying = [name for name in differing if name != "engine"]
+    names = _order_names(lines)
     rows = []
     for line in lines:
         setting, order = {"dataset": "all"}, ""
-        if line.compared:
-            setting, order = fields_of(line.compared.setting), label(line.compared.order)
+        if line.case:
+            setting, order = fields_of(line.case.setting), names[line.case.order]
         points = f"{100 * line.difference:+.2f}"
         if not math.isnan(line.low):
             points += f" [{100 * line.low:+.2f}, {100 * line.high:+.2f}]"
@@ -77,3 +82,7 @@ def _table(lines: list[Line]) -> str:
         rows.append([verdict, line.engine, *cells(setting, varying), order, *recalls, points, builds])
     header = ["verdict", "engine", *varying, "order", "was", "now", "difference, points", "builds"]
     return f"{title(common)}\n\n{pipe(rows, header, len(varying) + 3)}"
+
+
+def _order_names(lines: Sequence[Line]) -> dict[Order, str]:
+    return labels_of([line.case.order for line in lines if line.case])

@@ -19,29 +19,29 @@ def datasets() -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "metric": stated.metric,
-            "n": stated.n or stated.parameters.get("n"),
-            "d": stated.d or stated.parameters.get("d"),
-            "queries": stated.queries or stated.parameters.get("queries"),
-            "file order": stated.file_order,
-            "comes from": _origin(stated),
-            "download": stated.download_size,
-            "here": "-" if not stated.published else "yes" if all(map(fetch.is_local, stated.published)) else "no",
-            "licence": stated.licence,
-            "citation": stated.citation,
-            "source": stated.source,
-            "title": stated.title,
+            "metric": spec.metric,
+            "n": spec.n or spec.parameters.get("n"),
+            "d": spec.d or spec.parameters.get("d"),
+            "queries": spec.queries or spec.parameters.get("queries"),
+            "file order": spec.file_order,
+            "comes from": _origin(spec),
+            "download": spec.download_size,
+            "here": "-" if not spec.published else "yes" if all(map(fetch.is_local, spec.published)) else "no",
+            "licence": spec.licence,
+            "citation": spec.citation,
+            "source": spec.source,
+            "title": spec.title,
         }
-        for name, stated in specs.items()
+        for name, spec in specs.items()
     ]
 
 
-def _origin(stated: catalog.Spec) -> str:
-    if stated.generator:
+def _origin(spec: catalog.Spec) -> str:
+    if spec.generator:
         return "generator"
-    if stated.records or stated.beir:
+    if spec.records or spec.beir:
         return "BENCH_MIRROR"
-    return "files" if stated.files else "download (texts)" if stated.texts else "download"
+    return "files" if spec.files else "download (texts)" if spec.texts else "download"
 
 
 def orders() -> list[dict[str, Any]]:
@@ -82,8 +82,8 @@ def presets() -> list[dict[str, Any]]:
         {
             "name": name,
             "system": preset.system,
-            **{field: _stated(getattr(preset, field)) for field in surveyed.SURVEYED},
-            "metric": _stated(preset.metric),
+            **{field: _plain(getattr(preset, field)) for field in surveyed.SURVEYED},
+            "metric": _plain(preset.metric),
             "version": preset.version,
             "marked": "*" * bool(preset.doubtful),
             "doubtful": preset.doubtful,
@@ -108,7 +108,7 @@ def notes() -> str:
     )
 
 
-def _stated(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """A number as it is, a rule or name as text, `-` for nothing."""
     return "-" if value is None else value if isinstance(value, int) else str(value)
 

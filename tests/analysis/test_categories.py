@@ -101,16 +101,16 @@ def test_noise_has_the_range_that_order_statistics_give():
 
 
 def test_permutations_that_do_not_matter_are_not_found_again():
-    held, ranges, expected = [], [], []
+    covers, ranges, expected = [], [], []
     for _ in range(150):
         _, recalls = simulated(30, 2, 150, sd=0.0, noise=0.01)
         again = found_again(recalls)
-        held.append(again.low <= 0 <= again.high)
+        covers.append(again.low <= 0 <= again.high)
         means = recalls.mean(axis=(1, 2))
         ranges.append(np.ptp(means))
         expected.append([factor * (variances(recalls)[1] / 2) ** 0.5 for factor in noise_range(30, 29)])
     # 150 studies: the standard error of a coverage of 95 % is 1.8 %; four of them, the queries' part being shared
-    assert np.mean(held) > 0.88
+    assert np.mean(covers) > 0.88
     # while best and worst always lie apart, by what noise alone gives
     assert min(ranges) > 0.01
     assert np.mean(ranges) == pytest.approx(np.mean([mean for mean, _ in expected]), rel=0.05)
@@ -119,29 +119,29 @@ def test_permutations_that_do_not_matter_are_not_found_again():
 
 def test_permutations_that_favour_single_queries_are_not_found_again():
     """In the mean over queries like these they are all alike, though over these very queries they are not."""
-    held, values = [], []
+    covers, values = [], []
     for _ in range(150):
         _, recalls = simulated(30, 2, 100, sd=0.0, noise=0.002, favoured=0.1)
         again = found_again(recalls)
-        held.append(again.low <= 0 <= again.high)
+        covers.append(again.low <= 0 <= again.high)
         values.append(again.value)
     assert abs(np.mean(values)) < 4 * np.std(values) / 150**0.5
-    assert np.mean(held) > 0.88  # as above
+    assert np.mean(covers) > 0.88  # as above
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 4])
 @pytest.mark.parametrize("favoured", [0.0, 0.1])
 def test_what_is_found_again_is_what_the_picked_differ_by(seeds, favoured):
-    errors, held = [], []
+    errors, covers = [], []
     for _ in range(150):
         effect, recalls = simulated(20, seeds, 150, sd=0.02, noise=0.01, favoured=favoured)
         parts = [recalls[:, seed::2, query::2].mean(axis=(1, 2)) for seed in (0, 1) for query in (0, 1)]
         truth = np.mean([effect[part.argmax()] - effect[part.argmin()] for part in parts])
         again = found_again(recalls)
         errors.append(again.value - truth)
-        held.append(again.low <= truth <= again.high)
+        covers.append(again.low <= truth <= again.high)
     assert abs(np.mean(errors)) < 4 * np.std(errors) / 150**0.5  # not biased by the choice
-    assert np.mean(held) > 0.87
+    assert np.mean(covers) > 0.87
 
 
 def test_sds_of_a_known_model_are_found():

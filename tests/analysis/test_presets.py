@@ -16,7 +16,7 @@ PRESETS = {
     "b": Preset(system="B", source="s", version="1", doubtful="hearsay"),
     "c": Preset(system="C", source="s", version="1"),
 }
-WANTED = {"a": Search(16, 128, 10), "b": Search(16, 128, 40), "c": Search(16, 128, 40)}
+SEARCHES = {"a": Search(16, 128, 10), "b": Search(16, 128, 40), "c": Search(16, 128, 40)}
 
 
 def outcome(hits, **fields):
@@ -34,7 +34,7 @@ def rows():
             outcome([9, 9], build_seed=seed, order_seed=seed, ef_search=40),
             outcome([9, 9], build_seed=seed, order_seed=seed, ef_search=40, order="given"),
         ]
-    return by_preset(outcomes, WANTED, PRESETS)
+    return by_preset(outcomes, SEARCHES, PRESETS)
 
 
 def test_every_system_has_the_recall_of_its_parameters(rows):
@@ -76,13 +76,13 @@ def test_a_table_says_whose_parameters_and_whose_engines(rows):
 def test_ties_that_decide_are_noted():
     hits, tied = np.array([4, 6]), np.array([5, 6])
     named, plain = outcome([4, 6])
-    [row] = by_preset([(named, replace(plain, hits_tie=tied))], {"a": WANTED["a"]}, PRESETS)
+    [row] = by_preset([(named, replace(plain, hits_tie=tied))], {"a": SEARCHES["a"]}, PRESETS)
     assert row.ties == pytest.approx((tied - hits).mean() / 10)
     assert "TIES DECIDE: counting rows as near as the k-th adds up to 5.0 points" in preset_text("x", [row])
 
 
 def test_one_order_has_no_spread():
-    [row] = by_preset([outcome([4, 6])], {"a": WANTED["a"]}, PRESETS)
+    [row] = by_preset([outcome([4, 6])], {"a": SEARCHES["a"]}, PRESETS)
     assert row.spread is None
     assert flat(row)["spread"] is None
     assert math.isnan(row.recalls["random"].low)

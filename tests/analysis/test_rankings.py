@@ -208,8 +208,8 @@ def test_without_models_to_rank_the_error_says_why():
     plain = examples.outcome([1])
     with pytest.raises(BenchError, match=r"nDCG@10.*judgements"):
         rankings([("e", plain)])
-    with pytest.raises(BenchError, match="one model alone"):
-        rankings(list(model("a", 0.5, 0.4)))
+    with pytest.raises(BenchError, match="only-one"):
+        rankings(list(model("only-one", 0.5, 0.4)))
     outcomes = [*model("a", 0.5, 0.4), *model("b", 0.5, 0.4, order="given")]
-    with pytest.raises(BenchError, match=r"fewer than two models.*every engine and order"):
+    with pytest.raises(BenchError, match="every engine and order"):
         rankings(outcomes)

@@ -45,7 +45,7 @@ def test_every_field_parts_settings_or_orders_or_is_a_seed(name):
 
 
 @pytest.mark.parametrize("name", [name for name in DIGESTS if name != "order_code"])
-def test_datasets_of_one_name_are_told_apart_by_the_digests_that_differ(name):
+def test_datasets_of_one_name_are_distinct_by_the_digests_that_differ(name):
     first, second = by_setting([outcome(), outcome(**{name: "other"})])
     assert first.name != second.name
     assert first.name.startswith("d #")
@@ -62,10 +62,18 @@ def test_two_engines_do_not_part_a_dataset():
 
 def test_results_do_not_depend_on_the_sequence_of_outcomes():
     outcomes = [outcome([seed, 5], build_seed=seed, order=order) for seed in (3, 1, 2) for order in ("random", "given")]
-    [by_order], [reversed_by_order] = (by_setting(given).values() for given in (outcomes, outcomes[::-1]))
+    [by_order], [reversed_by_order] = (by_setting(each).values() for each in (outcomes, outcomes[::-1]))
     assert [*by_order] == [*reversed_by_order] == [Order(order="given"), Order(order="random")]
     first, second = samples(by_order), samples(reversed_by_order)
     assert all(first[order].recalls.tolist() == second[order].recalls.tolist() for order in by_order)
+
+
+def test_orders_of_one_label_have_a_sequence_of_their_own():
+    params = ['{"permutation":["a+b","c"]}', '{"permutation":["a","b+c"]}']
+    outcomes = [outcome(order="category", order_params=one, order_code=code) for one in params for code in "xy"]
+    [by_order], [reversed_by_order] = (by_setting(each).values() for each in (outcomes, outcomes[::-1]))
+    assert [*by_order] == [*reversed_by_order]
+    assert len(by_order) == 4
 
 
 def test_labels_show_what_is_not_a_default():
@@ -78,7 +86,7 @@ def test_labels_show_what_is_not_a_default():
     assert label(Order(order="somebodys-own", order_params='{"key":null}')) == "somebodys-own key=None"
 
 
-def test_orders_of_one_label_are_told_apart():
+def test_orders_of_one_label_have_names_of_their_own():
     params = ['{"permutation":["a+b","c"]}', '{"permutation":["a","b+c"]}']
     outcomes = [outcome(order="category", order_params=one) for one in params]
     outcomes += [outcome(order_code="1"), outcome(experiment="f", order_code="2")]

@@ -6,7 +6,7 @@ from scipy import stats as scipy_stats
 from support.recalls import simulated
 
 from bench.analysis import stats
-from bench.analysis.sample import Sample, balanced, independent
+from bench.analysis.sample import Sample, independent
 
 RNG = np.random.default_rng(0)
 
@@ -98,15 +98,15 @@ def test_queries_that_are_hard_for_both_do_not_widen_a_difference():
 
 @pytest.mark.parametrize(("builds", "queries"), [(3, 300), (5, 100), (20, 300)])
 def test_intervals_cover_the_truth_of_a_known_model(builds, queries):
-    held = []
+    covers = []
     for _ in range(400):
         hardness = 0.2 * RNG.standard_normal(queries)
         a = simulated(RNG, builds, queries, mean=0.8, hardness=hardness)
         b = simulated(RNG, builds, queries, mean=0.7, hardness=hardness + 0.05 * RNG.standard_normal(queries))
         mean, difference = stats.mean(independent(a)), stats.difference(independent(a), independent(b))
-        held.append([mean.low <= 0.8 <= mean.high, difference.low <= 0.1 <= difference.high])
+        covers.append([mean.low <= 0.8 <= mean.high, difference.low <= 0.1 <= difference.high])
     # 400 studies: the standard error of a coverage of 95 % is 1.1 %; four of them
-    assert (np.abs(np.mean(held, axis=0) - 0.95) < 0.044).all()
+    assert (np.abs(np.mean(covers, axis=0) - 0.95) < 0.044).all()
 
 
 def test_crossed_seeds_count_both_draws():
@@ -118,23 +118,6 @@ def test_crossed_seeds_count_both_draws():
     assert crossed.se == pytest.approx(by_order.std(ddof=1) / 2, rel=0.05)
     assert crossed.df == pytest.approx(3, rel=0.05)
     assert stats.mean(independent(recalls)).se < 0.6 * crossed.se
-
-
-@pytest.mark.parametrize(
-    ("pairs", "rows"),
-    [
-        ([(1, 1), (2, 2), (3, 3)], [0, 1, 2]),  # independent
-        ([(5, 1), (6, 2)], [0, 1]),  # with other seeds
-        ([(1, 1), (1, 2), (1, 3)], [0, 1, 2]),  # one order, several builds
-        ([(o, b) for o in (1, 2) for b in (1, 2, 3)], [0, 1, 2, 3, 4, 5]),  # crossed
-        ([(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)], [0, 1, 3, 4]),  # cut short: two by two are more than one by three
-        ([(1, 1), (1, 2), (1, 3), (2, 1)], [0, 1, 2]),
-        ([(1, 1), (2, 2), (3, 3), (4, 4), (1, 2), (2, 1)], [0, 1, 2, 3]),  # four independent, and a part crossed
-        ([(1, 1), (2, 2), (3, 3), (1, 2), (2, 1)], [0, 1, 3, 4]),
-    ],
-)
-def test_builds_that_share_seeds_never_pass_for_independent(pairs, rows):
-    assert balanced(pairs) == rows
 
 
 def test_one_build_has_a_value_and_no_interval():

@@ -94,7 +94,7 @@ def test_what_varies_is_a_column_without_repeats_and_what_follows_from_it_is_not
     ]
 
 
-def test_two_versions_of_an_engine_are_told_apart():
+def test_two_versions_of_an_engine_are_a_column():
     text = summary_of.summary_text([summary(), summary(engine_version="0.9.0")], [])
     assert rows(text)[0][0] == "engine_version"
 

@@ -1,0 +1,50 @@
+from support.examples import TRIAL
+
+from bench.analysis.gate import Report
+from bench.analysis.verdict import HOLDS, UNDECIDED, Case, Line
+from bench.present.gate import flat, text
+from bench.study.trial import Order
+
+
+def line(low=-0.001, high=0.001, verdict=HOLDS, order="random", **fields):
+    middle = (low + high) / 2
+    return Line(
+        verdict=verdict,
+        engine="hnswlib",
+        case=Case(setting=TRIAL.setting, order=Order(order=order, **fields)),
+        was=0.9,
+        now=0.9 + middle,
+        difference=middle,
+        low=low,
+        high=high,
+        builds=(5, 5),
+    )
+
+
+def report(*lines):
+    return Report(
+        baseline="b",
+        saved="2026-01-01",
+        reason="r",
+        margin=0.005,
+        passed=True,
+        changes=[],
+        unchanged=[],
+        scoring=[],
+        lines=[*lines],
+    )
+
+
+def test_orders_of_one_label_are_distinct_in_a_report_and_in_its_json():
+    params = ['{"permutation":["a+b","c"]}', '{"permutation":["a","b+c"]}']
+    whole = report(*(line(order="category", order_params=one) for one in params), line(order="random"))
+    names = [row["order"] for row in flat(whole)["lines"]]
+    assert len(set(names)) == 3
+    assert [name.partition(" #")[0] for name in names] == ["category permutation=a+b+c"] * 2 + ["random"]
+    assert all(f"| {name} " in text(whole) for name in names)
+
+
+def test_undecided_lines_that_seem_to_have_fallen_are_counted():
+    two = report(line(-0.02, -0.001, UNDECIDED), line(-0.01, 0.01, UNDECIDED))
+    assert "a fall of up to 2.00 points is not excluded. 1 of them seem to have fallen" in text(two)
+    assert "seem to have fallen" not in text(report(line(-0.01, 0.01, UNDECIDED)))
