@@ -46,7 +46,7 @@ def test_another_key_is_another_entry(folder):
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "gone", "no entry.json", "half an entry.json"])
-def test_a_damaged_entry_is_told_and_made_again(folder, damage):
+def test_a_damaged_entry_is_named_and_made_again(folder, damage):
     calls = []
     cache.entry("kind", {"x": 1}, made(calls))
     [path] = folder.glob("kind/*/a.npy")
@@ -105,7 +105,7 @@ def test_what_fails_to_be_made_leaves_nothing(folder):
     assert not list(folder.rglob("*.npy"))
 
 
-def test_an_unwritable_cache_is_told(tmp_path, monkeypatch):
+def test_an_unwritable_cache_is_named(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(BenchError, match="BENCH_CACHE"):

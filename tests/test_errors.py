@@ -14,11 +14,11 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
     other: Inner | None = None
 
 
-def test_an_unknown_name_is_told_with_the_known_ones():
+def test_an_unknown_name_is_named_with_the_known_ones():
     assert str(unknown("order", "lid-desc", ["given", "random"])) == "unknown order 'lid-desc'; known: given, random"
 
 
-def test_an_unknown_key_is_told_with_its_place_and_the_known_keys():
+def test_an_unknown_key_is_named_with_its_place_and_the_known_keys():
     with pytest.raises(BenchError, match=r"^my\.toml: index\[1\]: unknown key 'm'; known: M$"):
         converted({"index": [{}, {"m": 3}]}, Outer, "my.toml")
     with pytest.raises(BenchError, match=r"^my\.toml: other: unknown key 'x'; known: M$"):
@@ -27,7 +27,7 @@ def test_an_unknown_key_is_told_with_its_place_and_the_known_keys():
         converted({"index": [], "indexes": []}, Outer, "my.toml")
 
 
-def test_a_wrong_type_is_told_with_its_place():
+def test_a_wrong_type_is_named_with_its_place():
     with pytest.raises(BenchError, match=r"^my\.toml: index\[0\]\.M: expected int, got str$"):
         converted({"index": [{"M": "16"}]}, Outer, "my.toml")
 

@@ -214,7 +214,7 @@ def test_one_row_has_one_order():
         ("lid-ascending", {"k": 1.5}, "order 'lid-ascending': k: expected int"),
     ],
 )
-def test_unknown_orders_and_parameters_are_told(name, params, message):
+def test_unknown_orders_and_parameters_are_named(name, params, message):
     with pytest.raises(BenchError, match=message):
         orders.parameters(name, params)
 
@@ -234,7 +234,7 @@ def test_unknown_orders_and_parameters_are_told(name, params, message):
         ("category", {"permutation": [0, 1, 2, 3, 3]}, "not each of these once"),
     ],
 )
-def test_what_a_dataset_cannot_give_is_told_before_anything_is_built(name, params, message, small):
+def test_what_a_dataset_cannot_give_is_named_before_anything_is_built(name, params, message, small):
     with pytest.raises(BenchError, match=message):
         orders.check(name, orders.parameters(name, params), small)
 

@@ -71,9 +71,7 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
         raise Interrupted(finished, len(missing)) from None
     keys = {trial.key for trial in trials}
     return Results(
-        outcomes=[(n, o) for n, o in store.outcomes(name) if o.trial.key in keys]
-        if name in store.experiments()
-        else [],
+        outcomes=[(experiment, outcome) for experiment, outcome in store.outcomes(name) if outcome.trial.key in keys],
         failures=[failure for _, failure in store.failures(name) if failure.trial.key in keys],
     )
 
@@ -112,5 +110,7 @@ def measuring(study: Study, path: Path | None, workers: Workers, progress: Progr
                 raise FailedTrialsError(failures, len(trials))
             return [by_key[trial.key] for trial in trials]
 
-        yield measure
-        store.close()
+        try:
+            yield measure
+        finally:
+            store.close()

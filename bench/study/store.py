@@ -203,10 +203,11 @@ class Store:
             ) from None
 
     def experiments(self) -> list[str]:
-        """The names of the experiments that have outcomes."""
+        """The names of the experiments that have outcomes or failures."""
         with self._usable():
             rows = self._connection.execute(
-                "SELECT DISTINCT experiment FROM members JOIN outcomes USING (key) ORDER BY experiment"
+                "SELECT DISTINCT experiment FROM members WHERE key IN (SELECT key FROM outcomes) "
+                "OR key IN (SELECT key FROM failures) ORDER BY experiment"
             ).fetchall()
         return [name for (name,) in rows]
 

@@ -194,13 +194,13 @@ def test_judged_models_are_scored_and_ranked(cli, judged):
     assert "unknown reference 'best'" in one_line(cli("rankings", "--reference", "best"))
 
 
-def test_a_part_of_the_documents_is_told_to_lose_relevant_ones(cli, judged):
+def test_a_part_of_the_documents_is_named_to_lose_relevant_ones(cli, judged):
     done = cli("run", "my.toml", "--limit", "100", check=0)
     assert "warning: blurred(model=sharp)[100]: 7" in done.stderr  # about three quarters of them
     assert "% of the relevant documents are not among these rows" in done.stderr
 
 
-def test_what_cannot_be_ranked_is_told(cli, judged, vectors):
+def test_what_cannot_be_ranked_is_named(cli, judged, vectors):
     cli("compare", "my.npy", "--engines", "hnswlib", *SMALL, check=0)
     assert "no outcome has nDCG@10" in one_line(cli("rankings"))
     (judged / "one.toml").write_text(
@@ -246,7 +246,7 @@ def test_fetch_tells_the_outcome_of_every_name(cli, tmp_path):
     cli("fetch", "first.toml", check=0, BENCH_MIRROR=str(tmp_path))
 
 
-def test_conversion_is_told(cli, vectors):
+def test_conversion_is_named(cli, vectors):
     np.save(vectors / "half.npy", np.load(vectors / "my.npy").astype(np.float16))
     done = cli("lid", "half.npy", check=0)
     assert "warning: half.npy holds float16; converted to float32" in done.stderr
@@ -345,7 +345,7 @@ def test_bad_vectors_are_one_line_and_nothing_is_written(cli, vectors, harm, wor
     assert sorted(vectors.rglob("*")) == before
 
 
-def test_ties_that_decide_are_told(cli, vectors):
+def test_ties_that_decide_are_named(cli, vectors):
     rows = np.repeat(np.load(vectors / "my.npy")[:40], 15, axis=0)
     np.save(vectors / "copies.npy", rows)
     done = cli("compare", "copies.npy", "--queries", "q.npy", *SMALL, check=0)

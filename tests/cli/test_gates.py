@@ -84,7 +84,7 @@ def test_saving_again_replaces_and_says_so(cli, saved):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "named"),
     [
         ('"schema": 2', '"schema": 7', "is of schema 7, and this bench reads 2"),
         ('"reason": "first"', '"reason": "other"', "does not match its content"),
@@ -92,12 +92,12 @@ def test_saving_again_replaces_and_says_so(cli, saved):
         ("\n}\n", "\n", "truncated or not JSON"),
     ],
 )
-def test_a_bad_baseline_is_told_and_not_overwritten(cli, saved, old, new, told):
+def test_a_bad_baseline_is_named_and_not_overwritten(cli, saved, old, new, named):
     path = changed(saved, old, new)
     before = path.read_bytes()
-    assert told in one_line(cli("gate", "mine"))
+    assert named in one_line(cli("gate", "mine"))
     words = ["baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "5", "--reason", "x"]
-    assert told in one_line(cli(*words))
+    assert named in one_line(cli(*words))
     assert path.read_bytes() == before
 
 
@@ -111,7 +111,7 @@ def test_changed_settings_and_data_are_refused(cli, saved):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "named"),
     [
         (["gate", "nosuch"], "results/baselines/nosuch.json; known: none"),
         (["gate", "a/b"], "a name is made of letters"),
@@ -122,8 +122,8 @@ def test_changed_settings_and_data_are_refused(cli, saved):
         (["baseline", "save", "x", "--reason", "y", "--experiment", "nosuch"], "unknown experiment 'nosuch'"),
     ],
 )
-def test_mistakes_are_told_in_one_line(cli, tmp_path, words, told):
-    assert told in one_line(cli(*words))
+def test_mistakes_are_named_in_one_line(cli, tmp_path, words, named):
+    assert named in one_line(cli(*words))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -110,12 +110,12 @@ def repeat(ids):
         (lambda ids: np.where(ids % 2, ids, ids + 1000), "are no row of the base, which may have been cut"),
     ],
 )
-def test_given_neighbours_that_are_wrong_are_told(change, message):
+def test_given_neighbours_that_are_wrong_are_named(change, message):
     with pytest.warns(BenchWarning, match=message):
         verify_given(Geometry(given("l2", change)))
 
 
-def test_given_neighbours_of_another_metric_are_told():
+def test_given_neighbours_of_another_metric_are_named():
     of_l2 = Geometry(on("l2")).ground_truth(10)[1]
     dataset = on("ip")
     with pytest.warns(BenchWarning, match="the metric may be another"):
@@ -160,7 +160,7 @@ def test_dimension_by_label_is_that_of_its_rows_beside_as_many_of_all():
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_too_few_rows_for_a_dimension_are_told(n):
+def test_too_few_rows_for_a_dimension_are_named(n):
     rows = np.eye(3, dtype=np.float32)[:n]
     with pytest.raises(BenchError, match=f"'x' has {n} rows, too few for a dimension: give at least 3"):
         describe(Geometry(checked("x", rows, rows, "l2")), 2)

@@ -134,7 +134,7 @@ def test_what_is_no_baseline_of_ours_is_refused(saved, change, named):
         baseline.read(rewritten(saved, change))
 
 
-def test_damaged_and_edited_files_are_told(saved):
+def test_damaged_and_edited_files_are_named(saved):
     whole = saved.read_text()
     for cut in (0, 1, len(whole) // 2, len(whole) - 3):
         saved.write_text(whole[:cut])

@@ -87,7 +87,7 @@ def test_what_goes_wrong_costs_its_own_trials_only(cli, misbehaving, engine, wor
     assert {count for (name, _, _), count in builds.items() if name == "hnswlib"} == {3}
     assert {count for (name, _, _), count in builds.items() if name == engine} == {2}
     table = cli("table", engine, check=0, **where).stdout
-    assert "4 of 24 trials failed" in table
+    assert "4 of 24 trials FAILED" in table
     assert reason in table
 
 
@@ -97,7 +97,17 @@ def test_what_failed_is_tried_again_by_the_next_run(cli, misbehaving):
     (misbehaving / "mended").touch()
     again = cli("run", "raises.toml", check=0, **where)
     assert "24 outcomes in all, 4 missing" in again.stderr
-    assert "failed" not in again.stdout
+    assert "FAILED" not in again.stdout
+
+
+def test_where_everything_fails_the_table_says_why(cli, misbehaving):
+    where = {"PYTHONPATH": str(misbehaving)}
+    toml = TOML.replace('"hnswlib"', '"raises"').replace("build_seeds = 3", "build_seeds = 2")
+    (misbehaving / "all.toml").write_text(toml)
+    (misbehaving / "sitecustomize.py").write_text(SITE.replace("seed == 2 and", "True and"))
+    done = cli("run", "all.toml", check=4, **where)
+    assert "8 of 8 trials FAILED" in done.stdout
+    assert "no graph today" in cli("table", "all", check=0, **where).stdout
 
 
 def test_a_gate_does_not_judge_what_failed(cli, misbehaving):

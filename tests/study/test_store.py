@@ -116,7 +116,7 @@ def test_an_experiment_keeps_what_it_ever_asked(path):
     assert store.experiments() == ["e", "f"]
 
 
-def test_an_unknown_experiment_is_told_with_the_known_ones(path):
+def test_an_unknown_experiment_is_named_with_the_known_ones(path):
     store = Store.create(path)
     store.add(one())
     store.enlist("e", [TRIAL])
@@ -124,7 +124,7 @@ def test_an_unknown_experiment_is_told_with_the_known_ones(path):
         store.outcomes("x")
 
 
-def test_a_store_that_is_not_there_is_told_and_not_made(path):
+def test_a_store_that_is_not_there_is_named_and_not_made(path):
     with pytest.raises(BenchError, match="no store at"):
         Store.open(path)
     assert not path.parent.exists()
@@ -165,7 +165,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path, content):
     assert path.read_bytes() == content
 
 
-def test_a_store_cut_in_half_is_told(path):
+def test_a_store_cut_in_half_is_named(path):
     store = Store.create(path)
     for seed in range(200):
         store.add(one(build_seed=seed))
@@ -175,7 +175,7 @@ def test_a_store_cut_in_half_is_told(path):
         list(Store.open(path).outcomes())
 
 
-def test_an_unwritable_folder_is_told(tmp_path):
+def test_an_unwritable_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BenchError, match=r"cannot write the results folder .*--store"):
         Store.create(tmp_path / "file" / "store.sqlite")

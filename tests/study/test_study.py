@@ -113,20 +113,20 @@ def test_every_shipped_experiment_reads(name):
         ('engine = "faiss"', 'engine = "hnswlib"\nM = 8', "an index is listed twice"),
     ],
 )
-def test_every_mistake_is_told_before_anything_is_built(write, old, new, message):
+def test_every_mistake_is_named_before_anything_is_built(write, old, new, message):
     assert old in GOOD
     with pytest.raises(BenchError, match=message) as error:
         read(write(GOOD.replace(old, new)))
     assert "\n" not in str(error.value)
 
 
-def test_an_order_that_needs_labels_is_told_with_the_dataset(write):
+def test_an_order_that_needs_labels_is_named_with_the_dataset(write):
     content = GOOD.replace('"digits"', '"subspace-small"').replace('"random"', '"category"')
     with pytest.raises(BenchError, match="order 'category' needs labels, and dataset 'subspace-small' has none"):
         read(write(content))
 
 
-def test_unknown_experiments_are_told():
+def test_unknown_experiments_are_named():
     with pytest.raises(
         BenchError, match=r"unknown experiment 'defualt'; known: beyond-lid, .*category-permutations, clinc150"
     ):
