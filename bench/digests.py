@@ -4,7 +4,6 @@ import ast
 import hashlib
 import inspect
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 _BLOCK_BYTES = 1 << 26  # looked at at a time, of an array that may be larger than memory
 _WHOLE = ""  # the name that stands for a whole file
+_NAMELESS = "*"  # the name that stands for statements of a file that define none
 
 
 def array_digest(array: np.ndarray) -> str:
@@ -45,22 +45,23 @@ def code_digest(*places: Path) -> str:
 
 
 def definition_digest(definition: Callable[..., Any], within: Path) -> str:
-    """SHA-256 of what a function does, with all it uses of the Python files below `within`, as hexadecimal.
+    """SHA-256 of what a function or class does, with all it uses of the Python files below `within`, as hexadecimal.
 
-    Used is what its code names, and what that names in turn: functions, classes and constants of its own file, and
-    what this imports by `from ... import` from other files below `within`. Comments, docstrings and the annotations of
-    functions have no part in it. Of a function that is not at the top of its file, all of the file is taken.
+    Used is what its code names, and what that names in turn: functions, classes and constants of its own file, what it
+    imports from other files below `within`, wherever the import stands, and statements of these files that define no
+    name. Comments, docstrings and the annotations of functions have no part in it. Of a function that is not at the
+    top of its file, all of the file is taken.
     """
     file = Path(inspect.getsourcefile(definition) or "").resolve()
     root = within.resolve() if file.is_relative_to(within.resolve()) else file
-    if definition.__name__ not in _definitions(file.read_bytes(), root)[0]:
+    if definition.__name__ not in _definitions(file, file.read_bytes(), root)[0]:
         return code_digest(file)
     wanted = [(file, definition.__name__)]
     parts: dict[tuple[str, str], Any] = {}
     while wanted:
         file, name = wanted.pop()
         place = (file.relative_to(root).as_posix(), name)
-        nodes, imported = _definitions(file.read_bytes(), root)
+        nodes, imported = _definitions(file, file.read_bytes(), root)
         if name == _WHOLE:
             parts[place] = code_digest(file)
         elif name in imported:
@@ -68,6 +69,7 @@ def definition_digest(definition: Callable[..., Any], within: Path) -> str:
         elif place not in parts and (used := nodes.get(name)):
             parts[place] = [_plain(node) for node in used]
             wanted += [(file, part.id) for node in used for part in ast.walk(node) if isinstance(part, ast.Name)]
+            wanted.append((file, _NAMELESS))
     return key_digest({"code": [[*place, parts[place]] for place in sorted(parts)]})
 
 
@@ -89,26 +91,46 @@ def _parsed(source: bytes) -> ast.Module:
 
 
 @cache
-def _definitions(source: bytes, root: Path) -> tuple[dict[str, list[ast.stmt]], dict[str, tuple[Path, str]]]:
-    """What a file defines at its top level, by name, and what it imports by name from other files below `root`."""
+def _definitions(
+    file: Path, source: bytes, root: Path
+) -> tuple[dict[str, list[ast.stmt]], dict[str, tuple[Path, str]]]:
+    """What a file defines at its top level, by name, and what it imports from other files below `root`, anywhere."""
+    tree = _parsed(source)
     nodes: dict[str, list[ast.stmt]] = {}
-    imported: dict[str, tuple[Path, str]] = {}
-    for node in _parsed(source).body:
+    for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             nodes.setdefault(node.name, []).append(node)
-        elif isinstance(node, ast.ImportFrom):
-            module = sys.modules.get(node.module or "")
-            origin = Path(getattr(module, "__file__", None) or "").resolve()
-            if origin.is_relative_to(root):
-                for alias in node.names:
-                    module_file = origin.parent / f"{alias.name}.py"
-                    whole = origin.name == "__init__.py" and module_file.is_file()
-                    imported[alias.asname or alias.name] = (module_file, _WHOLE) if whole else (origin, alias.name)
-        else:
-            for part in ast.walk(node):
-                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                    nodes.setdefault(part.id, []).append(node)
+        elif not isinstance(node, ast.Import | ast.ImportFrom):
+            stored = {
+                part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            }
+            for name in stored or {_NAMELESS}:
+                nodes.setdefault(name, []).append(node)
+    imported: dict[str, tuple[Path, str]] = {}
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Import):
+            for alias in part.names:
+                if origin := _module_file(alias.name, 0, file, root):
+                    imported[(alias.asname or alias.name).partition(".")[0]] = (origin, _WHOLE)
+        elif isinstance(part, ast.ImportFrom) and (origin := _module_file(part.module or "", part.level, file, root)):
+            for alias in part.names:
+                module = origin.parent / f"{alias.name}.py"
+                whole = origin.name == "__init__.py" and module.is_file()
+                imported[alias.asname or alias.name] = (module, _WHOLE) if whole else (origin, alias.name)
     return nodes, imported
+
+
+def _module_file(module: str, level: int, file: Path, root: Path) -> Path | None:
+    """The file below `root` of a module that `file` imports, `level` dots before its name; None of any other."""
+    folder = file.parent
+    if level:
+        folder = file.parents[level - 1]
+    else:
+        while (folder / "__init__.py").is_file():  # up to where the package lies
+            folder = folder.parent
+    path = folder.joinpath(*module.split(".")) if module else folder
+    candidates = (path.with_name(f"{path.name}.py"), path / "__init__.py")
+    return next((one for one in candidates if one.is_file() and one != file and one.is_relative_to(root)), None)
 
 
 def _plain(node: Any) -> Any:

@@ -1,4 +1,6 @@
+import importlib
 import importlib.util
+import sys
 
 import pytest
 
@@ -79,3 +81,35 @@ def test_a_function_inside_another_is_all_of_its_file(write, tmp_path):
 
 def test_an_empty_body_but_a_docstring_is_code(write):
     assert digests.code_digest(write('def f():\n    """Nothing."""\n')) != digests.code_digest(write(""))
+
+
+@pytest.mark.parametrize(
+    "way_in",
+    [
+        "from .helper import aid\n\n\ndef one(x):\n    return aid(x)\n",
+        "def one(x):\n    from pack.helper import aid\n\n    return aid(x)\n",
+        "try:\n    from pack.helper import aid\nfinally:\n    pass\n\n\ndef one(x):\n    return aid(x)\n",
+        "import pack.helper\n\n\ndef one(x):\n    return pack.helper.aid(x)\n",
+        "from pack import helper\n\n\ndef one(x):\n    return helper.aid(x)\n",
+    ],
+)
+def test_what_is_imported_from_below_the_folder_takes_part_however_it_is_imported(tmp_path, monkeypatch, way_in):
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    helper = folder / "helper.py"
+    helper.write_text("def aid(x):\n    return 2 * x\n\n\ndef unused(x):\n    return x\n")
+    (folder / "module.py").write_text(way_in)
+    monkeypatch.syspath_prepend(tmp_path)
+    one = importlib.import_module("pack.module").one
+    before = digests.definition_digest(one, folder)
+    helper.write_text(helper.read_text().replace("2 * x", "3 * x"))
+    assert digests.definition_digest(one, folder) != before
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pack"]:
+        del sys.modules[name]
+
+
+def test_statements_that_change_a_table_take_part(write, tmp_path):
+    text = "TABLE = {}\nTABLE.update(a=1)\n\n\ndef one(x):\n    return TABLE[x]\n"
+    before = digests.definition_digest(function(write(text), "one"), tmp_path)
+    assert digests.definition_digest(function(write(text.replace("a=1", "a=2")), "one"), tmp_path) != before

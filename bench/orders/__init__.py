@@ -15,7 +15,7 @@ from bench.data.dataset import Dataset
 from bench.errors import BenchError, unknown
 from bench.geometry import Geometry
 from bench.orders import geometric, groups, positional
-from bench.orders.order import Expansion, Order, check_clusters
+from bench.orders.order import Expansion, Order, check_clusters, make_order
 
 ORDERS: dict[str, Order] = {
     "given": Order(make=positional.given),
@@ -48,8 +48,7 @@ ORDERS: dict[str, Order] = {
 
 def make(name: str, params: Mapping[str, Any], dataset: Dataset, geometry: Geometry, order_seed: int) -> np.ndarray:
     """The order (n,) int64 that `name` and its parameters give for this seed."""
-    rng = np.random.default_rng([order_seed, *name.encode()])  # orders of one seed share no stream
-    return np.ascontiguousarray(ORDERS[name].make(dataset, geometry, rng, **params), dtype=np.int64)
+    return make_order(ORDERS[name], name, params, dataset, geometry, order_seed)
 
 
 def parameters(name: str, given: Mapping[str, object], *, strict: bool = True) -> dict[str, Any]:

@@ -35,6 +35,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     estimates_dimension: bool = False
 
 
+def make_order(
+    order: Order, name: str, params: Mapping[str, Any], dataset: Dataset, geometry: Any, order_seed: int
+) -> np.ndarray:
+    """The order (n,) int64 of this seed; a ValueError where what was made is no permutation."""
+    rng = np.random.default_rng([order_seed, *name.encode()])  # orders of one seed share no stream
+    rows = np.ascontiguousarray(order.make(dataset, geometry, rng, **params), dtype=np.int64)
+    if rows.shape != (dataset.n,) or not np.array_equal(np.sort(rows), np.arange(dataset.n)):
+        raise ValueError(f"order {name!r} on dataset {dataset.name!r} does not name every row once")
+    return rows
+
+
 def by_value(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Rows by ascending value, ties in an order drawn by the rng."""
     return np.lexsort((rng.permutation(len(values)), values))

@@ -8,6 +8,7 @@ from bench import digests
 from bench.indexes import INDEXES
 from bench.indexes.engine import version
 from bench.orders import ORDERS
+from bench.orders.order import make_order
 from bench.study.environment import binary
 from bench.study.trial import Provenance
 
@@ -24,6 +25,7 @@ def provenance(engine: str, judged: bool) -> Provenance:
         "scoring": digests.code_digest(*scoring),
         "build": digests.code_digest(_PACKAGE / "study" / "build.py"),
         "engine": digests.definition_digest(INDEXES[engine].build, _PACKAGE / "indexes"),
+        "params": digests.definition_digest(INDEXES[engine].params, _PACKAGE / "indexes"),
     }
     return Provenance(
         engine_version=version(engine, INDEXES[engine]),
@@ -37,7 +39,10 @@ def provenance(engine: str, judged: bool) -> Provenance:
 def order_code(name: str) -> str:
     """Digest of the code, and of the libraries beyond those of `provenance`, that make an order."""
     order = ORDERS[name]
-    parts = {"order": digests.definition_digest(order.make, _PACKAGE / "orders")}
+    parts = {
+        "order": digests.definition_digest(order.make, _PACKAGE / "orders"),
+        "make": digests.definition_digest(make_order, _PACKAGE / "orders"),
+    }
     if order.estimates_dimension:
         parts["dimension"] = digests.code_digest(_PACKAGE / "geometry" / "dimension.py")
         parts["scikit-dimension"] = metadata.version("scikit-dimension")

@@ -92,6 +92,8 @@ def stale(package, before):
         ("study/store.py", "SCHEMA = 3", "SCHEMA = 4", None),
         ("indexes/contract.py", "_NARROW = 10", "_NARROW = 11", None),
         ("orders/order.py", "return clusters or", "return clusters and", "cluster"),
+        ("orders/order.py", "default_rng([order_seed,", "default_rng([7 + order_seed,", ""),
+        ("indexes/faiss.py", "    chunk: int = 1", "    chunk: int = 2", "faiss"),
     ],
 )
 def test_an_edit_makes_stale_what_it_can_change_and_nothing_else(package, file, old, new, concerned):
