@@ -14,7 +14,8 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -101,17 +102,45 @@ def entry(kind: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.
     start = time.perf_counter()
     cached = _read(folder) if folder.is_dir() else None
     if cached is None:
-        if folder.is_dir():
-            warnings.warn(f"{folder} is damaged; making it again", BenchWarning, stacklevel=2)
-            shutil.rmtree(folder, ignore_errors=True)
-        _write(folder, key, *_timed(make))
-        cached = _read(folder)
-        if cached is None:
-            raise BenchError(f"{folder}: what was written does not read back: is the disk full?")
+        with _alone(folder):
+            cached = _made(folder, key, make)
     if _MAKING:
         waited, _ = _MAKING[-1].get(str(folder), (0.0, 0.0))
         _MAKING[-1][str(folder)] = (waited + time.perf_counter() - start, cached.seconds)
     return cached
+
+
+def _made(folder: Path, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray | Blocks]]) -> Entry:
+    """The entry in `folder`, made now unless another process was quicker."""
+    if folder.is_dir():
+        if cached := _read(folder):
+            return cached
+        warnings.warn(f"{folder} is damaged; making it again", BenchWarning, stacklevel=3)
+        shutil.rmtree(folder, ignore_errors=True)
+    _write(folder, key, *_timed(make))
+    written = _read(folder)
+    if written is None:
+        raise BenchError(f"{folder}: what was written does not read back: is the disk full?")
+    return written
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from making the same entry: they wait, and read it then."""
+    from filelock import FileLock
+
+    lock = folder.with_name(f".{folder.name}.lock")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock)
+        held.acquire()
+    except OSError as error:
+        raise BenchError(f"cannot write the cache {lock.parent}: {error.strerror}; set BENCH_CACHE elsewhere") from None
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)  # who waits for it may make the entry once more, which harms nothing
+        held.release()
 
 
 def _timed(make: Callable[[], Mapping[str, np.ndarray | Blocks]]) -> tuple[Mapping[str, np.ndarray | Blocks], float]:

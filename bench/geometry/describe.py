@@ -1,9 +1,11 @@
 """What a dataset looks like in figures: dimension, density, and how far its queries lie from its rows."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench import digests
 from bench.data.dataset import drawn
 from bench.errors import BenchError, unknown
 from bench.geometry import NEIGHBORS, Geometry, dimension, knn
@@ -103,4 +105,5 @@ def profile(geometry: Geometry) -> dict[str, np.ndarray]:
             measured[f"{name}_radius"] = np.ascontiguousarray(near[:, min(_RADIUS, depth) - 1])
         return measured
 
-    return geometry.cached("profile", {"rows": PROFILE_ROWS, "k": depth, "radius": _RADIUS}, make)
+    code = digests.definition_digest(profile, Path(__file__).parent)
+    return geometry.cached("profile", {"rows": PROFILE_ROWS, "k": depth, "profile_code": code}, make)

@@ -1,22 +1,26 @@
 """One build: an index in one order, then every search that it serves, scored. What a worker does."""
 
 import hashlib
+import os
 import time
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
 import numpy as np
 
-from bench import cache
+from bench import cache, orders
 from bench.cache import ArrayFile
 from bench.data.dataset import Dataset, Judgements
-from bench.geometry import Geometry, knn
+from bench.errors import BenchError, Log
+from bench.geometry import Geometry, knn, made_by
 from bench.indexes import INDEXES
 from bench.indexes.engine import Searcher, params_of
 from bench.measure import recall, retrieval
 from bench.study.environment import environment
 from bench.study.outcome import Build, Failure, Outcome
+from bench.study.provenance import order_code, provenance
 from bench.study.trial import Index, Trial
 
 _REASON_LENGTH = 300  # characters of a failure's reason: a line, not a log
@@ -26,16 +30,14 @@ class DataFiles(msgspec.Struct, frozen=True, kw_only=True):
     """A dataset by the files that its arrays lie in.
 
     base, queries: as an engine gets them.
-    points, query_points, ranks_by: the space that recall is counted in, see `Geometry`.
+    labels: None where it has none.
     distances, ids: (q, k) of the exact neighbours, for the largest k asked for.
     judgements: the arrays of `judgement_arrays`, empty without judgements.
     """
 
     base: ArrayFile
     queries: ArrayFile
-    points: ArrayFile
-    query_points: ArrayFile
-    ranks_by: str
+    labels: ArrayFile | None
     distances: ArrayFile
     ids: ArrayFile
     judgements: dict[str, ArrayFile]
@@ -44,16 +46,14 @@ class DataFiles(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """An index to build, and the trials that its searches serve; it names files and carries no arrays.
 
-    order: (n,) int64.
-    order_seconds: what it took to make.
     side_by_side: how many builds run at once.
+    tried: whether a worker has died of it.
     """
 
     trials: list[Trial]
     data: DataFiles
-    order: ArrayFile
-    order_seconds: float
     side_by_side: int
+    tried: bool = False
 
 
 def data_files(dataset: Dataset, geometry: Geometry, k: int) -> DataFiles:
@@ -66,9 +66,7 @@ def data_files(dataset: Dataset, geometry: Geometry, k: int) -> DataFiles:
     return DataFiles(
         base=cache.on_disk(dataset.base),
         queries=cache.on_disk(dataset.queries),
-        points=cache.on_disk(geometry.points),
-        query_points=cache.on_disk(geometry.query_points),
-        ranks_by=geometry.ranks_by,
+        labels=None if dataset.labels is None else cache.on_disk(dataset.labels),
         distances=cache.on_disk(distances),
         ids=cache.on_disk(ids),
         judgements={name: cache.on_disk(array) for name, array in judgements.items()},
@@ -88,44 +86,74 @@ def judgement_arrays(judgements: Judgements) -> dict[str, np.ndarray]:
     }
 
 
-def measure(job: Job) -> list[Outcome | Failure]:
-    """What every trial of a job came to; an engine's exception is a Failure, one of ours is raised."""
-    data, first = job.data, job.trials[0]
-    index = first.index
-    queries, ids, distances = data.queries.open(), data.ids.open(), data.distances.open()
-    base, order = data.base.open(), np.array(job.order.open())
+def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
+    """What every trial of a job comes to; an engine's exception is a Failure, one of ours is raised.
+
+    A BenchError where this process has other code than the one that listed the trials.
+    """
+    first, files = job.trials[0], job.data
+    index, data = first.index, first.data
+    if (provenance(index.engine, bool(data.judgements)), order_code(first.order.order)) != (
+        first.provenance,
+        first.order.order_code,
+    ):
+        raise BenchError("the harness or an engine changed while this command ran: run it again")
+    labels = None if files.labels is None else files.labels.open()
+    dataset = Dataset(data.dataset, files.base.open(), files.queries.open(), data.metric, labels, data.fingerprint)
+    geometry = Geometry(dataset, log)
+    order = order_entry(dataset, geometry, first)
     start = time.perf_counter()
     try:
-        searcher = build_index(index, base, order, first.data.metric, first.seeds.build_seed)
-    except Exception as error:  # noqa: BLE001 - an engine may raise anything, and costs its own trials only
-        return [Failure(trial=trial, reason=_reason("build", error)) for trial in job.trials]
-    build_seconds = time.perf_counter() - start
-    build = Build(
-        order_seconds=job.order_seconds, build_seconds=build_seconds, environment=environment(job.side_by_side)
-    )
-    results: list[Outcome | Failure] = []
-    for trial in job.trials:
-        k = trial.search.k
-        start = time.perf_counter()
-        try:
-            returned = _checked(searcher.search(queries, k, trial.search.ef_search), (len(queries), k), len(base))
-        except Exception as error:  # noqa: BLE001 - as above
-            results.append(Failure(trial=trial, reason=_reason("search", error)))
-            continue
-        search_seconds = time.perf_counter() - start
-        reached = knn.true_distances(data.query_points.open(), data.points.open(), returned, data.ranks_by)
-        results.append(
-            Outcome(
-                trial=trial,
-                build=build,
-                hits=recall.hits(returned, ids[:, :k]),
-                hits_tie=recall.hits_with_ties(returned, reached, distances[:, :k]),
-                ids_sha256=hashlib.sha256(returned.astype("<i8").tobytes()).hexdigest(),
-                search_seconds=search_seconds,
-                retrieval=retrieval.scores(returned, _judgements(tuple(sorted(data.judgements.items())))),
-            )
+        searcher = build_index(
+            index, dataset.base, np.array(order.arrays["order"]), data.metric, first.seeds.build_seed
         )
-    return results
+    except BaseException as error:  # noqa: BLE001 - an engine may raise anything, and costs its own trials only
+        yield from (Failure(trial=trial, reason=_reason("build", error)) for trial in job.trials)
+        return
+    build = Build(
+        id=uuid.uuid4().hex,
+        order_seconds=order.seconds,
+        build_seconds=time.perf_counter() - start,
+        environment=environment(job.side_by_side),
+    )
+    for trial in job.trials:
+        yield _searched(trial, searcher, build, geometry, files)
+
+
+def _searched(
+    trial: Trial, searcher: Searcher, build: Build, geometry: Geometry, files: DataFiles
+) -> Outcome | Failure:
+    """What one search of a build comes to."""
+    dataset, k = geometry.dataset, trial.search.k
+    start = time.perf_counter()
+    try:
+        answer = searcher.search(dataset.queries, k, trial.search.ef_search)
+        search_seconds = time.perf_counter() - start
+        returned = _checked(answer, (len(dataset.queries), k), dataset.n)
+    except BaseException as error:  # noqa: BLE001 - as above
+        return Failure(trial=trial, reason=_reason("search", error))
+    reached = knn.true_distances(geometry.query_points, geometry.points, returned, geometry.ranks_by)
+    return Outcome(
+        trial=trial,
+        build=build,
+        hits=recall.hits(returned, files.ids.open()[:, :k]),
+        hits_tie=recall.hits_with_ties(returned, reached, files.distances.open()[:, :k]),
+        ids_sha256=hashlib.sha256(returned.astype("<i8").tobytes()).hexdigest(),
+        search_seconds=search_seconds,
+        retrieval=retrieval.scores(returned, _judgements(tuple(sorted(files.judgements.items())))),
+    )
+
+
+def order_entry(dataset: Dataset, geometry: Geometry, trial: Trial) -> cache.Entry:
+    """The order of a trial, made once for all engines; its array is `order`."""
+    name, params, seed = trial.order.order, msgspec.json.decode(trial.order.order_params), trial.seeds.order_seed
+
+    def make() -> dict[str, np.ndarray]:
+        with knn.faiss_threads(os.cpu_count() or 1):
+            return {"order": orders.make(name, params, dataset, geometry, seed)}
+
+    key = {"fingerprint": dataset.fingerprint, "metric": dataset.metric, "order_seed": seed, **made_by()}
+    return cache.entry("orders", key | msgspec.structs.asdict(trial.order), make)
 
 
 def build_index(index: Index, base: np.ndarray, order: np.ndarray, metric: str, seed: int) -> Searcher:
@@ -160,7 +188,9 @@ def _judgements(files: Sequence[tuple[str, ArrayFile]]) -> Judgements | None:
     return Judgements(np.asarray(arrays["query_ids"]), np.asarray(arrays["doc_ids"]), qrels)
 
 
-def _reason(stage: str, error: Exception) -> str:
-    """An exception as one line."""
+def _reason(stage: str, error: BaseException) -> str:
+    """An exception as one line; Ctrl-C goes on."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
     first = str(error).strip().partition("\n")[0]
     return f"{stage}: {type(error).__name__}: {first}"[:_REASON_LENGTH]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 
@@ -60,6 +61,8 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
     name, trials = studies[0].name, [trial for study in studies for trial in study.trials]
     missing = store.missing(trials)
     finished = 0
+    store.enlist(name, trials)
+    store.forget(name, but=trials)
     log(f"{name}: {len(trials)} outcomes in all, {len(missing)} missing in {store.path}")
     try:
         with progress(len(missing)) as (log_beside, step):
@@ -76,12 +79,18 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
     )
 
 
+def _changed(outcome: Outcome, here: dict[str, Any]) -> bool:
+    """Whether what is installed here differs from what an outcome was made with, in what concerns its engine."""
+    engine = outcome.trial.index.engine
+    return any(change.concerns(engine) for change in differences(outcome.build.environment, here))
+
+
 @contextmanager
 def measuring(study: Study, path: Path | None, workers: Workers, progress: Progress, log: Log) -> Iterator[Measure]:
     """What gives the outcomes of trials of a study, for a gate or a baseline; FailedTrialsError where any trial fails.
 
-    path: a store whose outcomes are taken where the same engines made them, down to how these were compiled (what
-    else they were made with is in their keys), and which keeps new ones; without it all are measured.
+    path: a store whose outcomes are taken where they were made on a machine like this by the same engine, down to how
+    it was compiled, and which keeps new ones; without it all are measured.
     """
     here = environment(workers.count)
 
@@ -90,7 +99,7 @@ def measuring(study: Study, path: Path | None, workers: Workers, progress: Progr
 
         def measure(trials: Sequence[Trial]) -> list[Outcome]:
             stored = [] if path is None else [outcome for _, outcome in store.outcomes()]
-            by_key = {o.trial.key: o for o in stored if not any(differences(o.build.environment, here))}
+            by_key = {o.trial.key: o for o in stored if not _changed(o, here)}
             missing = [trial for trial in trials if trial.key not in by_key]
             failures = []
             log(f"{study.name}: {len(missing)} outcomes to measure")

@@ -11,11 +11,13 @@ from bench.study.trial import Trial
 class Build(msgspec.Struct, frozen=True, kw_only=True):
     """What belongs to a build, whichever searches it served.
 
+    id: of its own, whatever is built again.
     order_seconds: to make the order of insertion, with the geometry that it needs, whether or not that was cached.
     build_seconds: to insert all rows.
     environment: versions, commit and machine of the process that built; see `environment`.
     """
 
+    id: str
     order_seconds: float
     build_seconds: float
     environment: dict[str, Any]

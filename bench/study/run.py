@@ -1,6 +1,6 @@
 """The one loop: trial -> build -> search -> outcome."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache as cache_once
 from functools import partial
 from itertools import groupby
@@ -8,10 +8,8 @@ from itertools import groupby
 import msgspec
 import numpy as np
 
-from bench import cache, orders
-from bench.data.dataset import Dataset
 from bench.errors import Log
-from bench.geometry import Geometry, made_by
+from bench.geometry import Geometry
 from bench.geometry.describe import profile
 from bench.geometry.verify import verify_given
 from bench.measure import retrieval
@@ -46,47 +44,32 @@ def run(
     missing = list(requested) if again else store.missing(requested)
     exact = cache_once(partial(_exact_scores, study))
     jobs = _jobs(study, store, missing, workers.count if workers else 1, log)
-    for results in in_workers(jobs, workers) if workers else map(measure, jobs):
-        for result in results:
-            if isinstance(result, Outcome):
-                scores = exact(result.trial.data.dataset, result.trial.search.k)
-                result = msgspec.structs.replace(result, retrieval_exact=scores)
-                store.add(result)
-            else:
-                store.fail(result)
+    for result in in_workers(jobs, workers, log) if workers else _here(jobs, log):
+        if isinstance(result, Outcome):
+            scores = exact(result.trial.data.dataset, result.trial.search.k)
+            outcome = msgspec.structs.replace(result, retrieval_exact=scores)
+            store.add(outcome, study.name)
+            yield outcome
+        else:
+            store.fail(result, study.name)
             yield result
 
 
+def _here(jobs: Iterable[Job], log: Log) -> Iterator[Outcome | Failure]:
+    for job in jobs:
+        yield from measure(job, log)
+
+
 def _jobs(study: Study, store: Store, missing: list[Trial], side_by_side: int, log: Log) -> Iterator[Job]:
-    """Every build with its order, made just before; what belongs to a dataset is made once."""
+    """Every build; what belongs to a dataset is made once."""
     deepest = max(k for _, k in study.experiment.searches)
     for name, of_dataset in groupby(missing, key=lambda trial: trial.data.dataset):
         dataset = study.datasets[name]
         geometry = Geometry(dataset, log)
-        if store.profile(data_of(dataset)) is None:
-            store.describe(data_of(dataset), profile(geometry))
+        store.describe(data_of(dataset), profile(geometry))
         files = data_files(dataset, geometry, deepest)
         for _, searches in groupby(of_dataset, key=lambda trial: trial.build):
-            trials = list(searches)
-            order = _order(dataset, geometry, trials[0])
-            yield Job(
-                trials=trials,
-                data=files,
-                order=cache.on_disk(order.arrays["order"]),
-                order_seconds=order.seconds,
-                side_by_side=side_by_side,
-            )
-
-
-def _order(dataset: Dataset, geometry: Geometry, trial: Trial) -> cache.Entry:
-    """The order of a trial, made once for all engines."""
-    name, params, seed = trial.order.order, msgspec.json.decode(trial.order.order_params), trial.seeds.order_seed
-
-    def make() -> dict[str, np.ndarray]:
-        return {"order": orders.make(name, params, dataset, geometry, seed)}
-
-    key = {"fingerprint": dataset.fingerprint, "metric": dataset.metric, "order_seed": seed, **made_by()}
-    return cache.entry("orders", key | msgspec.structs.asdict(trial.order), make)
+            yield Job(trials=list(searches), data=files, side_by_side=side_by_side)
 
 
 def _exact_scores(study: Study, name: str, k: int) -> dict[str, np.ndarray]:

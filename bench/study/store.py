@@ -47,7 +47,7 @@ PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {SCHEMA};
 """
 _OUTCOMES = ("hits", "hits_tie", "ids_sha256", "search_seconds", "retrieval", "retrieval_exact")
-_OF_BUILD = ("order_seconds", "build_seconds", "environment")
+_OF_BUILD = ("id", "order_seconds", "build_seconds", "environment")
 
 
 class Store:
@@ -113,14 +113,22 @@ class Store:
         self._connection.close()
 
     def enlist(self, experiment: str, trials: Iterable[Trial]) -> None:
-        """Count these trials among those of `experiment`; finished ones that it asked for before stay."""
+        """Count these trials among those of `experiment`."""
         with self._usable(), self._connection as connection:
-            connection.execute(
-                "DELETE FROM members WHERE experiment = ? AND key NOT IN (SELECT key FROM outcomes)", (experiment,)
-            )
             connection.executemany(
                 "INSERT OR IGNORE INTO members VALUES (?, ?)", ((experiment, trial.key) for trial in trials)
             )
+
+    def forget(self, experiment: str, but: Iterable[Trial]) -> None:
+        """Take trials without an outcome from those of `experiment`, but these; and builds that no outcome has."""
+        keys = {trial.key for trial in but}
+        query = "SELECT key FROM members WHERE experiment = ? AND key NOT IN (SELECT key FROM outcomes)"
+        with self._usable(), self._connection as connection:
+            rows = [key for (key,) in connection.execute(query, (experiment,)) if key not in keys]
+            connection.executemany(
+                "DELETE FROM members WHERE experiment = ? AND key = ?", ((experiment, key) for key in rows)
+            )
+            connection.execute("DELETE FROM builds WHERE id NOT IN (SELECT build_id FROM outcomes)")
 
     def unfinished(self) -> dict[str, int]:
         """How many outcomes each experiment misses of those that it last asked for, failures aside, where any."""
@@ -155,15 +163,14 @@ class Store:
         packed = msgspec.msgpack.decode(row[0], type=dict[str, tuple[str, bytes]])
         return {name: np.frombuffer(content, dtype=kind) for name, (kind, content) in packed.items()}
 
-    def add(self, outcome: Outcome) -> None:
-        """Keep an outcome: when this returns it is on disk."""
+    def add(self, outcome: Outcome, experiment: str | None = None) -> None:
+        """Keep an outcome, as one of an experiment: when this returns it is on disk."""
         trial, build = outcome.trial, outcome.build
         environment_id = _id(build.environment)
-        build_id = digests.key_digest({"build": trial.build, "environment": environment_id})[:32]
         scores = [_packed_scores(scores) for scores in (outcome.retrieval, outcome.retrieval_exact)]
         fields = flat(trial)
-        build_row = (build_id, _id(trial.data), *(fields[name] for name in _BUILD))
-        outcome_row = (trial.key, build_id, *(fields[name] for name in _SEARCH))
+        build_row = (build.id, _id(trial.data), *(fields[name] for name in _BUILD))
+        outcome_row = (trial.key, build.id, *(fields[name] for name in _SEARCH))
         measured = (_packed(outcome.hits), _packed(outcome.hits_tie), outcome.ids_sha256, outcome.search_seconds)
         with self._usable(), self._connection as connection:
             environment = json.dumps(build.environment, sort_keys=True)
@@ -173,19 +180,22 @@ class Store:
             connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", (row for row in scores if row[0]))
             _replace(connection, "outcomes", (*outcome_row, *measured, *(key for key, _ in scores)))
             connection.execute("DELETE FROM failures WHERE key = ?", (trial.key,))
+            _add_member(connection, experiment, trial)
 
-    def fail(self, failure: Failure) -> None:
-        """Keep why a trial gave nothing, until it has an outcome."""
+    def fail(self, failure: Failure, experiment: str | None = None) -> None:
+        """Keep why a trial of an experiment gave nothing, until it has an outcome."""
         trial = msgspec.json.encode(failure.trial).decode()
         with self._usable(), self._connection as connection:
             _replace(connection, "failures", (failure.trial.key, trial, failure.reason))
+            _add_member(connection, experiment, failure.trial)
 
     def failures(self, experiment: str | None = None) -> list[tuple[str, Failure]]:
         """(experiment, failure) of trials that an experiment, or any, asked for last and that gave nothing."""
         with self._usable():
             rows = self._connection.execute(
                 "SELECT experiment, trial, reason FROM failures JOIN members USING (key) "
-                "WHERE ?1 IS NULL OR experiment = ?1 ORDER BY experiment, key",
+                "WHERE (?1 IS NULL OR experiment = ?1) AND key NOT IN (SELECT key FROM outcomes) "
+                "ORDER BY experiment, key",
                 (experiment,),
             ).fetchall()
         return [
@@ -241,6 +251,7 @@ def _outcome(
     return Outcome(
         trial=grouped({name: row[name] for name in TRIAL_FIELDS}),
         build=Build(
+            id=row["id"],
             order_seconds=row["order_seconds"],
             build_seconds=row["build_seconds"],
             environment=environments[row["environment"]],
@@ -252,6 +263,11 @@ def _outcome(
         retrieval=scores[row["retrieval"]],
         retrieval_exact=scores[row["retrieval_exact"]],
     )
+
+
+def _add_member(connection: sqlite3.Connection, experiment: str | None, trial: Trial) -> None:
+    if experiment is not None:
+        connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?)", (experiment, trial.key))
 
 
 def _insert_data(connection: sqlite3.Connection, data: Data) -> None:

@@ -1,4 +1,8 @@
-"""Builds side by side, each in a process that may raise, die or hang without harm to the others."""
+"""Builds side by side, each in a process that may raise, die or hang without harm to the others.
+
+A pool of our own, since joblib's names no culprit and ends the whole run, and pebble's takes a process that exits in
+peace for one that still works, and gives a job's results all at once: what finished before a death is kept here.
+"""
 
 import ctypes
 import multiprocessing
@@ -7,64 +11,148 @@ import signal
 import sys
 import threading
 import time
+import traceback
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from itertools import islice
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
 
 import msgspec
 
+from bench.errors import Log
 from bench.study.build import Job, measure
 from bench.study.outcome import Failure, Outcome
 
 _POLL_SECONDS = 0.5  # between two looks at whether the parent lives
+_CONTEXT = multiprocessing.get_context("spawn")  # a fork would copy the locks of numeric libraries' threads
 
 
 class Workers(msgspec.Struct, frozen=True):
-    """count: processes that build side by side. timeout: seconds that a build and its searches may take, or None."""
+    """Processes that build.
+
+    count: how many, side by side.
+    timeout: seconds that a build and its searches may take, or None.
+    """
 
     count: int = 1
     timeout: float | None = None
 
 
-def in_workers(jobs: Iterable[Job], workers: Workers) -> Iterator[list[Outcome | Failure]]:
-    """What every job came to, as they finish. Jobs are taken as workers become free.
+def in_workers(jobs: Iterable[Job], workers: Workers, log: Log) -> Iterator[Outcome | Failure]:
+    """What every trial of the jobs comes to, as it does. Jobs are taken as workers become free.
 
-    A job whose worker dies, or takes longer than the time limit, comes to Failures that say so; the worker is replaced,
-    and the others go on. Exceptions of our own code are raised here.
+    A job whose worker dies is tried again alone, in a new one, unless it was that worker's first: what an earlier job
+    left behind may be to blame. Where it dies again, or reaches the time limit, its trials that are not finished come
+    to Failures that say so. Exceptions of our own code are raised here. log: called with a line of progress.
     """
-    from pebble import ProcessExpired, ProcessPool
-
-    waiting = iter(jobs)
-    threads = max(1, (os.cpu_count() or 1) // workers.count)
-    pool = ProcessPool(
-        max_workers=workers.count,
-        initializer=_start,
-        initargs=(os.getpid(), threads),
-        context=multiprocessing.get_context("spawn"),  # a fork would copy the locks of numeric libraries' threads
-    )
-    running: dict[Future[list[Outcome | Failure]], Job] = {}
+    waiting, again = iter(jobs), deque[Job]()
+    pool: list[_Worker] = []
     try:
         while True:
-            for job in islice(waiting, workers.count + 1 - len(running)):  # one more than can run, so that none waits
-                running[pool.schedule(measure, args=(job,), timeout=workers.timeout)] = job
-            if not running:
+            pool = [worker for worker in pool if worker.job or worker.process.is_alive()]
+            _hand_out(waiting, again, pool, workers)
+            busy = [worker for worker in pool if worker.job]
+            if not busy:
                 return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                job = running.pop(future)
-                try:
-                    results = future.result()
-                except ProcessExpired as expired:
-                    results = _failures(job, f"worker {_death(expired.exitcode)}")
-                except TimeoutError:
-                    results = _failures(job, f"time limit of {workers.timeout:g} s reached")
-                yield results
+            wait([*(worker.pipe for worker in busy), *(worker.process.sentinel for worker in busy)], _patience(busy))
+            for worker in busy:
+                yield from worker.results(log)
+                if worker.job and (reason := worker.end(workers.timeout)):
+                    if worker.jobs_before and not worker.late:
+                        again.append(worker.job)
+                    else:
+                        yield from (Failure(trial=trial, reason=reason) for trial in worker.job.trials)
+                    worker.close()
+                    pool.remove(worker)
     finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+        for worker in pool:
+            worker.close()
 
 
-def _failures(job: Job, reason: str) -> list[Outcome | Failure]:
-    return [Failure(trial=trial, reason=reason) for trial in job.trials]
+def _hand_out(waiting: Iterator[Job], again: "deque[Job]", pool: "list[_Worker]", workers: Workers) -> None:
+    """A job for every worker that is free, and for new ones up to their number; those tried again go to new ones."""
+    while sum(bool(worker.job) for worker in pool) < workers.count:
+        job = again.popleft() if again else next(waiting, None)
+        if job is None:
+            return
+        free = next((worker for worker in pool if not worker.job), None)
+        alone = bool(job.tried)
+        if free and (alone or not free.process.is_alive()):
+            free.close()
+            pool.remove(free)
+            free = None
+        if free is None:
+            free = _Worker(workers.count)
+            pool.append(free)
+        free.begin(job, workers.timeout)
+
+
+def _patience(busy: "list[_Worker]") -> float | None:
+    """Seconds until the first time limit, None where there is none."""
+    deadlines = [worker.deadline for worker in busy if worker.deadline]
+    return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+
+
+class _Worker:
+    """A process that measures one job after the other, and the job that it is at."""
+
+    def __init__(self, count: int) -> None:
+        self.pipe, theirs = _CONTEXT.Pipe()
+        threads = max(1, (os.cpu_count() or 1) // count)
+        self.process = _CONTEXT.Process(target=_serve, args=(theirs, os.getpid(), threads), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.job: Job | None = None
+        self.jobs_before = -1
+        self.deadline: float | None = None
+        self.late = False
+
+    def begin(self, job: Job, timeout: float | None) -> None:
+        """Give it a job."""
+        self.job = job
+        self.jobs_before += 1
+        self.deadline = time.monotonic() + timeout if timeout else None
+        with suppress(OSError):  # it has just died, which `end` notices
+            self.pipe.send(job)
+
+    def results(self, log: Log) -> Iterator[Outcome | Failure]:
+        """What it has sent; `job` is then what is left of its job, or None."""
+        with suppress(EOFError, OSError):
+            while self.job and self.pipe.poll():
+                kind, content = self.pipe.recv()
+                if kind == "line":
+                    log(content)
+                elif kind == "result":
+                    left = [trial for trial in self.job.trials if trial != content.trial]
+                    self.job = msgspec.structs.replace(self.job, trials=left)
+                    yield content
+                elif kind == "error":
+                    raise content
+                else:
+                    self.job = None
+
+    def end(self, timeout: float | None) -> str:
+        """Why it will send nothing more, or nothing where it may."""
+        assert self.job is not None
+        if not self.process.is_alive() and not self._has_more():
+            self.job = msgspec.structs.replace(self.job, tried=True)
+            return f"worker {_death(self.process.exitcode or 0)}"
+        if self.deadline and time.monotonic() >= self.deadline:
+            self.late = True
+            return f"time limit of {timeout:g} s reached"
+        return ""
+
+    def _has_more(self) -> bool:
+        """Whether something is in the pipe: at its end, that is nothing."""
+        with suppress(OSError):
+            return self.pipe.poll() and self.process.exitcode is None
+        return False
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
 
 
 def _death(exitcode: int) -> str:
@@ -76,12 +164,25 @@ def _death(exitcode: int) -> str:
     return f"killed by {name}" + (", as when memory runs out" if name == "SIGKILL" else "")
 
 
-def _start(parent: int, threads: int) -> None:
-    """What a worker does first: end when its parent ends, and share the cores."""
+def _serve(pipe: "Connection[object, Job]", parent: int, threads: int) -> None:
+    """What a worker does: measure jobs until there are no more."""
     import faiss
 
     end_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
+    with suppress(OSError):
+        os.dup2(2, 1)  # what an engine prints is no result
     faiss.omp_set_num_threads(threads)
+    with suppress(EOFError):
+        while True:
+            job = pipe.recv()
+            try:
+                for result in measure(job, lambda line: pipe.send(("line", line))):
+                    pipe.send(("result", result))
+            except Exception as error:  # noqa: BLE001 - the parent raises it
+                error.add_note(f"in a worker: {traceback.format_exc()}")
+                pipe.send(("error", error))
+            pipe.send(("done", None))
 
 
 def end_with(parent: int) -> None:

@@ -35,7 +35,7 @@ def study(small):
 
 
 def of_trial(trial, hits, ids_sha256="", here=HERE):
-    build = Build(order_seconds=1.0, build_seconds=1.0, environment=here)
+    build = Build(id="b", order_seconds=1.0, build_seconds=1.0, environment=here)
     return Outcome(trial=trial, build=build, hits=hits, hits_tie=hits, ids_sha256=ids_sha256, search_seconds=1.0)
 
 

@@ -2,28 +2,35 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
+from bench.errors import BenchError
+from bench.geometry import Geometry
 from bench.indexes import INDEXES
+from bench.study.build import Job, data_files, measure
 from bench.study.experiment import Experiment
 from bench.study.outcome import Failure
 from bench.study.run import run
 from bench.study.store import Store
 from bench.study.study import Study
+from bench.study.trial import changed
 
 # Engines like hnswlib that misbehave at build seed 2, registered in every process that starts with this on its path
 SITE = """
 import os, signal, time
 import msgspec
+from bench.errors import BenchError
+from bench.geometry import Geometry
 from bench.indexes import INDEXES
+from bench.study.build import Job, data_files, measure
 
 whole = INDEXES["hnswlib"].build
 
@@ -218,25 +225,106 @@ def test_a_time_limit_is_a_positive_number(cli, limit):
 
 def test_jobs_carry_no_arrays(small):
     """What travels to a worker is small, however large the data."""
-    import pickle
-
-    from bench.geometry import Geometry
-    from bench.study.build import Job, data_files
-    from bench.study.run import _order
-
     experiment = Experiment(datasets=["x"], orders=["random"], index=[{"engine": "hnswlib"}], build_seeds=1)
     study = Study("x", experiment, [small])
-    geometry = Geometry(small)
-    from bench import cache
-
-    order = _order(small, geometry, study.trials[0])
-    job = Job(
-        trials=study.trials,
-        data=data_files(small, geometry, 10),
-        order=cache.on_disk(order.arrays["order"]),
-        order_seconds=order.seconds,
-        side_by_side=1,
-    )
+    job = Job(trials=study.trials, data=data_files(small, Geometry(small), 10), side_by_side=1)
     assert len(pickle.dumps(job)) < 5000
     assert np.array_equal(job.data.base.open(), small.base)
-    assert Path(job.order.path).is_file()
+    assert np.array_equal(job.data.labels.open(), small.labels)
+
+
+MORE = """
+def exits(base, order, metric, params, seed):
+    if seed == 2:
+        os._exit(0)
+    return whole(base, order, metric, params, seed)
+
+class Panic(BaseException):
+    pass
+
+def panics(base, order, metric, params, seed):
+    if seed == 2:
+        raise Panic("at the disco")
+    return whole(base, order, metric, params, seed)
+
+def leaves(base, order, metric, params, seed):
+    searcher = whole(base, order, metric, params, seed)
+    if seed == 2:
+        import threading
+        threading.Timer(0.4, lambda: os._exit(3)).start()  # when its searches are done
+    return searcher
+
+class Stuck:
+    def __init__(self, searcher):
+        self.searcher = searcher
+    def search(self, queries, k, ef_search):
+        if ef_search == 20:
+            time.sleep(1000)
+        return self.searcher.search(queries, k, ef_search)
+
+def sticks(base, order, metric, params, seed):
+    return Stuck(whole(base, order, metric, params, seed))
+
+def prints(base, order, metric, params, seed):
+    print("indexing")
+    os.write(1, b"indexing\\n")
+    return whole(base, order, metric, params, seed)
+
+for build in (exits, panics, leaves, sticks, prints):
+    INDEXES[build.__name__] = msgspec.structs.replace(INDEXES["hnswlib"], build=build)
+"""
+
+
+@pytest.fixture
+def odd(misbehaving):
+    """A folder with an experiment of each engine that misbehaves in a rarer way."""
+    (misbehaving / "sitecustomize.py").write_text(SITE + MORE.replace("\\\\n", "\\n"))
+
+    def run(cli, engine, *words, toml=TOML, check):
+        (misbehaving / f"{engine}.toml").write_text(f'{toml}[[index]]\nengine = "{engine}"\n')
+        done = cli("run", f"{engine}.toml", "--json", *words, check=check, PYTHONPATH=str(misbehaving))
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("engine", "reason"), [("exits", "worker exited with code 0"), ("panics", "build: Panic: at the disco")]
+)
+def test_ends_that_look_like_peace_are_failures(cli, odd, engine, reason):
+    rows = odd(cli, engine, check=4)
+    assert [row["reason"] for row in rows if "reason" in row] == [reason] * 4
+    assert {row["builds"] for row in rows if row["engine"] == "hnswlib"} == {3}
+
+
+def test_searches_that_finished_stay_where_a_later_one_hangs(cli, odd):
+    rows = odd(cli, "sticks", "--timeout", "3", toml=TOML.replace("build_seeds = 3", "build_seeds = 1"), check=4)
+    by_engine = {(row["engine"], row["ef_search"], "reason" in row) for row in rows}
+    assert ("sticks", 10, False) in by_engine
+    assert ("sticks", 20, True) in by_engine
+
+
+def test_what_an_earlier_build_leaves_behind_is_not_blamed_on_the_next(cli, odd):
+    slow = TOML.replace('{ name = "digits", queries = 50 }', '"image-patches"')
+    assert not [row for row in odd(cli, "leaves", toml=slow, check=0) if "reason" in row]
+
+
+def test_what_an_engine_prints_is_no_result(cli, odd):
+    assert odd(cli, "prints", check=0)
+
+
+def test_code_that_changes_while_a_command_runs_ends_it(small):
+    experiment = Experiment(datasets=["x"], orders=["random"], index=[{"engine": "hnswlib"}], build_seeds=1)
+    trials = [changed(trial, code="older") for trial in Study("x", experiment, [small]).trials]
+    job = Job(trials=trials, data=data_files(small, Geometry(small), 10), side_by_side=1)
+    with pytest.raises(BenchError, match="changed while this command ran"):
+        list(measure(job, print))
+
+
+def test_failures_of_every_study_of_one_name_are_counted(cli, misbehaving):
+    rng = np.random.default_rng(0)
+    np.save(misbehaving / "my.npy", rng.standard_normal((300, 8)).astype(np.float32))
+    (misbehaving / "sitecustomize.py").write_text(SITE.replace("seed == 2 and", "True and"))
+    words = ["--preset", "all", "--orders", "random", "--seeds", "1", "--engines", "raises,hnswlib", "--json"]
+    rows = json.loads(cli("compare", "my.npy", *words, check=4, PYTHONPATH=str(misbehaving)).stdout)
+    assert sum("reason" in row for row in rows) == 14

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from bench import orders
 from bench.data import catalog
 from bench.data.dataset import checked
 from bench.geometry import Geometry, knn
@@ -118,8 +119,8 @@ def test_workers_give_the_same_content_as_this_process(study, store, tmp_path, c
 
 def test_engines_of_one_seed_share_an_order_that_is_made_once(study, store, monkeypatch):
     names = []
-    make = running.orders.make
-    monkeypatch.setattr(running.orders, "make", lambda *args: names.append(args[0]) or make(*args))
+    make = orders.make
+    monkeypatch.setattr(orders, "make", lambda *args: names.append(args[0]) or make(*args))
     moved = checked("moved", study.datasets["clustered"].base + 2, study.datasets["clustered"].queries, "l2")
     list(running.run(Study("small", EXPERIMENT, [moved]), store))
     assert len(names) == 3 * 2

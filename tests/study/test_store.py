@@ -40,11 +40,19 @@ def test_searches_of_a_build_share_its_row_and_a_build_of_another_environment_ha
     store = Store.create(path)
     for ef in (10, 20, 40):
         store.add(one(ef_search=ef))
-    count = sqlite3.connect(path).execute("SELECT count(*) FROM builds").fetchone
-    assert count() == (1,)
-    store.add(one({"commit": "d", "cores": 2}, ef_search=10))
-    by_ef = {o.trial.search.ef_search: o.build.environment["commit"] for _, o in store.outcomes()}
-    assert by_ef == {10: "d", 20: "c", 40: "c"}
+    builds = "SELECT count(*) FROM builds"
+    assert sqlite3.connect(path).execute(builds).fetchone() == (1,)
+    later = one({"commit": "d", "cores": 2}, ef_search=10)
+    store.add(msgspec.structs.replace(later, build=msgspec.structs.replace(later.build, id="c", build_seconds=0.1)))
+    by_ef = {
+        o.trial.search.ef_search: (o.build.environment["commit"], o.build.build_seconds) for _, o in store.outcomes()
+    }
+    assert by_ef == {10: ("d", 0.1), 20: ("c", 1.5), 40: ("c", 1.5)}
+    for ef in (20, 40):
+        again = one(ef_search=ef)
+        store.add(msgspec.structs.replace(again, build=msgspec.structs.replace(again.build, id="c")))
+    store.forget("e", but=[])
+    assert sqlite3.connect(path).execute(builds).fetchone() == (1,)
 
 
 def scored(**fields):
@@ -200,7 +208,7 @@ def test_what_an_experiment_asked_and_never_got_is_counted(path):
     assert store.unfinished() == {"e": 3}
     store.add(one(build_seed=1))
     assert store.unfinished() == {"e": 2}
-    store.enlist("e", trials[:2])  # asked for less since
+    store.forget("e", but=trials[:2])
     assert store.unfinished() == {"e": 1}
     store.add(one(build_seed=2))
     assert store.unfinished() == {}

@@ -26,7 +26,7 @@ def example_of(trial, hits, ids_sha256="", hits_tie=None, seconds=1.0, retrieval
     hits = np.asarray(hits)
     return Outcome(
         trial=trial,
-        build=Build(order_seconds=0.1 * seconds, build_seconds=seconds, environment={}),
+        build=Build(id=trial.build, order_seconds=0.1 * seconds, build_seconds=seconds, environment={}),
         hits=hits,
         hits_tie=hits if hits_tie is None else np.asarray(hits_tie),
         ids_sha256=ids_sha256,
