@@ -6,7 +6,7 @@ SHELL := /bin/bash
 comma := ,
 PYTHON ?= python3
 BIN := .venv/bin
-# What GNU's linker is told; others are left alone.
+# Flags for GNU's linker; others are left alone.
 REPRODUCIBLE := $(if $(filter Linux,$(shell uname)),-Wl$(comma)--strip-debug$(comma)--build-id=none)
 JOBS ?= $(shell nproc 2> /dev/null || echo 1)
 # The catalogue's folder must not pass for the package `datasets`.
@@ -58,7 +58,7 @@ calibrate: setup  ## whether intervals, verdicts and the gate hold what they pro
 	$(BIN)/python tests/calibrate.py --jobs $(JOBS)
 	PYTHONPATH=tests $(BIN)/python tests/calibrate_gate.py --jobs $(JOBS)
 
-lock: setup  ## pin every dependency anew (needs uv)
+lock: setup  ## pin every dependency again (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev --no-header \
 		pyproject.toml --output-file requirements.lock
 

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,6 +14,7 @@ from bench.analysis.sample import Sample
 from bench.analysis.setting import Outcomes, Setting, by_setting, label, labels, samples, without_ef_search
 from bench.analysis.stats import Estimate
 from bench.errors import BenchError, BenchWarning
+from bench.study.environment import differences
 from bench.study.outcome import Outcome
 from bench.study.trial import Order
 
@@ -87,6 +89,7 @@ def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False)
     names = labels(listed)
     _warn_of_alike(names, reference)
     settings = by_setting(listed)
+    _warn_of_environments(settings)
     recalls = {setting: samples(by_order, ties) for setting, by_order in settings.items()}
     curves = _curves(recalls, names, reference)
     summaries = []
@@ -101,6 +104,28 @@ def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False)
             rows.append(msgspec.structs.replace(row, equivalent_ef=equivalent))
         summaries += sorted(rows, key=lambda row: (-round(row.recall.value, 9), row.order))  # sums round
     return summaries
+
+
+def _warn_of_environments(settings: Mapping[Setting, Mapping[Order, Sequence[Outcome]]]) -> None:
+    """A BenchWarning where outcomes of one setting come from environments that may give other graphs."""
+    changes: dict[str, None] = {}
+    for setting, by_order in settings.items():
+        environments: list[dict[str, Any]] = []
+        for built in by_order.values():
+            for outcome in built:
+                if outcome.build.environment not in environments:
+                    environments.append(outcome.build.environment)
+        for other in environments[1:]:
+            concerning = differences(environments[0], other)
+            changes |= {c.text: None for c in concerning if c.concerns(setting.of.index.engine)}
+    if changes:
+        shown = "; ".join(list(changes)[:3]) + ("; ..." if len(changes) > 3 else "")
+        warnings.warn(
+            f"builds of several environments are compared ({shown}), whose graphs may differ; name another --store to "
+            "measure all in one",
+            BenchWarning,
+            stacklevel=3,
+        )
 
 
 def _warn_of_alike(names: Mapping[Order, str], reference: str) -> None:

@@ -89,7 +89,7 @@ def main() -> None:
         if not isinstance(stop.__context__, BrokenPipeError):  # which Typer turns into an exit with 1
             raise
         _stop_writing()
-    except Exception:  # noqa: BLE001 - Python would exit with 1, by which a gate says that recall has fallen
+    except BaseException:  # noqa: BLE001 - Python would exit with 1, by which a gate says that recall has fallen
         traceback.print_exc()
         raise SystemExit(CRASHED) from None
 

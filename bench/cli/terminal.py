@@ -1,9 +1,10 @@
 """What all commands share: options of one meaning, and how they read and answer."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -81,14 +82,18 @@ def integer(text: str, option: str) -> int:
 
 def write(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file whole or not at all; what is no regular file (a pipe, /dev/null) directly."""
-    whole = path if path.exists() and not path.is_file() else path.with_name(f".{path.name}.part")
+    part = None if path.exists() and not path.is_file() else path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with whole.open("wb") as stream:
+        with (part or path).open("wb") as stream:
             write(stream)
-        if whole != path:
-            whole.replace(path)
+        if part:
+            part.replace(path)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}; name another file") from None
+    finally:
+        if part:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def print_json(value: Any) -> None:

@@ -32,8 +32,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     k, ef_search: neighbours asked for, and candidates while searching. Pairs with ef_search < k are left out, since
         engines would raise ef_search to k.
     build_seeds: builds of each order, seeds 1, 2, ...
-    order_seeds: how many seeds of each order are crossed with them; without it every build draws its order anew, with
-        the build's own seed.
+    order_seeds: how many seeds of each order are crossed with them; without it every build draws an order of its own,
+        with the build's seed.
     """
 
     datasets: list[str | dict[str, Any]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench import orders
 from bench.data.dataset import Dataset, limit
-from bench.errors import Log
+from bench.errors import BenchError, Log
 from bench.geometry import Geometry
 from bench.indexes.engine import Searcher
 from bench.measure import recall
@@ -96,5 +96,8 @@ def _search(
 
 def _timed_build(part: Dataset, index: Index, order: np.ndarray, seed: int) -> tuple[float, Searcher]:
     start = time.perf_counter()
-    searcher = build_index(index, part.base, order, part.metric, seed)
+    try:
+        searcher = build_index(index, part.base, order, part.metric, seed)
+    except Exception as error:  # noqa: BLE001 - an engine may raise anything
+        raise BenchError(f"engine {index.engine!r} cannot build a probe of {part.name!r}: {error}") from None
     return time.perf_counter() - start, searcher

@@ -10,8 +10,9 @@ from bench import orders
 from bench.data import catalog
 from bench.data.dataset import Dataset, limit
 from bench.errors import BenchError, BenchWarning
+from bench.indexes import INDEXES
 from bench.measure import retrieval
-from bench.study.experiment import Experiment, OrderSpec, check, order_of, read_experiment, split_table
+from bench.study.experiment import Checked, Experiment, OrderSpec, check, order_of, read_experiment, split_table
 from bench.study.provenance import provenance
 from bench.study.trial import Data, Order, Search, Seeds, Trial
 
@@ -31,7 +32,7 @@ class Study:
         checked = check(experiment, name)
         if len(self.datasets) < len(datasets):
             raise BenchError(f"{name}: a dataset is named twice")
-        _check_data(name, experiment, checked.orders, datasets)
+        _check_data(name, experiment, checked, datasets)
         self.indexes = checked.indexes
         self.orders = {dataset.name: _expanded(checked.orders, dataset) for dataset in datasets}
 
@@ -118,7 +119,7 @@ def _expanded(specs: Sequence[OrderSpec], dataset: Dataset) -> list[Order]:
     return list(dict.fromkeys(expanded))
 
 
-def _check_data(name: str, experiment: Experiment, specs: Sequence[OrderSpec], datasets: Sequence[Dataset]) -> None:
+def _check_data(name: str, experiment: Experiment, checked: Checked, datasets: Sequence[Dataset]) -> None:
     most = max(k for _, k in experiment.searches)
     for dataset in datasets:
         if len(dataset.queries) == 0:
@@ -127,5 +128,12 @@ def _check_data(name: str, experiment: Experiment, specs: Sequence[OrderSpec], d
             raise BenchError(
                 f"{name}: k = {most}, but the base of {dataset.name!r} has only {dataset.n} rows: ask for fewer"
             )
-        for spec in specs:
+        for index in checked.indexes:
+            metrics = INDEXES[index.engine].metrics
+            if dataset.metric not in metrics:
+                raise BenchError(
+                    f"{name}: engine {index.engine!r} has no metric {dataset.metric}, by which {dataset.name!r} ranks; "
+                    f"it has: {', '.join(metrics)}"
+                )
+        for spec in checked.orders:
             orders.check(spec.name, spec.params, dataset)

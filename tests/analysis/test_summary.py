@@ -1,5 +1,6 @@
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from support import examples
@@ -129,3 +130,14 @@ def test_shares_need_two_orders_with_two_builds():
     [of_setting] = shares(outcomes)
     assert sum(of_setting.shares.values()) == pytest.approx(1)
     assert of_setting.shares["order"] > 0.5
+
+
+def test_builds_of_several_environments_are_compared_with_a_warning():
+    def on(cpu, seed):
+        experiment, made = outcome([5, 5], build_seed=seed, order_seed=seed)
+        here = {"versions": {"hnswlib": "0.8.0"}, "binaries": {"hnswlib": "a"}, "cpu": cpu, "side_by_side": seed}
+        return experiment, msgspec.structs.replace(made, build=msgspec.structs.replace(made.build, environment=here))
+
+    summarize([on("one", 1), on("one", 2)])
+    with pytest.warns(BenchWarning, match="cpu one -> other"):
+        summarize([on("one", 1), on("other", 2)])

@@ -121,10 +121,20 @@ def test_what_an_engine_does_not_promise_is_not_asked_of_it():
         promises=Promises(keeps_order=False, repeats=False, seeded=False, has_ef_search=False),
     )
     assert {verdict.check for verdict in verdicts(free)} == {
-        name for name, (_, promise) in CHECKS.items() if promise is None
+        name for name, (_, promises) in CHECKS.items() if not promises
     }
 
 
 def test_the_vectors_of_the_contract_cannot_be_written():
     for rows in contract.vectors("l2"):
         assert not rows.flags.writeable
+
+
+def test_an_engine_that_raises_does_not_hold_and_the_checks_go_on():
+    def build(*_):
+        raise RuntimeError("no graph")
+
+    broken = msgspec.structs.replace(INDEXES["hnswlib"], build=build)
+    assert [(verdict.holds, verdict.evidence) for verdict in verdicts(broken)] == [
+        (False, "RuntimeError: no graph")
+    ] * len(CHECKS)

@@ -223,3 +223,9 @@ def test_an_engine_that_is_not_installed_stops_only_who_asks_for_it(write, monke
     assert read(write(GOOD)).trials
     with pytest.raises(BenchError, match=r"'missing' needs the package not-a-package: .*special"):
         read(write(GOOD.replace('engine = "hnswlib"', 'engine = "missing"')))
+
+
+def test_an_engine_without_the_datasets_metric_is_refused(write, monkeypatch):
+    monkeypatch.setitem(INDEXES, "plain", msgspec.structs.replace(INDEXES["hnswlib"], metrics=("cosine",)))
+    with pytest.raises(BenchError, match=r"engine 'plain' has no metric l2, .*'digits'"):
+        read(write(GOOD.replace('engine = "hnswlib"', 'engine = "plain"')))
