@@ -13,6 +13,7 @@ import numpy as np
 
 _BLOCK_BYTES = 1 << 26  # looked at at a time, of an array that may be larger than memory
 _WHOLE = ""  # the name that stands for a whole file
+_MODULE = "."  # the same, where what is used of it can be told by the attributes it is asked for
 _NAMELESS = "*"  # the name that stands for statements of a file that define none
 
 
@@ -45,32 +46,76 @@ def code_digest(*places: Path) -> str:
 
 
 def definition_digest(definition: Callable[..., Any], within: Path) -> str:
-    """SHA-256 of what a function or class does, with all it uses of the Python files below `within`, as hexadecimal.
+    """SHA-256 of what a function, method or class does, with all it uses of the files below `within`, as hexadecimal.
 
-    Used is what its code names, and what that names in turn: functions, classes and constants of its own file, what it
-    imports from other files below `within`, wherever the import stands, and statements of these files that define no
-    name. Comments, docstrings and the annotations of functions have no part in it. Of a function that is not at the
-    top of its file, all of the file is taken.
+    Used is what its code names, and what that names in turn: functions, classes and constants of its own file, methods
+    of its own class, what it imports from other files below `within`, wherever the import stands, and statements of
+    these files that define no name. Comments, docstrings and the annotations of functions have no part in it. Of a
+    function that is not at the top of its file, all of the file is taken.
     """
+    reached = _reached(definition, within)
+    if reached is None:
+        return code_digest(Path(inspect.getsourcefile(definition) or ""))
+    return key_digest({"code": [[*place, [_plain(node) for node in reached[place]]] for place in sorted(reached)]})
+
+
+def attributes_used(definition: Callable[..., Any], within: Path, of: str) -> set[str]:
+    """Names of the attributes that a function, with all it uses, takes of what it calls `of`."""
+    nodes = [node for listed in (_reached(definition, within) or {}).values() for node in listed]
+    return {attribute for node in nodes for name, attribute in _attributes(node) if name == of}
+
+
+_Places = dict[tuple[str, str], list[ast.stmt]]
+
+
+def _reached(definition: Callable[..., Any], within: Path) -> _Places | None:
+    """The parts of files below `within` that a definition uses, by file and name; None where it is not at a top."""
     file = Path(inspect.getsourcefile(definition) or "").resolve()
     root = within.resolve() if file.is_relative_to(within.resolve()) else file
-    if definition.__name__ not in _definitions(file, file.read_bytes(), root)[0]:
-        return code_digest(file)
-    wanted = [(file, definition.__name__)]
-    parts: dict[tuple[str, str], Any] = {}
+    if definition.__qualname__ not in _definitions(file, file.read_bytes(), root)[0]:
+        return None
+    wanted = [(file, definition.__qualname__)]
+    reached: _Places = {}
     while wanted:
         file, name = wanted.pop()
         place = (file.relative_to(root).as_posix(), name)
         nodes, imported = _definitions(file, file.read_bytes(), root)
-        if name == _WHOLE:
-            parts[place] = code_digest(file)
-        elif name in imported:
+        if place in reached:
+            continue
+        if name in imported:
             wanted.append(imported[name])
-        elif place not in parts and (used := nodes.get(name)):
-            parts[place] = [_plain(node) for node in used]
-            wanted += [(file, part.id) for node in used for part in ast.walk(node) if isinstance(part, ast.Name)]
-            wanted.append((file, _NAMELESS))
-    return key_digest({"code": [[*place, parts[place]] for place in sorted(parts)]})
+        elif name in (_WHOLE, _MODULE):
+            reached[place] = _parsed(file.read_bytes()).body
+        elif used := nodes.get(name):
+            reached[place] = used
+            wanted += [(file, _NAMELESS), *_uses(file, name, used, imported)]
+    return reached
+
+
+def _uses(
+    file: Path, name: str, nodes: list[ast.stmt], imported: dict[str, tuple[Path, str]]
+) -> Iterator[tuple[Path, str]]:
+    """What the definition of `name` uses: (file, name)."""
+    modules = {alias: origin for alias, (origin, kind) in imported.items() if kind == _MODULE}
+    for node in nodes:
+        attributes = list(_attributes(node))
+        for owner, attribute in attributes:
+            if owner in modules:
+                yield modules[owner], attribute
+            elif owner == "self":
+                yield file, f"{name.partition('.')[0]}.{attribute}"
+        names = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+        for used in set(names):
+            # A module that is only asked for attributes does not take part whole.
+            if used not in modules or names.count(used) > sum(owner == used for owner, _ in attributes):
+                yield file, used
+
+
+def _attributes(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Every `name.attribute` in a syntax tree."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+            yield part.value.id, part.attr
 
 
 @cache
@@ -100,6 +145,9 @@ def _definitions(
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             nodes.setdefault(node.name, []).append(node)
+            for member in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef):
+                    nodes.setdefault(f"{node.name}.{member.name}", []).append(member)
         elif not isinstance(node, ast.Import | ast.ImportFrom):
             stored = {
                 part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
@@ -115,8 +163,10 @@ def _definitions(
         elif isinstance(part, ast.ImportFrom) and (origin := _module_file(part.module or "", part.level, file, root)):
             for alias in part.names:
                 module = origin.parent / f"{alias.name}.py"
-                whole = origin.name == "__init__.py" and module.is_file()
-                imported[alias.asname or alias.name] = (module, _WHOLE) if whole else (origin, alias.name)
+                if origin.name == "__init__.py" and module.is_file():
+                    imported[alias.asname or alias.name] = (module, _MODULE)
+                elif origin != file:
+                    imported[alias.asname or alias.name] = (origin, alias.name)
     return nodes, imported
 
 
@@ -130,7 +180,7 @@ def _module_file(module: str, level: int, file: Path, root: Path) -> Path | None
             folder = folder.parent
     path = folder.joinpath(*module.split(".")) if module else folder
     candidates = (path.with_name(f"{path.name}.py"), path / "__init__.py")
-    return next((one for one in candidates if one.is_file() and one != file and one.is_relative_to(root)), None)
+    return next((one for one in candidates if one.is_file() and one.is_relative_to(root)), None)
 
 
 def _plain(node: Any) -> Any:

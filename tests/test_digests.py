@@ -102,11 +102,11 @@ def test_what_is_imported_from_below_the_folder_takes_part_however_it_is_importe
     (folder / "module.py").write_text(way_in)
     monkeypatch.syspath_prepend(tmp_path)
     one = importlib.import_module("pack.module").one
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pack"]:
+        del sys.modules[name]
     before = digests.definition_digest(one, folder)
     helper.write_text(helper.read_text().replace("2 * x", "3 * x"))
     assert digests.definition_digest(one, folder) != before
-    for name in [name for name in sys.modules if name.partition(".")[0] == "pack"]:
-        del sys.modules[name]
 
 
 def test_statements_that_change_a_table_take_part(write, tmp_path):

@@ -1,12 +1,17 @@
 """What can change a result, by what took part in it: versions, compiled files, and the code of ours."""
 
+import inspect
+from collections.abc import Callable
 from functools import cache as cache_once
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from bench import digests
+from bench.geometry import Geometry, knn
 from bench.indexes import INDEXES
 from bench.indexes.engine import Engine, version
+from bench.measure import recall, retrieval
 from bench.orders import ORDERS
 from bench.orders.order import Order, make_order
 from bench.study.environment import binary
@@ -23,10 +28,13 @@ def provenance(engine: str, judged: bool) -> Provenance:
 @cache_once
 def _provenance(name: str, engine: Engine, judged: bool) -> Provenance:
     packages = ["numpy", "faiss-cpu"] + ["ir-measures"] * judged
-    scoring = [_PACKAGE / "measure" / "recall.py"] + [_PACKAGE / "measure" / "retrieval.py"] * judged
+    scoring: list[Callable[..., Any]] = [recall.hits, recall.hits_with_ties, *[retrieval.scores] * judged]
     parts = {
-        "neighbours": digests.code_digest(*(_PACKAGE / "geometry" / name for name in ("__init__.py", "knn.py"))),
-        "scoring": digests.code_digest(*scoring),
+        "neighbours": [
+            *_geometry("ground_truth", "points", "query_points", "ranks_by"),
+            digests.definition_digest(knn.true_distances, _PACKAGE / "geometry"),
+        ],
+        "scoring": [digests.definition_digest(function, _PACKAGE / "measure") for function in scoring],
         "build": digests.code_digest(_PACKAGE / "study" / "build.py"),
         "engine": digests.definition_digest(engine.build, _PACKAGE / "indexes"),
         "params": digests.definition_digest(engine.params, _PACKAGE / "indexes"),
@@ -46,11 +54,23 @@ def order_code(name: str) -> str:
 
 @cache_once
 def _order_code(order: Order) -> str:
-    parts = {
-        "order": digests.definition_digest(order.make, _PACKAGE / "orders"),
-        "make": digests.definition_digest(make_order, _PACKAGE / "orders"),
+    folder = _PACKAGE / "orders"
+    parts: dict[str, Any] = {
+        "order": digests.definition_digest(order.make, folder),
+        "make": digests.definition_digest(make_order, folder),
+        "geometry": _geometry(*sorted(digests.attributes_used(order.make, folder, "geometry"))),
+        "knn": [
+            digests.definition_digest(getattr(knn, name), _PACKAGE / "geometry")
+            for name in sorted(digests.attributes_used(order.make, folder, "knn"))
+        ],
     }
     if order.estimates_dimension:
-        parts["dimension"] = digests.code_digest(_PACKAGE / "geometry" / "dimension.py")
         parts["scikit-dimension"] = metadata.version("scikit-dimension")
     return digests.key_digest(parts)[:16]
+
+
+def _geometry(*names: str) -> list[str]:
+    """Digests of what Geometry computes under these names."""
+    members = (inspect.getattr_static(Geometry, name) for name in names)
+    functions = (getattr(member, "func", None) or getattr(member, "fget", None) or member for member in members)
+    return [digests.definition_digest(function, _PACKAGE / "geometry") for function in functions]
