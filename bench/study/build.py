@@ -86,18 +86,18 @@ def judgement_arrays(judgements: Judgements) -> dict[str, np.ndarray]:
     }
 
 
-def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
-    """What every trial of a job comes to; an engine's exception is a Failure, one of ours is raised.
+def check_code(job: Job) -> None:
+    """A BenchError where this process has other code than the one that listed the job's trials."""
+    trial = job.trials[0]
+    here = provenance(trial.index.engine, bool(trial.data.judgements)), order_code(trial.order.order)
+    if here != (trial.provenance, trial.order.order_code):
+        raise BenchError("the harness or an engine changed while this command ran: run it again")
 
-    A BenchError where this process has other code than the one that listed the trials.
-    """
+
+def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
+    """What every trial of a job comes to; an engine's exception is a Failure, one of ours is raised."""
     first, files = job.trials[0], job.data
     index, data = first.index, first.data
-    if (provenance(index.engine, bool(data.judgements)), order_code(first.order.order)) != (
-        first.provenance,
-        first.order.order_code,
-    ):
-        raise BenchError("the harness or an engine changed while this command ran: run it again")
     labels = None if files.labels is None else files.labels.open()
     dataset = Dataset(data.dataset, files.base.open(), files.queries.open(), data.metric, labels, data.fingerprint)
     geometry = Geometry(dataset, log)

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 import msgspec
 
 from bench.errors import Log
-from bench.study.build import Job, measure
+from bench.study.build import Job, check_code, measure
 from bench.study.outcome import Failure, Outcome
 
 _POLL_SECONDS = 0.5  # between two looks at whether the parent lives
@@ -177,6 +177,7 @@ def _serve(pipe: "Connection[object, Job]", parent: int, threads: int) -> None:
         while True:
             job = pipe.recv()
             try:
+                check_code(job)
                 for result in measure(job, lambda line: pipe.send(("line", line))):
                     pipe.send(("result", result))
             except Exception as error:  # noqa: BLE001 - the parent raises it

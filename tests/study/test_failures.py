@@ -15,7 +15,7 @@ import pytest
 from bench.errors import BenchError
 from bench.geometry import Geometry
 from bench.indexes import INDEXES
-from bench.study.build import Job, data_files, measure
+from bench.study.build import Job, check_code, data_files
 from bench.study.experiment import Experiment
 from bench.study.outcome import Failure
 from bench.study.run import run
@@ -30,7 +30,7 @@ import msgspec
 from bench.errors import BenchError
 from bench.geometry import Geometry
 from bench.indexes import INDEXES
-from bench.study.build import Job, data_files, measure
+from bench.study.build import Job, check_code, data_files
 
 whole = INDEXES["hnswlib"].build
 
@@ -318,7 +318,7 @@ def test_code_that_changes_while_a_command_runs_ends_it(small):
     trials = [changed(trial, code="older") for trial in Study("x", experiment, [small]).trials]
     job = Job(trials=trials, data=data_files(small, Geometry(small), 10), side_by_side=1)
     with pytest.raises(BenchError, match="changed while this command ran"):
-        list(measure(job, print))
+        check_code(job)
 
 
 def test_failures_of_every_study_of_one_name_are_counted(cli, misbehaving):
