@@ -22,6 +22,7 @@ from bench.analysis.sample import independent
 from bench.analysis.summary import verdicts
 from bench.data import catalog
 from bench.geometry import Geometry, dimension, knn
+from bench.study.store import Store
 
 BENCH = str(Path(sys.executable).parent / "bench")
 DATASET = "clinc150" if os.environ.get("BENCH_MIRROR") else "image-patches"
@@ -48,19 +49,31 @@ def main() -> None:
         print(f"statistics of 6 orders, 20 builds, 1,000 queries: {best(summarize):.2f} s")
         first = timed(lambda: bench("run", "speed.toml", "--store", "first.sqlite"))
         print(f"bench run on {DATASET}, the first time, with LID to compute: {first:.1f} s")
-        ours, two, plain = [], [], []
-        for round_ in range(3):  # alternating, the quickest of each counts: what slows a machine only adds
+        ours, inside, two, plain = [], [], [], []
+        for round_ in range(5):  # alternating, since machines are noisy
             run = ("run", "speed.toml", "--store", f"{round_}.sqlite")
             ours.append(timed(lambda run=run: bench(*run)))
+            inside.append(in_engines(Path(run[-1])))
             plain.append(plainly())
             two.append(timed(lambda run=run: bench(*run[:-1], f"two-{run[-1]}", "--jobs", "2")))
             print(
-                f"bench run: {ours[-1]:.1f} s, with --jobs 2: {two[-1]:.1f} s, "
-                f"the same builds and searches by plain calls: {plain[-1]:.1f} s"
+                f"bench run: {ours[-1]:.1f} s, of these in builds and searches {inside[-1]:.1f} s; with --jobs 2: "
+                f"{two[-1]:.1f} s; the same builds and searches by plain calls: {plain[-1]:.1f} s",
+                flush=True,
             )
-        print(f"overhead: {min(ours) / min(plain):.3f} (first time {first / min(plain):.3f})")
-        print(f"--jobs 2 is {min(ours) / min(two):.2f} times as fast as --jobs 1")
+        rounds = list(zip(ours, inside, two, plain, strict=True))
+        print(f"overhead beside plain calls: {statistics.median(a / p for a, _, _, p in rounds):.3f} (median)")
+        print(f"overhead beside its own builds and searches: {statistics.median(a / i for a, i, _, _ in rounds):.3f}")
+        print(f"overhead the first time: {first / statistics.median(plain):.3f}")
+        print(f"--jobs 2 is {statistics.median(a / t for a, _, t, _ in rounds):.2f} times as fast as --jobs 1")
         print(f"bench run with nothing to do: {best(lambda: bench('run', 'speed.toml', '--store', '0.sqlite')):.2f} s")
+
+
+def in_engines(store: Path) -> float:
+    """Seconds that the engines took of a run."""
+    outcomes = [outcome for _, outcome in Store.open(store).outcomes()]
+    builds = {outcome.build.id: outcome.build.build_seconds for outcome in outcomes}
+    return sum(builds.values()) + sum(outcome.search_seconds for outcome in outcomes)
 
 
 def plainly() -> float:
