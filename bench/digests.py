@@ -59,6 +59,15 @@ def definition_digest(definition: Callable[..., Any], within: Path) -> str:
     return key_digest({"code": [[*place, [_plain(node) for node in reached[place]]] for place in sorted(reached)]})
 
 
+def files_digest(file: Path, within: Path) -> str:
+    """SHA-256 of what a Python file does, with what it imports of other files below `within`, as hexadecimal.
+
+    As `definition_digest`, of all definitions of the file. A SyntaxError where it is no Python.
+    """
+    reached = _reached_from(file.resolve(), _WHOLE, within.resolve())
+    return key_digest({"code": [[*place, [_plain(node) for node in reached[place]]] for place in sorted(reached)]})
+
+
 def attributes_used(definition: Callable[..., Any], within: Path, of: str) -> set[str]:
     """Names of the attributes that a function, with all it uses, takes of what it calls `of`."""
     nodes = [node for listed in (_reached(definition, within) or {}).values() for node in listed]
@@ -74,7 +83,12 @@ def _reached(definition: Callable[..., Any], within: Path) -> _Places | None:
     root = within.resolve() if file.is_relative_to(within.resolve()) else file
     if definition.__qualname__ not in _definitions(file, file.read_bytes(), root)[0]:
         return None
-    wanted = [(file, definition.__qualname__)]
+    return _reached_from(file, definition.__qualname__, root)
+
+
+def _reached_from(file: Path, name: str, root: Path) -> _Places:
+    """The parts of files below `root` that what a file calls `name` uses, itself included, by file and name."""
+    wanted = [(file, name)]
     reached: _Places = {}
     while wanted:
         file, name = wanted.pop()
@@ -86,6 +100,7 @@ def _reached(definition: Callable[..., Any], within: Path) -> _Places | None:
             wanted.append(imported[name])
         elif name in (_WHOLE, _MODULE):
             reached[place] = _parsed(file.read_bytes()).body
+            wanted += imported.values() if name == _WHOLE else []
         elif used := nodes.get(name):
             reached[place] = used
             wanted += [(file, _NAMELESS), *_uses(file, name, used, imported)]

@@ -115,6 +115,8 @@ def label(order: Order) -> str:
     """An order as a table calls it: its name, and the parameters that are not at their defaults."""
     defaults = parameters(order.order, {}) if order.order in ORDERS else {}
     params = json.loads(order.order_params)
+    if order.order in ORDERS and (named_by := ORDERS[order.order].named_by):
+        return str(params[named_by])
     changed = {key: value for key, value in params.items() if key not in defaults or value != defaults[key]}
     return order.order + "".join(f" {key}={_short(value)}" for key, value in changed.items())
 

@@ -36,6 +36,7 @@ for command in (
     results.rankings,
     results.export,
     gates.gate,
+    data.order,
     data.lid,
     data.fetch,
     data.embed,

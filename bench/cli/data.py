@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,11 +12,16 @@ from bench.cli.terminal import (
     JsonOption,
     LabelsOption,
     MetricOption,
+    check_folder,
+    order_table,
     print_json,
     say,
     write,
 )
 from bench.errors import BenchError, unknown
+
+if TYPE_CHECKING:
+    from bench.data.dataset import Dataset
 
 
 def lid(
@@ -37,19 +42,12 @@ def lid(
       bench lid clinc150-10 --by-label
       bench lid embeddings.npy --labels categories.txt --by-label
     """
-    from bench.data import catalog
-    from bench.data.from_files import whole_file
     from bench.geometry import Geometry
     from bench.geometry.describe import describe, describe_labels
 
-    if catalog.is_file(file):
-        dataset = whole_file(Path(file), metric, labels)
-    elif given := [f"--{name}" for name, value in (("metric", metric), ("labels", labels)) if value is not None]:
-        raise BenchError(f"{given[0]}: dataset {file!r} states its own; leave {given[0]} out")
-    else:
-        dataset = catalog.load(file)
-    if output and not output.absolute().parent.is_dir():
-        raise BenchError(f"cannot write {output}: its folder does not exist; name another file with --output")
+    if output:
+        check_folder(output)
+    dataset = _dataset(file, metric, labels)
     geometry = Geometry(dataset, say)
     described = describe_labels(geometry, k, estimator) if by_label else describe(geometry, k, estimator)
     if output:
@@ -66,6 +64,41 @@ def lid(
         return
     for name, value in described.items():
         print(f"{name:22}{value:.3f}" if isinstance(value, float) else f"{name:22}{value}")
+
+
+def order(
+    file: Annotated[str, typer.Argument(help="A file of rows, as `bench compare` takes, or the name of a dataset.")],
+    order: Annotated[
+        str, typer.Option("--order", help="A name of `bench list orders`, with parameters as in cluster:clusters=100.")
+    ],
+    output: Annotated[Path, typer.Option(help="A .npy, .txt or .parquet file for the row numbers, first to last.")],
+    metric: MetricOption = None,
+    labels: LabelsOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="What the order draws by: ties, shuffles, centroids.")] = 1,
+) -> None:
+    """Write an order of all rows of a file, to load a database in: its first number is the row to insert first.
+
+    \b
+    Example:
+      bench order embeddings.npy --order residual-descending --output ids.npy
+      bench compare embeddings.npy --orders given,random,./ids.npy
+    """
+    from bench import orders
+    from bench.data.formats import ids
+    from bench.geometry import Geometry
+
+    given = order_table(order, "--order")
+    name = given.pop("name", orders.FILE)
+    if given.keys() - orders.parameters(name, {}).keys():
+        raise BenchError(f"--order {order} stands for several orders, or a file: name a single one")
+    ids.check_writable(output)
+    check_folder(output)
+    dataset = _dataset(file, metric, labels)
+    params = orders.parameters(name, given)
+    orders.check(name, params, dataset)
+    rows = orders.make(name, params, dataset, Geometry(dataset, say), seed)
+    write(output, lambda stream: stream.write(ids.written(rows, output)))
+    print(f"{output}: {len(rows):,} row numbers of {dataset.name} in the order {order}")
 
 
 def fetch(
@@ -104,6 +137,18 @@ def fetch(
         print_json(rows)
     if failed:
         raise SystemExit(USER_MISTAKE)
+
+
+def _dataset(file: str, metric: str | None, labels: Path | None) -> "Dataset":
+    """All base rows of a file, or a dataset of the catalogue."""
+    from bench.data import catalog
+    from bench.data.from_files import whole_file
+
+    if catalog.is_file(file):
+        return whole_file(Path(file), metric, labels)
+    if given := [f"--{name}" for name, value in (("metric", metric), ("labels", labels)) if value is not None]:
+        raise BenchError(f"{given[0]}: dataset {file!r} states its own; leave {given[0]} out")
+    return catalog.load(file)
 
 
 def embed(

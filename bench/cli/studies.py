@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ from bench.cli.terminal import (
     exit_after,
     integer,
     items,
+    order_table,
     print_json,
     progress,
     say,
@@ -84,9 +85,14 @@ def compare(
     metric: MetricOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows of the base, drawn by seed.")] = None,
     orders: Annotated[
-        str, typer.Option(help="Comma-separated; parameters after colons, as in block-shuffle:block=1024.")
+        str,
+        typer.Option(
+            help="Comma-separated: names, with parameters as in block-shuffle:block=1024, and files of row numbers."
+        ),
     ] = "given,random,lid-ascending,lid-descending,radius-descending,residual-descending",
-    engines: Annotated[str, typer.Option(help="Comma-separated; see `bench list engines`.")] = "hnswlib,faiss",
+    engines: Annotated[
+        str, typer.Option(help="Comma-separated: names of `bench list engines`, and Python files of your own.")
+    ] = "hnswlib,faiss",
     ef_search: Annotated[str | None, typer.Option(help="Comma-separated; 10,40 by default.")] = None,
     k: Annotated[int, typer.Option("--k", help="Neighbours asked for.")] = 10,
     m: Annotated[int | None, typer.Option("--M", help="Links a node; 16 by default.")] = None,
@@ -104,6 +110,7 @@ def compare(
     Example:
       bench compare embeddings.npy --metric cosine
       bench compare base.npy --queries queries.npy --orders given,random,block-shuffle:block=4096
+      bench compare embeddings.npy --engines hnswlib,./my_engine.py --orders random,./my_order.npy
       bench compare embeddings.npy --preset all --orders given,random,residual-descending --seeds 3
       bench compare sift-128-euclidean.hdf5 --limit 100000
       bench compare digits
@@ -116,7 +123,7 @@ def compare(
     efs = str(max(k, 1)) if chosen else "10,40" if ef_search is None else ef_search  # a preset's own come later
     study = comparison(
         Source(base=base, queries=queries, labels=labels, neighbors=neighbors, metric=metric, rows=limit),
-        orders=[_order(text) for text in items(orders, "--orders")],
+        orders=[order_table(text, "--orders") for text in items(orders, "--orders")],
         index=[{"engine": name, **graph} for name in items(engines, "--engines")],
         k=k,
         ef_search=[integer(text, "--ef-search") for text in items(efs, "--ef-search")],
@@ -209,21 +216,3 @@ def _run_presets(
         )
         print("\n\n".join(texts))
     exit_after(results.failures)
-
-
-def _order(text: str) -> dict[str, Any]:
-    """An order as an experiment's table has it, from `name:key=value:...`; `+` stands between list items."""
-    from bench.orders import parameters
-
-    name, *pairs = text.split(":")
-    given: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise BenchError(f"--orders: {pair!r} in {text!r} is not key=value")
-        if key in given:
-            raise BenchError(f"--orders: {key} is given twice in {text!r}")
-        given[key] = value.split("+") if key == "permutation" else value
-    if name == "category" and "permutations" in given:  # which stands for orders, and is no parameter of one
-        return {"name": name, **given, "permutations": integer(given["permutations"], "--orders: permutations")}
-    return {"name": name, **parameters(name, given, strict=False)}

@@ -80,6 +80,32 @@ def integer(text: str, option: str) -> int:
         raise BenchError(f"{option}: {text!r} is not a whole number; give numbers with commas between") from None
 
 
+def order_table(text: str, option: str) -> dict[str, Any]:
+    """An order as an experiment's table has it, from a file, or `name:key=value:...` with `+` between list items."""
+    from bench.orders import is_file, parameters
+
+    if is_file(text):
+        return {"file": text}
+    name, *pairs = text.split(":")
+    given: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise BenchError(f"{option}: {pair!r} in {text!r} is not key=value")
+        if key in given:
+            raise BenchError(f"{option}: {key} is given twice in {text!r}")
+        given[key] = value.split("+") if key == "permutation" else value
+    if name == "category" and "permutations" in given:  # which stands for orders, and is no parameter of one
+        return {"name": name, **given, "permutations": integer(given["permutations"], f"{option}: permutations")}
+    return {"name": name, **parameters(name, given, strict=False)}
+
+
+def check_folder(path: Path) -> None:
+    """A BenchError where a file cannot be written since its folder does not exist, before anything is computed."""
+    if not path.absolute().parent.is_dir():
+        raise BenchError(f"cannot write {path}: its folder does not exist; name another file with --output")
+
+
 def write(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file whole or not at all; what is no regular file (a pipe, /dev/null) directly."""
     part = None if path.exists() and not path.is_file() else path.with_name(f".{path.name}.{os.getpid()}.part")

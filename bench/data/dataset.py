@@ -56,6 +56,9 @@ class Dataset:
     fingerprint: SHA-256 of the arrays.
     judgements: relevance, if the dataset has it.
     neighbors: (q, k) base ids that came with the data as the queries' nearest: to be verified, never trusted.
+    source_rows: (n,) which rows of their source the base rows are, where queries were held out of them or some were
+        left out; None where they are all.
+    source_size: how many rows the source has, where they are not all.
     """
 
     name: str
@@ -66,6 +69,8 @@ class Dataset:
     fingerprint: str
     judgements: Judgements | None = None
     neighbors: np.ndarray | None = None
+    source_rows: np.ndarray | None = None
+    source_size: int = 0
 
     @property
     def n(self) -> int:
@@ -74,6 +79,11 @@ class Dataset:
     @property
     def d(self) -> int:
         return int(self.base.shape[1])
+
+    @property
+    def source_count(self) -> int:
+        """How many rows the source of the base has, those that are not in it included."""
+        return self.n if self.source_rows is None else self.source_size
 
 
 def checked(
@@ -86,13 +96,15 @@ def checked(
     neighbors: np.ndarray | None = None,
     files: dict[str, str] | None = None,
     rows: dict[str, np.ndarray] | None = None,
+    source_size: int = 0,
     judgements: Judgements | None = None,
 ) -> Dataset:
     """A Dataset of these arrays, or a BenchError that says what is wrong with which of them.
 
     Arrays of another type than float32 are converted; float64 and integers may lose digits.
     files: where `base`, `queries`, `labels` and `neighbors` came from, for the error; by default the dataset's name.
-    rows: of `base` and `queries` that are not all rows of their file, which they are, for the error.
+    rows: of `base` and `queries` that are not all rows of their file, which they are.
+    source_size: how many rows the base's file has, where rows of it are given.
     judgements: carried along; the fingerprint is that of the arrays alone, so that recall is shared.
     """
     where = {part: f"{name}: {part}" for part in ("base", "queries", "labels", "neighbors")} | (files or {})
@@ -115,7 +127,8 @@ def checked(
         )
     if neighbors is not None:
         neighbors = check_neighbors(neighbors, where["neighbors"], len(queries))
-    return _dataset(name, base, queries, metric, labels, neighbors, judgements)
+    part = (rows or {}).get("base") if source_size > len(base) else None
+    return _dataset(name, base, queries, metric, labels, neighbors, judgements, part, source_size)
 
 
 def _dataset(
@@ -126,12 +139,15 @@ def _dataset(
     labels: np.ndarray | None,
     neighbors: np.ndarray | None = None,
     judgements: Judgements | None = None,
+    source_rows: np.ndarray | None = None,
+    source_size: int = 0,
 ) -> Dataset:
     """A Dataset of arrays that are checked already."""
     base, queries, labels = read_only(base), read_only(queries), None if labels is None else read_only(labels)
     arrays = {"base": base, "queries": queries} | ({} if labels is None else {"labels": labels})
     by_part = {part: digests.array_digest(array) for part, array in arrays.items()}
-    return Dataset(name, base, queries, metric, labels, fingerprint(by_part), judgements, neighbors)
+    digest = fingerprint(by_part)
+    return Dataset(name, base, queries, metric, labels, digest, judgements, neighbors, source_rows, source_size)
 
 
 def fingerprint(by_part: dict[str, str]) -> str:
@@ -247,7 +263,17 @@ def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
         judgements = replace(judgements, doc_ids=judgements.doc_ids[chosen])
     name = f"{dataset.name}[{rows}]"
     base = _take(dataset, chosen)
-    return _dataset(name, base, dataset.queries, dataset.metric, labels, judgements=judgements)
+    source_rows = chosen if dataset.source_rows is None else dataset.source_rows[chosen]
+    return _dataset(
+        name,
+        base,
+        dataset.queries,
+        dataset.metric,
+        labels,
+        judgements=judgements,
+        source_rows=source_rows,
+        source_size=dataset.source_count,
+    )
 
 
 def warn_unverified(where: str) -> None:

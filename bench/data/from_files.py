@@ -52,6 +52,7 @@ def from_files(
         neighbors=_neighbors(parts, len(base_rows), len(query_rows)),
         files=parts.files,
         rows={"base": base_rows, "queries": query_rows},
+        source_size=parts.base.shape[0],
     )
 
 

@@ -1,12 +1,35 @@
 """Engines: base + order + parameters + seed -> Searcher, with the caller's order kept exactly.
 
-One file an engine, and a line here.
+One file an engine, and a line here. Engines of a user's own join them by `find`.
 """
 
-from bench.indexes import faiss, hnswlib
+from pathlib import Path
+
+from bench.errors import BenchError, unknown
+from bench.indexes import faiss, hnswlib, own
 from bench.indexes.engine import Engine
 
 INDEXES: dict[str, Engine] = {
     "hnswlib": hnswlib.ENGINE,
     "faiss": faiss.ENGINE,
 }
+_SHIPPED = tuple(INDEXES)
+
+
+def find(engine: str) -> str:
+    """The key in INDEXES of an engine by its name, by an entry point's, or by the path of a Python file, after which
+    it is called; what is not there yet is loaded. A BenchError where there is none."""
+    if engine.endswith(own.SUFFIX):
+        name = Path(engine).stem
+        if name in _SHIPPED:
+            raise BenchError(f"{engine}: {name} is the name of an engine that ships: give the file another")
+        INDEXES[name] = own.from_file(Path(engine))
+        return name
+    if engine not in INDEXES:
+        points = own.entry_points()
+        if engine not in points:
+            raise BenchError(
+                f"{unknown('engine', engine, [*INDEXES, *sorted(points.keys() - INDEXES.keys())])}, or the path of a Python file"
+            )
+        INDEXES[engine] = own.from_entry_point(points[engine])
+    return engine

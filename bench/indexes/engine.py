@@ -52,23 +52,27 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
 
     build: (base (n, d) float32, order (n,) int64, metric, params, seed) -> Searcher. It inserts row order[i] as the
         i-th, on params.threads threads, and answers with base ids. Its library is imported inside it.
-    package: the distribution that it comes with.
+    package: the distribution that it comes with; may be empty for an engine of a user's own file.
     about: one line for `bench list engines`.
     params: the type of its parameters.
     check: raises ValueError for parameters that it cannot have, beyond their types and the bounds of all engines.
     metrics: those that it has.
     extra: the extra of this package that installs it; empty where it is installed in any case.
     promises: what it states of itself.
+    file: the Python file that it was loaded from, for an engine of a user's own; `own` sets it.
+    file_digest: of what that file and those it imports from its folder do.
     """
 
     build: Callable[[np.ndarray, np.ndarray, str, Any, int], Searcher]
-    package: str
-    about: str
+    package: str = ""
+    about: str = ""
     params: type[Params] = Params
     check: Callable[[Any], None] = lambda params: None
     metrics: tuple[str, ...] = METRICS
     extra: str = ""
     promises: Promises = Promises()
+    file: str = ""
+    file_digest: str = ""
 
 
 # hnswlib lowers a larger M; counts go into 32-bit numbers
@@ -76,11 +80,13 @@ MOST = {"M": 10_000, "ef_construction": 2**31 - 1, "chunk": 2**31 - 1, "threads"
 
 
 def installed_version(engine: Engine) -> str | None:
-    """The version of an engine's package; None where it is not installed."""
+    """The version of an engine's package, and digits of the digest of a file; None where it is not installed."""
+    file = f"file {engine.file_digest[:12]}" if engine.file_digest else ""
     try:
-        return metadata.version(engine.package)
+        package = metadata.version(engine.package) if engine.package else ""
     except metadata.PackageNotFoundError:
         return None
+    return ", ".join(filter(None, (package, file))) or "unknown"
 
 
 def how_to_install(engine: Engine) -> str:

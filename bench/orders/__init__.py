@@ -6,16 +6,20 @@ Parameters are keyword arguments, with the same names in an experiment's TOML an
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.convert import converted
 from bench.data.dataset import Dataset
+from bench.data.formats.ids import FORMATS
 from bench.errors import BenchError, unknown
 from bench.geometry import Geometry
-from bench.orders import geometric, groups, positional
+from bench.orders import geometric, groups, own, positional
 from bench.orders.order import Expansion, Order, check_clusters, make_order
+
+FILE = "file"  # the order that a file gives
 
 ORDERS: dict[str, Order] = {
     "given": Order(make=positional.given),
@@ -43,7 +47,18 @@ ORDERS: dict[str, Order] = {
     "hub-first": Order(make=geometric.hub_first, check=geometric.check_neighbors),
     "hub-last": Order(make=geometric.hub_last, check=geometric.check_neighbors),
     "farthest-first": Order(make=geometric.farthest_first),
+    FILE: Order(
+        make=own.from_file,
+        check=own.check_named,
+        expansion=Expansion(own.restricted, own.check_file),
+        named_by="file_name",
+    ),
 }
+
+
+def is_file(text: str) -> bool:
+    """Whether text that stands for an order is a path, rather than a name with parameters."""
+    return Path(text).suffix.lower() in FORMATS or "/" in text
 
 
 def make(name: str, params: Mapping[str, Any], dataset: Dataset, geometry: Geometry, order_seed: int) -> np.ndarray:
@@ -91,9 +106,8 @@ def expand(name: str, params: Mapping[str, Any], dataset: Dataset) -> list[dict[
 
 def check(name: str, params: Mapping[str, Any], dataset: Dataset) -> None:
     """A BenchError where the order cannot be made of this dataset; costs nothing."""
-    own, _ = _split(name, params)
     try:
-        ORDERS[name].check(dataset, own)
+        ORDERS[name].check(dataset, params)
     except ValueError as error:
         raise BenchError(f"order {name!r} on dataset {dataset.name!r}: {error}") from None
 

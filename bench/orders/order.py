@@ -27,12 +27,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     check: (dataset, parameters), raises ValueError or BenchError where the dataset does not allow it; costs nothing.
     expansion: what stands for several of it, or None.
     estimates_dimension: whether it uses `geometry.dimension`.
+    named_by: the parameter that tables call it by, in place of its name and parameters; empty for most.
     """
 
     make: Callable[..., np.ndarray]
     check: Callable[[Dataset, Mapping[str, Any]], None] = lambda dataset, params: None
     expansion: Expansion | None = None
     estimates_dimension: bool = False
+    named_by: str = ""
 
 
 def make_order(

@@ -15,7 +15,7 @@ from bench.cache import ArrayFile
 from bench.data.dataset import Dataset, Judgements
 from bench.errors import BenchError, Log
 from bench.geometry import Geometry, knn, made_by
-from bench.indexes import INDEXES
+from bench.indexes import INDEXES, find
 from bench.indexes.engine import Searcher, params_of
 from bench.measure import recall, retrieval
 from bench.study.environment import environment
@@ -46,12 +46,14 @@ class DataFiles(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """An index to build, and the trials that its searches serve; it names files and carries no arrays.
 
+    engine: as `indexes.find` takes it: a name, or the file of a user's own.
     side_by_side: how many builds run at once.
     tried: whether a worker has died of it.
     """
 
     trials: list[Trial]
     data: DataFiles
+    engine: str
     side_by_side: int
     tried: bool = False
 
@@ -88,6 +90,7 @@ def judgement_arrays(judgements: Judgements) -> dict[str, np.ndarray]:
 
 def check_code(job: Job) -> None:
     """A BenchError where this process has other code than the one that listed the job's trials."""
+    find(job.engine)
     trial = job.trials[0]
     here = provenance(trial.index.engine, bool(trial.data.judgements)), order_code(trial.order.order)
     if here != (trial.provenance, trial.order.order_code):
@@ -161,7 +164,10 @@ def build_index(index: Index, base: np.ndarray, order: np.ndarray, metric: str, 
     engine = INDEXES[index.engine]
     common = {name: getattr(index, name) for name in engine.params.__struct_fields__ if hasattr(index, name)}
     params = params_of(engine, common | msgspec.json.decode(index.engine_params), index.engine)
-    return engine.build(base, order, metric, params, seed)
+    searcher = engine.build(base, order, metric, params, seed)
+    if not callable(getattr(searcher, "search", None)):
+        raise TypeError(f"build returned {type(searcher).__name__}, which has no search(queries, k, ef_search)")
+    return searcher
 
 
 def _checked(returned: np.ndarray, shape: tuple[int, int], n: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench import cache, digests, indexes
+from bench.indexes.engine import Engine
 
 # What the ids that a build returns depend on, beside its trial: where all are equal, so must the ids be.
 DECIDES = ("versions", "binaries", "platform", "cpu", "simd", "cores", "omp_num_threads")
@@ -20,18 +21,23 @@ _SIMD = ("sse", "ssse", "avx", "fma", "f16c", "amx", "asimd", "sve")
 _LIBRARIES = ("hnsw-order-bench", "numpy", "scipy", "scikit-learn", "scikit-dimension", "faiss-cpu", "ir-measures")
 
 
-@cache_once
 def environment(side_by_side: int) -> dict[str, Any]:
-    """Versions of the libraries that shape a result, git commit, machine, and how many builds ran side by side.
+    """Versions of the libraries and engines that shape a result, commit, machine, and how many builds ran side by side.
 
     Of this process, which is to be the one that builds.
     """
-    engines = [engine.package for engine in indexes.INDEXES.values()]
+    return _environment(side_by_side, tuple(indexes.INDEXES.items()))
+
+
+@cache_once
+def _environment(side_by_side: int, engines: tuple[tuple[str, Engine], ...]) -> dict[str, Any]:
+    packages = list(dict.fromkeys(engine.package for _, engine in engines if engine.package))
     model, simd = _cpu()
     return {
         "python": platform.python_version(),
-        "versions": {package: _version(package) for package in dict.fromkeys([*_LIBRARIES, *engines])},
-        "binaries": {package: binary(package) for package in engines},
+        "versions": {package: _version(package) for package in dict.fromkeys([*_LIBRARIES, *packages])},
+        "binaries": {package: binary(package) for package in packages},
+        "engine_files": {name: engine.file_digest[:12] for name, engine in engines if engine.file_digest},
         "commit": _commit(),
         "platform": " ".join([platform.system(), platform.machine(), *platform.libc_ver()]).strip(),
         "cpu": model,
@@ -47,24 +53,37 @@ class Change(NamedTuple):
 
     name: a package's, or a field's.
     text: a phrase, `numpy 2.2.0 -> 2.3.1`.
+    engine: the only one that it concerns, where it is the file of a user's own.
     """
 
     name: str
     text: str
+    engine: str = ""
 
     def concerns(self, engine: str) -> bool:
         """Whether the ids that this engine returns may be others for it."""
+        if self.engine:
+            return self.engine == engine
+        if engine not in indexes.INDEXES:  # a user's own, and not loaded here: its package is not known
+            return True
         packages = {other.package for other in indexes.INDEXES.values()}
         return self.name not in packages - {indexes.INDEXES[engine].package, _TRUTH}
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
-    """Every Change between two environments. Of a package whose compiled files are not known, none can be excluded."""
+    """Every Change between two environments in what both state.
+
+    Of a package whose compiled files are not known, none can be excluded.
+    """
+    files, files_now = then.get("engine_files", {}), now.get("engine_files", {})
+    for engine in sorted(files.keys() & files_now.keys()):
+        if files[engine] != files_now[engine]:
+            yield Change(engine, f"file of engine {engine} {files[engine]} -> {files_now[engine]}", engine)
     for name in DECIDES:
         a, b = then.get(name), now.get(name)
         if isinstance(a, dict) and isinstance(b, dict):
-            for package in sorted({*a, *b}):
-                was, now_is = a.get(package), b.get(package)
+            for package in sorted(a.keys() & b.keys()):
+                was, now_is = a[package], b[package]
                 # Another version is another binary too: that is not worth a second phrase.
                 same_version = then["versions"].get(package) == now["versions"].get(package)
                 installed = now["versions"].get(package) is not None

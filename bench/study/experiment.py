@@ -10,7 +10,7 @@ import msgspec
 from bench import orders
 from bench.convert import converted
 from bench.errors import BenchError, unknown
-from bench.indexes import INDEXES
+from bench.indexes import INDEXES, find, own
 from bench.indexes.engine import own_params, params_of, version
 from bench.study.provenance import order_code
 from bench.study.trial import Index, Order
@@ -67,7 +67,7 @@ class OrderSpec(msgspec.Struct, frozen=True):
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What an experiment states, typed: its orders and its indexes."""
+    """What an experiment states, typed: its orders and its indexes, whose engines are in INDEXES."""
 
     orders: list[OrderSpec]
     indexes: list[Index]
@@ -89,7 +89,23 @@ def read_experiment(name: str) -> tuple[Path, Experiment]:
         stated = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BenchError(f"{path} is not valid TOML: {error}") from None
-    return path, converted(stated, Experiment, str(path))
+    return path, _beside(converted(stated, Experiment, str(path)), path.parent)
+
+
+def _beside(experiment: Experiment, folder: Path) -> Experiment:
+    """The experiment with the files of its engines and orders named from `folder`."""
+
+    def located(entry: Any, key: str, suffix: str = "") -> Any:
+        named = entry.get(key) if isinstance(entry, dict) else None
+        if not isinstance(named, str) or not named.endswith(suffix):
+            return entry
+        return {**entry, key: str(folder / named)}
+
+    return msgspec.structs.replace(
+        experiment,
+        index=[located(table, "engine", own.SUFFIX) for table in experiment.index],
+        orders=[located(entry, "file") for entry in experiment.orders],
+    )
 
 
 def check(experiment: Experiment, where: str) -> Checked:
@@ -101,6 +117,9 @@ def check(experiment: Experiment, where: str) -> Checked:
     indexes = [_index(table, f"{where}: index[{place}]") for place, table in enumerate(experiment.index)]
     if len(set(indexes)) < len(indexes):
         raise BenchError(f"{where}: an index is listed twice with the same parameters")
+    files = {str(table["engine"]) for table in experiment.index if str(table["engine"]).endswith(own.SUFFIX)}
+    if len({Path(file).stem for file in files}) < len({Path(file).absolute() for file in files}):
+        raise BenchError(f"{where}: two engines have the same file name: give one of the files another")
     return Checked(order_specs(experiment.orders, where), indexes)
 
 
@@ -127,8 +146,10 @@ def _index(table: dict[str, Any], where: str) -> Index:
     name = table.get("engine")
     if not isinstance(name, str):
         raise BenchError(f'{where}: a table needs an engine, as in engine = "hnswlib"')
-    if name not in INDEXES:
-        raise BenchError(f"{where}: {unknown('engine', name, INDEXES)}")
+    try:
+        name = find(name)
+    except BenchError as error:
+        raise BenchError(f"{where}: {error}") from None
     engine = INDEXES[name]
     version(name, engine)  # whether it is installed
     params = params_of(engine, {key: value for key, value in table.items() if key != "engine"}, f"{where}: {name}")
@@ -143,10 +164,11 @@ def _index(table: dict[str, Any], where: str) -> Index:
 
 
 def order_specs(listed: Sequence[str | dict[str, Any]], where: str) -> list[OrderSpec]:
-    """Orders by name or table, with all parameters."""
+    """Orders by name or table, with all parameters; a table with a `file` needs no name."""
     specs = []
     for entry in listed:
-        name, given = split_table(entry, f"{where}: orders")
+        named = {"name": orders.FILE, **entry} if isinstance(entry, dict) and "file" in entry else entry
+        name, given = split_table(named, f"{where}: orders")
         params = orders.parameters(name, given)
         orders.check_expansion(name, params)
         specs.append(OrderSpec(name, params))

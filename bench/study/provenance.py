@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache as cache_once
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from bench import digests
@@ -36,15 +37,32 @@ def _provenance(name: str, engine: Engine, judged: bool) -> Provenance:
         ],
         "scoring": [digests.definition_digest(function, _PACKAGE / "measure") for function in scoring],
         "build": digests.code_digest(_PACKAGE / "study" / "build.py"),
-        "engine": digests.definition_digest(engine.build, _PACKAGE / "indexes"),
-        "params": digests.definition_digest(engine.params, _PACKAGE / "indexes"),
+        "engine": _adapter(engine),
     }
     return Provenance(
         engine_version=version(name, engine),
-        engine_binary=binary(engine.package) or "",
+        engine_binary=(engine.package and binary(engine.package)) or "",
         libraries=", ".join(f"{package} {metadata.version(package)}" for package in packages),
         code=digests.key_digest(parts)[:16],
     )
+
+
+def _adapter(engine: Engine) -> list[str]:
+    """Digests of the code that drives an engine: of ours, of a user's file, or of the package that brings it."""
+    if engine.file_digest:
+        return [engine.file_digest]
+    return [
+        digests.definition_digest(definition, _folder(inspect.getmodule(definition)))
+        for definition in (engine.build, engine.params)
+    ]
+
+
+def _folder(module: ModuleType | None) -> Path:
+    """The folder whose code takes part where a module does: of ours one room, of others the package it is in."""
+    assert module is not None
+    if module.__name__.startswith("bench."):
+        return _PACKAGE / "indexes"
+    return Path(inspect.getfile(module)).parents[module.__name__.count(".")]
 
 
 def order_code(name: str) -> str:

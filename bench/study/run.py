@@ -12,6 +12,7 @@ from bench.errors import Log
 from bench.geometry import Geometry
 from bench.geometry.describe import profile
 from bench.geometry.verify import verify_given
+from bench.indexes import INDEXES
 from bench.measure import retrieval
 from bench.study.build import Job, data_files, measure
 from bench.study.outcome import Failure, Outcome
@@ -68,8 +69,10 @@ def _jobs(study: Study, store: Store, missing: list[Trial], side_by_side: int, l
         geometry = Geometry(dataset, log)
         store.describe(data_of(dataset), profile(geometry))
         files = data_files(dataset, geometry, deepest)
-        for _, searches in groupby(of_dataset, key=lambda trial: trial.build):
-            yield Job(trials=list(searches), data=files, side_by_side=side_by_side)
+        for _, of_build in groupby(of_dataset, key=lambda trial: trial.build):
+            searches = list(of_build)
+            name = searches[0].index.engine
+            yield Job(trials=searches, data=files, engine=INDEXES[name].file or name, side_by_side=side_by_side)
 
 
 def _exact_scores(study: Study, name: str, k: int) -> dict[str, np.ndarray]:

@@ -227,7 +227,7 @@ def test_jobs_carry_no_arrays(small):
     """What travels to a worker is small, however large the data."""
     experiment = Experiment(datasets=["x"], orders=["random"], index=[{"engine": "hnswlib"}], build_seeds=1)
     study = Study("x", experiment, [small])
-    job = Job(trials=study.trials, data=data_files(small, Geometry(small), 10), side_by_side=1)
+    job = Job(trials=study.trials, data=data_files(small, Geometry(small), 10), engine="hnswlib", side_by_side=1)
     assert len(pickle.dumps(job)) < 5000
     assert np.array_equal(job.data.base.open(), small.base)
     assert np.array_equal(job.data.labels.open(), small.labels)
@@ -316,7 +316,7 @@ def test_what_an_engine_prints_is_no_result(cli, odd):
 def test_code_that_changes_while_a_command_runs_ends_it(small):
     experiment = Experiment(datasets=["x"], orders=["random"], index=[{"engine": "hnswlib"}], build_seeds=1)
     trials = [changed(trial, code="older") for trial in Study("x", experiment, [small]).trials]
-    job = Job(trials=trials, data=data_files(small, Geometry(small), 10), side_by_side=1)
+    job = Job(trials=trials, data=data_files(small, Geometry(small), 10), engine="hnswlib", side_by_side=1)
     with pytest.raises(BenchError, match="changed while this command ran"):
         check_code(job)
 

@@ -1,0 +1,109 @@
+"""Files of row numbers, as an order of insertion is: .npy, .txt with one a line, .parquet with one column."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.formats.npy import open_npy
+from bench.errors import BenchError, unknown
+
+_COLUMN = "row"  # of parquet, as written; any name is read
+
+
+def read_ids(path: Path) -> np.ndarray:
+    """(m,) int64 row numbers, or a BenchError that names the file and its first bad line."""
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise BenchError(f"{path}: {unknown('suffix', suffix, FORMATS)}")
+    if not path.is_file():
+        raise BenchError(f"{path} does not exist: give the path of a file of row numbers ({', '.join(FORMATS)})")
+    try:
+        ids = FORMATS[suffix][0](path)
+    except OSError as error:
+        raise BenchError(f"cannot read {path}: {error.strerror}; allow it, or name another file") from None
+    if ids.ndim == 2 and ids.shape[1] == 1:
+        ids = ids[:, 0]
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise BenchError(f"{path} has shape {ids.shape} and type {ids.dtype}: row numbers are one row of integers")
+    return np.ascontiguousarray(ids, dtype=np.int64)
+
+
+def written(ids: np.ndarray, path: Path) -> bytes:
+    """The content of a file of row numbers (m,), in the format of its suffix."""
+    return FORMATS[path.suffix.lower()][1](ids)
+
+
+def check_writable(path: Path) -> None:
+    """A BenchError where a file of this suffix cannot be written."""
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise BenchError(f"{path}: {unknown('suffix', suffix, FORMATS)}")
+    if suffix == ".parquet":
+        _pyarrow(path)
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    return open_npy(path)
+
+
+def _write_npy(ids: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, ids)
+    return buffer.getvalue()
+
+
+def _read_txt(path: Path) -> np.ndarray:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split()
+    except UnicodeDecodeError:
+        raise BenchError(f"{path} is not UTF-8 text: write one row number a line") from None
+    for number, line in enumerate(lines, 1):
+        if not line.isdecimal() or len(line) > 18:
+            raise BenchError(f"{path} has {line[:40]!r} as its number {number}: write one row number a line")
+    return np.array(lines, dtype=np.int64)
+
+
+def _write_txt(ids: np.ndarray) -> bytes:
+    return "".join(f"{row}\n" for row in ids.tolist()).encode()
+
+
+def _read_parquet(path: Path) -> np.ndarray:
+    _pyarrow(path)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError):
+        raise BenchError(f"{path} is not a whole parquet file: get or write it again") from None
+    if table.num_columns != 1:
+        raise BenchError(f"{path} has the columns {', '.join(table.column_names)}: row numbers are one column")
+    column = table.column(0)
+    if column.null_count:
+        raise BenchError(f"{path} has {column.null_count} nulls: give a row number in every line")
+    return np.asarray(column.to_numpy())
+
+
+def _write_parquet(ids: np.ndarray) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({_COLUMN: ids}), buffer)
+    return buffer.getvalue()
+
+
+def _pyarrow(path: Path) -> None:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise BenchError(f"{path} needs pyarrow: pip install 'hnsw-order-bench[parquet]'") from None
+
+
+FORMATS: dict[str, tuple[Callable[[Path], np.ndarray], Callable[[np.ndarray], bytes]]] = {
+    ".npy": (_read_npy, _write_npy),
+    ".txt": (_read_txt, _write_txt),
+    ".parquet": (_read_parquet, _write_parquet),
+}

@@ -1,0 +1,135 @@
+"""Engines of a user's own: what a file may state, what identifies it, and what is wrong with it."""
+
+import sys
+from importlib import metadata
+
+import pytest
+
+from bench import indexes
+from bench.errors import BenchError
+from bench.indexes import contract, own
+
+PLAIN = '''"""Exact search, to try out."""
+import numpy as np
+
+class Searcher:
+    def __init__(self, base):
+        self.base = base
+
+    def search(self, queries, k, ef_search):
+        return ((queries[:, None] - self.base[None]) ** 2).sum(2).argsort(1)[:, :k]
+
+def build(base, order, metric, params, seed):
+    return Searcher(base)
+'''
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes an engine's file."""
+
+    def write(text, name="my_engine.py"):
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture(autouse=True)
+def _registry(monkeypatch):
+    """Engines and import paths as they were."""
+    monkeypatch.setattr(indexes, "INDEXES", indexes.INDEXES)
+    before = dict(indexes.INDEXES)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    indexes.INDEXES.clear()
+    indexes.INDEXES.update(before)
+
+
+def test_a_file_with_a_build_is_an_engine_that_promises_what_ours_do(file):
+    engine = own.from_file(file(PLAIN))
+    assert engine.about == "Exact search, to try out."
+    assert engine.params is indexes.engine.Params
+    assert engine.promises == indexes.engine.Promises()
+    failed = [verdict.check for verdict in contract.verdicts(engine) if not verdict.holds]
+    assert "the order reaches the graph" in failed  # which exact search cannot hold, and is found out
+
+
+def test_a_file_may_state_parameters_metrics_and_promises(file):
+    stated = """
+from bench.indexes.engine import Engine, Params, Promises
+class Mine(Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    bits: int = 32
+ENGINE = Engine(build=build, params=Mine, metrics=["l2"], promises=Promises(seeded=False))
+"""
+    engine = own.from_file(file(PLAIN + stated))
+    assert (engine.params().bits, engine.metrics, engine.promises.seeded) == (32, ("l2",), False)
+
+
+def test_what_an_engine_does_identifies_it_and_so_does_what_it_imports_from_beside_it(file):
+    file("WIDTH = 1\n", "beside_it.py")
+    first = own.from_file(file("from beside_it import WIDTH\n" + PLAIN)).file_digest
+    assert own.from_file(file("# a comment\nfrom beside_it import WIDTH\n" + PLAIN)).file_digest == first
+    assert own.from_file(file("from beside_it import WIDTH\n" + PLAIN.replace("argsort(1)", "argsort(-1)"))) != first
+    file("from beside_it import WIDTH\n" + PLAIN)
+    file("WIDTH = 2\n", "beside_it.py")
+    assert own.from_file(file("from beside_it import WIDTH\n" + PLAIN)).file_digest != first
+
+
+def test_a_file_beside_an_engine_takes_no_installed_modules_place(file):
+    file("raise RuntimeError\n", "hnswlib.py")
+    engine = own.from_file(file("import hnswlib\n" + PLAIN))
+    assert engine.file_digest
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (
+            "import nowhere_to_be_seen",
+            "my_engine.py cannot be loaded: line 1: ModuleNotFoundError: .*nowhere_to_be_seen",
+        ),
+        ("x = (", "my_engine.py is not valid Python"),
+        ("x = 1", r"my_engine.py has neither build\(base, order, metric, params, seed\) nor ENGINE"),
+        ("def build(base): pass", r"build takes other arguments: it is called as build\(base, order"),
+        ("ENGINE = 3", "ENGINE is int: give a bench.indexes.engine.Engine"),
+        ("\n\nimport sys; sys.exit(1)", "cannot be loaded: line 3: SystemExit: 1"),
+        (
+            f"{PLAIN}\nfrom bench.indexes.engine import Engine\nENGINE = Engine(build=build, metrics=('l1',))",
+            "unknown metric 'l1'; known: l2, cosine, ip",
+        ),
+        (
+            f"{PLAIN}\nfrom bench.indexes.engine import Engine\nENGINE = Engine(build=build, params=dict)",
+            "params is no subclass of bench.indexes.engine.Params",
+        ),
+    ],
+)
+def test_what_is_no_engine_is_named_with_its_file(file, text, named):
+    with pytest.raises(BenchError, match=named):
+        own.from_file(file(text))
+
+
+def test_an_engine_is_found_by_name_and_by_path_and_nothing_else(file, tmp_path):
+    assert indexes.find("hnswlib") == "hnswlib"
+    assert indexes.find(str(file(PLAIN))) == "my_engine"
+    assert indexes.INDEXES["my_engine"].file == str(tmp_path / "my_engine.py")
+    with pytest.raises(BenchError, match=r"unknown engine 'annoy'; known: hnswlib, faiss, .*path of a Python file"):
+        indexes.find("annoy")
+    with pytest.raises(BenchError, match="does not exist"):
+        indexes.find(str(tmp_path / "other.py"))
+    with pytest.raises(BenchError, match="faiss is the name of an engine that ships"):
+        indexes.find(str(file(PLAIN, "faiss.py")))
+
+
+def test_a_package_brings_an_engine_by_an_entry_point(file, monkeypatch, tmp_path):
+    file(PLAIN, "their_engine.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    points = [metadata.EntryPoint(name, "their_engine", own.GROUP) for name in ("theirs", "others")]
+    points[1] = metadata.EntryPoint("others", "nowhere_to_be_seen", own.GROUP)
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points if group == own.GROUP else [])
+    assert indexes.find("theirs") == "theirs"
+    assert indexes.INDEXES["theirs"].build.__module__ == "their_engine"
+    with pytest.raises(BenchError, match=r"entry point others \(nowhere_to_be_seen\) cannot be loaded"):
+        indexes.find("others")
+    with pytest.raises(BenchError, match="known: hnswlib, faiss, theirs, others, or the path"):
+        indexes.find("annoy")

@@ -1,0 +1,131 @@
+"""Orders of a user's own: a file of row numbers, and what of it a dataset has."""
+
+import numpy as np
+import pytest
+
+from bench import orders
+from bench.data.dataset import checked, limit
+from bench.data.formats import ids
+from bench.data.from_files import from_files
+from bench.errors import BenchError, BenchWarning
+from bench.geometry import Geometry
+
+N = 40
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """A file of N rows, no two alike."""
+    np.save(tmp_path / "rows.npy", np.arange(2 * N, dtype=np.float32).reshape(N, 2))
+    return tmp_path / "rows.npy"
+
+
+def own(dataset, path):
+    """The order that a file gives of a dataset, as trials get it."""
+    params = orders.parameters("file", {"file": str(path)})
+    orders.check("file", params, dataset)
+    [found] = orders.expand("file", params, dataset)
+    return orders.make("file", found, dataset, Geometry(dataset), 1)
+
+
+def save(path, numbers):
+    path.write_bytes(ids.written(np.asarray(numbers), path))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".txt", ".parquet"])
+def test_an_order_comes_back_from_every_format_as_it_was_written(tmp_path, rows, suffix):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    dataset = from_files(rows, rows)
+    permutation = np.random.default_rng(0).permutation(N)
+    assert np.array_equal(own(dataset, save(tmp_path / f"mine{suffix}", permutation)), permutation)
+
+
+def test_rows_held_out_as_queries_and_left_out_by_a_limit_are_dropped_from_an_order(tmp_path, rows):
+    permutation = np.random.default_rng(1).permutation(N)
+    mine = save(tmp_path / "mine.npy", permutation)
+    vectors = np.load(rows)
+    for dataset in (
+        from_files(rows),
+        from_files(rows, limit=15),
+        limit(from_files(rows), 15),
+        limit(from_files(rows), 7),
+    ):
+        assert dataset.n < N
+        inserted = dataset.base[own(dataset, mine)]
+        stays = {tuple(row) for row in dataset.base}
+        assert [tuple(row) for row in inserted] == [tuple(row) for row in vectors[permutation] if tuple(row) in stays]
+
+
+def test_rows_of_zeros_that_are_left_out_are_dropped_from_an_order(tmp_path):
+    vectors = np.eye(12, dtype=np.float32)
+    vectors[[3, 8]] = 0
+    np.save(tmp_path / "rows.npy", vectors)
+    np.save(tmp_path / "queries.npy", vectors[:1])
+    with pytest.warns(BenchWarning, match="2 rows and 0 queries are all zeros"):
+        dataset = from_files(tmp_path / "rows.npy", tmp_path / "queries.npy", metric="cosine", drop_zeros=True)
+    backwards = own(dataset, save(tmp_path / "mine.txt", np.arange(12)[::-1]))
+    assert np.array_equal(dataset.base[backwards], np.delete(vectors, [3, 8], axis=0)[::-1])
+
+
+def test_a_dataset_that_is_no_part_of_a_file_is_ordered_by_its_own_rows(tmp_path, small):
+    permutation = np.random.default_rng(2).permutation(small.n)
+    assert np.array_equal(own(small, save(tmp_path / "mine.npy", permutation)), permutation)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "named"),
+    [
+        ([*range(N - 1), 0], "names row 0 2 times"),
+        (range(N - 1), "has 39 rows and lacks row 39"),
+        (range(N + 1), "names row 40: an order names each of the 40 rows of rows once, from 0 to 39"),
+        ([-1, *range(1, N)], "names row -1"),
+        ([], "has 0 rows and lacks row 0"),
+    ],
+)
+def test_what_is_no_permutation_is_refused_with_the_reason(tmp_path, rows, numbers, named):
+    path = tmp_path / "mine.npy"
+    np.save(path, np.array(list(numbers), dtype=np.int64))
+    with pytest.raises(BenchError, match=rf"mine\.npy {named}"):
+        own(from_files(rows), path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "named"),
+    [
+        ("mine.txt", b"0\n1\ntwo\n", "'two' as its number 3"),
+        ("mine.txt", b"0 1 2.5", "'2.5' as its number 3"),
+        ("mine.txt", b"\xff\xfe0", "not UTF-8"),
+        ("mine.npy", b"\x93NUMPY", "truncated or damaged"),
+        ("mine.csv", b"0\n", "unknown suffix '.csv'"),
+        ("nowhere/mine.npy", None, "does not exist"),
+    ],
+)
+def test_a_file_that_is_no_order_is_named(tmp_path, small, name, content, named):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(BenchError, match=named):
+        own(small, tmp_path / name)
+
+
+def test_numbers_that_are_not_whole_or_not_one_row_are_refused(tmp_path, small):
+    for array in (np.arange(4.0), np.zeros((2, 2), dtype=int)):
+        np.save(tmp_path / "mine.npy", array)
+        with pytest.raises(BenchError, match="row numbers are one row of integers"):
+            own(small, tmp_path / "mine.npy")
+
+
+def test_the_order_of_a_file_needs_one(small):
+    with pytest.raises(BenchError, match="name a file of row numbers"):
+        orders.check("file", orders.parameters("file", {}), small)
+
+
+def test_the_same_numbers_are_one_order_and_others_another(tmp_path):
+    dataset = checked("x", np.eye(5), np.eye(5)[:1], "l2")
+    params = [{"file": str(save(tmp_path / "mine.npy", numbers))} for numbers in ([0, 1, 2, 3, 4],)]
+    one = orders.expand("file", orders.parameters("file", params[0]), dataset)
+    save(tmp_path / "mine.npy", [4, 3, 2, 1, 0])
+    other = orders.expand("file", orders.parameters("file", params[0]), dataset)
+    save(tmp_path / "mine.npy", [0, 1, 2, 3, 4])
+    assert orders.expand("file", orders.parameters("file", params[0]), dataset) == one != other
