@@ -125,6 +125,22 @@ def difference(sample: Sample, reference: Sample, *, same_queries: bool = False)
     return combined(float(by_query.mean()), parts)
 
 
+def misses_removed(sample: Sample, reference: Sample) -> Estimate:
+    """The share of the reference's misses that the sample does not miss: 1 - (1 - recall) / (1 - recall of reference).
+
+    Its interval is by the delta method, from the same parts as that of `difference`; NaN where the reference misses
+    nothing. Negative where the sample misses more.
+    """
+    missed = 1 - float(reference.recalls.mean())
+    if missed <= _ROUNDING:
+        return Estimate(*[float("nan")] * 5)
+    share = (float(sample.recalls.mean()) - float(reference.recalls.mean())) / missed
+    # To first order the share errs as (recall - (1 - share) * recall of reference) / misses does.
+    linear = difference(sample, reference._replace(recalls=(1 - share) * reference.recalls))
+    se, reach = linear.se / missed, linear.half_width / missed
+    return Estimate(share, share - reach, share + reach, se, linear.df)
+
+
 def p_value(estimate: Estimate, null: float = 0.0) -> float:
     """Two-sided p of the estimate against `null`; NaN from a single build."""
     from scipy.special import stdtr

@@ -25,6 +25,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """An order against the reference.
 
     difference: of mean recall, over builds and queries.
+    misses_removed: the share of the reference's misses that this order does not miss.
     p: Holm-adjusted over the orders compared.
     verdict: `better` or `worse` where p < 0.05; else `no difference shown` where the interval lies within ± 1 point;
         else `undecided`.
@@ -34,6 +35,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     difference: Estimate
+    misses_removed: Estimate
     p: float
     verdict: str
     builds_needed: int | None
@@ -220,6 +222,7 @@ def _verdict(sample: Sample, reference: Sample, estimate: Estimate, p: float, co
         needed = power.builds_needed(sample, reference, comparisons)
     return Verdict(
         difference=estimate,
+        misses_removed=stats.misses_removed(sample, reference),
         p=p,
         verdict=verdict,
         builds_needed=needed,

@@ -12,7 +12,9 @@ from bench.cli.terminal import (
     JsonOption,
     LabelsOption,
     MetricOption,
+    WideOption,
     check_folder,
+    layout,
     order_table,
     print_json,
     say,
@@ -58,9 +60,11 @@ def lid(
         print_json(described)
         return
     if isinstance(described, list):
-        from bench.present.listings import text
-
-        print(text([row | {"lid_mean": f"{row['lid_mean']:.3f}"} for row in described]))
+        rows = [[row[name] for name in described[0] if name != "lid_mean"] for row in described]
+        header = [*(name for name in described[0] if name != "lid_mean"), "lid_mean"]
+        print(
+            layout(False).table(header, [[*r, f"{d['lid_mean']:.3f}"] for r, d in zip(rows, described, strict=True)], 1)
+        )
         return
     for name, value in described.items():
         print(f"{name:22}{value:.3f}" if isinstance(value, float) else f"{name:22}{value}")
@@ -200,6 +204,7 @@ def embed(
 
 def list_(
     kind: Annotated[str, typer.Argument(help="datasets, orders, engines, experiments or presets.")],
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List datasets, orders, engines, experiments or presets.
@@ -216,6 +221,4 @@ def list_(
     if as_json:
         print_json(rows)
         return
-    print(listings.text(rows))
-    if kind in listings.BELOW:
-        print(f"\n{listings.BELOW[kind]()}")
+    print(listings.text(kind, rows, layout(wide)))

@@ -15,6 +15,8 @@ from bench.cli.terminal import (
     JobsOption,
     JsonOption,
     TimeoutOption,
+    WideOption,
+    layout,
     print_json,
     progress,
     say,
@@ -96,6 +98,7 @@ def gate(
     store: GateStoreOption = None,
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build a baseline's graphs again with what is installed now: exit 1 where recall has fallen.
@@ -121,17 +124,16 @@ def gate(
     baseline.check_repeats(saved, study)  # before anything is built
     with _measuring(study, store, workers(jobs, timeout)) as measure:
         report = check(saved, study, measure, first, margin / 100)
-    verdict = text(report)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with Path(summary).open("a", encoding="utf-8") as stream:
-                stream.write(verdict + "\n")
+                stream.write(text(report, layout(wide=True)) + "\n")
         except OSError as error:
             say(f"warning: no summary written to GITHUB_STEP_SUMMARY={summary}: {error.strerror}")
     if as_json:
         print_json(flat(report))
     else:
-        print(verdict)
+        print(text(report, layout(wide)))
     if not report.passed:
         raise SystemExit(CHECK_FAILED)
 
@@ -157,5 +159,5 @@ def _measuring(study: "Study", path: Path | None, workers: "Workers") -> "Iterat
     except FailedTrialsError as failed:
         from bench.present.failures import failures_text
 
-        print(failures_text(failed.failures, failed.trials))
+        print(failures_text(failed.failures, failed.trials, layout(wide=False)))
         raise SystemExit(TRIALS_FAILED) from None

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.terminal import STORE, JsonOption, StoreOption, print_json, say, write
+from bench.cli.terminal import STORE, JsonOption, StoreOption, WideOption, layout, print_json, say, write
 from bench.errors import unknown
 
 if TYPE_CHECKING:
+    from bench.present.text import Layout
     from bench.study.outcome import Failure, Outcome
     from bench.study.store import Store
 
@@ -22,6 +23,7 @@ def table(
     ] = None,
     ties: Annotated[bool, typer.Option("--ties", help="Count rows as near as the k-th, not by id alone.")] = False,
     store: StoreOption = STORE,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print recall by order from the store, and retrieval quality where data is judged.
@@ -37,7 +39,8 @@ def table(
     outcomes = opened.outcomes(experiment)
     _warn_of_unfinished(opened, experiment)
     failures = [failure for _, failure in opened.failures(experiment)]
-    print_table(((name, outcome) for name, outcome in outcomes if name), as_json, reference, ties, failures)
+    listed = ((name, outcome) for name, outcome in outcomes if name)
+    print_table(listed, None if as_json else layout(wide), reference, ties, failures)
 
 
 def rankings(
@@ -46,6 +49,7 @@ def rankings(
         str, typer.Option(help="What rankings are compared with: exact search, or an order in the same engine.")
     ] = "exact",
     store: StoreOption = STORE,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Rank models by nDCG@10 under exact search, every engine and order, and say which moves are more than noise.
@@ -66,7 +70,7 @@ def rankings(
     if as_json:
         print_json(rows)
     else:
-        print(rankings_text(rows))
+        print(rankings_text(rows, layout(wide)))
 
 
 def export(
@@ -101,12 +105,12 @@ def _warn_of_unfinished(store: "Store", experiment: str | None) -> None:
 
 def print_table(
     outcomes: "Iterable[tuple[str, Outcome]]",
-    as_json: bool,
+    laid_out: "Layout | None",
     reference: str | None = None,
     ties: bool = False,
     failures: "Sequence[Failure]" = (),
 ) -> None:
-    """Print what outcomes show, and which trials failed."""
+    """Print what outcomes show, and which trials failed; as JSON without a layout."""
     from bench.analysis.categories import permuted, separated
     from bench.analysis.retrieval import retrieval
     from bench.analysis.setting import labels
@@ -123,11 +127,11 @@ def print_table(
     reference = reference or "random"
     summaries = summarize(others, reference, ties) if others or not (of_permutations or failures) else []
     scored, categories, sources = retrieval(others), permuted(of_permutations, ties), shares(others, ties)
-    if as_json:
+    if laid_out is None:
         print_json([*summary_rows(summaries, sources, scored), *categories, *failures_flat(failures)])
         return
-    texts = [summary_text(summaries, sources, reference, ties)] if summaries else []
-    texts += [retrieval_text(scored)] if scored else []
-    texts += [permuted_text(categories)] if categories else []
-    texts += [failures_text(failures, len(listed) + len(failures))] if failures else []
+    texts = [summary_text(summaries, sources, reference, ties, laid_out)] if summaries else []
+    texts += [retrieval_text(scored, laid_out)] if scored else []
+    texts += [permuted_text(categories, laid_out)] if categories else []
+    texts += [failures_text(failures, len(listed) + len(failures), laid_out)] if failures else []
     print("\n\n".join(texts))

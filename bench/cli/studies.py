@@ -16,9 +16,11 @@ from bench.cli.terminal import (
     MetricOption,
     StoreOption,
     TimeoutOption,
+    WideOption,
     exit_after,
     integer,
     items,
+    layout,
     order_table,
     print_json,
     progress,
@@ -29,6 +31,7 @@ from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.indexes.presets import Preset
+    from bench.present.text import Layout
     from bench.study.fill import Results
     from bench.study.study import Study
     from bench.study.workers import Workers
@@ -49,6 +52,7 @@ def run(
     plan: Annotated[
         bool, typer.Option("--plan", help="Build nothing: say how long it would take and what it could show.")
     ] = False,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build and score what an experiment asks for and the store does not have yet, then print its table.
@@ -61,11 +65,12 @@ def run(
     """
     from bench.study.study import read
 
+    laid_out = None if as_json else layout(wide)
     study = read(experiment, limit)
     if plan:
-        _plan(study, store, jobs, as_json)
+        _plan(study, store, jobs, laid_out)
     else:
-        _run(study, store, workers(jobs, timeout), as_json, f"bench run {experiment}")
+        _run(study, store, workers(jobs, timeout), laid_out, f"bench run {experiment}")
 
 
 def compare(
@@ -102,6 +107,7 @@ def compare(
     store: StoreOption = STORE,
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compare orders of insertion on your own vectors, or on a dataset of the catalogue.
@@ -130,16 +136,17 @@ def compare(
         build_seeds=seeds,
         log=say,
     )
+    laid_out = None if as_json else layout(wide)
     if chosen:
-        _run_presets(study, preset or "", chosen, store, workers(jobs, timeout), as_json)
+        _run_presets(study, preset or "", chosen, store, workers(jobs, timeout), laid_out)
     else:
-        _run(study, store, workers(jobs, timeout), as_json, "the same command")
+        _run(study, store, workers(jobs, timeout), laid_out, "the same command")
 
 
-def _run(study: "Study", path: Path, workers: "Workers", as_json: bool, resume: str) -> None:
+def _run(study: "Study", path: Path, workers: "Workers", laid_out: "Layout | None", resume: str) -> None:
     """Run what a store misses of a study, with progress, and print the study's table."""
     results = _filled([study], path, workers, resume)
-    print_table(results.outcomes, as_json, failures=results.failures)
+    print_table(results.outcomes, laid_out, failures=results.failures)
     exit_after(results.failures)
 
 
@@ -158,7 +165,7 @@ def _filled(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: 
         raise SystemExit(INTERRUPTED) from None
 
 
-def _plan(study: "Study", path: Path, jobs: int, as_json: bool) -> None:
+def _plan(study: "Study", path: Path, jobs: int, laid_out: "Layout | None") -> None:
     """Print what a study will take and can show, from builds of a small part of its data."""
     from bench.analysis.plan import planned
     from bench.study.plan import probe
@@ -166,12 +173,12 @@ def _plan(study: "Study", path: Path, jobs: int, as_json: bool) -> None:
 
     missing = Store.open(path).missing(study.trials) if path.is_file() else study.trials
     plan = planned(study, missing, list(probe(study, say)), jobs)
-    if as_json:
+    if laid_out is None:
         print_json(plan)
     else:
         from bench.present.plan import plan_text
 
-        print(plan_text(study.name, plan))
+        print(plan_text(study.name, plan, laid_out))
 
 
 def _chosen(preset: str | None, given: dict[str, object]) -> "dict[str, Preset]":
@@ -190,7 +197,7 @@ def _chosen(preset: str | None, given: dict[str, object]) -> "dict[str, Preset]"
 
 
 def _run_presets(
-    study: "Study", preset: str, chosen: "dict[str, Preset]", path: Path, workers: "Workers", as_json: bool
+    study: "Study", preset: str, chosen: "dict[str, Preset]", path: Path, workers: "Workers", laid_out: "Layout | None"
 ) -> None:
     """Run what a store misses of a comparison under systems' defaults, and print a row a system and engine."""
     from bench.analysis.presets import by_preset
@@ -206,13 +213,12 @@ def _run_presets(
     name = f"{study.name}-{preset}"
     results = _filled(studies(name, experiment, wanted, dataset), path, workers, "the same command")
     rows, scored = by_preset(results.outcomes, wanted, chosen), retrieval(results.outcomes)
-    if as_json:
+    if laid_out is None:
         print_json([*(flat(row) for row in rows), *failures_flat(results.failures)])
     else:
-        texts = [preset_text(name, rows)] if rows else []
-        texts += [retrieval_text(scored)] if scored else []
-        texts += [failures_text(results.failures, len(results.outcomes) + len(results.failures))] * bool(
-            results.failures
-        )
+        texts = [preset_text(name, rows, laid_out)] if rows else []
+        texts += [retrieval_text(scored, laid_out)] if scored else []
+        trials = len(results.outcomes) + len(results.failures)
+        texts += [failures_text(results.failures, trials, laid_out)] if results.failures else []
         print("\n\n".join(texts))
     exit_after(results.failures)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ import typer
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from bench.present.text import Layout
     from bench.study.outcome import Failure
     from bench.study.workers import Workers
 
@@ -30,6 +32,9 @@ MetricOption = Annotated[
     str | None, typer.Option(help="l2, cosine or ip; by default what the file of vectors states, else l2.")
 ]
 LabelsOption = Annotated[Path | None, typer.Option(help="A file of one label a base row; .txt has one a line.")]
+WideOption = Annotated[
+    bool, typer.Option("--wide", help="All columns, as Markdown; without it those that fit a terminal (80 in a pipe).")
+]
 STORE = Path("results/store.sqlite")
 
 
@@ -58,6 +63,13 @@ def workers(jobs: int, timeout: float | None) -> "Workers":
     if timeout is not None and not timeout > 0:
         raise BenchError(f"--timeout {timeout:g}: give a positive number of seconds")
     return Workers(jobs, timeout)
+
+
+def layout(wide: bool) -> "Layout":
+    """How tables are laid out: as wide as the terminal, or `COLUMNS`, or 80 where output goes elsewhere."""
+    from bench.present.text import NARROWEST, Layout
+
+    return Layout(width=max(shutil.get_terminal_size((NARROWEST, 24)).columns, NARROWEST), wide=wide)
 
 
 def exit_after(failures: "Sequence[Failure]") -> None:

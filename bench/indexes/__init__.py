@@ -28,8 +28,7 @@ def find(engine: str) -> str:
     if engine not in INDEXES:
         points = own.entry_points()
         if engine not in points:
-            raise BenchError(
-                f"{unknown('engine', engine, [*INDEXES, *sorted(points.keys() - INDEXES.keys())])}, or the path of a Python file"
-            )
+            known = dict.fromkeys([*INDEXES, *points])
+            raise BenchError(f"{unknown('engine', engine, known)}, or the path of a Python file")
         INDEXES[engine] = own.from_entry_point(points[engine])
     return engine

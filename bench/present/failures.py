@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from bench.present.text import Layout
 from bench.study.outcome import Failure
 from bench.study.trial import flat
 
 LINES = 5  # of reasons, at most
-WIDTH = 120  # of a line, at most
+LONGEST = 200  # characters of a reason, at most
 
 
-def failures_text(failures: Sequence[Failure], trials: int) -> str:
+def failures_text(failures: Sequence[Failure], trials: int, layout: Layout) -> str:
     """How many trials failed, and by engine why, most first; empty where none did.
 
     trials: how many in all, failed ones included.
@@ -25,7 +26,7 @@ def failures_text(failures: Sequence[Failure], trials: int) -> str:
     lines += [_line(engine, reason, count) for (engine, reason), count in by_count[:LINES]]
     if others := by_count[LINES:]:
         lines.append(f"- {sum(count for _, count in others):,} for {len(others):,} other reasons (all with --json)")
-    return "\n".join(lines)
+    return layout.note("\n".join(lines))
 
 
 def failures_flat(failures: Sequence[Failure]) -> list[dict[str, Any]]:
@@ -36,4 +37,4 @@ def failures_flat(failures: Sequence[Failure]) -> list[dict[str, Any]]:
 def _line(engine: str, reason: str, count: int) -> str:
     """A group of failures as one line, cut where it is too long."""
     line = f"- {engine}, {count:,} {'trial' if count == 1 else 'trials'}: {' '.join(reason.split())}"
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tabulate import tabulate
-
 from bench import orders as insertion_orders
 from bench.data import catalog, fetch
-from bench.indexes import INDEXES
+from bench.errors import BenchError
+from bench.indexes import INDEXES, find, own
 from bench.indexes import presets as surveyed
 from bench.indexes.engine import how_to_install, installed_version
+from bench.present.text import Layout
 from bench.study import experiment
 
 
@@ -60,15 +60,25 @@ def orders() -> list[dict[str, Any]]:
 
 
 def engines() -> list[dict[str, Any]]:
-    """Engines, with the version installed, or what installs it."""
-    return [
-        {
-            "name": name,
-            "version": installed_version(engine) or f"not installed: {how_to_install(engine)}",
-            "about": engine.about,
-        }
-        for name, engine in INDEXES.items()
-    ]
+    """Engines, with the version installed, or what installs it; those of packages too."""
+    rows = []
+    for name in dict.fromkeys([*INDEXES, *own.entry_points()]):
+        try:
+            engine = INDEXES[find(name)]
+        except BenchError as error:
+            rows.append({"name": name, "version": str(error), "about": "by an entry point"})
+            continue
+        version = installed_version(engine) or f"not installed: {how_to_install(engine)}"
+        rows.append({"name": name, "version": version, "about": engine.about})
+    return rows
+
+
+def own_engines() -> str:
+    """How an engine of one's own joins those that are listed."""
+    return (
+        "One of your own: `--engines hnswlib,./my_engine.py`, a Python file with build(base, order, metric, params,"
+        f" seed), or a package with an entry point in the group {own.GROUP}; bench/README.md has a template."
+    )
 
 
 def experiments() -> list[dict[str, Any]]:
@@ -113,6 +123,8 @@ def _plain(value: Any) -> Any:
     return "-" if value is None else value if isinstance(value, int) else str(value)
 
 
+# Columns that do not fit a terminal beside the others
+_WIDE = {"datasets": {"comes from", "download", "title"}, "presets": {"system", "version", "read in"}}
 _FOR_PROGRAMS = {"queries", "licence", "citation", "source", "doubtful", "note"}
 
 KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
@@ -123,13 +135,17 @@ KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "presets": presets,
 }
 # What stands below a list, for people only
-BELOW: dict[str, Callable[[], str]] = {"presets": notes}
+BELOW: dict[str, Callable[[], str]] = {"presets": notes, "engines": own_engines}
 
 
-def text(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows of the same keys as a plain table, without what is for programs alone."""
-    shown = [{key: _cell(value) for key, value in row.items() if key not in _FOR_PROGRAMS} for row in rows]
-    return str(tabulate(shown, headers="keys", tablefmt="plain", disable_numparse=True))
+def text(kind: str, rows: Sequence[dict[str, Any]], layout: Layout) -> str:
+    """The rows of a list as a table, with what stands below it: columns that fit a terminal, or all for people."""
+    left_out = _FOR_PROGRAMS | (set() if layout.wide else _WIDE.get(kind, set()))
+    names = [key for key in rows[0] if key not in left_out]
+    table = layout.table(names, [[_cell(row[name]) for name in names] for row in rows], len(names))
+    more = ["--wide shows more columns."] if not layout.wide and kind in _WIDE else []
+    below = [*([BELOW[kind]()] if kind in BELOW else []), *more]
+    return "\n\n".join([table, *map(layout.note, below)])
 
 
 def _cell(value: Any) -> str:

@@ -2,32 +2,35 @@
 
 from bench.analysis.plan import Plan
 from bench.analysis.setting import shown, split
-from bench.present.text import cells, pipe, title
+from bench.present.text import Layout, heading, title
 
 FIGURES = ("builds", "seconds_a_build", "detectable")  # of a line; all else is its setting
 
 
-def plan_text(name: str, plan: Plan) -> str:
+def plan_text(name: str, plan: Plan, layout: Layout) -> str:
     """A plan for people."""
     fields = [{"dataset": line.dataset} | shown(line) for line in plan.lines]
     settings = [{key: value for key, value in of_line.items() if key not in FIGURES} for of_line in fields]
     common, varying = split(settings)
     rows = [
         [
-            *cells(setting, varying),
+            heading(setting, varying),
             line.builds,
             f"{line.seconds_a_build:.2f}",
             "" if line.detectable is None else f"{100 * line.detectable:.2f}",
         ]
         for line, setting in zip(plan.lines, settings, strict=True)
     ]
-    header = [*varying, "builds", "s a build", "detectable, points"]
+    header = ["setting", "builds", "s a build", "detectable, points"]
     minutes = f"{plan.seconds / 60:.1f} minutes" if plan.seconds >= 90 else f"{plan.seconds:.0f} seconds"
-    return (
-        f"{name}: {plan.outcomes} outcomes, {plan.missing} missing: {plan.builds} builds, about {minutes}\n\n"
-        f"{title(common)}\n\n"
-        f"{pipe(rows, header, len(varying))}\n\n"
+    parts = [
+        layout.note(f"{name}: {plan.outcomes} outcomes, {plan.missing} missing: {plan.builds} builds, about {minutes}"),
+        layout.note(title(common)),
+        layout.table(header, rows, 1),
+    ]
+    note = layout.note(
         "detectable: the smallest difference between two orders that this number of builds finds with power 80 % among"
         " as many orders, by a probe of a few thousand rows. Time is of builds and searches; neighbours, dimension"
         " and orders, where they are not in the cache yet, come on top."
     )
+    return "\n\n".join([*parts, note])

@@ -2,34 +2,60 @@
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from bench.analysis.presets import UnderPreset
 from bench.analysis.setting import shown
 from bench.analysis.stats import Estimate
-from bench.present.text import TIES_MATTER, pipe, ties_note, title
+from bench.present.advice import of_presets
+from bench.present.text import TIES_MATTER, Layout, ties_note, title
 from bench.study.presets import Search
 
 ORDERS = ("random", "given")  # what a benchmark builds in, and what an index gets; a column each
 GRAPH = Search.__struct_fields__  # what a preset sets, a column each
 
 
-def preset_text(name: str, rows: Sequence[UnderPreset]) -> str:
-    """A Markdown table, a row a system and engine, with what it means above and below."""
+def preset_text(name: str, rows: Sequence[UnderPreset], layout: Layout) -> str:
+    """A table, a row a system and engine, with what it means above and below."""
     shown_orders = [order for order in ORDERS if any(order in row.recalls for row in rows)]
-    header = ["engine", "parameters of", *GRAPH, "builds"]
-    header += [*shown_orders, "best order", "recall", "worst order", "recall", "spread, points"]
-    table = pipe([_line(row, shown_orders) for row in rows], header, 2)
+    if layout.wide:
+        header = ["engine", "parameters of", *GRAPH, "builds"]
+        header += [*shown_orders, "best order", "recall", "worst order", "recall", "spread, points"]
+        table = layout.table(header, [_line(row, shown_orders) for row in rows], 2)
+    else:
+        shown_orders = shown_orders[:1]
+        header = ["parameters of", "best order", "M", "ef_c", "ef_s", *shown_orders, "spread, points"]
+        by_engine = groupby(rows, key=lambda row: row.setting.of.index.engine)
+        sections = [(f"{engine}:", [_few(row, shown_orders) for row in of_one]) for engine, of_one in by_engine]
+        table = layout.sections(header, sections, 2)
     doubts = {row.system: row.doubtful for row in rows if row.doubtful}
     note = (
         "The parameters are the systems' defaults; the engines are ours, at those parameters: what else a system"
         " does (segments, merges, quantization) is not in these figures. recall by id, mean over builds and queries,"
         " with its 95 % interval; spread: best minus worst order, the interval for all pairs of orders at once."
     )
-    note += "".join(f"\n\\* {system}: {why}." for system, why in doubts.items())
+    note += "" if layout.wide else " ef_c, ef_s: ef_construction, ef_search. --wide shows all columns."
+    notes = [note, *(f"* {system}: {why}." for system, why in doubts.items())]
+    parts = [layout.note(f"{name}: {title(_common(rows[0]))}"), table]
+    if said := of_presets(rows):
+        parts.append(layout.note("\n".join(["What now:", *(f"- {sentence}" for sentence in said)])))
+    parts.append(layout.note("\n".join(notes)))
     if (gained := max(row.ties for row in rows)) >= TIES_MATTER:
-        note += ties_note(gained)
-    return f"{name}: {title(_common(rows[0]))}\n\n{table}\n\n{note}"
+        parts.append(layout.note(ties_note(gained)))
+    return "\n\n".join(parts)
+
+
+def _few(row: UnderPreset, shown_orders: Sequence[str]) -> list[Any]:
+    """The cells of a row that fit a terminal."""
+    best, worst = next(iter(row.recalls)), next(reversed(row.recalls))
+    if row.recalls[best].value == row.recalls[worst].value:
+        best = "-"
+    fields = row.setting.fields
+    recalls = [row.recalls.get(order) for order in shown_orders]
+    line = [row.system + " *" * bool(row.doubtful), best, *(fields[name] for name in GRAPH)]
+    line += [f"{recall.value:.4f}" if recall else "" for recall in recalls]
+    return [*line, _interval(row.spread, 100, "+.2f")]
 
 
 def _common(row: UnderPreset) -> dict[str, Any]:

@@ -10,37 +10,46 @@ from bench.analysis.conditions import EXACT, MEASURE
 from bench.analysis.rankings import SURE, Column, Rankings
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
-from bench.present.text import interval, pipe, points, title, without_repeats
+from bench.present.advice import of_rankings, of_retrieval
+from bench.present.text import Layout, by_setting, interval, points, title
 
 
-def retrieval_text(rows: Sequence[Retrieval]) -> str:
-    """Retrieval quality as Markdown tables, one an experiment: a row is an order, best first in its setting."""
+def retrieval_text(rows: Sequence[Retrieval], layout: Layout) -> str:
+    """Retrieval quality as tables, one an experiment: a row is an order, best first in its setting."""
     return "\n\n".join(
-        _experiment_text(experiment, list(of_experiment))
+        _experiment_text(experiment, list(of_experiment), layout)
         for experiment, of_experiment in groupby(rows, key=lambda row: row.setting.experiment)
     )
 
 
-def _experiment_text(experiment: str, rows: Sequence[Retrieval]) -> str:
+def _experiment_text(experiment: str, rows: Sequence[Retrieval], layout: Layout) -> str:
     settings = [row.setting.fields for row in rows]
     common, varying = split(settings)
     measures = list(dict.fromkeys(measure for row in rows for measure in row.scores))
+    if not layout.wide:
+        measures = measures[:1]
     lines = []
-    for row, cells in zip(rows, without_repeats(settings, varying), strict=True):
-        line = [*cells, row.order]
+    for row in rows:
+        line: list[str] = [row.order]
         for measure in measures:
             score = row.scores.get(measure)
-            line += [interval(score.mean), points(score.difference)] if score else ["", ""]
+            mean = score and (interval(score.mean) if layout.wide else f"{score.mean.value:.4f}")
+            line += [mean or "", points(score.difference) if score else ""]
         first = next(iter(row.scores.values()))
         lines.append([*line, f"{first.exact.value:.4f}"])
-    header = [*varying, "order", *(name for measure in measures for name in (measure, "vs exact, points"))]
+    header = ["order", *(name for measure in measures for name in (measure, "vs exact, points"))]
     judged = ", ".join(sorted({str(row.judged) for row in rows}))
+    note = (
+        f"Over the {judged} judged queries, with the 95 % interval over builds and queries; vs exact: difference to"
+        " exact search, paired on queries"
+    )
+    note += "; the mean of RR@10 is MRR@10." if layout.wide else "; --wide shows other measures."
     return "\n\n".join(
         [
-            f"{experiment}, retrieval: {title(common)}",
-            pipe(lines, [*header, f"exact {measures[0]}"], len(varying) + 1),
-            f"Over the {judged} judged queries, with the 95 % interval over builds and queries; the mean of RR@10 is"
-            " MRR@10; vs exact: difference to exact search, paired on queries.",
+            layout.note(f"{experiment}, retrieval: {title(common)}"),
+            by_setting(layout, settings, varying, [*header, f"exact {measures[0]}"], lines, 1),
+            layout.note("\n".join(["What now:", f"- {of_retrieval(rows, varying)}"])),
+            layout.note(note),
         ]
     )
 
@@ -58,48 +67,75 @@ def flat(row: Retrieval) -> dict[str, Any]:
     return named
 
 
-def rankings_text(listed: Sequence[Rankings]) -> str:
-    """Rankings of models as Markdown tables, one after the other."""
-    return "\n\n".join(_rankings_text(rankings) for rankings in listed)
+def rankings_text(listed: Sequence[Rankings], layout: Layout) -> str:
+    """Rankings of models as tables, one after the other."""
+    return "\n\n".join(_rankings_text(rankings, layout) for rankings in listed)
 
 
-def _rankings_text(rankings: Rankings) -> str:
+def _rankings_text(rankings: Rankings, layout: Layout) -> str:
     short = _short([*rankings.models, *rankings.left_out])
-    lines = [
-        [
-            short[model],
-            f"{rankings.exact_ranks[i]}: {rankings.exact[i]:.4f}",
-            *(f"{column.ranks[i]}{_moved(column.moved[i])}: {column.means[i]:.4f}" for column in rankings.columns),
-        ]
-        for i, model in enumerate(rankings.models)
-    ]
-    header = ["model", EXACT, *(f"{_engine(column)} {column.order}" for column in rankings.columns)]
     parts = [
-        f"{rankings.experiment}, {len(rankings.models)} models by mean {MEASURE}: {title(rankings.setting)},"
-        f" {rankings.judged} of them judged",
-        pipe(lines, header, 1),
-        f"A cell is rank, places moved against {rankings.reference} where there are any, and mean {MEASURE}.",
-        pipe(
-            [_column_line(column) for column in rankings.columns],
-            [
-                "engine",
-                "order",
-                f"mean recall@{rankings.setting['k']}",
-                "Kendall's tau",
-                "most places moved",
-                "pairs swapped",
-                f"P(swap) ≥ {SURE}",
-                "P(swap) ≥ 0.5",
-            ],
-            2,
+        layout.note(
+            f"{rankings.experiment}, {len(rankings.models)} models by mean {MEASURE}: {title(rankings.setting)},"
+            f" {rankings.judged} of them judged"
         ),
-        _swaps_text(rankings, short),
-        _correlations_text(rankings),
+        _models_text(rankings, short, layout),
+        _columns_text(rankings, layout),
+        _swaps_text(rankings, short, layout),
+        layout.note("\n".join(["What now:", f"- {of_rankings(rankings)}"])),
+        _correlations_text(rankings, layout),
     ]
     if rankings.left_out:
         missing = ", ".join(short[model] for model in rankings.left_out)
-        parts.append(f"Left out, since they lack an engine or order that others have: {missing}.")
+        parts.append(layout.note(f"Left out, since they lack an engine or order that others have: {missing}."))
     return "\n\n".join(parts)
+
+
+def _models_text(rankings: Rankings, short: dict[str, str], layout: Layout) -> str:
+    """A row a model: under exact search, and under every engine and order, or the range over these."""
+    if layout.wide:
+        lines = [
+            [
+                short[model],
+                f"{rankings.exact_ranks[i]}: {rankings.exact[i]:.4f}",
+                *(f"{column.ranks[i]}{_moved(column.moved[i])}: {column.means[i]:.4f}" for column in rankings.columns),
+            ]
+            for i, model in enumerate(rankings.models)
+        ]
+        header = ["model", EXACT, *(f"{_engine(column)} {column.order}" for column in rankings.columns)]
+        note = f"A cell is rank, places moved against {rankings.reference} where there are any, and mean {MEASURE}."
+        return f"{layout.table(header, lines, 1)}\n\n{layout.note(note)}"
+    rows = []
+    for i, model in enumerate(rankings.models):
+        ranks = sorted({column.ranks[i] for column in rankings.columns})
+        means = [column.means[i] for column in rankings.columns]
+        among = f"{ranks[0]}" if len(ranks) == 1 else f"{ranks[0]} to {ranks[-1]}"
+        rows.append(
+            [
+                short[model],
+                rankings.exact_ranks[i],
+                among,
+                f"{rankings.exact[i]:.4f}",
+                f"{min(means):.4f}",
+                f"{max(means):.4f}",
+            ]
+        )
+    header = ["model", "rank, exact", "by an index", f"{MEASURE}, exact", "lowest", "highest"]
+    note = f"by an index, lowest, highest: over engines and orders, and mean {MEASURE}; --wide shows each."
+    return f"{layout.table(header, rows, 1)}\n\n{layout.note(note)}"
+
+
+def _columns_text(rankings: Rankings, layout: Layout) -> str:
+    """A row an engine and order: how far its ranking is from the reference."""
+    header = ["engine", "order", f"recall@{rankings.setting['k']}", "Kendall's tau", "most moved", "swaps"]
+    header += [f"P(swap) ≥ {SURE}", *["P(swap) ≥ 0.5"] * layout.wide]
+    rows = []
+    for column in rankings.columns:
+        swaps = [swap.probability for swap in column.swaps]
+        row = [_engine(column), column.order, f"{sum(column.recalls) / len(column.recalls):.4f}", f"{column.tau:.3f}"]
+        row += [str(max(map(abs, column.moved))), str(len(swaps)), str(sum(one >= SURE for one in swaps))]
+        rows.append([*row, *[str(sum(one >= 0.5 for one in swaps))] * layout.wide])
+    return layout.table(header, rows, 2)
 
 
 def _engine(column: Column) -> str:
@@ -111,28 +147,15 @@ def _moved(places: int) -> str:
     return f" ({places:+d})" if places else ""
 
 
-def _column_line(column: Column) -> list[str]:
-    swaps = [swap.probability for swap in column.swaps]
-    return [
-        _engine(column),
-        column.order,
-        f"{sum(column.recalls) / len(column.recalls):.4f}",
-        f"{column.tau:.3f}",
-        str(max(map(abs, column.moved))),
-        str(len(swaps)),
-        str(sum(probability >= SURE for probability in swaps)),
-        str(sum(probability >= 0.5 for probability in swaps)),
-    ]
-
-
-def _swaps_text(rankings: Rankings, short: dict[str, str]) -> str:
+def _swaps_text(rankings: Rankings, short: dict[str, str], layout: Layout) -> str:
+    """A row a pair of models that an engine and order turn round."""
+    header = ["engine", "order", f"by {rankings.reference}", *["points ahead", "by the index"] * layout.wide]
     lines = [
         [
             _engine(column),
             column.order,
             f"{short[swap.ahead]} > {short[swap.behind]}",
-            f"{100 * swap.reference:+.2f}",
-            f"{100 * swap.index:+.2f}",
+            *[f"{100 * swap.reference:+.2f}", f"{100 * swap.index:+.2f}"] * layout.wide,
             f"{swap.probability:.2f}",
             f"{swap.reference_unsure:.2f}",
             f"{swap.shifted:.2f}",
@@ -141,28 +164,18 @@ def _swaps_text(rankings: Rankings, short: dict[str, str]) -> str:
         for swap in column.swaps
     ]
     if not lines:
-        return f"No pair of models stands in another order than under {rankings.reference}."
-    header = [
-        "engine",
-        "order",
-        f"by {rankings.reference}",
-        "points ahead",
-        "by the index",
-        "P(swap)",
-        "P(unsure)",
-        "P(shift)",
-    ]
-    return (
-        f"{pipe(lines, header, 3)}\n\n"
+        return layout.note(f"No pair of models stands in another order than under {rankings.reference}.")
+    note = layout.note(
         "P(swap): share of resamples of queries and builds in which the index orders the two otherwise than"
         f" {rankings.reference} does on the same queries; {SURE} or more is no noise. P(unsure): share in which"
         f" {rankings.reference} itself orders them the other way than above: near 0.5, these queries cannot tell the"
         " models apart. P(shift): share in which the first is less far ahead by the index: near 1, it does"
         " favour the second, swap or not."
     )
+    return f"{layout.table([*header, 'P(swap)', 'P(unsure)', 'P(shift)'], lines, 3)}\n\n{note}"
 
 
-def _correlations_text(rankings: Rankings) -> str:
+def _correlations_text(rankings: Rankings, layout: Layout) -> str:
     lines = [
         [
             f"recall@{rankings.setting['k']} and {correlation.of}",
@@ -172,11 +185,11 @@ def _correlations_text(rankings: Rankings) -> str:
         ]
         for correlation in rankings.correlations
     ]
-    return (
-        f"{pipe(lines, ['correlation of', 'points', 'Pearson', 'Spearman'], 1)}\n\n"
+    note = layout.note(
         f"Over models × columns; intervals by drawing models, of which there are {len(rankings.models)}: rough, and too"
         " narrow rather than too wide."
     )
+    return f"{layout.table(['correlation of', 'points', 'Pearson', 'Spearman'], lines, 1)}\n\n{note}"
 
 
 def _between(interval: Interval) -> str:

@@ -1,88 +1,129 @@
 """Summaries of orders as tables."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
 import msgspec
 
+from bench.analysis.advice import Advice, advise
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
-from bench.analysis.summary import UNDECIDED, Shares, Summary
+from bench.analysis.stats import Estimate
+from bench.analysis.summary import NO_DIFFERENCE, UNDECIDED, Shares, Summary, Verdict
 from bench.present import retrieval as of_retrieval
-from bench.present.text import TIES_MATTER, cells, interval, number, pipe, points, ties_note, title, without_repeats
+from bench.present.advice import sentences
+from bench.present.text import TIES_MATTER, Layout, by_setting, cells, interval, number, points, ties_note, title
+
+MORE = "undecided: more builds or queries"
+SHORT = {NO_DIFFERENCE: "no difference"}  # for a narrow column
 
 
 def summary_text(
-    summaries: Sequence[Summary], shares: Sequence[Shares], reference: str = "random", ties: bool = False
+    summaries: Sequence[Summary],
+    shares: Sequence[Shares],
+    reference: str = "random",
+    ties: bool = False,
+    layout: Layout = Layout(),  # noqa: B008 - frozen
 ) -> str:
-    """Summaries as Markdown tables, one an experiment, with where the spread comes from below each.
+    """Summaries as tables, one an experiment, with what to make of each below it.
 
-    What is the same all through stands above the table; a row is an order, best first in its setting.
+    What is the same all through stands above the table; a row is an order, best first in its setting. All columns, and
+    where the spread comes from, are in a wide layout.
     """
+    by_experiment = groupby(summaries, key=lambda summary: summary.setting.experiment)
+    advised = {advice.experiment: advice for advice in advise(summaries, reference)}
     return "\n\n".join(
         _experiment_text(
-            experiment,
+            advised[experiment],
             list(rows),
             [share for share in shares if share.setting.experiment == experiment],
-            reference,
             ties,
+            layout,
         )
-        for experiment, rows in groupby(summaries, key=lambda summary: summary.setting.experiment)
+        for experiment, rows in by_experiment
     )
 
 
 def _experiment_text(
-    experiment: str, rows: Sequence[Summary], shares: Sequence[Shares], reference: str, ties: bool
+    advice: Advice, rows: Sequence[Summary], shares: Sequence[Shares], ties: bool, layout: Layout
 ) -> str:
     settings = [row.setting.fields for row in rows]
     common, varying = split(settings)
-    compared = any(row.against is not None for row in rows)
-    header = [*varying, "order", "builds", "recall", "sd"]
-    header += [f"vs {reference}, points", "p", "verdict", "equals ef"] * compared
-    header += ["below 0.5", "5th %", "build s"]
-    lines = []
-    for row, of_setting in zip(rows, without_repeats(settings, varying), strict=True):
-        line = [*of_setting, row.order, row.builds, interval(row.recall), number(row.sd, "{:.4f}")]
-        line += _comparison(row) if compared else []
-        lines.append([*line, f"{100 * row.below_half:.1f} %", f"{row.percentile_5:.2f}", f"{row.build_seconds:.2f}"])
+    builds = sorted({row.builds for row in rows})
+    header, cells_of = _columns(rows, advice, layout.wide or len(builds) > 1, layout.wide)
     parts = [
-        f"{experiment}: {title(common)}",
-        pipe(lines, header, len(varying) + 1),
-        _note(rows, compared, reference, ties),
+        layout.note(f"{advice.experiment}: {title(common)}, {' or '.join(map(str, builds))} builds of each order"),
+        by_setting(layout, settings, varying, header, [cells_of(row) for row in rows], 1),
     ]
-    if shares:
-        parts += ["Where the variance of a query's recall comes from, %:", _shares_table(shares, varying)]
+    if said := sentences(advice, settings):
+        parts.append(layout.note("\n".join(["What now:", *(f"- {sentence}" for sentence in said)])))
+    parts += [layout.note(note) for note in _notes(rows, advice, ties, layout.wide)]
+    if shares and layout.wide:
+        parts += ["Where the variance of a query's recall comes from, %:", _shares_table(shares, varying, layout)]
     return "\n\n".join(parts)
 
 
-def _shares_table(shares: Sequence[Shares], varying: Sequence[str]) -> str:
+def _columns(
+    rows: Sequence[Summary], advice: Advice, builds: bool, wide: bool
+) -> tuple[list[str], Callable[[Summary], list[Any]]]:
+    """The header of a table of orders, and what gives the cells of one."""
+    compared = any(row.against for row in rows)
+    header = ["order", *["builds"] * builds, "recall", *["sd"] * wide]
+    header += [f"vs {advice.reference}, points", *["p"] * wide, "verdict", "equals ef"] * compared
+    header += ["misses removed, %"] * (wide and compared)
+    header += ["below 0.5", "5th %", "build s"] * wide
+
+    def cells_of(row: Summary) -> list[Any]:
+        line: list[Any] = [row.order, *[row.builds] * builds]
+        line += [interval(row.recall), number(row.sd, "{:.4f}")] if wide else [f"{row.recall.value:.4f}"]
+        line += _comparison(row, wide) if compared else []
+        if wide:
+            line += [_percents(row.against.misses_removed) if row.against else ""] * compared
+            line += [f"{100 * row.below_half:.1f} %", f"{row.percentile_5:.2f}", f"{row.build_seconds:.2f}"]
+        return line
+
+    return header, cells_of
+
+
+def _percents(share: Estimate) -> str:
+    return (
+        number(share.value, "{:.0f}", 100) + number(share.low, " [{:.0f}, ", 100) + number(share.high, "{:.0f}]", 100)
+    )
+
+
+def _shares_table(shares: Sequence[Shares], varying: Sequence[str], layout: Layout) -> str:
     names = list(dict.fromkeys(name for share in shares for name in share.shares))
     percents = [
         [*cells(share.setting.fields, varying), *(f"{100 * share.shares.get(name, 0):.1f}" for name in names)]
         for share in shares
     ]
-    return pipe(percents, [*varying, *names], len(varying))
+    return layout.table([*varying, *names], percents, len(varying))
 
 
-def _comparison(row: Summary) -> list[str]:
+def _comparison(row: Summary, wide: bool) -> list[str]:
     """The cells that compare an order with the reference; empty for the reference itself."""
     if row.against is None:
-        return ["", "", "", ""]
+        return ["", *[""] * wide, "", ""]
     against = row.against
-    verdict = against.verdict
-    if verdict == UNDECIDED:
-        verdict += f": {against.builds_needed} builds" if against.builds_needed else ": more builds or queries"
     p = "" if math.isnan(against.p) else "< 0.001" if against.p < 0.001 else f"{against.p:.3f}"
-    return [points(against.difference), p, verdict, _equal_ef(row)]
+    return [points(against.difference), *[p] * wide, _verdict(against, wide), _equal_ef(row, wide)]
 
 
-def _equal_ef(row: Summary) -> str:
+def _verdict(against: Verdict, wide: bool) -> str:
+    if against.verdict == UNDECIDED:
+        if wide:
+            return f"undecided: {against.builds_needed} builds" if against.builds_needed else MORE
+        return f"undecided ({against.builds_needed})" if against.builds_needed else UNDECIDED
+    return against.verdict if wide else SHORT.get(against.verdict, against.verdict)
+
+
+def _equal_ef(row: Summary, wide: bool) -> str:
     if row.equivalent_ef is None:
         return ""
     value, low, high = (_ef(part) for part in row.equivalent_ef)
-    return value if low == high or not low else f"{value} [{low}, {high}]"
+    return value if low == high or not low or not wide else f"{value} [{low}, {high}]"
 
 
 def _ef(ef: float) -> str:
@@ -91,27 +132,35 @@ def _ef(ef: float) -> str:
     return f"{ef:.0f}" if math.isfinite(ef) else "above" if ef > 0 else "below"
 
 
-def _note(rows: Sequence[Summary], compared: bool, reference: str, ties: bool) -> str:
-    note = "recall with ties" if ties else "recall by id"
-    note += ", with the 95 % interval over builds and queries; sd: of a build's mean recall, over builds"
-    note += "; below 0.5, 5th %: share of queries with recall below 0.5, and 5th percentile of recall."
-    if compared:
-        known = [row.against.detectable for row in rows if row.against and not math.isnan(row.against.detectable)]
-        note += (
-            f" vs {reference}: difference of the means with its 95 % interval;"
-            f" p: adjusted over the orders compared (Holm);"
-            f" equals ef: the ef_search at which {reference} has the same recall, and the ends of its interval, within"
-            " those measured."
-        )
-        if known:
-            shown = f"{100 * max(known):.2f} points or less"
-            note += f" Smallest difference these builds show among so many (power 80 %): {shown}."
+def _notes(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> list[str]:
+    """What the columns mean, and what a reader has to know of the figures."""
+    notes = [_legend(rows, advice, ties, wide)]
     gained = max(row.recall_tie - row.recall.value for row in rows)
     if gained >= TIES_MATTER and not ties:
-        note += ties_note(gained)
+        notes.append(ties_note(gained))
     elif gained >= 0.00005:
-        note += f" Counting ties would add up to {100 * gained:.2f} points (--ties)."
-    return note
+        notes.append(f"Counting ties would add up to {100 * gained:.2f} points (--ties).")
+    return notes
+
+
+def _legend(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> str:
+    compared, reference = advice.settings > 0, advice.reference
+    note = "recall: with ties" if ties else "recall: by id"
+    if wide:
+        note += ", with its 95 % interval over builds and queries; sd: of a build's mean recall, over builds"
+    if compared:
+        note += f"; vs {reference}: difference of the means, with its 95 % interval over builds and queries"
+        note += "; p: adjusted over the orders compared (Holm)" * wide
+        if not wide and any(row.against and row.against.builds_needed for row in rows):
+            note += "; undecided (N): N builds of each order would settle it four times in five"
+        note += f"; equals ef: the ef_search at which {reference} is as good, within those measured"
+        note += f"; misses removed: of those of {reference}" * wide
+    if wide:
+        note += "; below 0.5, 5th %: share of queries with recall below 0.5, and 5th percentile of recall"
+    known = [row.against.detectable for row in rows if row.against and not math.isnan(row.against.detectable)]
+    if known:
+        note += f". Smallest difference these builds show (power 80 %): {100 * max(known):.2f} points or less"
+    return note + ("." if wide else ". --wide shows all columns, and where the variance comes from.")
 
 
 def summary_rows(
@@ -139,6 +188,9 @@ def flat(summary: Summary) -> dict[str, Any]:
             "difference": difference.value,
             "difference_low": difference.low,
             "difference_high": difference.high,
+            "misses_removed": against.misses_removed.value,
+            "misses_removed_low": against.misses_removed.low,
+            "misses_removed_high": against.misses_removed.high,
             "p": against.p,
             "verdict": against.verdict,
             "builds_needed": against.builds_needed,

@@ -11,6 +11,7 @@ from bench.analysis import categories
 from bench.analysis.categories import crossed, found_again, noise_range, permuted, separated, variances
 from bench.analysis.sample import Sample
 from bench.present.categories import permuted_text
+from bench.present.text import Layout
 
 RNG = np.random.default_rng(0)
 
@@ -57,7 +58,7 @@ def test_a_range_and_its_parts_by_hand():
     assert (row.noise_range, row.noise_range_95, row.sd_seeds) == pytest.approx((0, 0, 0), abs=1e-9)
     assert row.found_again.value == pytest.approx(0.4)
     assert row.sd_permutations == pytest.approx(np.std([0.2, 0.6, 0.5, 0.5, 0.5, 0.5], ddof=1))
-    text = permuted_text([row])
+    text = permuted_text([row], Layout(wide=True))
     assert "a, c, b" in text
     assert "+40.00 [" in text
 
@@ -71,7 +72,7 @@ def test_labels_of_any_characters_come_out_whole():
     [row] = permuted(of_permutations)
     assert (row.worst, row.best) == (sequences[0], sequences[-1])
     assert (row.permutations, row.possible) == (6, 6)
-    assert 'quoted "x", e:f=g, R+D, HR, IT' in permuted_text([row])
+    assert 'quoted "x", e:f=g, R+D, HR, IT' in permuted_text([row], Layout(wide=True))
 
 
 def test_json_of_permutations_has_the_setting_by_name():
@@ -157,7 +158,7 @@ def test_one_seed_has_a_range_and_nothing_beside_it():
     assert row.range == pytest.approx(0.5)
     assert math.isnan(row.noise_range)
     assert row.found_again is None
-    assert "run two at least" in permuted_text([row])
+    assert "run two at least" in permuted_text([row], Layout(wide=True))
 
 
 def test_a_run_cut_short_shows_the_seeds_that_all_have():
@@ -192,4 +193,4 @@ def test_settings_and_experiments_have_rows_of_their_own():
     rows = permuted(outcomes)
     assert [(row.experiment, row.setting["ef_search"]) for row in rows] == [("e", 10), ("e", 40), ("f", 10)]
     assert rows[1].range == 0
-    assert permuted_text(rows).count("permutations of categories") == 2
+    assert permuted_text(rows, Layout(wide=True)).count("permutations of categories") == 2

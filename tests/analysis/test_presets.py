@@ -9,6 +9,7 @@ from bench.analysis import stats
 from bench.analysis.presets import by_preset
 from bench.indexes.presets import Preset
 from bench.present.presets import flat, preset_text
+from bench.present.text import Layout
 from bench.study.presets import Search
 
 PRESETS = {
@@ -60,7 +61,7 @@ def test_the_interval_of_the_spread_holds_for_all_pairs_at_once(rows):
 
 
 def test_a_table_says_whose_parameters_and_whose_engines(rows):
-    text = preset_text("compare-x-all", rows)
+    text = preset_text("compare-x-all", rows, Layout(wide=True))
     lines = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
     ]
@@ -78,7 +79,9 @@ def test_ties_that_decide_are_noted():
     named, plain = outcome([4, 6])
     [row] = by_preset([(named, replace(plain, hits_tie=tied))], {"a": SEARCHES["a"]}, PRESETS)
     assert row.ties == pytest.approx((tied - hits).mean() / 10)
-    assert "TIES DECIDE: counting rows as near as the k-th adds up to 5.0 points" in preset_text("x", [row])
+    assert "TIES DECIDE: counting rows as near as the k-th adds up to 5.0 points" in preset_text(
+        "x", [row], Layout(wide=True)
+    )
 
 
 def test_one_order_has_no_spread():
@@ -86,4 +89,4 @@ def test_one_order_has_no_spread():
     assert row.spread is None
     assert flat(row)["spread"] is None
     assert math.isnan(row.recalls["random"].low)
-    assert "[" not in preset_text("x", [row]).splitlines()[4]
+    assert "[" not in preset_text("x", [row], Layout(wide=True)).splitlines()[4]

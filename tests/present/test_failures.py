@@ -1,6 +1,7 @@
 from support.examples import TRIAL
 
-from bench.present.failures import LINES, WIDTH, failures_flat, failures_text
+from bench.present.failures import LINES, LONGEST, failures_flat, failures_text
+from bench.present.text import Layout
 from bench.study.outcome import Failure
 from bench.study.trial import FIELDS, changed
 
@@ -13,7 +14,7 @@ def test_failures_are_counted_by_engine_and_reason_most_first():
     failures = [failure("worker killed by SIGKILL", engine="faiss")]
     failures += [failure("build: RuntimeError: no memory", build_seed=seed) for seed in (1, 2, 3)]
     failures += [failure("build: RuntimeError: no memory", engine="faiss", build_seed=seed) for seed in (1, 2)]
-    first, *groups = failures_text(failures, 1200).splitlines()
+    first, *groups = failures_text(failures, 1200, Layout()).splitlines()
     assert first.startswith("6 of 1,200 trials")
     assert groups == [
         "- hnswlib, 3 trials: build: RuntimeError: no memory",
@@ -24,20 +25,20 @@ def test_failures_are_counted_by_engine_and_reason_most_first():
 
 def test_the_sequence_of_failures_does_not_matter():
     failures = [failure(reason) for reason in "cabab"]
-    assert failures_text(failures, 9) == failures_text(failures[::-1], 9)
+    assert failures_text(failures, 9, Layout()) == failures_text(failures[::-1], 9, Layout())
 
 
 def test_many_and_long_reasons_take_a_few_lines():
     failures = [failure(f"reason {number:03} {'x' * 500}\nand more") for number in range(100)]
-    lines = failures_text(failures, 100).splitlines()
-    assert len(lines) == 1 + LINES + 1
-    assert max(map(len, lines)) <= WIDTH
-    assert lines[1].endswith("x...")
+    lines = failures_text(failures, 100, Layout()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 1 + LINES * (LONGEST // 78 + 2) + 1
+    assert sum(line.endswith("x…") for line in lines) == LINES
     assert f"{100 - LINES} for {100 - LINES} other reasons" in lines[-1]
 
 
 def test_without_failures_nothing_is_printed():
-    assert failures_text([], 10) == ""
+    assert failures_text([], 10, Layout()) == ""
     assert failures_flat([]) == []
 
 

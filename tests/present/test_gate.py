@@ -3,6 +3,7 @@ from support.examples import TRIAL
 from bench.analysis.gate import Report
 from bench.analysis.verdict import HOLDS, UNDECIDED, Case, Line
 from bench.present.gate import flat, text
+from bench.present.text import Layout
 from bench.study.trial import Order
 
 
@@ -41,10 +42,12 @@ def test_orders_of_one_label_are_distinct_in_a_report_and_in_its_json():
     names = [row["order"] for row in flat(whole)["lines"]]
     assert len(set(names)) == 3
     assert [name.partition(" #")[0] for name in names] == ["category permutation=a+b+c"] * 2 + ["random"]
-    assert all(f"| {name} " in text(whole) for name in names)
+    assert all(f"| {name} " in text(whole, Layout(wide=True)) for name in names)
 
 
 def test_undecided_lines_that_seem_to_have_fallen_are_counted():
     two = report(line(-0.02, -0.001, UNDECIDED), line(-0.01, 0.01, UNDECIDED))
-    assert "a fall of up to 2.00 points is not excluded. 1 of them seem to have fallen" in text(two)
-    assert "seem to have fallen" not in text(report(line(-0.01, 0.01, UNDECIDED)))
+    assert "a fall of up to 2.00 points is not excluded. 1 of them seem to have fallen" in " ".join(
+        text(two, Layout()).split()
+    )
+    assert "seem to have fallen" not in text(report(line(-0.01, 0.01, UNDECIDED)), Layout())

@@ -9,10 +9,13 @@ from bench.analysis.retrieval import retrieval
 from bench.analysis.summary import summarize
 from bench.present import export
 from bench.present.retrieval import flat, rankings_text, retrieval_text
+from bench.present.text import Layout
 from bench.study.experiment import Experiment
 from bench.study.run import run
 from bench.study.store import Store
 from bench.study.study import Study
+
+WIDE = Layout(wide=True)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,7 @@ def test_a_study_with_judgements_from_builds_to_rankings(outcomes):
 
 
 def test_the_table_of_rankings_names_models_short_and_shows_moves(outcomes):
-    text = rankings_text(rankings(outcomes))
+    text = rankings_text(rankings(outcomes), WIDE)
     header, _, first, second, third, *_ = rows(text)
     assert header == ["model", "exact", "faiss given", "faiss random", "hnswlib given", "hnswlib random"]
     assert [row[0] for row in (first, second, third)] == ["sharp", "fair", "poor"]
@@ -68,7 +71,7 @@ def test_a_swap_is_shown_with_its_probabilities(outcomes):
         ranks=[2, 1, 3],
         swaps=[swap(ranking, probability=0.97), swap(ranking, probability=0.5)],
     )
-    text = rankings_text([msgspec.structs.replace(ranking, columns=[swapped], left_out=["blurred(model=late)"])])
+    text = rankings_text([msgspec.structs.replace(ranking, columns=[swapped], left_out=["blurred(model=late)"])], WIDE)
     table = rows(text)
     assert table[2][2].startswith("2 (-1): ")
     assert table[3][2].startswith("1 (+1): ")
@@ -96,7 +99,7 @@ def swap(ranking, probability):
 
 def test_the_table_of_scores_stands_by_the_summaries(outcomes):
     scored = retrieval(outcomes)
-    text = retrieval_text(scored)
+    text = retrieval_text(scored, WIDE)
     header, _, *lines = rows(text)
     assert header[-5:] == ["nDCG@10", "vs exact, points", "RR@10", "vs exact, points", "exact nDCG@10"]
     assert len(lines) == 3 * 2 * 2

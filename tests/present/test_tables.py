@@ -1,10 +1,12 @@
 import io
 import math
+import re
 
 import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from rich.cells import cell_len
 from support.examples import TRIAL
 
 from bench.analysis.setting import Setting
@@ -14,6 +16,7 @@ from bench.errors import BenchError
 from bench.indexes import INDEXES
 from bench.present import export, listings
 from bench.present import summary as summary_of
+from bench.present.text import Layout
 from bench.study.experiment import Experiment
 from bench.study.store import Store
 from bench.study.study import Study
@@ -32,7 +35,12 @@ def summary(order="random", recall=0.5, difference=None, verdict="better", neede
     against = None
     if difference is not None:
         against = Verdict(
-            difference=estimate(difference), p=0.0123, verdict=verdict, builds_needed=needed, detectable=0.0155
+            difference=estimate(difference),
+            misses_removed=estimate(0.5, 0.1),
+            p=0.0123,
+            verdict=verdict,
+            builds_needed=needed,
+            detectable=0.0155,
         )
     return Summary(
         setting=setting(**fields),
@@ -51,38 +59,66 @@ def summary(order="random", recall=0.5, difference=None, verdict="better", neede
     )
 
 
+WIDE = Layout(wide=True)
+
+
+def wide(summaries, shares=()):
+    return summary_of.summary_text(summaries, shares, layout=WIDE)
+
+
+def flat_text(text):
+    """A text without its line breaks."""
+    return " ".join(text.split())
+
+
 def rows(text):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
 
 
 def test_an_order_is_a_row_with_its_interval_and_verdict():
-    text = summary_of.summary_text([summary("given", 0.6, 0.1), summary("random")], [])
+    text = wide([summary("given", 0.6, 0.1), summary("random")])
     header, _, first, second = rows(text)
+    text = flat_text(text)
     assert header[:4] == ["order", "builds", "recall", "sd"]
-    assert header[4:] == ["vs random, points", "p", "verdict", "equals ef", "below 0.5", "5th %", "build s"]
+    assert header[4:] == [
+        "vs random, points",
+        "p",
+        "verdict",
+        "equals ef",
+        "misses removed, %",
+        "below 0.5",
+        "5th %",
+        "build s",
+    ]
     assert first[:4] == ["given", "3", "0.6000 [0.5900, 0.6100]", "0.0123"]
-    assert first[4:] == ["+10.00 [+9.00, +11.00]", "0.012", "better", "17 [12, above]", "12.3 %", "0.30", "1.23"]
+    assert first[4:] == [
+        "+10.00 [+9.00, +11.00]",
+        "0.012",
+        "better",
+        "17 [12, above]",
+        "50 [40, 60]",
+        "12.3 %",
+        "0.30",
+        "1.23",
+    ]
     assert second[4:8] == ["", "", "", ""]
     assert text.startswith("e: dataset d, metric l2, n 100, d 4, queries 2, engine hnswlib, engine_version 0.8.0, M 16")
-    assert "Smallest difference these builds show among so many (power 80 %): 1.55 points" in text
+    assert "Smallest difference these builds show (power 80 %): 1.55 points" in text
 
 
 def test_what_is_undecided_shows_how_many_builds_it_takes():
-    text = summary_of.summary_text(
-        [summary("given", 0.6, 0.1, "undecided", 12), summary("reverse", 0.6, 0.1, "undecided"), summary()], []
-    )
+    text = wide([summary("given", 0.6, 0.1, "undecided", 12), summary("reverse", 0.6, 0.1, "undecided"), summary()], [])
     assert [line[6] for line in rows(text)[2:]] == ["undecided: 12 builds", "undecided: more builds or queries", ""]
 
 
 def test_what_varies_is_a_column_without_repeats_and_what_follows_from_it_is_not():
-    text = summary_of.summary_text(
+    text = wide(
         [
             summary("random"),
             summary("given"),
             summary("random", engine="faiss", engine_version="1.15.1", M=8),
             summary("random", name="other", n=50, M=8),
-        ],
-        [],
+        ]
     )
     table = rows(text)
     assert table[0][:4] == ["dataset", "engine", "M", "order"]
@@ -95,30 +131,98 @@ def test_what_varies_is_a_column_without_repeats_and_what_follows_from_it_is_not
 
 
 def test_two_versions_of_an_engine_are_a_column():
-    text = summary_of.summary_text([summary(), summary(engine_version="0.9.0")], [])
+    text = wide([summary(), summary(engine_version="0.9.0")])
     assert rows(text)[0][0] == "engine_version"
 
 
 def test_nothing_is_compared_with_a_reference_that_is_alone():
-    header = rows(summary_of.summary_text([summary()], []))[0]
+    header = rows(wide([summary()]))[0]
     assert header == ["order", "builds", "recall", "sd", "below 0.5", "5th %", "build s"]
 
 
 def test_one_build_shows_no_interval_and_ties_are_noted():
-    text = summary_of.summary_text([summary(builds=1, ties=0.0012)], [])
+    text = wide([summary(builds=1, ties=0.0012)])
     assert rows(text)[2][2:4] == ["0.5000", ""]
-    assert "ties would add up to 0.12 points (--ties)" in text
+    assert "ties would add up to 0.12 points (--ties)" in flat_text(text)
 
 
 def test_shares_stand_below_their_experiment():
-    text = summary_of.summary_text(
-        [summary(), summary(ef_search=40)], [Shares(setting(), {"order": 0.25, "residual": 0.75})]
-    )
+    text = wide([summary(), summary(ef_search=40)], [Shares(setting(), {"order": 0.25, "residual": 0.75})])
     assert rows(text)[-3:] == [
         ["ef_search", "order", "residual"],
         [":------------", "--------:", "-----------:"],
         ["10", "25.0", "75.0"],
     ]
+
+
+def lines_of(text):
+    """Lines as lists of cells that stand two blanks apart at least."""
+    return [re.split(r" {2,}", line) for line in text.splitlines()]
+
+
+def test_a_terminal_gets_the_columns_that_decide_below_a_heading_a_setting():
+    text = summary_of.summary_text(
+        [
+            *(summary("given", 0.6, 0.1, needed=12, verdict="undecided"), summary("random")),
+            *(summary("given", 0.6, 0.1, verdict="no difference shown", engine="faiss"), summary(engine="faiss")),
+        ],
+        [Shares(setting(), {"order": 0.25, "residual": 0.75})],
+    )
+    table = lines_of(text)
+    assert ["order", "recall", "vs random, points", "verdict", "equals ef"] in table
+    assert ["hnswlib:"] in table
+    assert ["faiss:"] in table
+    assert ["given", "0.6000", "+10.00 [+9.00, +11.00]", "undecided (12)", "17"] in table
+    assert ["given", "0.6000", "+10.00 [+9.00, +11.00]", "no difference", "17"] in table
+    assert ["random", "0.5000"] in table
+    text = flat_text(text)
+    assert "3 builds of each order" in text
+    assert "undecided (N): N builds of each order" in text
+    assert "variance of a query's recall" not in text
+    assert "--wide shows all columns" in text
+
+
+ODD = [
+    "a|b",
+    "line\nbreak",
+    "漢字" * 60,
+    "x" * 300,
+    "\x1b[31mred",
+    "[bold]not markup[/bold]",
+    ":smile:",
+    "\udcff",
+    "R+D, HR",
+]
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_no_line_is_wider_than_the_terminal_whatever_the_labels(width):
+    listed = [
+        summary(f"category permutation={label}", 0.6, 0.1, name=label, needed=1234, verdict="undecided", engine=engine)
+        for label in ODD
+        for engine in ("hnswlib", label)
+    ]
+    text = summary_of.summary_text([*listed, *(summary(name=label) for label in ODD)], [], layout=Layout(width=width))
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert "[bold]not markup[/bold]" in flat_text(text)
+    assert "\x1b" not in text
+
+
+def test_a_label_breaks_no_row_of_markdown():
+    text = wide([summary(label, 0.6, 0.1) for label in ODD[:2]])
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == 4
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+    assert r"a\|b" in text
+    assert "line break" in text
+
+
+@pytest.mark.parametrize("kind", listings.KINDS)
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_list_fits_the_terminal(kind, width):
+    rows = listings.KINDS[kind]()
+    text = listings.text(kind, rows, Layout(width=width))
+    assert max(map(cell_len, text.splitlines())) <= width
 
 
 def test_json_rows_are_flat():
@@ -170,7 +274,7 @@ def test_every_list_names_things_and_explains_them(kind):
     listed = listings.KINDS[kind]()
     assert len(listed) >= 2
     assert all(list(row.values())[-1] for row in listed)
-    text = listings.text(listed)
+    text = listings.text(kind, listed, WIDE)
     assert all(row["name"] in text for row in listed)
 
 
@@ -202,6 +306,6 @@ def test_the_list_of_datasets_shows_order_origin_and_what_is_here(monkeypatch, t
     assert [rows["scifact"][key] for key in keys] == [5183, None, "unknown", "download (texts)", "2.8 MB", "no"]
     assert [rows["clinc150"][key] for key in keys] == [18200, 384, "natural", "BENCH_MIRROR", "", "no"]
     assert [rows["subspace"][key] for key in keys] == [10000, 1024, "shuffled", "generator", "", "-"]
-    text = listings.text(listings.datasets())
+    text = listings.text("datasets", listings.datasets(), Layout())
     assert "1,183,514" in text
     assert "Pennington" not in text

@@ -3,6 +3,7 @@ import pytest
 
 from bench.analysis.plan import planned
 from bench.present.plan import plan_text
+from bench.present.text import Layout
 from bench.study import plan as planning
 from bench.study.experiment import Experiment
 from bench.study.run import run
@@ -44,7 +45,7 @@ def test_a_plan_counts_what_is_missing_by_index(study, tmp_path):
     assert (rest.missing, rest.builds) == (28, 14)
     assert 0 < rest.seconds < whole.seconds
     assert planned(study, study.trials, probes, jobs=2).seconds == pytest.approx(whole.seconds / 2)
-    assert "48 outcomes, 28 missing: 14 builds" in plan_text("small", rest)
+    assert "48 outcomes, 28 missing: 14 builds" in plan_text("small", rest, Layout())
 
 
 def test_time_is_carried_from_the_part_to_the_whole(study, monkeypatch):

@@ -1,0 +1,105 @@
+"""What to make of a comparison: what the file's order costs, which order is best, or that order does not matter."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import msgspec
+
+from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE, Summary
+
+GIVEN = "given"
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """An order against the reference, over the settings of an experiment.
+
+    order: its label.
+    verdicts: in every setting that it was compared in.
+    most: the setting in which its effect is largest: of those that show it better, worse or no different, in this
+        sequence for the best order, and worse first for any other.
+    """
+
+    order: str
+    verdicts: list[str]
+    most: Summary
+
+    def count(self, verdict: str) -> int:
+        """In how many settings this is the verdict."""
+        return self.verdicts.count(verdict)
+
+
+class Advice(msgspec.Struct, frozen=True, kw_only=True):
+    """What to make of one experiment.
+
+    reference: the order that others are compared with, by its label.
+    settings: how many there are in which orders are compared.
+    differ: in how many of them any order is better or worse than the reference.
+    given: the order of the file, where it was compared.
+    best: the order of the highest mean recall over settings, of those that are better than the reference somewhere.
+    worst: that of the lowest, of those that are worse somewhere.
+    bound: the largest difference that no interval excludes.
+    builds_needed: the most that any undecided comparison needs; None where nothing is undecided, or builds settle none.
+    undecided: comparisons that are.
+    builds: the fewest of any order.
+    """
+
+    experiment: str
+    reference: str
+    settings: int
+    differ: int
+    given: Effect | None
+    best: Effect | None
+    worst: Effect | None
+    bound: float
+    builds_needed: int | None
+    undecided: int
+    builds: int
+
+
+def advise(summaries: Sequence[Summary], reference: str = "random") -> list[Advice]:
+    """An Advice of every experiment, in the sequence of the summaries."""
+    by_experiment = groupby(summaries, key=lambda row: row.setting.experiment)
+    return [_advice(experiment, list(rows), reference) for experiment, rows in by_experiment]
+
+
+def _advice(experiment: str, rows: Sequence[Summary], reference: str) -> Advice:
+    compared = [row for row in rows if row.against]
+    by_order: dict[str, list[Summary]] = {}
+    for row in compared:
+        by_order.setdefault(row.order, []).append(row)
+    ranked = sorted(by_order, key=lambda order: -_mean_difference(by_order[order]))
+    best = next((order for order in ranked if _any(by_order[order], BETTER)), None)
+    worst = next((order for order in reversed(ranked) if _any(by_order[order], WORSE)), None)
+    verdicts = [row.against for row in compared if row.against]
+    undecided = [verdict for verdict in verdicts if verdict.verdict == UNDECIDED]
+    return Advice(
+        experiment=experiment,
+        reference=reference,
+        settings=len({row.setting for row in compared}),
+        differ=len({row.setting for row in compared if row.against and row.against.verdict in (BETTER, WORSE)}),
+        given=_effect(by_order[GIVEN], (WORSE, BETTER)) if GIVEN in by_order else None,
+        best=_effect(by_order[best], (BETTER,)) if best else None,
+        worst=_effect(by_order[worst], (WORSE,)) if worst else None,
+        bound=max((max(abs(v.difference.low), abs(v.difference.high)) for v in verdicts), default=0.0),
+        builds_needed=max((v.builds_needed for v in undecided if v.builds_needed), default=None),
+        undecided=len(undecided),
+        builds=min((row.builds for row in rows), default=0),
+    )
+
+
+def _mean_difference(rows: Sequence[Summary]) -> float:
+    return sum(row.against.difference.value for row in rows if row.against) / len(rows)
+
+
+def _any(rows: Sequence[Summary], verdict: str) -> bool:
+    return any(row.against and row.against.verdict == verdict for row in rows)
+
+
+def _effect(rows: Sequence[Summary], verdicts: Sequence[str]) -> Effect:
+    """The effect of one order; where it is largest is looked for among these verdicts first."""
+    for wanted in (*verdicts, UNDECIDED, NO_DIFFERENCE):
+        shown = [row for row in rows if row.against and row.against.verdict == wanted]
+        if shown:
+            break
+    most = max(shown, key=lambda row: abs(row.against.difference.value) if row.against else 0.0)
+    return Effect(order=most.order, verdicts=[row.against.verdict for row in rows if row.against], most=most)
