@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from bench.convert import converted
+from bench.convert import as_text, converted
 from bench.errors import BenchError, unknown
 
 
@@ -36,3 +36,8 @@ def test_text_becomes_a_number_only_where_that_is_asked():
     assert converted("16", int, "--M", strict=False) == 16
     with pytest.raises(BenchError, match="expected int, got str"):
         converted("16", int, "M")
+
+
+def test_a_name_of_any_bytes_becomes_text_that_tells_them_apart():
+    assert as_text("plain é") == "plain é"
+    assert as_text("caf\udce9") == "caf\\xe9" == as_text(as_text("caf\udce9"))

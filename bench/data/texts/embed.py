@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from bench import digests
+from bench.convert import as_text
 from bench.data.texts import lines, lsa, vectors
 from bench.data.texts.judgements import judge
 from bench.data.texts.lines import CORPUS, QUERIES
@@ -84,7 +85,12 @@ def embed(
     same texts and model that exist already are left as they are; those of others are an error.
     """
     name = name or Path(model).expanduser().name.replace("@", "-")
-    if not name or (name == lsa.NAME != model) or any(letter in name for letter in "/\\@*?[]{}"):
+    if (
+        not name
+        or name != as_text(name)
+        or (name == lsa.NAME != model)
+        or any(letter in name for letter in "/\\@*?[]{}")
+    ):
         raise BenchError(f"--name {name!r}: give a file's name, not {lsa.NAME}, without / \\ @ * ? [ ] {{ }}")
     if path.is_dir():
         job = _job_of_folder(path, name, split or "test", strict)
@@ -178,6 +184,8 @@ def _job_of_folder(folder: Path, name: str, split: str, strict: bool) -> _Job:
 def _job_of_file(file: Path, name: str) -> _Job:
     if not file.is_file():
         raise BenchError(f"{file} does not exist: give a BEIR folder, or a JSON Lines or CSV file of texts under text")
+    if as_text(file.name) != file.name:
+        raise BenchError(f"{file}: its name is not UTF-8, which the dataset's TOML file needs: rename it")
     output = file.parent / "embeddings" / f"{name}.{file.stem}.npy"
     part = Part(file, lambda: lines.texts(file), sum(1 for _ in lines.texts(file)), output)
     source = {"base": output.relative_to(file.parent).as_posix()}
@@ -209,6 +217,6 @@ def _previous_record(job: _Job, requested: Embedding) -> Embedding:
 
 def _dataset_table(path: Path, job: _Job, encoder: Encoder, record: Embedding) -> dict[str, Any]:
     """The content of the dataset's TOML file."""
-    title = f"{job.parts[0].count:,} texts of {path.resolve().name}, embedded with {encoder.model}"
+    title = f"{job.parts[0].count:,} texts of {as_text(path.resolve().name)}, embedded with {encoder.model}"
     described = {"title": title, "metric": encoder.metric, **job.source}
     return {**described, "embedding": {k: v for k, v in msgspec.to_builtins(record).items() if v is not None}}
