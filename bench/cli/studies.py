@@ -1,5 +1,6 @@
 """Commands that run studies."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -174,7 +175,7 @@ def _plan(study: "Study", path: Path, jobs: int, laid_out: "Layout | None") -> N
     from bench.study.store import Store
 
     check_stdout()
-    missing = Store.open(path).missing(study.trials) if path.is_file() else study.trials
+    missing = Store.open(path).missing(study.trials) if os.path.lexists(path) else study.trials
     plan = planned(study, missing, list(probe(study, say)), jobs)
     if laid_out is None:
         print_json(plan)

@@ -63,6 +63,8 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
     finished = 0
     store.enlist(name, trials)
     store.forget(name, but=trials)
+    if missing:
+        store.check(name)  # before anything is built
     log(f"{name}: {len(trials)} outcomes in all, {len(missing)} missing in {store.path}")
     try:
         with progress(len(missing)) as (log_beside, step):

@@ -38,11 +38,13 @@ def run(
     again: whether what the store has is measured again.
     """
     requested = study.trials if trials is None else trials
+    missing = list(requested) if again else store.missing(requested)
+    if missing:
+        store.check_writable()
     store.enlist(study.name, requested)
     if trials is None:
         for dataset in study.datasets.values():
             verify_given(Geometry(dataset, log))
-    missing = list(requested) if again else store.missing(requested)
     exact = cache_once(partial(_exact_scores, study))
     jobs = _jobs(study, store, missing, workers.count if workers else 1, log)
     for result in in_workers(jobs, workers, log) if workers else _here(jobs, log):

@@ -140,8 +140,7 @@ def flat(groups: Trial | Setting) -> dict[str, Any]:
 def grouped(fields: dict[str, Any]) -> Trial:
     """The Trial of fields by name: `flat` undone."""
     groups: dict[str, Any] = {
-        name: group(**{field.name: fields[field.name] for field in msgspec.structs.fields(group)})
-        for name, group in GROUPS.items()
+        name: group(**{field: fields[field] for field in group.__struct_fields__}) for name, group in GROUPS.items()
     }
     return Trial(**groups)
 

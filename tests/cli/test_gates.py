@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from support.lines import one_line
 
+from bench.study.packing import content_id
+
 EXPERIMENT = """
 datasets = [{ name = "digits", queries = 50 }]
 orders = ["random", "given"]
@@ -89,7 +91,8 @@ def test_outcomes_of_another_build_of_an_engine_are_measured_again(cli, saved):
     there = json.loads(content)
     there["binaries"]["hnswlib"] = "another"
     with connection:
-        connection.execute("UPDATE environments SET content = ?", (json.dumps(there),))
+        connection.execute("UPDATE environments SET id = ?, content = ?", (content_id(there), json.dumps(there)))
+        connection.execute("UPDATE builds SET environment = ?", (content_id(there),))
     connection.close()
     assert "2 outcomes to measure" in cli("gate", "mine", "--store", "g.sqlite", check=0).stderr
 

@@ -1,5 +1,7 @@
+import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -7,8 +9,9 @@ import pytest
 from support.examples import TRIAL, outcome
 
 from bench.errors import BenchError
+from bench.study.database import SCHEMA
 from bench.study.outcome import Failure
-from bench.study.store import SCHEMA, Store
+from bench.study.store import Store
 from bench.study.trial import changed
 
 HITS, HITS_TIE = [10, 7, 0], [10, 8, 0]
@@ -181,6 +184,32 @@ def test_a_store_cut_in_half_is_named(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(BenchError, match="store"):
         list(Store.open(path).outcomes())
+
+
+def test_what_is_no_file_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "link").symlink_to("folder")
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(tmp_path.rglob("*"))
+    for use in (Store.create, Store.open):
+        for name in ("folder", "link"):
+            with pytest.raises(BenchError, match=f"cannot use the store {tmp_path}/{name}: it is a folder; .*--store"):
+                use(tmp_path / name)
+        for path in (tmp_path / "pipe", Path("/dev/null"), Path("/dev/full")):
+            with pytest.raises(BenchError, match=f"cannot use the store {path}: it is no regular file; .*--store"):
+                use(path)
+        with pytest.raises(BenchError, match="cannot use the store .*/loop: Too many levels of symbolic links"):
+            use(tmp_path / "loop")
+    with pytest.raises(BenchError, match="cannot use the store .*: File name too long"):
+        Store.create(tmp_path / ("x" * 300))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_link_to_a_store_is_that_store(tmp_path):
+    (tmp_path / "link").symlink_to("store.sqlite")
+    Store.create(tmp_path / "link").add(one())
+    assert len(list(Store.open(tmp_path / "store.sqlite").outcomes())) == 1
 
 
 def test_an_unwritable_folder_is_named(tmp_path):

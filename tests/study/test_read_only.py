@@ -1,0 +1,159 @@
+"""Stores that cannot be written, in folders that cannot: what they have is given, and what they miss is not built."""
+
+import ctypes
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from support.lines import one_line
+
+SMALL = ["--engines", "hnswlib", "--orders", "given,random", "--ef-search", "10", "--seeds", "2"]
+COMPARE = ["compare", "my.npy", *SMALL, "--store", "ro/s.sqlite"]
+EXPERIMENT = """
+datasets = [{ name = "digits", queries = 50 }]
+orders = ["random", "given"]
+ef_search = 10
+build_seeds = 1
+[[index]]
+engine = "hnswlib"
+M = 6
+ef_construction = 20
+"""
+_DROP_FROM_BOUNDING_SET, _MAY_WRITE_ANYTHING = 24, 1  # PR_CAPBSET_DROP of prctl(2), CAP_DAC_OVERRIDE
+
+
+def as_owner():
+    """Before a command is run: root is bound by permissions, as the owner of the files."""
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).prctl(_DROP_FROM_BOUNDING_SET, _MAY_WRITE_ANYTHING)
+
+
+@pytest.fixture
+def call(bench_script, tmp_path):
+    """Runs `bench` as one whom permissions bind."""
+
+    def call(*words):
+        return subprocess.run(
+            [bench_script, *words], cwd=tmp_path, capture_output=True, text=True, preexec_fn=as_owner, timeout=300
+        )
+
+    return call
+
+
+@pytest.fixture
+def filled(cli, tmp_path):
+    """A folder with vectors, and a store of what was compared on them in a folder of its own."""
+    np.save(tmp_path / "my.npy", np.random.default_rng(0).standard_normal((200, 4)).astype(np.float32))
+    cli(*COMPARE, check=0)
+    yield tmp_path
+    (tmp_path / "ro").chmod(0o755)
+
+
+def close(folder, file_too=True):
+    """Take away the right to write a folder, and the store in it."""
+    for file in folder.iterdir():
+        file.chmod(0o444 if file_too else 0o644)
+    folder.chmod(0o555)
+    probe = subprocess.run(["sh", "-c", f": > '{folder}/probe'"], preexec_fn=as_owner, stderr=subprocess.DEVNULL)
+    if probe.returncode == 0:
+        folder.chmod(0o755)
+        pytest.skip("permissions do not bind this user")
+
+
+def content(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("file_too", [True, False])
+def test_what_a_store_has_is_given_where_it_cannot_be_written(call, filled, file_too):
+    before = content(filled / "ro")
+    words = [COMPARE, *([command, "--store", "ro/s.sqlite"] for command in ("table", "export"))]
+    expected = [call(*each).stdout for each in words]
+    close(filled / "ro", file_too)
+    for each, text in zip(words, expected, strict=True):
+        done = call(*each)
+        assert (done.returncode, done.stdout) == (0, text), done.stderr
+    assert "no outcome has nDCG@10" in one_line(call("rankings", "--store", "ro/s.sqlite"))
+    assert content(filled / "ro") == before
+
+
+def test_an_experiment_of_another_name_that_asks_for_the_same_is_served_too(call, filled):
+    (filled / "one.toml").write_text(EXPERIMENT)
+    (filled / "two.toml").write_text(EXPERIMENT)
+    words = ["--json", "--store", "ro/s.sqlite"]
+    expected = call("run", "one.toml", *words)
+    assert expected.returncode == 0
+    close(filled / "ro")
+    done = call("run", "two.toml", *words)
+    assert "0 missing" in done.stderr
+    assert done.stdout == expected.stdout.replace('"one"', '"two"')
+
+
+@pytest.mark.parametrize("file_too", [True, False])
+def test_what_is_missing_is_said_before_anything_is_built(call, filled, file_too):
+    before = content(filled / "ro")
+    close(filled / "ro", file_too)
+    done = call(*COMPARE, "--seeds", "3")
+    assert "cannot write the store ro/s.sqlite: it or its folder is read-only" in one_line(done)
+    assert "/2 outcomes" not in done.stderr
+    assert content(filled / "ro") == before
+
+
+def test_a_gate_on_a_store_that_cannot_be_written_builds_nothing_that_would_be_lost(call, filled):
+    (filled / "mine.toml").write_text(EXPERIMENT)
+    words = ["--experiment", "mine.toml", "--builds", "5", "--reason", "x", "--store", "ro/s.sqlite"]
+    assert call("baseline", "save", "mine", *words).returncode == 0
+    close(filled / "ro")
+    done = call("gate", "mine", "--store", "ro/s.sqlite")
+    assert (done.returncode, "0 outcomes to measure" in done.stderr) == (0, True), done.stderr
+    done = call("baseline", "save", "other", *words, "--builds", "6")
+    assert "cannot write the store ro/s.sqlite" in one_line(done)
+
+
+def test_a_store_that_another_tool_left_in_write_ahead_mode_is_read(call, filled):
+    expected = call("table", "--store", "ro/s.sqlite").stdout
+    connection = sqlite3.connect(filled / "ro" / "s.sqlite")
+    assert connection.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
+    connection.close()
+    close(filled / "ro")
+    for words in (["table", "--store", "ro/s.sqlite"], COMPARE):
+        done = call(*words)
+        assert (done.returncode, done.stdout) == (0, expected), done.stderr
+
+
+# Begins to change every outcome, writes part of it, and dies
+CUT_SHORT = """
+import os, signal, sqlite3
+connection = sqlite3.connect("ro/s.sqlite")
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("UPDATE outcomes SET hits = zeroblob(100000)")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_last_write_that_was_cut_short_is_undone_or_named(call, filled):
+    expected = call("table", "--store", "ro/s.sqlite").stdout
+    done = subprocess.run([sys.executable, "-c", CUT_SHORT], cwd=filled)
+    assert done.returncode == -signal.SIGKILL
+    assert (filled / "ro" / "s.sqlite-journal").stat().st_size
+    close(filled / "ro")
+    for words in (["table", "--store", "ro/s.sqlite"], COMPARE):
+        line = one_line(call(*words))
+        assert "cannot use the store ro/s.sqlite: its last write was cut short" in line
+        assert "s.sqlite-journal" in line
+    (filled / "ro").chmod(0o755)
+    for file in (filled / "ro").iterdir():
+        file.chmod(0o644)
+    assert call("table", "--store", "ro/s.sqlite").stdout == expected
+
+
+def test_a_new_store_in_a_folder_that_cannot_be_written_is_refused(call, filled):
+    close(filled / "ro")
+    done = call(*COMPARE[:-1], "ro/new.sqlite")
+    assert "cannot make the store ro/new.sqlite: unable to open" in one_line(done)
+    done = call(*COMPARE[:-1], "ro/deeper/new.sqlite")
+    assert "cannot write the results folder ro/deeper" in one_line(done)
