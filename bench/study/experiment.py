@@ -115,11 +115,11 @@ def check(experiment: Experiment, where: str) -> Checked:
             raise BenchError(f"{where}: {what} is empty: name at least one")
     _check_numbers(experiment, where)
     indexes = [_index(table, f"{where}: index[{place}]") for place, table in enumerate(experiment.index)]
-    if len(set(indexes)) < len(indexes):
-        raise BenchError(f"{where}: an index is listed twice with the same parameters")
     files = {str(table["engine"]) for table in experiment.index if str(table["engine"]).endswith(own.SUFFIX)}
     if len({Path(file).stem for file in files}) < len({Path(file).absolute() for file in files}):
         raise BenchError(f"{where}: two engines have the same file name: give one of the files another")
+    if len(set(indexes)) < len(indexes):
+        raise BenchError(f"{where}: an index is listed twice with the same parameters")
     return Checked(order_specs(experiment.orders, where), indexes)
 
 
