@@ -4,7 +4,6 @@ import difflib
 import inspect
 import itertools
 import os
-import tomllib
 import warnings
 from collections.abc import Iterator, Mapping
 from importlib import metadata
@@ -15,7 +14,7 @@ import msgspec
 import numpy as np
 
 from bench import cache, digests
-from bench.convert import converted
+from bench.convert import converted, read_toml
 from bench.data import formats, generators, records
 from bench.data.dataset import METRICS, Dataset, checked, fingerprint
 from bench.data.fetch import FetchedFile, Progress, Published, fetch_file, required_path
@@ -24,7 +23,7 @@ from bench.data.from_files import from_files
 from bench.data.records import Records
 from bench.data.texts import beir, embed
 from bench.data.texts.beir import Beir
-from bench.errors import BenchError, BenchWarning, unknown
+from bench.errors import BenchError, BenchWarning, no_file, unknown
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,10 +101,7 @@ def names() -> list[str]:
 
 def read_spec(path: Path) -> Spec:
     """The Spec in a TOML file, checked."""
-    try:
-        spec = converted(tomllib.loads(path.read_text(encoding="utf-8")), Spec, str(path))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path} is not valid TOML: {error}") from None
+    spec = read_toml(path, Spec)
     if spec.metric not in METRICS:
         raise BenchError(f"{path}: {unknown('metric', spec.metric, METRICS)}")
     sources = (spec.generator, spec.records, spec.files, spec.beir, spec.download)
@@ -207,11 +203,9 @@ def is_file(name: str) -> bool:
 
 def _find(name: str, beside: Path | None) -> Path:
     path = (beside or Path()) / name if name.endswith(".toml") else folder() / f"{name}.toml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         if name.endswith(".toml"):
-            raise BenchError(
-                f"dataset {path} does not exist: give the path of a TOML file, or a name; see `bench list datasets`"
-            )
+            raise no_file(path, "give the path of a dataset's TOML file, or a name; see `bench list datasets`")
         near = [known for known in names() if name in known] or difflib.get_close_matches(name, names())
         raise BenchError(f"unknown dataset {name!r}; near it: {', '.join(near) or 'none'}; see `bench list datasets`")
     return path

@@ -9,7 +9,7 @@ import numpy as np
 from bench import cache, digests
 from bench.data.dataset import Dataset
 from bench.data.formats.ids import read_ids
-from bench.errors import BenchError
+from bench.errors import BenchError, no_file
 from bench.geometry import Geometry
 
 _KIND = "own-orders"  # in the cache, by their digest, which is all that a trial has of them
@@ -53,7 +53,7 @@ def restricted(dataset: Dataset, *, file: str) -> list[dict[str, Any]]:
 def check_file(params: Mapping[str, Any], *, file: str) -> None:
     """ValueError where the file does not exist, which costs nothing to see."""
     if not Path(file).is_file():
-        raise ValueError(f"{file} does not exist: give the path of a file of row numbers (.npy, .txt, .parquet)")
+        raise ValueError(str(no_file(Path(file), "give the path of a file of row numbers (.npy, .txt, .parquet)")))
 
 
 def _check(ids: np.ndarray, count: int, path: Path, dataset: str) -> None:

@@ -1,6 +1,6 @@
 """Experiment TOML -> frozen structs, every mistake named before anything is built."""
 
-import tomllib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from bench import orders
-from bench.convert import converted
-from bench.errors import BenchError, unknown
+from bench.convert import read_toml
+from bench.errors import BenchError, no_file, unknown
 from bench.indexes import INDEXES, find, own
 from bench.indexes.engine import own_params, params_of, version
 from bench.study.provenance import order_code
@@ -81,15 +81,11 @@ def experiments() -> list[str]:
 def read_experiment(name: str) -> tuple[Path, Experiment]:
     """The path and content of a shipped experiment, or of the TOML file at a path; no data is touched."""
     path = Path(name) if name.endswith(".toml") else EXPERIMENTS / f"{name}.toml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         if name.endswith(".toml"):
-            raise BenchError(f"experiment {name} does not exist: give the path of a TOML file, or a name")
+            raise no_file(path, "give the path of an experiment's TOML file, or a name; see `bench list experiments`")
         raise unknown("experiment", name, experiments())
-    try:
-        stated = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path} is not valid TOML: {error}") from None
-    return path, _beside(converted(stated, Experiment, str(path)), path.parent)
+    return path, _beside(read_toml(path, Experiment), path.parent)
 
 
 def _beside(experiment: Experiment, folder: Path) -> Experiment:

@@ -1,5 +1,6 @@
 """Texts to datasets: their vectors as .npy files, and the TOML file that names and records them."""
 
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any
 import msgspec
 
 from bench import digests
+from bench.convert import converted, read_toml
 from bench.data.texts import lines, lsa, vectors
 from bench.data.texts.judgements import judge
 from bench.data.texts.lines import CORPUS, QUERIES
 from bench.data.texts.models import Encoder, load_encoder
 from bench.data.texts.vectors import Part
-from bench.errors import BenchError, BenchWarning, Log
+from bench.errors import BenchError, BenchWarning, Log, no_file
 
 
 class Embedding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -176,8 +178,8 @@ def _job_of_folder(folder: Path, name: str, split: str, strict: bool) -> _Job:
 
 
 def _job_of_file(file: Path, name: str) -> _Job:
-    if not file.is_file():
-        raise BenchError(f"{file} does not exist: give a BEIR folder, or a JSON Lines or CSV file of texts under text")
+    if not os.path.isfile(file):
+        raise no_file(file, "give a BEIR folder, or a JSON Lines or CSV file of texts under text")
     output = file.parent / "embeddings" / f"{name}.{file.stem}.npy"
     part = Part(file, lambda: lines.texts(file), sum(1 for _ in lines.texts(file)), output)
     source = {"base": output.relative_to(file.parent).as_posix()}
@@ -188,9 +190,9 @@ def _previous_record(job: _Job, requested: Embedding) -> Embedding:
     """What the existing TOML file records, or a BenchError if it is of something else."""
     way_out = f"remove {job.toml} and its vectors, or give --name another"
     try:
-        tables = msgspec.toml.decode(job.toml.read_bytes())
-        record = msgspec.convert(tables.get("embedding"), Embedding)
-    except (msgspec.MsgspecError, OSError):
+        tables = read_toml(job.toml, dict[str, Any])
+        record = converted(tables.get("embedding"), Embedding, str(job.toml))
+    except BenchError:
         raise BenchError(f"{job.toml} exists and does not record how its vectors were computed: {way_out}") from None
     for field in DECISIVE:
         before, now = getattr(record, field), getattr(requested, field)

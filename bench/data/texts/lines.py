@@ -2,13 +2,14 @@
 
 import codecs
 import csv
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from bench.errors import BenchError
+from bench.errors import BenchError, no_file
 
 CORPUS, QUERIES = "corpus.jsonl", "queries.jsonl"
 
@@ -56,10 +57,10 @@ def texts(path: Path) -> Iterator[str]:
 
 def existing_file(path: Path) -> Path:
     """The path of a file of a BEIR folder, or a BenchError that says what such a folder holds."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         folders = sorted(folder.parent.name for folder in path.parent.glob(f"*/{CORPUS}"))
         hint = f"; it holds BEIR folders, name one of them: {', '.join(folders)}" if folders else ""
-        raise BenchError(f"{path} does not exist: a BEIR folder has {CORPUS}, {QUERIES} and qrels/SPLIT.tsv{hint}")
+        raise no_file(path, f"a BEIR folder has {CORPUS}, {QUERIES} and qrels/SPLIT.tsv{hint}")
     return path
 
 
