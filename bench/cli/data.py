@@ -90,6 +90,7 @@ def order(
     from bench import orders
     from bench.data.formats import ids
     from bench.geometry import Geometry
+    from bench.orders import own
 
     given = order_table(order, "--order")
     name = given.pop("name", orders.FILE)
@@ -100,7 +101,7 @@ def order(
     dataset = _dataset(file, metric, labels)
     params = orders.parameters(name, given)
     orders.check(name, params, dataset)
-    rows = orders.make(name, params, dataset, Geometry(dataset, say), seed)
+    rows = own.of_source(dataset, orders.make(name, params, dataset, Geometry(dataset, say), seed))
     write(output, lambda stream: stream.write(ids.written(rows, output)))
     print(f"{output}: {len(rows):,} row numbers of {dataset.name} in the order {order}")
 
@@ -146,13 +147,11 @@ def fetch(
 def _dataset(file: str, metric: str | None, labels: Path | None) -> "Dataset":
     """All base rows of a file, or a dataset of the catalogue."""
     from bench.data import catalog
-    from bench.data.from_files import whole_file
+    from bench.data.from_files import Replacement, whole_file
 
     if catalog.is_file(file):
         return whole_file(Path(file), metric, labels)
-    if given := [f"--{name}" for name, value in (("metric", metric), ("labels", labels)) if value is not None]:
-        raise BenchError(f"{given[0]}: dataset {file!r} states its own; leave {given[0]} out")
-    return catalog.load(file)
+    return catalog.load_whole(file, Replacement(labels=labels, metric=metric))
 
 
 def embed(

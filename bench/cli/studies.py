@@ -81,7 +81,10 @@ def compare(
         ),
     ],
     queries: Annotated[
-        Path | None, typer.Option(help="A file of queries; else those in the base's file, else base rows are held out.")
+        Path | None,
+        typer.Option(
+            help="A file of queries; else those that the base's file or TOML has, else base rows are held out."
+        ),
     ] = None,
     labels: LabelsOption = None,
     neighbors: Annotated[
@@ -112,6 +115,8 @@ def compare(
 ) -> None:
     """Compare orders of insertion on your own vectors, or on a dataset of the catalogue.
 
+    What is given as --queries, --labels, --neighbors or --metric takes the place of what a file or dataset states.
+
     \b
     Example:
       bench compare embeddings.npy --metric cosine
@@ -119,6 +124,7 @@ def compare(
       bench compare embeddings.npy --engines hnswlib,./my_engine.py --orders random,./my_order.npy
       bench compare embeddings.npy --preset all --orders given,random,residual-descending --seeds 3
       bench compare sift-128-euclidean.hdf5 --limit 100000
+      bench compare reviews-lsa-384.toml --queries q.npy --labels l.txt
       bench compare digits
     """
     from bench.study.comparison import Source, comparison

@@ -1,5 +1,6 @@
 """The catalogue: datasets/*.toml, each of which becomes a Dataset."""
 
+import dataclasses
 import difflib
 import inspect
 import itertools
@@ -16,13 +17,15 @@ import numpy as np
 from bench import cache, digests
 from bench.convert import converted
 from bench.data import formats, generators, records
-from bench.data.dataset import Dataset, checked, fingerprint
+from bench.data.dataset import METRICS, Dataset, checked, fingerprint, warn_unverified
 from bench.data.fetch import FetchedFile, Progress, Published, fetch_file, required_path
-from bench.data.from_files import from_files
+from bench.data.from_files import Replacement, from_files, replaced, whole_file
 from bench.data.spec import Spec as Spec
 from bench.data.spec import read_spec as read_spec
 from bench.data.texts import beir, embed
 from bench.errors import BenchError, BenchWarning, no_file, unknown
+
+NOTHING = Replacement()
 
 
 def folder() -> Path:
@@ -35,39 +38,82 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.toml"))
 
 
-def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | None = None) -> Dataset:
+def load(
+    name: str,
+    parameters: Mapping[str, Any] | None = None,
+    beside: Path | None = None,
+    replacement: Replacement = NOTHING,
+) -> Dataset:
     """The Dataset that the catalogue, or a path ending in .toml (from the folder `beside`), names.
 
     parameters: what to change of a generator's parameters, or the `model` of a BEIR folder; the dataset's name then
-    states it.
+    states it. replacement: what takes the place of what the TOML file states; the dataset's name stays. Neighbours of
+    other queries or of another metric are left out, with a warning.
     """
     path = _find(name, beside)
+    stated = read_spec(path)
+    if replacement.metric not in (None, *METRICS):
+        raise unknown("metric", replacement.metric, METRICS)
+    spec = msgspec.structs.replace(stated, metric=replacement.metric or stated.metric)
+    dataset = _load(path, spec, dict(parameters or {}), replacement)
+    if spec.metric == stated.metric or dataset.neighbors is None or replacement.neighbors:
+        return dataset
+    warn_unverified(dataset.name, f"the metric {stated.metric}")
+    return dataclasses.replace(dataset, neighbors=None)
+
+
+def load_whole(name: str, replacement: Replacement = NOTHING) -> Dataset:
+    """As `load`, but of files all rows, and no queries held out or read: for its geometry alone."""
+    path = _find(name, None)
     spec = read_spec(path)
+    if spec.files is None:
+        return load(name, replacement=replacement)
+    _verify(path, spec)
+    labels = replacement.labels or (path.parent / spec.files.labels if spec.files.labels else None)
+    return whole_file(path.parent / spec.files.base, replacement.metric or spec.metric, labels, name=path.stem)
+
+
+def _load(path: Path, spec: Spec, parameters: dict[str, Any], replacement: Replacement) -> Dataset:
     stem = path.stem
-    if spec.embedding is not None:
-        embed.verify(spec.embedding, path.parent, f"dataset {stem!r}")
+    _verify(path, spec)
     if spec.generator is not None:
-        return _generate(stem, spec, dict(parameters or {}))
+        return replaced(_generate(stem, spec, parameters), replacement)
     if spec.beir is not None:
-        chosen = converted(dict(parameters or {}), beir.Chosen, f"dataset {stem!r}")
-        return beir.load(stem, spec.metric, spec.beir, path.parent, chosen.model)
+        model = converted(parameters, beir.Chosen, f"dataset {stem!r}").model
+        return replaced(beir.load(stem, spec.metric, spec.beir, path.parent, model), replacement)
     if parameters:
         raise BenchError(f"dataset {stem!r} comes from files and takes no parameters: {', '.join(parameters)}")
     if spec.records is not None:
-        return _read_records(path, spec)
+        return replaced(_read_records(path, spec), replacement)
     if spec.texts:
         raise BenchError(
             f"dataset {stem!r} is texts without vectors: run `bench fetch {stem}`, then `bench embed` on what it gives"
         )
-    if spec.download:
-        file = _local_path(path, spec, spec.download[0])
-        _check_stated(path, spec, formats.read(file))
-        return from_files(file, metric=spec.metric, name=stem, drop_zeros=True)
+    if not spec.download:
+        return _read_files(path, spec, replacement)
+    file = _local_path(path, spec, spec.download[0])
+    _check_stated(path, spec, formats.read(file))
+    queries, labels, neighbors = replacement.queries, replacement.labels, replacement.neighbors
+    return from_files(file, queries, labels, spec.metric, neighbors=neighbors, name=stem, drop_zeros=True)
+
+
+def _verify(path: Path, spec: Spec) -> None:
+    """A BenchError if texts or vectors are not those that `bench embed` recorded."""
+    if spec.embedding is not None:
+        embed.verify(spec.embedding, path.parent, f"dataset {path.stem!r}")
+
+
+def _read_files(path: Path, spec: Spec, replacement: Replacement) -> Dataset:
+    """The Dataset of `files`: what takes their place comes in before queries would be held out of the base."""
     assert spec.files is not None
-    beside_it = (spec.files.queries, spec.files.labels, spec.files.neighbors)
-    queries, labels, neighbors = (path.parent / part if part else None for part in beside_it)
-    dataset = from_files(path.parent / spec.files.base, queries, labels, spec.metric, neighbors=neighbors, name=stem)
-    if queries is None and dataset.n < formats.get(formats.read(path.parent / spec.files.base), "base").shape[0]:
+    stated = {part: getattr(spec.files, part) for part in ("queries", "labels", "neighbors")}
+    files = {part: path.parent / file for part, file in stated.items() if file}
+    if replacement.queries and "neighbors" in files and not replacement.neighbors:
+        warn_unverified(str(files.pop("neighbors")), "other queries")
+    queries, labels, neighbors = (getattr(replacement, part) or files.get(part) for part in stated)
+    base = path.parent / spec.files.base
+    dataset = from_files(base, queries, labels, spec.metric, neighbors=neighbors, name=path.stem)
+    if dataset.source_rows is not None:
         line = f"{path}: {len(dataset.queries)} rows held out as queries; files.queries names your own"
         warnings.warn(line, BenchWarning, stacklevel=2)
     return dataset

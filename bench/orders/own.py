@@ -50,6 +50,12 @@ def restricted(dataset: Dataset, *, file: str) -> list[dict[str, Any]]:
     return [{"file_name": path.name, "sha256": digest}]
 
 
+def of_source(dataset: Dataset, order: np.ndarray) -> np.ndarray:
+    """(m,) an order of the base (n,) by the numbers of its source's rows; those that the base lacks come last."""
+    rows, count = dataset.source_rows, dataset.source_count
+    return order if rows is None else np.concatenate([rows[order], np.setdiff1d(np.arange(count), rows)])
+
+
 def check_file(params: Mapping[str, Any], *, file: str) -> None:
     """ValueError where the file does not exist, which costs nothing to see."""
     if not Path(file).is_file():

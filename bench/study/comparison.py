@@ -8,8 +8,8 @@ import msgspec
 
 from bench.data import catalog, formats
 from bench.data.dataset import limit
-from bench.data.from_files import from_files
-from bench.errors import BenchError, Log
+from bench.data.from_files import Replacement, from_files
+from bench.errors import Log
 from bench.study.experiment import Experiment, check
 from bench.study.study import Study
 
@@ -18,7 +18,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where vectors come from.
 
     base: a file of vectors, or a dataset by its name or TOML file.
-    queries, labels, neighbors: files beside it; a metric in place of the one that a file states.
+    queries, labels, neighbors, metric: what takes the place of what that states, or of what it lacks.
     rows: at most so many rows of the base, drawn by seed.
     """
 
@@ -57,8 +57,6 @@ def comparison(
     if catalog.is_file(base):
         files = (Path(base), source.queries, source.labels, source.metric)
         return Study(name, experiment, [from_files(*files, neighbors=source.neighbors, limit=source.rows, log=log)])
-    for option in ("queries", "labels", "neighbors", "metric"):
-        if getattr(source, option) is not None:
-            raise BenchError(f"--{option}: {base} states its own; leave --{option} out")
-    dataset = catalog.load(base)
+    replacement = Replacement(source.queries, source.labels, source.neighbors, source.metric)
+    dataset = catalog.load(base, replacement=replacement)
     return Study(name, experiment, [limit(dataset, source.rows) if source.rows else dataset])
