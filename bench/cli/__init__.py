@@ -4,22 +4,26 @@ Results go to standard output, progress and warnings to standard error. Heavy im
 are used, so that `bench --help` is quick.
 """
 
-import io
-import os
+import errno
 import signal
 import sys
 import traceback
 import warnings
-from typing import Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
+from bench import streams
 from bench.cli import data, gates, results, studies
-from bench.cli.terminal import CRASHED, INTERRUPTED, USER_MISTAKE, say
+from bench.cli.terminal import CRASHED, INTERRUPTED, TRIALS_FAILED, USER_MISTAKE, say
 from bench.errors import BenchError, BenchWarning
 
 # Typer carries its own click, or uses the installed one, by version: this finds the one in use.
 UsageError: Any = typer.BadParameter.__mro__[1]
+# What a system says of the place of a file, whichever code of ours asks for it
+_OF_A_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT)
+# What a report of a fault needs to name beside Python
+_PACKAGES = ("hnswlib", "faiss-cpu", "numpy")
 
 app = typer.Typer(
     name="bench",
@@ -46,6 +50,40 @@ app.command(name="list")(data.list_)
 app.add_typer(gates.baseline_app, name="baseline")
 
 
+def _print_versions(wanted: bool) -> None:
+    if not wanted:
+        return
+    import platform
+
+    print(f"bench {_version('hnsw-order-bench')}")
+    print(f"python {platform.python_version()} on {platform.platform()}")
+    for package in _PACKAGES:
+        print(f"{package} {_version(package)}")
+    raise typer.Exit
+
+
+def _version(package: str) -> str:
+    """The version of a package that is installed, which is not imported for it."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "is not installed"
+
+
+@app.callback()
+def _bench(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_versions, help="Print versions, for a report, and exit."
+        ),
+    ] = False,
+) -> None:
+    pass  # what all commands share is this option
+
+
 def _warn(
     message: Warning | str,
     category: type[Warning],
@@ -62,39 +100,54 @@ def main() -> None:
 
     Exit 0 done, 1 a check failed, 2 the user's mistake, 3 interrupted, 4 some trials failed, 70 a bug of ours.
     """
+    streams.secure()
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", BenchWarning)
     warnings.showwarning = _warn
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal may lack some signs
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is as good as Ctrl-C
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
         signal.signal(signal.SIGHUP, signal.default_int_handler)  # and so is a terminal that is closed
+    raise SystemExit(_exit_code(sys.argv[1:] or ["--help"]))
+
+
+def _exit_code(words: list[str]) -> int:
+    """Run the command of these words, say what went wrong, and give what it comes to."""
     try:
-        # Typer turns Ctrl-C into this code, which without standalone mode it hands back.
-        if app(sys.argv[1:] or ["--help"], standalone_mode=False) == 130:
-            raise KeyboardInterrupt
-    except BenchError as error:
-        say(f"bench: {error}")
-        raise SystemExit(USER_MISTAKE) from None
-    except UsageError as error:
-        say(f"bench: {error.format_message()} See `bench --help`.")
-        raise SystemExit(USER_MISTAKE) from None
+        try:
+            _run(words)
+        finally:
+            sys.stdout.flush()  # a result that is not written is not done, whatever else the command came to
+    except typer.Exit as stop:
+        return stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted: nothing is half written")
-        raise SystemExit(INTERRUPTED) from None
-    except BrokenPipeError:
-        _stop_writing()
+        return INTERRUPTED
     except SystemExit as stop:
-        if not isinstance(stop.__context__, BrokenPipeError):  # which Typer turns into an exit with 1
-            raise
-        _stop_writing()
-    except BaseException:  # noqa: BLE001 - Python would exit with 1, by which a gate says that recall has fallen
+        if stop.code in (USER_MISTAKE, INTERRUPTED, TRIALS_FAILED):
+            return int(stop.code)
+        traceback.print_exc()  # a library's, which would pass for a check that failed
+        return CRASHED
+    except BaseException as error:  # noqa: BLE001 - Python would exit with 1, by which a gate says that recall has fallen
+        if mistake := _mistake(error):
+            say(f"bench: {' '.join(mistake.splitlines())}")
+            return USER_MISTAKE
         traceback.print_exc()
-        raise SystemExit(CRASHED) from None
+        return CRASHED
+    return 0
 
 
-def _stop_writing() -> None:
-    """As in `bench export | head`: the reader has what it wants."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _run(words: list[str]) -> None:
+    """Run the command of these words; not by Typer's own `main`, which exits with 1 where any pipe is broken."""
+    with typer.main.get_command(app).make_context("bench", words) as context:
+        context.command.invoke(context)
+
+
+def _mistake(error: BaseException) -> str:
+    """What to say of an exception that is not a bug of ours; nothing of one that is."""
+    if isinstance(error, BenchError):
+        return str(error)
+    if isinstance(error, UsageError):
+        return f"{error.format_message()} See `bench --help`."
+    if isinstance(error, OSError) and error.errno in _OF_A_PLACE:
+        return f"{error.filename or 'a file'}: {error.strerror}; name another place, or mend this one"
+    return ""

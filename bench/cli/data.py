@@ -21,6 +21,7 @@ from bench.cli.terminal import (
     write,
 )
 from bench.errors import BenchError, unknown
+from bench.streams import check_stdout
 
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
@@ -49,6 +50,7 @@ def lid(
 
     if output:
         check_folder(output)
+    check_stdout()
     dataset = _dataset(file, metric, labels)
     geometry = Geometry(dataset, say)
     described = describe_labels(geometry, k, estimator) if by_label else describe(geometry, k, estimator)
@@ -98,6 +100,7 @@ def order(
         raise BenchError(f"--order {order} stands for several orders, or a file: name a single one")
     ids.check_writable(output)
     check_folder(output)
+    check_stdout()
     dataset = _dataset(file, metric, labels)
     params = orders.parameters(name, given)
     orders.check(name, params, dataset)
@@ -120,6 +123,7 @@ def fetch(
     from bench.data import catalog
     from bench.present.progress import transfers
 
+    check_stdout()
     rows: list[dict[str, Any]] = []
     failed = False
     for name in names:
@@ -180,6 +184,7 @@ def embed(
     """
     from bench.data.texts.embed import embed as embed_texts
 
+    check_stdout()
     try:
         path, record = embed_texts(
             texts,

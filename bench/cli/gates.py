@@ -24,6 +24,7 @@ from bench.cli.terminal import (
     write,
 )
 from bench.errors import BenchError
+from bench.streams import check_stdout
 
 if TYPE_CHECKING:
     from bench.study.fill import Measure
@@ -135,7 +136,7 @@ def gate(
     else:
         print(text(report, layout(wide)))
     if not report.passed:
-        raise SystemExit(CHECK_FAILED)
+        raise typer.Exit(CHECK_FAILED)
 
 
 def _from_here(experiment: str) -> str:
@@ -149,6 +150,7 @@ def _measuring(study: "Study", path: Path | None, workers: "Workers") -> "Iterat
     """What measures trials of a study, with progress, and ends the command where it is interrupted or trials fail."""
     from bench.study.fill import FailedTrialsError, Interrupted, measuring
 
+    check_stdout()
     try:
         with measuring(study, path, workers, progress, say) as measure:
             yield measure

@@ -28,6 +28,7 @@ from bench.cli.terminal import (
     workers,
 )
 from bench.errors import BenchError
+from bench.streams import check_stdout
 
 if TYPE_CHECKING:
     from bench.indexes.presets import Preset
@@ -161,6 +162,7 @@ def _filled(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: 
     from bench.study.fill import Interrupted, fill
     from bench.study.store import Store
 
+    check_stdout()
     try:
         return fill(studies, Store.create(path), workers, progress, say)
     except Interrupted as stopped:
@@ -177,6 +179,7 @@ def _plan(study: "Study", path: Path, jobs: int, laid_out: "Layout | None") -> N
     from bench.study.plan import probe
     from bench.study.store import Store
 
+    check_stdout()
     missing = Store.open(path).missing(study.trials) if path.is_file() else study.trials
     plan = planned(study, missing, list(probe(study, say)), jobs)
     if laid_out is None:

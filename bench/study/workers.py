@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection, wait
 import msgspec
 
 from bench.errors import Log
+from bench.streams import print_to_error
 from bench.study.build import Job, check_code, measure
 from bench.study.outcome import Failure, Outcome
 
@@ -170,8 +171,7 @@ def _serve(pipe: "Connection[object, Job]", parent: int, threads: int) -> None:
 
     end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
-    with suppress(OSError):
-        os.dup2(2, 1)  # what an engine prints is no result
+    print_to_error()  # what an engine prints is no result
     faiss.omp_set_num_threads(threads)
     with suppress(EOFError):
         while True:

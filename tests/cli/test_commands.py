@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import platform
 import signal
 import subprocess
 import time
+from importlib import metadata
 
 import h5py
 import numpy as np
@@ -31,9 +33,10 @@ def test_help_is_quick_and_every_command_shows_an_example(cli):
     assert cli(check=0).stdout == text
 
 
-def test_help_imports_nothing_heavy(bench_script):
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_versions_import_nothing_heavy(bench_script, option):
     program = (
-        "import sys; sys.argv = ['bench', '--help']\n"
+        f"import sys; sys.argv = ['bench', '{option}']\n"
         "from bench.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
@@ -42,6 +45,21 @@ def test_help_imports_nothing_heavy(bench_script):
     python = bench_script.removesuffix("bench") + "python"
     done = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_versions_are_those_that_a_report_needs(cli):
+    lines = cli("--version", check=0).stdout.splitlines()
+    assert lines[0] == f"bench {metadata.version('hnsw-order-bench')}"
+    assert lines[1].startswith(f"python {platform.python_version()} on ")
+    assert lines[2:] == [f"{name} {metadata.version(name)}" for name in ("hnswlib", "faiss-cpu", "numpy")]
+
+
+def test_the_module_is_the_command(cli, bench_script):
+    python = bench_script.removesuffix("bench") + "python"
+    for words in (["--help"], ["run", "--help"]):
+        done = subprocess.run([python, "-m", "bench", *words], capture_output=True, text=True, check=True)
+        assert done.stdout == cli(*words, check=0).stdout
+        assert done.stdout.startswith("Usage: bench ")
 
 
 def test_compare_needs_nothing_but_vectors(cli, vectors):

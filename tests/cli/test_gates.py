@@ -1,7 +1,9 @@
 """`bench baseline save` and `bench gate` as a user gives them."""
 
 import json
+import os
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,17 +51,30 @@ def test_a_gate_on_the_machine_of_the_baseline_is_bit_exact(cli, saved):
     assert [line["verdict"] for line in report["lines"]] == ["bit-exact"] * 2
 
 
+# A sitecustomize plants the fault in the command's own process: M is halved.
+HALVED = """
+import hnswlib
+whole = hnswlib.Index.init_index
+class Index(hnswlib.Index):
+    def init_index(self, *, M, **rest): super().init_index(M=M // 2, **rest)
+hnswlib.Index = Index
+"""
+
+
 def test_a_failed_gate_exits_with_1(cli, saved):
-    # A sitecustomize plants the fault in the command's own process: M is halved.
-    (saved / "sitecustomize.py").write_text(
-        "import hnswlib\n"
-        "whole = hnswlib.Index.init_index\n"
-        "class Index(hnswlib.Index):\n"
-        "    def init_index(self, *, M, **rest): super().init_index(M=M // 2, **rest)\n"
-        "hnswlib.Index = Index\n"
-    )
+    (saved / "sitecustomize.py").write_text(HALVED)
     done = cli("gate", "mine", check=1, PYTHONPATH=str(saved))
     assert "gate mine: FAILED: 2 not bit-exact" in done.stdout
+
+
+def test_a_failed_gate_exits_with_1_though_nobody_reads_why(bench_script, saved):
+    (saved / "sitecustomize.py").write_text(HALVED)
+    reader, output = os.pipe()
+    os.close(reader)
+    environment = os.environ | {"PYTHONPATH": str(saved)}
+    done = subprocess.run([bench_script, "gate", "mine"], cwd=saved, env=environment, stdout=output, check=False)
+    os.close(output)
+    assert done.returncode == 1
 
 
 def test_a_store_lets_a_gate_go_on_where_it_stopped(cli, saved):
