@@ -114,14 +114,19 @@ def _permuted(setting: Setting, by_order: Mapping[Order, Sample]) -> Permuted:
         worst=sequences[int(means.argmin())],
         best=sequences[int(means.argmax())],
         range=float(np.ptp(means)),
-        noise_range=expected * sd_mean,
-        noise_range_95=exceeded * sd_mean,
+        noise_range=_possible_range(expected * sd_mean),
+        noise_range_95=_possible_range(exceeded * sd_mean),
         one_build_range=float(np.ptp(builds, axis=0).mean()),
-        one_build_noise=expected * noise**0.5,
+        one_build_noise=_possible_range(expected * noise**0.5),
         found_again=found_again(recalls) if min(recalls.shape[1:]) > 1 else None,
         sd_permutations=between**0.5,
         sd_seeds=noise**0.5,
     )
+
+
+def _possible_range(expected: float) -> float:
+    """A range that normal draws would have, within what recalls can have."""
+    return expected if math.isnan(expected) else min(expected, 1.0)
 
 
 def crossed(by_order: Mapping[Order, Sample]) -> tuple[list[Order], np.ndarray]:
@@ -190,7 +195,7 @@ def found_again(recalls: np.ndarray) -> Estimate:
         # In both: the noise of builds and the spread over queries are of means that contain it.
         (-_residual(recalls) / (builds * queries), permutations * (seeds - 1.0) * (queries - 1.0)),
     ]
-    return stats.combined(float(by_query.mean()), parts)
+    return stats.combined_difference(float(by_query.mean()), parts)
 
 
 def _residual(recalls: np.ndarray) -> float:

@@ -26,11 +26,12 @@ def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:
         return {"distances": knn.search(geometry.query_points[queries], geometry.points, k, geometry.ranks_by)[0]}
 
     kth = geometry.cached("given", {"k": k, "sample": sample, "seed": seed}, make)["distances"][:, -1:]
+    farthest = knn.farthest_tie(kth, geometry.query_duplicates[queries])
 
     def near(ids: np.ndarray) -> int:
         in_base = np.where((ids >= 0) & (ids < dataset.n), ids, -1)
         reached = knn.true_distances(geometry.query_points[queries], geometry.points, in_base, geometry.ranks_by)
-        as_near = (reached <= kth + knn.RELATIVE_TOLERANCE * np.abs(kth)) & (in_base >= 0)
+        as_near = (reached <= farthest) & (in_base >= 0)
         return sum(len(set(row[good])) for row, good in zip(in_base, as_near, strict=True))
 
     agree = near(given)

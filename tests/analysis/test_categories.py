@@ -153,6 +153,14 @@ def test_sds_of_a_known_model_are_found():
     assert between**0.5 == pytest.approx(0.02, rel=4 * (1 / 238) ** 0.5 * 1.3)
 
 
+def test_no_range_is_beyond_what_recalls_can_have():
+    # Every build finds all or nothing, by chance
+    outcomes = [of(one, [10 * ((place + seed) % 2)] * 3, seed) for seed in (1, 2) for place, one in enumerate(SIX)]
+    [row] = permuted(outcomes)
+    assert (row.noise_range_95, row.one_build_noise) == (1, 1)
+    assert -1 <= row.found_again.low < row.found_again.high <= 1
+
+
 def test_one_seed_has_a_range_and_nothing_beside_it():
     [row] = permuted([of(name, [h, h]) for h, name in enumerate(SIX)])
     assert row.range == pytest.approx(0.5)
