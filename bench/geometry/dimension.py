@@ -1,6 +1,7 @@
 """Pointwise local intrinsic dimension and global dimension, on neighbours that are already known."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def pointwise(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, 
     Returns (n,) float64. Duplicates, which lie at a distance of 0 but for rounding, are left out by `mle` and `mom` and
     handled by `tle` itself; a row with fewer than two distinct distances beside theirs has no estimate and is NaN.
     """
-    import skdim
+    skdim = _skdim()
 
     if estimator not in ESTIMATORS:
         raise ValueError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
@@ -49,7 +50,7 @@ def _tle(
     distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, zeros: np.ndarray, estimable: np.ndarray
 ) -> np.ndarray:
     """Tight localities of the rows that are `estimable`; distances and neighbors: of all points."""
-    import skdim
+    skdim = _skdim()
 
     # It handles duplicates, but those alone that are exactly equal: each is given as the first of its like.
     is_duplicate = np.arange(distances.shape[1]) < zeros[:, None]
@@ -71,6 +72,14 @@ def duplicates(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray)
     stands for that of the row, which may be a query.
     """
     return np.asarray((distances <= rounding(points)[neighbors[:, :1]]).sum(axis=1))
+
+
+def _skdim() -> Any:
+    """scikit-dimension, whose import would silence every warning of the process from then on."""
+    with warnings.catch_warnings():
+        import skdim
+
+    return skdim
 
 
 def pca(points: np.ndarray, explained: float = 0.99) -> int:
@@ -96,7 +105,7 @@ def two_nn(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray) -> 
     distances, neighbors, points: as in `pointwise`, k >= 2. Rows with a duplicate have no ratio and are left out. NaN
     where fewer than three rows remain.
     """
-    import skdim
+    skdim = _skdim()
 
     usable = distances[duplicates(distances, neighbors, points) == 0, :2].astype(np.float64)
     if len(usable) < 3:

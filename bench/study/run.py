@@ -11,7 +11,6 @@ import numpy as np
 from bench.errors import Log
 from bench.geometry import Geometry
 from bench.geometry.describe import profile
-from bench.geometry.verify import verify_given
 from bench.indexes import INDEXES
 from bench.measure import retrieval
 from bench.study.build import Job, data_files, measure
@@ -39,9 +38,6 @@ def run(
     """
     requested = study.trials if trials is None else trials
     store.enlist(study.name, requested)
-    if trials is None:
-        for dataset in study.datasets.values():
-            verify_given(Geometry(dataset, log))
     missing = list(requested) if again else store.missing(requested)
     exact = cache_once(partial(_exact_scores, study))
     jobs = _jobs(study, store, missing, workers.count if workers else 1, log)

@@ -51,3 +51,24 @@ def test_an_order_of_a_toml_file_is_taken_back_by_compare(cli, stated):
     assert sorted(np.load(stated / "ids.npy")) == list(range(400))
     done = cli("compare", "set.toml", *ONE, "--orders", "given,./ids.npy", "--json", check=0)
     assert {row["n"] for row in json.loads(done.stdout)} == {360}
+
+
+def test_queries_that_are_rows_of_the_base_are_named_once_before_anything_is_built(cli, stated):
+    words = [
+        "compare",
+        "my.npy",
+        "--queries",
+        "my.npy",
+        "--orders",
+        "given,random",
+        "--engines",
+        "hnswlib",
+        "--seeds",
+        "1",
+    ]
+    for preset in ([], ["--preset", "all"]):
+        lines = cli(*words, *preset, check=0).stderr.splitlines()
+        [place] = [i for i, line in enumerate(lines) if "400 of 400 queries are rows of the base" in line]
+        assert lines[place].startswith("warning: my: ")
+        assert not any("outcomes," in line or "1 of " in line for line in lines[:place])
+    assert "are rows of the base" not in cli("compare", "my.npy", "--queries", "q.npy", *ONE, check=0).stderr
