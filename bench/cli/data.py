@@ -159,10 +159,20 @@ def _dataset(file: str, metric: str | None, labels: Path | None) -> "Dataset":
 
 
 def embed(
-    texts: Annotated[Path, typer.Argument(help="A BEIR folder, or a JSON Lines or CSV file of texts under text.")],
+    texts: Annotated[Path, typer.Argument(help="A BEIR folder, or a JSON Lines or CSV file of texts.")],
     model: Annotated[
         str, typer.Option(help="A sentence-transformers model by name or folder, or lsa@d for d dimensions of LSA.")
     ],
+    queries: Annotated[
+        Path | None,
+        typer.Option(help="A JSON Lines or CSV file of queries; without it, rows are held out of the texts."),
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="The column of CSV, or the key of JSON Lines, of the texts; text by default.")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="That of the texts' labels, for the order category; without it, no labels.")
+    ] = None,
     query_prefix: Annotated[
         str | None, typer.Option(help="Put before every query; without it, what the model states.")
     ] = None,
@@ -181,6 +191,7 @@ def embed(
     Example:
       bench embed beir/scifact --model all-MiniLM-L6-v2
       bench embed reviews.jsonl --model lsa@384
+      bench embed train.csv --queries test.csv --text-column question --label-column intent --model lsa@384
     """
     from bench.data.texts.embed import embed as embed_texts
 
@@ -189,6 +200,9 @@ def embed(
         path, record = embed_texts(
             texts,
             model,
+            queries=queries,
+            text_column=text_column,
+            label_column=label_column,
             query_prefix=query_prefix,
             passage_prefix=passage_prefix,
             split=split,
