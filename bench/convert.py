@@ -44,6 +44,11 @@ def converted(value: object, to: type[T], where: str, *, strict: bool = True) ->
         raise BenchError(f"{where}: {message[0].lower()}{message[1:].replace('`', '')}") from None
 
 
+def as_text(name: str) -> str:
+    """A file's name, or a part of it, as text that any file and table can hold: a byte that is not UTF-8 as `\\xe9`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def _type_at(to: Any, place: str) -> Any:
     """The struct that the field path `place`, as in `index[0].records`, leads to from `to`."""
     names = re.findall(r"[A-Za-z_]\w*", place)

@@ -59,6 +59,7 @@ def cli(bench_script, tmp_path):
             [bench_script, *map(str, words)],
             capture_output=True,
             text=True,
+            errors="surrogateescape",
             cwd=tmp_path,
             env=os.environ | environment,
             timeout=300,

@@ -3,7 +3,7 @@ import os
 import msgspec
 import pytest
 
-from bench.convert import converted
+from bench.convert import as_text, converted
 from bench.data import catalog, formats
 from bench.errors import BenchError, no_file, unknown
 from bench.study.experiment import read_experiment
@@ -73,3 +73,8 @@ def test_a_link_that_leads_in_a_circle_is_not_said_to_be_missing(tmp_path, read,
     (tmp_path / name).symlink_to(tmp_path / name)
     with pytest.raises(BenchError, match=rf"{name} is a symbolic link that leads in a circle"):
         read(tmp_path / name)
+
+
+def test_a_name_of_any_bytes_becomes_text_that_tells_them_apart():
+    assert as_text("plain é") == "plain é"
+    assert as_text("caf\udce9") == "caf\\xe9" == as_text(as_text("caf\udce9"))

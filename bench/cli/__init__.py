@@ -148,6 +148,9 @@ def _mistake(error: BaseException) -> str:
         return str(error)
     if isinstance(error, UsageError):
         return f"{error.format_message()} See `bench --help`."
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":  # of a name that Python read
+        part = error.object[max(error.start - 40, 0) : error.end + 40]
+        return f"{part!r} has a name that is not UTF-8, which what is written here has to be: rename it"
     if isinstance(error, OSError) and error.errno in _OF_A_PLACE:
         return f"{error.filename or 'a file'}: {error.strerror}; name another place, or mend this one"
     return ""

@@ -20,6 +20,7 @@ from bench.cli.terminal import (
     say,
     write,
 )
+from bench.convert import as_text
 from bench.errors import BenchError, unknown
 from bench.streams import check_stdout
 
@@ -138,7 +139,7 @@ def fetch(
         except KeyboardInterrupt:
             say("interrupted: what has arrived is saved where the server allows; the same command goes on from there")
             raise SystemExit(INTERRUPTED) from None
-        rows += [{"name": name, "path": str(f.path), "sha256": f.sha256, "from": f.origin} for f in fetched]
+        rows += [{"name": name, "path": as_text(str(f.path)), "sha256": f.sha256, "from": f.origin} for f in fetched]
         if not as_json:
             for file in fetched:
                 print(f"{name}  {file.path}  sha256:{file.sha256}  (from {file.origin})", flush=True)
@@ -215,7 +216,7 @@ def embed(
         say("interrupted: what is whole is saved; the same command goes on from there")
         raise SystemExit(INTERRUPTED) from None
     if as_json:
-        print_json({"dataset": str(path), "embedding": record})
+        print_json({"dataset": as_text(str(path)), "embedding": record})
     else:
         print(path)
 

@@ -23,6 +23,7 @@ from bench.cli.terminal import (
     workers,
     write,
 )
+from bench.convert import as_text
 from bench.errors import BenchError
 from bench.streams import check_stdout
 
@@ -87,7 +88,9 @@ def baseline_save(
         raise BenchError(f"cannot write {path}: its folder is not writable; name another place")
     with _measuring(study, store, workers(jobs, timeout)) as measure:
         outcomes = measure(study.trials)
-    saved = baseline.create(path.stem, study, _from_here(experiment), " ".join(reason.split()), outcomes)
+    saved = baseline.create(
+        as_text(path.stem), study, _from_here(experiment), as_text(" ".join(reason.split())), outcomes
+    )
     write(path, lambda stream: stream.write(baseline.text(saved).encode()))
     replaced = f", in place of that of {before.saved} ({before.reason})" if before else ""
     print(f"{path}: {len(saved.outcomes)} outcomes{replaced}")

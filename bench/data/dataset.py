@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from bench import cache, digests
+from bench.convert import as_text
 from bench.errors import BenchError, BenchWarning, unknown
 
 Metric = Literal["l2", "cosine", "ip"]
@@ -71,6 +72,9 @@ class Dataset:
     neighbors: np.ndarray | None = None
     source_rows: np.ndarray | None = None
     source_size: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", as_text(self.name))  # which may be a file's
 
     @property
     def n(self) -> int:

@@ -5,6 +5,7 @@ One file an engine, and a line here. Engines of a user's own join them by `find`
 
 from pathlib import Path
 
+from bench.convert import as_text
 from bench.errors import BenchError, unknown
 from bench.indexes import faiss, hnswlib, own
 from bench.indexes.engine import Engine
@@ -20,7 +21,7 @@ def find(engine: str) -> str:
     """The key in INDEXES of an engine by its name, by an entry point's, or by the path of a Python file, after which
     it is called; what is not there yet is loaded. A BenchError where there is none."""
     if engine.endswith(own.SUFFIX):
-        name = Path(engine).stem
+        name = as_text(Path(engine).stem)
         if name in _SHIPPED:
             raise BenchError(f"{engine}: {name} is the name of an engine that ships: give the file another")
         INDEXES[name] = own.from_file(Path(engine))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench import cache, digests
+from bench.convert import as_text
 from bench.data.dataset import Dataset
 from bench.data.formats.ids import read_ids
 from bench.errors import BenchError, no_file
@@ -47,7 +48,7 @@ def restricted(dataset: Dataset, *, file: str) -> list[dict[str, Any]]:
     order = order[order >= 0]
     digest = digests.array_digest(order)
     cache.entry(_KIND, {"sha256": digest}, lambda: {"order": order})
-    return [{"file_name": path.name, "sha256": digest}]
+    return [{"file_name": as_text(path.name), "sha256": digest}]
 
 
 def of_source(dataset: Dataset, order: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bench import orders
+from bench import digests, orders
 from bench.convert import read_toml
 from bench.errors import BenchError, no_file, unknown
 from bench.indexes import INDEXES, find, own
@@ -168,7 +168,7 @@ def order_specs(listed: Sequence[str | dict[str, Any]], where: str) -> list[Orde
         params = orders.parameters(name, given)
         orders.check_expansion(name, params)
         specs.append(OrderSpec(name, params))
-    if len({(spec.name, sorted_json(spec.params)) for spec in specs}) < len(specs):
+    if len({digests.key_digest({"order": spec.name, "params": spec.params}) for spec in specs}) < len(specs):
         raise BenchError(f"{where}: an order is listed twice with the same parameters")
     return specs
 

@@ -7,6 +7,7 @@ from functools import cached_property
 import msgspec
 
 from bench import orders
+from bench.convert import as_text
 from bench.data import catalog
 from bench.data.dataset import Dataset, limit
 from bench.errors import BenchError, BenchWarning
@@ -26,7 +27,7 @@ class Study:
     """
 
     def __init__(self, name: str, experiment: Experiment, datasets: Sequence[Dataset]) -> None:
-        self.name = name
+        self.name = as_text(name)  # which may be a file's
         self.experiment = experiment
         self.datasets = {dataset.name: dataset for dataset in datasets}
         checked = check(experiment, name)

@@ -75,7 +75,8 @@ def _read_parquet(path: Path) -> np.ndarray:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as stream:
+            table = pq.read_table(stream)
     except (pa.ArrowException, OSError):
         raise BenchError(f"{path} is not a whole parquet file: get or write it again") from None
     if table.num_columns != 1:

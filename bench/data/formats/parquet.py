@@ -24,7 +24,7 @@ def read_parquet(path: Path) -> dict[str, FileArray]:
         raise BenchError(f"{path} needs pyarrow: pip install 'hnsw-order-bench[parquet]'") from None
 
     try:
-        with pq.ParquetFile(path) as file:
+        with path.open("rb") as stream, pq.ParquetFile(stream) as file:  # by name pyarrow opens UTF-8 alone
             schema, n = file.schema_arrow, file.metadata.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise BenchError(f"{path} is not a whole parquet file: get or write it again") from None
@@ -56,7 +56,7 @@ def _blocks(path: Path, name: str, rows: int) -> Iterator[np.ndarray]:
 
     start, d = 0, None
     try:
-        with pq.ParquetFile(path) as file:
+        with path.open("rb") as stream, pq.ParquetFile(stream) as file:
             for batch in file.iter_batches(rows, columns=[name]):
                 column = batch.column(0)
                 if len(column):

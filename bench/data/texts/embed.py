@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from bench import digests
-from bench.convert import converted, read_toml
+from bench.convert import as_text, converted, read_toml
 from bench.data.texts import lsa, vectors
 from bench.data.texts.job import Columns, Job, Labels, of_file, of_folder
 from bench.data.texts.models import Encoder, load_encoder
@@ -86,7 +86,12 @@ def embed(
     same texts and model that exist already are left as they are; those of others are an error.
     """
     name = name or Path(model).expanduser().name.replace("@", "-")
-    if not name or (name == lsa.NAME != model) or any(letter in name for letter in "/\\@*?[]{}"):
+    if (
+        not name
+        or name != as_text(name)
+        or (name == lsa.NAME != model)
+        or any(letter in name for letter in "/\\@*?[]{}")
+    ):
         raise BenchError(f"--name {name!r}: give a file's name, not {lsa.NAME}, without / \\ @ * ? [ ] {{ }}")
     if path.is_dir():
         if queries or text_column or label_column:
@@ -200,7 +205,7 @@ def _previous(job: Job, requested: Embedding) -> _Previous:
 
 def _described(path: Path, job: Job, encoder: Encoder) -> dict[str, Any]:
     """What a dataset's TOML file states beside its tables."""
-    title = f"{job.parts[0].count:,} texts of {path.resolve().name}, embedded with {encoder.model}"
+    title = f"{job.parts[0].count:,} texts of {as_text(path.resolve().name)}, embedded with {encoder.model}"
     return {"title": title, "metric": encoder.metric}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.convert import as_text
 from bench.data.texts import lines
 from bench.data.texts.judgements import judge
 from bench.data.texts.lines import CORPUS, QUERIES
@@ -117,6 +118,8 @@ def of_file(file: Path, name: str, queries: Path | None, columns: Columns) -> Jo
     for one in filter(None, (file, queries)):
         if not os.path.isfile(one):
             raise no_file(one, "give a JSON Lines or CSV file of texts, or, without --queries, a BEIR folder")
+        if as_text(one.name) != one.name:
+            raise BenchError(f"{one}: its name is not UTF-8, which the dataset's TOML file needs: rename it")
     if columns.label == columns.text:
         raise BenchError(f"--label-column {columns.label} is the column of the texts: name that of their labels")
     output = file.parent / "embeddings"

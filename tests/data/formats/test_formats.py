@@ -56,6 +56,17 @@ def test_every_format_reads_back_what_was_written(tmp_path, monkeypatch, name, d
     assert all(f"holds {rows.dtype}; converted to float32" in line for line in lines)
 
 
+@pytest.mark.filterwarnings("ignore::bench.errors.BenchWarning")
+@pytest.mark.parametrize("name", writers.WRITERS)
+def test_every_format_is_read_from_a_file_whose_name_is_not_utf8(tmp_path, name):
+    path = written(tmp_path, name, ROWS.astype(writers.WRITERS[name][2].split()[0]))
+    try:
+        path = path.rename(tmp_path / f"caf\udce9{path.suffix}")
+    except OSError:
+        pytest.skip("this file system has no names but UTF-8")
+    assert np.array_equal(read_vectors(path), ROWS)
+
+
 def test_every_suffix_is_tested():
     assert {suffix for suffix, _, _ in writers.WRITERS.values()} == set(formats.READERS)
 
@@ -255,7 +266,7 @@ BAD = {
 
 @pytest.mark.filterwarnings("ignore::bench.errors.BenchWarning")
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_file_is_reported_with_what_is_wrong_and_nothing_is_kept(tmp_path, monkeypatch, capsys, kind):
+def test_a_bad_file_is_reported_with_what_is_wrong_and_nothing_is_kept(tmp_path, monkeypatch, capfd, kind):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("bench.data.formats.parquet._BATCH_ROWS", 4)
     name, write, message = BAD[kind]
@@ -271,7 +282,7 @@ def test_a_bad_file_is_reported_with_what_is_wrong_and_nothing_is_kept(tmp_path,
     monkeypatch.setattr("signal.signal", lambda *_: None)
     with warnings.catch_warnings(), pytest.raises(SystemExit) as left:
         cli.main()
-    output = capsys.readouterr()
+    output = capfd.readouterr()
     assert (left.value.code, output.out) == (2, "")
     assert output.err.splitlines()[-1] == f"bench: {error.value}"
     assert not (tmp_path / "results").exists()
