@@ -96,7 +96,8 @@ def compare(
     orders: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: names, with parameters as in block-shuffle:block=1024, and files of row numbers."
+            help="Comma-separated: names, with parameters as in block-shuffle:block=1024, and files of row numbers. "
+            'Labels with , : or + in them stand in double quotes: category:permutation="R+D"+sales.'
         ),
     ] = "given,random,lid-ascending,lid-descending,radius-descending,residual-descending",
     engines: Annotated[
