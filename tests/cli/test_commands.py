@@ -81,6 +81,17 @@ def test_compare_needs_nothing_but_vectors(cli, vectors):
     assert again.stdout == done.stdout
 
 
+def test_few_rows_are_compared_in_the_orders_that_they_have(cli, vectors):
+    np.save(vectors / "few.npy", np.load(vectors / "my.npy")[:60])
+    few = ["compare", "few.npy", "--seeds", "2", "--ef-search", "10"]
+    done = cli(*few, check=0)
+    assert "warning: few: lid-ascending and lid-descending left out of the default orders: k = 100 ne" in done.stderr
+    assert "radius-descending" in done.stdout
+    assert "lid-" not in done.stdout
+    assert "lid-" not in cli("compare", "few.npy", "--seeds", "2", "--preset", "redis", check=0).stdout
+    assert "order 'lid-descending' on dataset 'few'" in one_line(cli(*few, "--orders", "random,lid-descending"))
+
+
 def test_compare_takes_a_datasets_toml_file(cli, vectors):
     (vectors / "set.toml").write_text("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'my.npy'\nqueries = 'q.npy'\n")
     assert "queries 30" in cli("compare", "set.toml", *SMALL, check=0).stdout
