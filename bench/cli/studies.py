@@ -94,11 +94,13 @@ def compare(
     metric: MetricOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows of the base, drawn by seed.")] = None,
     orders: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Comma-separated: names, with parameters as in block-shuffle:block=1024, and files of row numbers."
+            help="Comma-separated: names, with parameters as in block-shuffle:block=1024, and files of row numbers. "
+            'Labels with , : or + in them stand in double quotes: category:permutation="R+D"+sales. By default given, '
+            "random, and those by LID, radius and residual that the data allows."
         ),
-    ] = "given,random,lid-ascending,lid-descending,radius-descending,residual-descending",
+    ] = None,
     engines: Annotated[
         str, typer.Option(help="Comma-separated: names of `bench list engines`, and Python files of your own.")
     ] = "hnswlib,faiss",
@@ -136,7 +138,7 @@ def compare(
     efs = str(max(k, 1)) if chosen else "10,40" if ef_search is None else ef_search  # a preset's own come later
     study = comparison(
         Source(base=base, queries=queries, labels=labels, neighbors=neighbors, metric=metric, rows=limit),
-        orders=[order_table(text, "--orders") for text in items(orders, "--orders")],
+        orders=None if orders is None else [order_table(text, "--orders") for text in items(orders, "--orders")],
         index=[{"engine": name, **graph} for name in items(engines, "--engines")],
         k=k,
         ef_search=[integer(text, "--ef-search") for text in items(efs, "--ef-search")],
