@@ -29,8 +29,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     orders: names, or tables of a name and parameters; `permutations` of `category` stands for an order a permutation
         of the labels: all if there are at most so many, else so many drawn.
     index: tables of an engine and its parameters.
-    k, ef_search: neighbours asked for, and candidates while searching. Pairs with ef_search < k are left out, since
-        engines would raise ef_search to k.
+    k, ef_search: neighbours asked for, and candidates while searching. Pairs with ef_search < k are left out: some
+        engines raise it to k, others search less.
     build_seeds: builds of each order, seeds 1, 2, ...
     order_seeds: how many seeds of each order are crossed with them; without it every build draws an order of its own,
         with the build's seed.
@@ -133,7 +133,7 @@ def _check_numbers(experiment: Experiment, where: str) -> None:
             if number not in [search[place] for search in experiment.searches]:
                 raise BenchError(
                     f"{where}: {what} = {number} pairs with no ef_search >= k: "
-                    "engines raise ef_search to k, so ask for at least k"
+                    "hnswlib raises ef_search to k, FAISS searches less: ask for at least k"
                 )
 
 
