@@ -1,11 +1,28 @@
 """Plain data, as TOML and the command line give it, as typed values."""
 
 import re
+import tomllib
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from bench.errors import BenchError, unknown
 
 T = TypeVar("T")
+
+
+def read_toml(path: Path, to: type[T]) -> T:
+    """What a TOML file in UTF-8 states, as a `to`; a BenchError names the file, and the line or the key."""
+    try:
+        content = path.read_bytes()
+        stated = tomllib.loads(content.decode("utf-8-sig"))
+    except OSError as error:
+        raise BenchError(f"cannot read {path}: {error.strerror}; allow it, or name another file") from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BenchError(f"{path}: line {line} is not UTF-8 text: save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BenchError(f"{path} is not valid TOML: {error}") from None
+    return converted(stated, to, str(path))
 
 
 def converted(value: object, to: type[T], where: str, *, strict: bool = True) -> T:

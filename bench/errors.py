@@ -1,6 +1,9 @@
 """What the harness says to its user: mistakes to mend, and warnings."""
 
+import errno
+import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 Log = Callable[[str], None]  # takes a line of progress
 
@@ -16,3 +19,17 @@ class BenchWarning(UserWarning):
 def unknown(kind: str, name: object, known: Iterable[str]) -> BenchError:
     """The error for a name that does not exist: says which do."""
     return BenchError(f"unknown {kind} {str(name)!r}; known: {', '.join(known) or 'none'}")
+
+
+def no_file(path: Path, way_out: str) -> BenchError:
+    """The error for a path at which no file lies: says what lies there instead."""
+    try:
+        what = "is a folder" if path.is_dir() else "is a pipe or a device"
+        path.stat()
+    except FileNotFoundError:
+        is_link = path.is_symlink()
+        what = f"is a symbolic link to {os.readlink(path)}, which does not exist" if is_link else "does not exist"
+    except OSError as error:
+        circle = error.errno == errno.ELOOP
+        what = "is a symbolic link that leads in a circle" if circle else f"cannot be read: {error.strerror}"
+    return BenchError(f"{path} {what}: {way_out}")

@@ -1,8 +1,12 @@
+import os
+
 import msgspec
 import pytest
 
 from bench.convert import as_text, converted
-from bench.errors import BenchError, unknown
+from bench.data import catalog, formats
+from bench.errors import BenchError, no_file, unknown
+from bench.study.experiment import read_experiment
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,6 +40,39 @@ def test_text_becomes_a_number_only_where_that_is_asked():
     assert converted("16", int, "--M", strict=False) == 16
     with pytest.raises(BenchError, match="expected int, got str"):
         converted("16", int, "M")
+
+
+def test_a_path_without_a_file_is_reported_with_what_lies_there(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "pool")
+    (tmp_path / "pool").symlink_to(tmp_path / "loop")
+    (tmp_path / "link").symlink_to("gone")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    what = {
+        "nothing": "does not exist",
+        "loop": "is a symbolic link that leads in a circle",
+        "link": "is a symbolic link to gone, which does not exist",
+        "folder": "is a folder",
+        "pipe": "is a pipe or a device",
+        "x" * 300: "cannot be read: File name too long",
+    }
+    for name, lies_there in what.items():
+        assert str(no_file(tmp_path / name, "name another")) == f"{tmp_path / name} {lies_there}: name another"
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        (formats.read, "my.npy"),
+        (formats.read_labels, "my.txt"),
+        (lambda path: catalog.load(str(path)), "my.toml"),
+        (lambda path: read_experiment(str(path)), "my.toml"),
+    ],
+)
+def test_a_link_that_leads_in_a_circle_is_not_said_to_be_missing(tmp_path, read, name):
+    (tmp_path / name).symlink_to(tmp_path / name)
+    with pytest.raises(BenchError, match=rf"{name} is a symbolic link that leads in a circle"):
+        read(tmp_path / name)
 
 
 def test_a_name_of_any_bytes_becomes_text_that_tells_them_apart():

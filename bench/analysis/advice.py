@@ -32,6 +32,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     """What to make of one experiment.
 
     reference: the order that others are compared with, by its label.
+    orders: all that there are, by label.
     settings: how many there are in which orders are compared.
     differ: in how many of them any order is better or worse than the reference.
     given: the order of the file, where it was compared.
@@ -40,11 +41,11 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     bound: the largest difference that no interval excludes.
     builds_needed: the most that any undecided comparison needs; None where nothing is undecided, or builds settle none.
     undecided: comparisons that are.
-    builds: the fewest of any order.
     """
 
     experiment: str
     reference: str
+    orders: list[str]
     settings: int
     differ: int
     given: Effect | None
@@ -53,7 +54,6 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     bound: float
     builds_needed: int | None
     undecided: int
-    builds: int
 
 
 def advise(summaries: Sequence[Summary], reference: str = "random") -> list[Advice]:
@@ -75,6 +75,7 @@ def _advice(experiment: str, rows: Sequence[Summary], reference: str) -> Advice:
     return Advice(
         experiment=experiment,
         reference=reference,
+        orders=sorted({row.order for row in rows}),
         settings=len({row.setting for row in compared}),
         differ=len({row.setting for row in compared if row.against and row.against.verdict in (BETTER, WORSE)}),
         given=_effect(by_order[GIVEN], (WORSE, BETTER)) if GIVEN in by_order else None,
@@ -83,7 +84,6 @@ def _advice(experiment: str, rows: Sequence[Summary], reference: str) -> Advice:
         bound=max((max(abs(v.difference.low), abs(v.difference.high)) for v in verdicts), default=0.0),
         builds_needed=max((v.builds_needed for v in undecided if v.builds_needed), default=None),
         undecided=len(undecided),
-        builds=min((row.builds for row in rows), default=0),
     )
 
 

@@ -27,13 +27,16 @@ from bench.study.trial import Order
 
 CATEGORY = "category"
 FEWEST = 6  # permutations of three labels: fewer are a comparison like any other
+_MOST_COUNTED = 18  # labels, whose permutations are fewer than 2^53
 
 
 class Permuted(msgspec.Struct, frozen=True, kw_only=True):
     """All permutations of one setting, over the seeds that every one of them was built with.
 
     setting: what tables show of it, by name.
-    permutations: built, of `possible`. A seed draws levels and the sequence of rows within categories.
+    permutations: built, of those that so many `labels` have. A seed draws levels and the sequence of rows within
+        categories.
+    possible: how many permutations there are; None beyond what a double holds exactly, of more than 18 labels.
     lowest, median, highest: recall of permutations, each a mean over seeds.
     worst, best: the permutations that give the extremes, as lists of labels.
     range: highest minus lowest.
@@ -49,7 +52,8 @@ class Permuted(msgspec.Struct, frozen=True, kw_only=True):
     experiment: str
     setting: dict[str, Any]
     permutations: int
-    possible: int
+    labels: int
+    possible: int | None
     seeds: int
     lowest: float
     median: float
@@ -70,9 +74,9 @@ def separated(outcomes: Outcomes) -> tuple[list[tuple[str, Outcome]], list[tuple
     """Outcomes of category permutations in experiments that have FEWEST at least, and all others."""
     listed = list(outcomes)
     orders: dict[str, set[Order]] = defaultdict(set)
-    for name, outcome in listed:
-        if permutation(outcome.trial.order):
-            orders[name].add(outcome.trial.order)
+    for name, order in {(name, outcome.trial.order): None for name, outcome in listed}:
+        if permutation(order):
+            orders[name].add(order)
     of_permutations: list[tuple[str, Outcome]] = []
     others: list[tuple[str, Outcome]] = []
     for name, outcome in listed:
@@ -95,7 +99,6 @@ def permuted(outcomes: Outcomes, ties: bool = False) -> list[Permuted]:
 
 def _permuted(setting: Setting, by_order: Mapping[Order, Sample]) -> Permuted:
     orders, recalls = crossed(by_order)
-    sequences = [permutation(order) for order in orders]
     builds = recalls.mean(axis=2)
     means = builds.mean(axis=1)
     seeds = builds.shape[1]
@@ -106,22 +109,28 @@ def _permuted(setting: Setting, by_order: Mapping[Order, Sample]) -> Permuted:
         experiment=setting.experiment,
         setting=setting.fields,
         permutations=len(orders),
-        possible=math.factorial(len(sequences[0])),
+        labels=(labels := len(permutation(orders[0]))),
+        possible=math.factorial(labels) if labels <= _MOST_COUNTED else None,
         seeds=seeds,
         lowest=float(means.min()),
         median=float(np.median(means)),
         highest=float(means.max()),
-        worst=sequences[int(means.argmin())],
-        best=sequences[int(means.argmax())],
+        worst=permutation(orders[int(means.argmin())]),
+        best=permutation(orders[int(means.argmax())]),
         range=float(np.ptp(means)),
-        noise_range=expected * sd_mean,
-        noise_range_95=exceeded * sd_mean,
+        noise_range=_possible_range(expected * sd_mean),
+        noise_range_95=_possible_range(exceeded * sd_mean),
         one_build_range=float(np.ptp(builds, axis=0).mean()),
-        one_build_noise=expected * noise**0.5,
+        one_build_noise=_possible_range(expected * noise**0.5),
         found_again=found_again(recalls) if min(recalls.shape[1:]) > 1 else None,
         sd_permutations=between**0.5,
         sd_seeds=noise**0.5,
     )
+
+
+def _possible_range(expected: float) -> float:
+    """A range that normal draws would have, within what recalls can have."""
+    return expected if math.isnan(expected) else min(expected, 1.0)
 
 
 def crossed(by_order: Mapping[Order, Sample]) -> tuple[list[Order], np.ndarray]:
@@ -190,7 +199,7 @@ def found_again(recalls: np.ndarray) -> Estimate:
         # In both: the noise of builds and the spread over queries are of means that contain it.
         (-_residual(recalls) / (builds * queries), permutations * (seeds - 1.0) * (queries - 1.0)),
     ]
-    return stats.combined(float(by_query.mean()), parts)
+    return stats.combined_difference(float(by_query.mean()), parts)
 
 
 def _residual(recalls: np.ndarray) -> float:

@@ -1,5 +1,6 @@
 """From a probe to what a study will take and what it can show."""
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -16,8 +17,8 @@ class Line(Index, frozen=True, kw_only=True):
 
     builds: that are missing.
     seconds_a_build: expected of one, without its searches.
-    detectable: the smallest difference between two orders that is shown with power 80 %, in recall; None from a single
-        build. Probed on a part of the data, so an order of magnitude, not a promise.
+    detectable: the smallest difference between two orders that is shown with power 80 %, in recall; None where none is,
+        as from a single build. Probed on a part of the data, so an order of magnitude, not a promise.
     """
 
     dataset: str
@@ -55,7 +56,7 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
         builds = len({trial.build for trial in same})
         seconds += searched * probe.search_seconds + builds * probe.build_seconds / len(study.experiment.searches)
         random, other = (independent(recalls) for recalls in probe.recalls.values())
-        estimate = power.planned(other, random, repeats)
+        detectable = power.minimum_detectable_effect(power.planned(other, random, repeats), comparisons)
         lines.append(
             Line(
                 **msgspec.structs.asdict(probe.index),
@@ -64,7 +65,7 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
                 k=probe.k,
                 builds=builds,
                 seconds_a_build=probe.build_seconds,
-                detectable=None if repeats < 2 else power.minimum_detectable_effect(estimate, comparisons),
+                detectable=None if math.isnan(detectable) else detectable,
             )
         )
     return Plan(len(study.trials), len(missing), len({trial.build for trial in missing}), seconds / jobs, lines)

@@ -1,5 +1,6 @@
 """What a number of builds can show: before they are built, and of those that are missing."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable
 
@@ -13,8 +14,12 @@ MARGIN = 0.01  # a difference in recall below one point is taken for none
 
 
 def minimum_detectable_effect(estimate: Estimate, comparisons: int = 1) -> float:
-    """The true difference that is significant (5 % over all comparisons, two-sided) with power 80 %."""
-    return stats.simultaneous(estimate, comparisons).half_width + _for_power(estimate)
+    """The true difference that is significant (5 % over all comparisons, two-sided) with power 80 %.
+
+    NaN where it would have to be larger than recalls can differ, so that none is shown.
+    """
+    detectable = stats.reach(estimate, comparisons) + _for_power(estimate)
+    return detectable if detectable <= 1 else math.nan
 
 
 def builds_needed(

@@ -11,6 +11,7 @@ import msgspec
 
 from bench import digests
 from bench.analysis.sample import Sample, sample_of
+from bench.labels import listed
 from bench.orders import ORDERS, parameters
 from bench.study import trial as trials
 from bench.study.outcome import Outcome
@@ -122,7 +123,7 @@ def label(order: Order) -> str:
 
 
 def _short(value: object) -> str:
-    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+    return listed(value, "+") if isinstance(value, list) else str(value)
 
 
 def split(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:

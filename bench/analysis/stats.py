@@ -27,7 +27,7 @@ _ROUNDING = 1e-12  # of sums: the least step of a mean recall is larger
 class Estimate(msgspec.Struct, frozen=True):
     """A value with its uncertainty, which is NaN from a single build.
 
-    low, high: its 95 % interval.
+    low, high: its 95 % interval, within what the value can be; se and df are those of the whole interval.
     se: standard error.
     df: degrees of freedom.
     """
@@ -59,7 +59,7 @@ def mean(sample: Sample) -> Estimate:
     if sample.k and (recalls < 1).any(axis=0).sum() < _FEW:
         fewest, most = _missed(estimate.value, recalls.shape[1] * sample.k)
         low, high = min(low, 1 - most), max(high, 1 - fewest)
-    return msgspec.structs.replace(estimate, low=low, high=high)
+    return _within(msgspec.structs.replace(estimate, low=low, high=high), 0.0, 1.0)
 
 
 def _in_log_odds(estimate: Estimate) -> tuple[float, float]:
@@ -83,7 +83,7 @@ def _missed(recall: float, neighbors: int) -> tuple[float, float]:
 
 
 def mean_difference(sample: Sample, *, same_queries: bool = False) -> Estimate:
-    """Mean over builds and queries of what may be below 0 or above 1, as differences are; a symmetric interval.
+    """Mean over builds and queries of differences between recalls, within -1 and 1; a symmetric interval.
 
     same_queries: whether the mean is over these very queries rather than over queries like these.
     """
@@ -91,7 +91,7 @@ def mean_difference(sample: Sample, *, same_queries: bool = False) -> Estimate:
     parts = [*build_parts(sample)]
     if not same_queries:
         parts += [query_part(recalls.mean(axis=0)), residual_part(recalls)]
-    return combined(float(recalls.mean()), parts)
+    return combined_difference(float(recalls.mean()), parts)
 
 
 def paired_difference(sample: Sample, reference: Sample, *, same_queries: bool = False) -> Estimate:
@@ -106,8 +106,8 @@ def paired_difference(sample: Sample, reference: Sample, *, same_queries: bool =
 
 
 def mean_over_queries(values: np.ndarray) -> Estimate:
-    """Mean of values (queries,) that no build has a part in, as those of exact search."""
-    return combined(float(values.mean()), [query_part(values)])
+    """Mean of values (queries,) from 0 to 1 that no build has a part in, as those of exact search."""
+    return _within(combined(float(values.mean()), [query_part(values)]), 0.0, 1.0)
 
 
 def difference(sample: Sample, reference: Sample, *, same_queries: bool = False) -> Estimate:
@@ -122,7 +122,7 @@ def difference(sample: Sample, reference: Sample, *, same_queries: bool = False)
     parts = [*build_parts(sample), *build_parts(reference)]
     if not same_queries:
         parts += [query_part(by_query), residual_part(sample.recalls), residual_part(reference.recalls)]
-    return combined(float(by_query.mean()), parts)
+    return combined_difference(float(by_query.mean()), parts)
 
 
 def misses_removed(sample: Sample, reference: Sample) -> Estimate:
@@ -152,14 +152,20 @@ def p_value(estimate: Estimate, null: float = 0.0) -> float:
     return float(2 * stdtr(estimate.df, -abs(estimate.value - null) / estimate.se))
 
 
-def simultaneous(estimate: Estimate, comparisons: int) -> Estimate:
-    """The estimate with an interval that holds for so many of its like at once (Bonferroni)."""
+def simultaneous(difference: Estimate, comparisons: int) -> Estimate:
+    """The difference with an interval that holds for so many of its like at once (Bonferroni)."""
+    by = reach(difference, comparisons)
+    low, high = difference.value - by, difference.value + by
+    return _within(msgspec.structs.replace(difference, low=low, high=high), -1.0, 1.0)
+
+
+def reach(estimate: Estimate, comparisons: int) -> float:
+    """How far an interval that holds for so many at once goes to either side, also beyond what the value can be."""
     from scipy.special import stdtrit
 
     if np.isnan(estimate.se) or estimate.se == 0:
-        return estimate
-    reach = float(stdtrit(estimate.df, 1 - (1 - CONFIDENCE) / (2 * comparisons))) * estimate.se
-    return Estimate(estimate.value, estimate.value - reach, estimate.value + reach, estimate.se, estimate.df)
+        return estimate.se
+    return float(stdtrit(estimate.df, 1 - (1 - CONFIDENCE) / (2 * comparisons))) * estimate.se
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -188,6 +194,17 @@ def equivalent_ef(recall: float, efs: Sequence[int], reference: Sequence[float])
         return float("inf")
     distinct = np.append(True, np.diff(curve) > 0)
     return float(np.exp(np.interp(recall, curve[distinct], np.log(np.asarray(efs)[distinct]))))
+
+
+def combined_difference(value: float, parts: Sequence[Part]) -> Estimate:
+    """As `combined`, of a difference between two recalls: the interval ends at -1 and 1."""
+    return _within(combined(value, parts), -1.0, 1.0)
+
+
+def _within(estimate: Estimate, least: float, most: float) -> Estimate:
+    """The estimate, its interval cut to what the value can be: a t interval knows of no bounds."""
+    low, high = (min(max(end, least), most) for end in (estimate.low, estimate.high))
+    return estimate if math.isnan(estimate.se) else msgspec.structs.replace(estimate, low=low, high=high)
 
 
 def combined(value: float, parts: Sequence[Part]) -> Estimate:

@@ -31,7 +31,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         else `undecided`.
     builds_needed: of each order, to decide in 80 % of studies, should the difference be as it seems; None where queries
         are too few, seeds are crossed, or nothing is undecided.
-    detectable: the difference that is shown with power 80 % among as many comparisons.
+    detectable: the difference that is shown with power 80 % among as many comparisons; NaN where none is.
     """
 
     difference: Estimate

@@ -93,6 +93,7 @@ def order(
     from bench import orders
     from bench.data.formats import ids
     from bench.geometry import Geometry
+    from bench.orders import own
 
     given = order_table(order, "--order")
     name = given.pop("name", orders.FILE)
@@ -104,7 +105,7 @@ def order(
     dataset = _dataset(file, metric, labels)
     params = orders.parameters(name, given)
     orders.check(name, params, dataset)
-    rows = orders.make(name, params, dataset, Geometry(dataset, say), seed)
+    rows = own.of_source(dataset, orders.make(name, params, dataset, Geometry(dataset, say), seed))
     write(output, lambda stream: stream.write(ids.written(rows, output)))
     print(f"{output}: {len(rows):,} row numbers of {dataset.name} in the order {order}")
 
@@ -151,20 +152,28 @@ def fetch(
 def _dataset(file: str, metric: str | None, labels: Path | None) -> "Dataset":
     """All base rows of a file, or a dataset of the catalogue."""
     from bench.data import catalog
-    from bench.data.from_files import whole_file
+    from bench.data.from_files import Replacement, whole_file
 
     if catalog.is_file(file):
         return whole_file(Path(file), metric, labels)
-    if given := [f"--{name}" for name, value in (("metric", metric), ("labels", labels)) if value is not None]:
-        raise BenchError(f"{given[0]}: dataset {file!r} states its own; leave {given[0]} out")
-    return catalog.load(file)
+    return catalog.load_whole(file, Replacement(labels=labels, metric=metric))
 
 
 def embed(
-    texts: Annotated[Path, typer.Argument(help="A BEIR folder, or a JSON Lines or CSV file of texts under text.")],
+    texts: Annotated[Path, typer.Argument(help="A BEIR folder, or a JSON Lines or CSV file of texts.")],
     model: Annotated[
         str, typer.Option(help="A sentence-transformers model by name or folder, or lsa@d for d dimensions of LSA.")
     ],
+    queries: Annotated[
+        Path | None,
+        typer.Option(help="A JSON Lines or CSV file of queries; without it, rows are held out of the texts."),
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="The column of CSV, or the key of JSON Lines, of the texts; text by default.")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="That of the texts' labels, for the order category; without it, no labels.")
+    ] = None,
     query_prefix: Annotated[
         str | None, typer.Option(help="Put before every query; without it, what the model states.")
     ] = None,
@@ -183,6 +192,7 @@ def embed(
     Example:
       bench embed beir/scifact --model all-MiniLM-L6-v2
       bench embed reviews.jsonl --model lsa@384
+      bench embed train.csv --queries test.csv --text-column question --label-column intent --model lsa@384
     """
     from bench.data.texts.embed import embed as embed_texts
 
@@ -191,6 +201,9 @@ def embed(
         path, record = embed_texts(
             texts,
             model,
+            queries=queries,
+            text_column=text_column,
+            label_column=label_column,
             query_prefix=query_prefix,
             passage_prefix=passage_prefix,
             split=split,

@@ -83,7 +83,10 @@ def compare(
         ),
     ],
     queries: Annotated[
-        Path | None, typer.Option(help="A file of queries; else those in the base's file, else base rows are held out.")
+        Path | None,
+        typer.Option(
+            help="A file of queries; else those that the base's file or TOML has, else base rows are held out."
+        ),
     ] = None,
     labels: LabelsOption = None,
     neighbors: Annotated[
@@ -92,11 +95,13 @@ def compare(
     metric: MetricOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows of the base, drawn by seed.")] = None,
     orders: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Comma-separated: names, with parameters as in block-shuffle:block=1024, and files of row numbers."
+            help="Comma-separated: names, with parameters as in block-shuffle:block=1024, and files of row numbers. "
+            'Labels with , : or + in them stand in double quotes: category:permutation="R+D"+sales. By default given, '
+            "random, and those by LID, radius and residual that the data allows."
         ),
-    ] = "given,random,lid-ascending,lid-descending,radius-descending,residual-descending",
+    ] = None,
     engines: Annotated[
         str, typer.Option(help="Comma-separated: names of `bench list engines`, and Python files of your own.")
     ] = "hnswlib,faiss",
@@ -114,6 +119,8 @@ def compare(
 ) -> None:
     """Compare orders of insertion on your own vectors, or on a dataset of the catalogue.
 
+    What is given as --queries, --labels, --neighbors or --metric takes the place of what a file or dataset states.
+
     \b
     Example:
       bench compare embeddings.npy --metric cosine
@@ -121,6 +128,7 @@ def compare(
       bench compare embeddings.npy --engines hnswlib,./my_engine.py --orders random,./my_order.npy
       bench compare embeddings.npy --preset all --orders given,random,residual-descending --seeds 3
       bench compare sift-128-euclidean.hdf5 --limit 100000
+      bench compare reviews-lsa-384.toml --queries q.npy --labels l.txt
       bench compare digits
     """
     from bench.study.comparison import Source, comparison
@@ -131,7 +139,7 @@ def compare(
     efs = str(max(k, 1)) if chosen else "10,40" if ef_search is None else ef_search  # a preset's own come later
     study = comparison(
         Source(base=base, queries=queries, labels=labels, neighbors=neighbors, metric=metric, rows=limit),
-        orders=[order_table(text, "--orders") for text in items(orders, "--orders")],
+        orders=None if orders is None else [order_table(text, "--orders") for text in items(orders, "--orders")],
         index=[{"engine": name, **graph} for name in items(engines, "--engines")],
         k=k,
         ef_search=[integer(text, "--ef-search") for text in items(efs, "--ef-search")],

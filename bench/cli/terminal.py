@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from bench.errors import BenchError
+from bench.labels import split, unquoted
 
 if TYPE_CHECKING:
     from bench.present.text import Layout
@@ -79,7 +80,7 @@ def exit_after(failures: "Sequence[Failure]") -> None:
 
 
 def items(text: str, option: str) -> list[str]:
-    items = [item.strip() for item in text.split(",") if item.strip()]
+    items = [item.strip() for item in split(text, ",") if item.strip()]
     if not items:
         raise BenchError(f"{option} is empty: name at least one, with commas between")
     return items
@@ -93,12 +94,15 @@ def integer(text: str, option: str) -> int:
 
 
 def order_table(text: str, option: str) -> dict[str, Any]:
-    """An order as an experiment's table has it, from a file, or `name:key=value:...` with `+` between list items."""
-    from bench.orders import is_file, parameters
+    """An order as an experiment's table has it, from a file, or `name:key=value:...` with `+` between labels.
 
-    if is_file(text):
+    A label that has one of `,:+` in it stands in double quotes.
+    """
+    from bench.orders import ORDERS, is_file, parameters
+
+    name, *pairs = split(text, ":")
+    if name not in ORDERS and is_file(text):
         return {"file": text}
-    name, *pairs = text.split(":")
     given: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -106,7 +110,7 @@ def order_table(text: str, option: str) -> dict[str, Any]:
             raise BenchError(f"{option}: {pair!r} in {text!r} is not key=value")
         if key in given:
             raise BenchError(f"{option}: {key} is given twice in {text!r}")
-        given[key] = value.split("+") if key == "permutation" else value
+        given[key] = [unquoted(label) for label in split(value, "+")] if key == "permutation" else value
     if name == "category" and "permutations" in given:  # which stands for orders, and is no parameter of one
         return {"name": name, **given, "permutations": integer(given["permutations"], f"{option}: permutations")}
     return {"name": name, **parameters(name, given, strict=False)}

@@ -1,15 +1,15 @@
 """The catalogue: datasets/*.toml, each of which becomes a Dataset."""
 
+import dataclasses
 import difflib
 import inspect
 import itertools
 import os
-import tomllib
 import warnings
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,77 +17,15 @@ import numpy as np
 from bench import cache, digests
 from bench.convert import converted
 from bench.data import formats, generators, records
-from bench.data.dataset import METRICS, Dataset, checked, fingerprint
+from bench.data.dataset import METRICS, Dataset, checked, fingerprint, warn_unverified
 from bench.data.fetch import FetchedFile, Progress, Published, fetch_file, required_path
-from bench.data.fetch import check as check_published
-from bench.data.from_files import from_files
-from bench.data.records import Records
+from bench.data.from_files import Replacement, from_files, replaced, whole_file
+from bench.data.spec import Spec as Spec
+from bench.data.spec import read_spec as read_spec
 from bench.data.texts import beir, embed
-from bench.data.texts.beir import Beir
-from bench.errors import BenchError, BenchWarning, unknown
+from bench.errors import BenchError, BenchWarning, no_file, unknown
 
-
-class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Files in any of `formats.READERS`, by paths from the folder of the TOML file; see `from_files`."""
-
-    base: str
-    queries: str | None = None
-    labels: str | None = None
-    neighbors: str | None = None
-
-
-class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One TOML file of the catalogue: what the data is, and one of the five places it comes from.
-
-    title: what it is, in a line.
-    metric: `l2`, `cosine` or `ip`.
-    licence, citation: as its publisher states them.
-    source: the page that describes it.
-    file_order: `natural` if the rows stand as in the source's own files, `shuffled` if writing the file permuted them,
-        `unknown` if no published code shows which.
-    n, d, queries: as its publisher states them.
-    texts: whether what is downloaded are texts, to be embedded first.
-    generator, parameters: one of `generators.GENERATORS`, and what it is called with.
-    records, files, beir, download: the files that it comes from, in one of these ways.
-    embedding: how `bench embed` computed its vectors.
-    """
-
-    title: str
-    metric: str
-    licence: str = ""
-    citation: str = ""
-    source: str = ""
-    file_order: Literal["natural", "shuffled", "unknown"] = "unknown"
-    n: int | None = None
-    d: int | None = None
-    queries: int | None = None
-    texts: bool = False
-    generator: str | None = None
-    parameters: dict[str, Any] = {}
-    records: Records | None = None
-    files: Files | None = None
-    beir: Beir | None = None
-    download: list[Published] = []
-    embedding: embed.Embedding | None = None
-
-    @property
-    def download_size(self) -> str:
-        """How much is to be downloaded, for people: as published, else from n and d; empty if neither is stated."""
-        from rich.filesize import decimal
-
-        if stated_bytes := sum(file.bytes or 0 for file in self.download):
-            return decimal(stated_bytes)
-        return "over " + decimal(4 * self.n * self.d) if self.download and self.n and self.d else ""
-
-    @property
-    def published(self) -> list[Published]:
-        """The published files that it is made from."""
-        if self.beir is not None:
-            return beir.published(self.beir)
-        if self.records is None:
-            return self.download
-        files = (self.records.vectors, self.records.records)
-        return [Published(file=f, checksum=f"sha256:{self.records.sha256.get(f, '')}") for f in files]
+NOTHING = Replacement()
 
 
 def folder() -> Path:
@@ -100,67 +38,82 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.toml"))
 
 
-def read_spec(path: Path) -> Spec:
-    """The Spec in a TOML file, checked."""
-    try:
-        spec = converted(tomllib.loads(path.read_text(encoding="utf-8")), Spec, str(path))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path} is not valid TOML: {error}") from None
-    if spec.metric not in METRICS:
-        raise BenchError(f"{path}: {unknown('metric', spec.metric, METRICS)}")
-    sources = (spec.generator, spec.records, spec.files, spec.beir, spec.download)
-    if sum(bool(source) for source in sources) != 1:
-        raise BenchError(f"{path}: give one of generator, records, files, beir and download")
-    if spec.generator is not None and spec.generator not in generators.GENERATORS:
-        raise BenchError(f"{path}: {unknown('generator', spec.generator, generators.GENERATORS)}")
-    if spec.records is not None and spec.records.label_field is None:
-        for key in ("labels", "query_labels"):
-            if getattr(spec.records, key) is not None:
-                raise BenchError(f"{path}: records.{key} needs records.label_field, the field that holds them")
-    if spec.parameters and spec.generator is None:
-        raise BenchError(f"{path}: parameters are a generator's; without one, leave them out")
-    if spec.texts and not spec.download:
-        raise BenchError(f"{path}: texts are downloaded; without download, leave them out")
-    if not spec.texts and (len(spec.download) > 1 or any(file.members for file in spec.download)):
-        raise BenchError(f"{path}: vectors are downloaded as one file that is not an archive")
-    for file in spec.published:
-        check_published(file, str(path))
-    return spec
-
-
-def load(name: str, parameters: Mapping[str, Any] | None = None, beside: Path | None = None) -> Dataset:
+def load(
+    name: str,
+    parameters: Mapping[str, Any] | None = None,
+    beside: Path | None = None,
+    replacement: Replacement = NOTHING,
+) -> Dataset:
     """The Dataset that the catalogue, or a path ending in .toml (from the folder `beside`), names.
 
     parameters: what to change of a generator's parameters, or the `model` of a BEIR folder; the dataset's name then
-    states it.
+    states it. replacement: what takes the place of what the TOML file states; the dataset's name stays. Neighbours of
+    other queries or of another metric are left out, with a warning.
     """
     path = _find(name, beside)
+    stated = read_spec(path)
+    if replacement.metric not in (None, *METRICS):
+        raise unknown("metric", replacement.metric, METRICS)
+    spec = msgspec.structs.replace(stated, metric=replacement.metric or stated.metric)
+    dataset = _load(path, spec, dict(parameters or {}), replacement)
+    if spec.metric == stated.metric or dataset.neighbors is None or replacement.neighbors:
+        return dataset
+    warn_unverified(dataset.name, f"the metric {stated.metric}")
+    return dataclasses.replace(dataset, neighbors=None)
+
+
+def load_whole(name: str, replacement: Replacement = NOTHING) -> Dataset:
+    """As `load`, but of files all rows, and no queries held out or read: for its geometry alone."""
+    path = _find(name, None)
     spec = read_spec(path)
+    if spec.files is None:
+        return load(name, replacement=replacement)
+    _verify(path, spec)
+    labels = replacement.labels or (path.parent / spec.files.labels if spec.files.labels else None)
+    return whole_file(path.parent / spec.files.base, replacement.metric or spec.metric, labels, name=path.stem)
+
+
+def _load(path: Path, spec: Spec, parameters: dict[str, Any], replacement: Replacement) -> Dataset:
     stem = path.stem
-    if spec.embedding is not None:
-        embed.verify(spec.embedding, path.parent, f"dataset {stem!r}")
+    _verify(path, spec)
     if spec.generator is not None:
-        return _generate(stem, spec, dict(parameters or {}))
+        return replaced(_generate(stem, spec, parameters), replacement)
     if spec.beir is not None:
-        chosen = converted(dict(parameters or {}), beir.Chosen, f"dataset {stem!r}")
-        return beir.load(stem, spec.metric, spec.beir, path.parent, chosen.model)
+        model = converted(parameters, beir.Chosen, f"dataset {stem!r}").model
+        return replaced(beir.load(stem, spec.metric, spec.beir, path.parent, model), replacement)
     if parameters:
         raise BenchError(f"dataset {stem!r} comes from files and takes no parameters: {', '.join(parameters)}")
     if spec.records is not None:
-        return _read_records(path, spec)
+        return replaced(_read_records(path, spec), replacement)
     if spec.texts:
         raise BenchError(
             f"dataset {stem!r} is texts without vectors: run `bench fetch {stem}`, then `bench embed` on what it gives"
         )
-    if spec.download:
-        file = _local_path(path, spec, spec.download[0])
-        _check_stated(path, spec, formats.read(file))
-        return from_files(file, metric=spec.metric, name=stem, drop_zeros=True)
+    if not spec.download:
+        return _read_files(path, spec, replacement)
+    file = _local_path(path, spec, spec.download[0])
+    _check_stated(path, spec, formats.read(file))
+    queries, labels, neighbors = replacement.queries, replacement.labels, replacement.neighbors
+    return from_files(file, queries, labels, spec.metric, neighbors=neighbors, name=stem, drop_zeros=True)
+
+
+def _verify(path: Path, spec: Spec) -> None:
+    """A BenchError if texts or vectors are not those that `bench embed` recorded."""
+    if spec.embedding is not None:
+        embed.verify(spec.embedding, path.parent, f"dataset {path.stem!r}")
+
+
+def _read_files(path: Path, spec: Spec, replacement: Replacement) -> Dataset:
+    """The Dataset of `files`: what takes their place comes in before queries would be held out of the base."""
     assert spec.files is not None
-    beside_it = (spec.files.queries, spec.files.labels, spec.files.neighbors)
-    queries, labels, neighbors = (path.parent / part if part else None for part in beside_it)
-    dataset = from_files(path.parent / spec.files.base, queries, labels, spec.metric, neighbors=neighbors, name=stem)
-    if queries is None and dataset.n < formats.get(formats.read(path.parent / spec.files.base), "base").shape[0]:
+    stated = {part: getattr(spec.files, part) for part in ("queries", "labels", "neighbors")}
+    files = {part: path.parent / file for part, file in stated.items() if file}
+    if replacement.queries and "neighbors" in files and not replacement.neighbors:
+        warn_unverified(str(files.pop("neighbors")), "other queries")
+    queries, labels, neighbors = (getattr(replacement, part) or files.get(part) for part in stated)
+    base = path.parent / spec.files.base
+    dataset = from_files(base, queries, labels, spec.metric, neighbors=neighbors, name=path.stem)
+    if dataset.source_rows is not None:
         line = f"{path}: {len(dataset.queries)} rows held out as queries; files.queries names your own"
         warnings.warn(line, BenchWarning, stacklevel=2)
     return dataset
@@ -207,11 +160,9 @@ def is_file(name: str) -> bool:
 
 def _find(name: str, beside: Path | None) -> Path:
     path = (beside or Path()) / name if name.endswith(".toml") else folder() / f"{name}.toml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         if name.endswith(".toml"):
-            raise BenchError(
-                f"dataset {path} does not exist: give the path of a TOML file, or a name; see `bench list datasets`"
-            )
+            raise no_file(path, "give the path of a dataset's TOML file, or a name; see `bench list datasets`")
         near = [known for known in names() if name in known] or difflib.get_close_matches(name, names())
         raise BenchError(f"unknown dataset {name!r}; near it: {', '.join(near) or 'none'}; see `bench list datasets`")
     return path

@@ -280,10 +280,10 @@ def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
     )
 
 
-def warn_unverified(where: str) -> None:
-    """A BenchWarning that given neighbours are left out, since they are those of all rows."""
+def warn_unverified(where: str, of: str = "all its rows") -> None:
+    """A BenchWarning that given neighbours are left out, since they are those of something else."""
     warnings.warn(
-        f"{where}: the neighbours that came with the data are those of all its rows; left out, and not verified",
+        f"{where}: the neighbours that came with the data are those of {of}; left out, and not verified",
         BenchWarning,
         stacklevel=3,
     )

@@ -1,6 +1,7 @@
-"""A Dataset of files in any format, a user's own or a published one."""
+"""A Dataset of files in any format, a user's own or a published one, and files in place of a Dataset's parts."""
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,22 @@ from bench.data.dataset import METRICS, Dataset, check_labels, checked, drawn, w
 from bench.data.formats import hdf5
 from bench.data.formats.array import FileArray, check, nonzero, vectors, whole
 from bench.errors import BenchError, BenchWarning, Log, unknown
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What takes the place of what a dataset states, and fills in what it does not.
+
+    queries: a file of them. Neighbours and judgements of those before are left out.
+    labels: a file of one label a row of the source.
+    neighbors: a file of the queries' nearest base rows.
+    metric: one of METRICS.
+    """
+
+    queries: Path | None = None
+    labels: Path | None = None
+    neighbors: Path | None = None
+    metric: str | None = None
 
 
 def from_files(
@@ -56,7 +73,49 @@ def from_files(
     )
 
 
-def whole_file(base: Path, metric: str | None = None, labels: Path | None = None) -> Dataset:
+def replaced(dataset: Dataset, replacement: Replacement) -> Dataset:
+    """The dataset with queries, labels and neighbours from files in place of its own; its metric is left as it is.
+
+    A BenchWarning names what belongs to queries that are replaced, and is left out: neighbours and judgements.
+    """
+    queries, labels, neighbors, judgements = dataset.queries, dataset.labels, dataset.neighbors, dataset.judgements
+    files = {}
+    if replacement.queries:
+        source = _queries(replacement.queries)
+        _check_queries(source)
+        queries, files["queries"] = vectors(source), source.where
+        if neighbors is not None and not replacement.neighbors:
+            warn_unverified(dataset.name, "other queries")
+        if judgements:
+            line = f"{dataset.name}: its judgements are those of other queries; left out, so retrieval is not scored"
+            warnings.warn(line, BenchWarning, stacklevel=3)
+        neighbors = judgements = None
+    if replacement.labels:
+        labels, files["labels"] = formats.read_labels(replacement.labels), str(replacement.labels)
+        labels = check_labels(labels, files["labels"], dataset.source_count)
+        labels = labels if dataset.source_rows is None else labels[dataset.source_rows]
+    if replacement.neighbors:
+        source = formats.get(formats.read(replacement.neighbors), "neighbors")
+        neighbors, files["neighbors"] = whole(source), source.where
+    if not files:
+        return dataset
+    return checked(
+        dataset.name,
+        dataset.base,
+        queries,
+        dataset.metric,
+        labels,
+        neighbors=neighbors,
+        files=files,
+        rows=None if dataset.source_rows is None else {"base": dataset.source_rows},
+        source_size=dataset.source_size,
+        judgements=judgements,
+    )
+
+
+def whole_file(
+    base: Path, metric: str | None = None, labels: Path | None = None, *, name: str | None = None
+) -> Dataset:
     """A Dataset of all base rows of a file and no queries: for its geometry alone."""
     bundle = formats.read(base)
     source = formats.get(bundle, "base")
@@ -64,9 +123,8 @@ def whole_file(base: Path, metric: str | None = None, labels: Path | None = None
     row_labels, labels_file = _labels(bundle, labels)
     check(source)
     rows = vectors(source)
-    return checked(
-        bundle.path.stem, rows, rows[:0], chosen_metric, row_labels, files={"base": source.where} | labels_file
-    )
+    files = {"base": source.where} | labels_file
+    return checked(name or bundle.path.stem, rows, rows[:0], chosen_metric, row_labels, files=files)
 
 
 class _Parts(NamedTuple):
@@ -95,22 +153,36 @@ def _open(
 ) -> _Parts:
     bundle = formats.read(base)
     base_source = formats.get(bundle, "base")
-    query_source = formats.get(formats.read(queries), "queries") if queries else formats.find(bundle, "queries")
+    query_source = _queries(queries) if queries else formats.find(bundle, "queries")
     if neighbors and query_source is None:
         raise BenchError(f"{neighbors}: neighbours are those of queries; give the queries as well")
     chosen_metric = _metric(bundle, metric, log)
+    neighbor_source = formats.find(bundle, "neighbors")
     if neighbors:
-        neighbor_source: FileArray | None = formats.get(formats.read(neighbors), "neighbors")
-    elif queries or bundle.metric not in (None, chosen_metric):
+        neighbor_source = formats.get(formats.read(neighbors), "neighbors")
+    elif bundle.metric not in (None, chosen_metric):
         neighbor_source = None
-    else:
-        neighbor_source = formats.find(bundle, "neighbors")
+    elif queries and neighbor_source:
+        warn_unverified(neighbor_source.where, "other queries")
+        neighbor_source = None
     row_labels, labels_file = _labels(bundle, labels)
     sources = {"base": base_source, "queries": query_source or base_source, "neighbors": neighbor_source}
     files = {part: source.where for part, source in sources.items() if source} | labels_file
-    for source in filter(None, (base_source, query_source)):
-        check(source)
+    check(base_source)
+    if query_source:
+        _check_queries(query_source)
     return _Parts(bundle.path.stem, chosen_metric, base_source, query_source, neighbor_source, row_labels, files)
+
+
+def _queries(path: Path) -> FileArray:
+    return formats.get(formats.read(path), "queries")
+
+
+def _check_queries(source: FileArray) -> None:
+    """As `check`; a BenchError where there are none, too."""
+    check(source)
+    if source.shape[0] == 0:
+        raise BenchError(f"{source.where} has no rows: give at least one query")
 
 
 def _choose_rows(parts: _Parts, stem: str, drop_zeros: bool, log: Log) -> tuple[np.ndarray, np.ndarray]:

@@ -55,6 +55,12 @@ class Geometry:
         """`ip` where the metric is, else `l2`: how `points` and `query_points` rank neighbours."""
         return "ip" if self.dataset.metric == "ip" else "l2"
 
+    @property
+    def query_duplicates(self) -> np.ndarray:
+        """(q, 1) how far a duplicate of a query may lie; minus infinity by inner product, which has no nearness."""
+        farthest = knn.rounding(self.query_points)[:, None]
+        return np.full_like(farthest, -np.inf) if self.ranks_by == "ip" else farthest
+
     def ground_truth(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Distances (q, k) and base ids (q, k) of the queries' exact nearest neighbours, ascending."""
 

@@ -24,7 +24,7 @@ def describe(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "mle") -> 
     if not 1 < k < dataset.n:
         raise BenchError(f"k = {k}: {dataset.name!r} has {dataset.n} rows; give 2 to {dataset.n - 1} neighbours")
     lid = geometry.lid(k, estimator)
-    nearest = geometry.neighbors(k)[0]
+    nearest = *geometry.neighbors(k), geometry.points
     known = lid[np.isfinite(lid)]
     low, median, high = np.quantile(known, [0.05, 0.5, 0.95]) if len(known) else np.full(3, np.nan)
     return {
@@ -39,9 +39,9 @@ def describe(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "mle") -> 
         "lid_median": float(median),
         "lid_95_percent": float(high),
         "rows_without_estimate": dataset.n - len(known),
-        "rows_with_duplicates": int((nearest[:, 0] == 0).sum()),
+        "rows_with_duplicates": int((dimension.duplicates(*nearest) > 0).sum()),
         "pca_dimension_99": dimension.pca(geometry.points),
-        "two_nn_dimension": dimension.two_nn(nearest),
+        "two_nn_dimension": dimension.two_nn(*nearest),
     }
 
 

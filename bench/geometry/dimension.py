@@ -1,10 +1,11 @@
 """Pointwise local intrinsic dimension and global dimension, on neighbours that are already known."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 
-from bench.geometry.knn import blocks
+from bench.geometry.knn import RELATIVE_TOLERANCE, blocks, rounding
 
 ESTIMATORS = ("mle", "mom", "tle")
 
@@ -16,28 +17,22 @@ def pointwise(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, 
     moments (Amsaleg et al. 2018). `tle`: tight localities (Amsaleg et al. 2019), about 1 ms a row.
 
     distances: (n, k) true Euclidean, ascending, self excluded; neighbors: (n, k) their ids; points: (n, d).
-    Returns (n,) float64. Zero distances (duplicates) are left out by `mle` and `mom` and handled by
-    `tle` itself; a row with fewer than two distinct positive distances has no estimate and is NaN.
+    Returns (n,) float64. Duplicates, which lie at a distance of 0 but for rounding, are left out by `mle` and `mom` and
+    handled by `tle` itself; a row with fewer than two distinct distances beside theirs has no estimate and is NaN.
     """
-    import skdim
+    skdim = _skdim()
 
     if estimator not in ESTIMATORS:
         raise ValueError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
     lid = np.full(len(distances), np.nan)
-    zeros = (distances == 0).sum(axis=1)
+    zeros = duplicates(distances, neighbors, points)
     k = distances.shape[1]
-    estimable = (zeros < k - 1) & (distances[:, -1] > distances[np.arange(len(distances)), np.minimum(zeros, k - 1)])
+    first = distances[np.arange(len(distances)), np.minimum(zeros, k - 1)]
+    estimable = (zeros < k - 1) & (distances[:, -1] > first * (1 + RELATIVE_TOLERANCE))
     if not estimable.any():
         return lid
     if estimator == "tle":
-        # Rows that TLE would fail on borrow another's neighbours, and their estimate is not used.
-        rows = np.where(estimable, np.arange(len(distances)), np.flatnonzero(estimable)[0])
-        known = distances[rows].astype(np.float64), neighbors[rows]
-        if points.shape[1] == 1:  # it asks for two columns
-            points = np.concatenate([points, np.zeros_like(points)], axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 at boundaries, which it then replaces
-            fitted = skdim.id.TLE().fit(points, precomputed_knn_arrays=known)
-        lid[estimable] = fitted.dimension_pw_[estimable]
+        lid[estimable] = _tle(distances, neighbors, points, zeros, estimable)
         return lid
     fit = {"mle": skdim.id.MLE, "mom": skdim.id.MOM}[estimator]
     for left_out in np.unique(zeros[estimable]):
@@ -49,6 +44,42 @@ def pointwise(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, 
             warnings.simplefilter("ignore")
             lid[rows] = fit().fit(np.zeros((2, 2)), precomputed_knn_arrays=known).dimension_pw_
     return lid
+
+
+def _tle(
+    distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, zeros: np.ndarray, estimable: np.ndarray
+) -> np.ndarray:
+    """Tight localities of the rows that are `estimable`; distances and neighbors: of all points."""
+    skdim = _skdim()
+
+    # It handles duplicates, but those alone that are exactly equal: each is given as the first of its like.
+    is_duplicate = np.arange(distances.shape[1]) < zeros[:, None]
+    first = np.minimum(np.arange(len(points)), np.where(is_duplicate, neighbors, len(points)).min(axis=1))
+    # Rows that TLE would fail on borrow another's neighbours, and their estimate is not used.
+    rows = np.where(estimable, np.arange(len(distances)), np.flatnonzero(estimable)[0])
+    known = np.where(is_duplicate, 0, distances)[rows].astype(np.float64), first[neighbors[rows]]
+    if points.shape[1] == 1:  # it asks for two columns
+        points = np.concatenate([points, np.zeros_like(points)], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 at boundaries, which it then replaces
+        fitted = skdim.id.TLE().fit(points, precomputed_knn_arrays=known)
+    return np.asarray(fitted.dimension_pw_[estimable])
+
+
+def duplicates(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(n,) how many neighbours of every row are the same as it but for rounding; see `knn.rounding`.
+
+    distances, neighbors, points: as in `pointwise`. A duplicate is as long as the row, so the length of the nearest
+    stands for that of the row, which may be a query.
+    """
+    return np.asarray((distances <= rounding(points)[neighbors[:, :1]]).sum(axis=1))
+
+
+def _skdim() -> Any:
+    """scikit-dimension, whose import would silence every warning of the process from then on."""
+    with warnings.catch_warnings():
+        import skdim
+
+    return skdim
 
 
 def pca(points: np.ndarray, explained: float = 0.99) -> int:
@@ -68,15 +99,15 @@ def pca(points: np.ndarray, explained: float = 0.99) -> int:
     return int(np.searchsorted(shares, explained) + 1)
 
 
-def two_nn(distances: np.ndarray) -> float:
+def two_nn(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray) -> float:
     """Global intrinsic dimension by the ratio of the two nearest distances (Facco et al. 2017).
 
-    distances: (n, k >= 2) true Euclidean, ascending, self excluded. Rows with a duplicate have no ratio and are
-    left out. NaN where fewer than three rows remain.
+    distances, neighbors, points: as in `pointwise`, k >= 2. Rows with a duplicate have no ratio and are left out. NaN
+    where fewer than three rows remain.
     """
-    import skdim
+    skdim = _skdim()
 
-    usable = distances[distances[:, 0] > 0, :2].astype(np.float64)
+    usable = distances[duplicates(distances, neighbors, points) == 0, :2].astype(np.float64)
     if len(usable) < 3:
         return float("nan")
     with warnings.catch_warnings():

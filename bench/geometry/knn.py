@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-RELATIVE_TOLERANCE = 1e-5  # some fifty float32 roundings: rows that only arithmetic tells apart
+RELATIVE_TOLERANCE = 1e-5  # some fifty float32 roundings: distances that only arithmetic tells apart
+_ROUNDINGS = 8  # of float32, by which two rows may differ that are the same
 
 _QUERY_BLOCK = 16_384
 _SPARE = 16  # candidates beyond k, among which the exact distances choose
@@ -118,6 +119,25 @@ def unit(rows: np.ndarray) -> np.ndarray:
         wide = rows[block].astype(np.float64)
         result[block] = wide / np.linalg.norm(wide, axis=1, keepdims=True)
     return result
+
+
+def rounding(rows: np.ndarray) -> np.ndarray:
+    """(n,) how far apart two rows may lie that are the same but for rounding, and hence are duplicates.
+
+    rows: (n, d). In float32 a coordinate errs by 2^-24 of itself, and what is computed of d of them, as the length that
+    rows were divided by, by about √d times that (Higham and Mary 2019); eight times leaves both rows a margin.
+    """
+    return np.asarray(_ROUNDINGS * 2**-24 * rows.shape[1] ** 0.5 * np.sqrt(_squares(rows)))
+
+
+def farthest_tie(
+    kth: np.ndarray, duplicate: np.ndarray | float = -np.inf, tolerance: float = RELATIVE_TOLERANCE
+) -> np.ndarray:
+    """(q, 1) how far a row may lie to count as near as the k-th neighbour, at kth (q, 1).
+
+    duplicate: how far a duplicate of the query may lie; one duplicate is as near as another.
+    """
+    return np.asarray(np.maximum(kth + tolerance * np.abs(kth), duplicate))
 
 
 def distances_to(points: np.ndarray, point: np.ndarray) -> np.ndarray:

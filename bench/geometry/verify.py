@@ -1,4 +1,4 @@
-"""Neighbours that came with the data, held against exact search."""
+"""What came with the data, held against exact search: neighbours, and queries that may be rows of the base."""
 
 import warnings
 
@@ -6,6 +6,9 @@ import numpy as np
 
 from bench.errors import BenchWarning
 from bench.geometry import Geometry, knn
+from bench.geometry.describe import profile
+
+_FEW = 0.01  # of the queries, which move recall by less than that: people repeat each other's words
 
 
 def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:
@@ -26,11 +29,12 @@ def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:
         return {"distances": knn.search(geometry.query_points[queries], geometry.points, k, geometry.ranks_by)[0]}
 
     kth = geometry.cached("given", {"k": k, "sample": sample, "seed": seed}, make)["distances"][:, -1:]
+    farthest = knn.farthest_tie(kth, geometry.query_duplicates[queries])
 
     def near(ids: np.ndarray) -> int:
         in_base = np.where((ids >= 0) & (ids < dataset.n), ids, -1)
         reached = knn.true_distances(geometry.query_points[queries], geometry.points, in_base, geometry.ranks_by)
-        as_near = (reached <= kth + knn.RELATIVE_TOLERANCE * np.abs(kth)) & (in_base >= 0)
+        as_near = (reached <= farthest) & (in_base >= 0)
         return sum(len(set(row[good])) for row, good in zip(in_base, as_near, strict=True))
 
     agree = near(given)
@@ -47,6 +51,25 @@ def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:
         warnings.warn(
             f"{dataset.name}: of {given.size:,} neighbours that came with the data ({k} each of "
             f"{len(queries)} queries), {agree:,} are among the nearest: {why}; exact search of our own counts",
+            BenchWarning,
+            stacklevel=2,
+        )
+
+
+def warn_of_rows_as_queries(geometry: Geometry) -> None:
+    """A BenchWarning where queries are rows of the base, or equal to one but for rounding: these find themselves.
+
+    By Euclidean distance, at unit length under cosine, and under `ip` too. Nothing is said of less than 1 % of them.
+    """
+    nearest = profile(geometry).get("query_nearest")
+    if nearest is None:
+        return
+    queries = geometry.query_points
+    count = int((nearest <= knn.rounding(queries)).sum())
+    if count >= _FEW * len(queries):
+        warnings.warn(
+            f"{geometry.dataset.name}: {count:,} of {len(queries):,} queries are rows of the base, or equal to one: "
+            "each finds itself, and new queries may have a lower recall; hold them out, or give others with --queries",
             BenchWarning,
             stacklevel=2,
         )

@@ -13,7 +13,7 @@ import msgspec
 
 from bench import digests
 from bench.data.dataset import METRICS
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, no_file, unknown
 from bench.indexes.engine import Engine, Params
 
 SUFFIX = ".py"
@@ -27,7 +27,7 @@ def from_file(path: Path) -> Engine:
     What it imports may lie beside it. A BenchError names the file and what is wrong with it.
     """
     if not path.is_file():
-        raise BenchError(f"{path} does not exist: give the path of a Python file that has build(...)")
+        raise no_file(path, "give the path of a Python file that has build(...)")
     try:
         digest = digests.files_digest(path.absolute(), path.absolute().parent)
     except (SyntaxError, UnicodeDecodeError, ValueError) as error:

@@ -2,13 +2,13 @@
 
 import math
 import statistics
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from bench.convert import read_toml
 from bench.errors import BenchError, unknown
 
 ALL = "all"
@@ -63,8 +63,7 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 @cache
 def presets() -> dict[str, Preset]:
     """Every surveyed system by the name that `--preset` takes."""
-    text = (Path(__file__).parent / "presets.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(text), dict[str, Preset])
+    return read_toml(Path(__file__).parent / "presets.toml", dict[str, Preset])
 
 
 def chosen(name: str) -> dict[str, Preset]:

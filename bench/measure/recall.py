@@ -2,13 +2,13 @@
 
 By id, the exact search's k rows are the ones that count, and of rows equally far it has chosen some.
 Tie-aware, every returned row counts that is no farther than the k-th nearest, within a relative
-tolerance. ann-benchmarks adds an absolute tolerance of 1e-3 instead, which on tight data counts almost
-anything.
+tolerance, and where that is a duplicate of the query, every duplicate. ann-benchmarks adds an absolute
+tolerance of 1e-3 instead, which on tight data counts almost anything.
 """
 
 import numpy as np
 
-from bench.geometry.knn import RELATIVE_TOLERANCE
+from bench.geometry.knn import RELATIVE_TOLERANCE, farthest_tie
 
 
 def hits(ids: np.ndarray, ground_truth: np.ndarray) -> np.ndarray:
@@ -30,15 +30,17 @@ def hits_with_ties(
     ids: np.ndarray,
     distances: np.ndarray,
     true_distances: np.ndarray,
+    duplicate: np.ndarray | float = -np.inf,
     tolerance: float = RELATIVE_TOLERANCE,
 ) -> np.ndarray:
     """How many of each query's returned rows are as near as its k-th true neighbour.
 
     ids: (q, k) returned; distances: (q, k) the true distances of those rows, computed again; true_distances: (q, k)
-    of the exact neighbours, ascending. A row counts if its distance is at most d_k + tolerance × |d_k|.
+    of the exact neighbours, ascending; duplicate: (q, 1) how far a duplicate of a query may lie. A row counts if its
+    distance is at most d_k + tolerance × |d_k|, or that of a duplicate.
     Returns (q,) int64. An id returned twice counts once, -1 never.
     """
-    limit = true_distances[:, -1:] + tolerance * np.abs(true_distances[:, -1:])
+    limit = farthest_tie(true_distances[:, -1:], duplicate, tolerance)
     by_id = np.argsort(ids, axis=1, kind="stable")
     sorted_ids = np.take_along_axis(ids, by_id, axis=1)
     first = np.ones(ids.shape, dtype=bool)

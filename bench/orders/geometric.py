@@ -144,9 +144,10 @@ def check_neighbors(dataset: Dataset, params: Mapping[str, Any]) -> None:
 def _check_k(dataset: Dataset, k: int, fewest: int) -> None:
     if not fewest <= k < dataset.n:
         most = dataset.n - 1
-        raise ValueError(
-            f"k = {k} neighbours of {dataset.n} rows: give k from {fewest} to {most}, as in :k={min(10, most)}"
-        )
+        way_out = f"give k from {fewest} to {most}, as in :k={min(10, most)}"
+        if most <= fewest:
+            way_out = f"give :k={most}" if most == fewest else f"it takes {fewest + 1} rows at least"
+        raise ValueError(f"k = {k} neighbours of {dataset.n} {'row' if dataset.n == 1 else 'rows'}: {way_out}")
 
 
 def _lid(geometry: Geometry, k: int, estimator: str) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from bench.data.dataset import Dataset
 from bench.errors import BenchError, unknown
 from bench.geometry import Geometry
+from bench.labels import cut, listed
 from bench.orders.order import cluster_count, seed_of
 
 MOST_PERMUTATIONS = 10_000
@@ -64,13 +65,15 @@ def check_category(dataset: Dataset, params: Mapping[str, Any]) -> None:
 def permutations(dataset: Dataset, *, permutations: int) -> list[dict[str, Any]]:
     """An order a permutation of the labels: all where they are at most so many, else so many, by a fixed seed."""
     labels: list[str | int] = np.unique(labels_of(dataset)).tolist()
-    if math.factorial(len(labels)) <= permutations:
+    # So many permutations are there at least, and a factorial of thousands of labels takes long
+    if len(labels) <= permutations and math.factorial(len(labels)) <= permutations:
         return [{"permutation": list(one)} for one in itertools.permutations(labels)]
     rng = np.random.default_rng([0, *b"permutations"])
-    drawn: dict[tuple[int, ...], None] = {}
+    drawn: dict[bytes, np.ndarray] = {}
     while len(drawn) < permutations:
-        drawn[tuple(rng.permutation(len(labels)))] = None
-    return [{"permutation": [labels[i] for i in places]} for places in drawn]
+        places = rng.permutation(len(labels))
+        drawn[places.tobytes()] = places
+    return [{"permutation": [labels[i] for i in places]} for places in drawn.values()]
 
 
 def check_permutations(params: Mapping[str, Any], *, permutations: int) -> None:
@@ -97,11 +100,11 @@ def category_sequence(categories: np.ndarray, permutation: list[str | int]) -> n
     named = [str(label) for label in permutation]
     for label in named:
         if label not in position:
-            raise unknown("category", label, position)
+            raise unknown("category", cut(label), [listed(position)])
     if sorted(named) != sorted(position):
         raise BenchError(
-            f"order 'category': the permutation names {len(named)} categories, "
-            f"not each of these once: {', '.join(position)}"
+            f"order 'category': the permutation names {len(named):,} categories, "
+            f"not each of these once: {listed(position)}"
         )
     return np.array([position[label] for label in named])
 

@@ -10,7 +10,7 @@ from bench import cache, digests
 from bench.convert import as_text
 from bench.data.dataset import Dataset
 from bench.data.formats.ids import read_ids
-from bench.errors import BenchError
+from bench.errors import BenchError, no_file
 from bench.geometry import Geometry
 
 _KIND = "own-orders"  # in the cache, by their digest, which is all that a trial has of them
@@ -51,10 +51,16 @@ def restricted(dataset: Dataset, *, file: str) -> list[dict[str, Any]]:
     return [{"file_name": as_text(path.name), "sha256": digest}]
 
 
+def of_source(dataset: Dataset, order: np.ndarray) -> np.ndarray:
+    """(m,) an order of the base (n,) by the numbers of its source's rows; those that the base lacks come last."""
+    rows, count = dataset.source_rows, dataset.source_count
+    return order if rows is None else np.concatenate([rows[order], np.setdiff1d(np.arange(count), rows)])
+
+
 def check_file(params: Mapping[str, Any], *, file: str) -> None:
     """ValueError where the file does not exist, which costs nothing to see."""
     if not Path(file).is_file():
-        raise ValueError(f"{file} does not exist: give the path of a file of row numbers (.npy, .txt, .parquet)")
+        raise ValueError(str(no_file(Path(file), "give the path of a file of row numbers (.npy, .txt, .parquet)")))
 
 
 def _check(ids: np.ndarray, count: int, path: Path, dataset: str) -> None:

@@ -21,9 +21,9 @@ RANDOM = "random"
 def sentences(advice: Advice, settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """What an Advice says. settings: fields of all settings of the experiment, by which the one spoken of is named."""
     if not advice.settings:
-        if advice.builds and advice.reference == RANDOM:
-            return ["Nothing is compared: add `random` to the orders, to see what order costs against a shuffle."]
-        return []
+        if advice.orders == [advice.reference]:
+            return [f"Only {advice.reference} was built: add an order to compare with it, as `given`."]
+        return [f"Nothing is compared: add {advice.reference} to the orders, to see what order costs against it."]
     if math.isnan(advice.bound):
         return ["One build of each order shows no interval: build five of each at least (`--seeds 5`)."]
     _, varying = split(settings)

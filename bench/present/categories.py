@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.analysis.categories import Permuted
 from bench.analysis.setting import split
+from bench.labels import listed
 from bench.present.advice import of_permutations
 from bench.present.text import Layout, by_setting, heading, points, title
 
@@ -14,6 +15,7 @@ HEADER = (
     *("permutations", "seeds", "lowest", "median", "highest", "range, points", "noise alone", "one build each"),
     *("found again, points", "sd permutations", "sd seeds"),
 )
+_WRITTEN_OUT = 10  # labels, which have 3,628,800 permutations
 FEW = (*("permutations", "seeds", "lowest", "highest"), *("range", "noise alone", "found again"))
 NOTE = (
     "lowest, highest: recall by id of the permutations, each a mean over its seeds (levels, and the sequence of rows"
@@ -44,7 +46,7 @@ def _experiment_text(experiment: str, rows: Sequence[Permuted], layout: Layout) 
         note += " One seed cannot show what is noise: run two at least."
     figures, header = ([_figures(row) for row in rows], HEADER) if layout.wide else ([_few(row) for row in rows], FEW)
     extremes = [
-        f"{', '.join(filter(None, (heading(row.setting, varying), which)))} ({recall:.4f}): {', '.join(permutation)}"
+        f"{', '.join(filter(None, (heading(row.setting, varying), which)))} ({recall:.4f}): {listed(permutation)}"
         for row in rows
         for which, recall, permutation in (("best", row.highest, row.best), ("worst", row.lowest, row.worst))
     ]
@@ -61,9 +63,8 @@ def _experiment_text(experiment: str, rows: Sequence[Permuted], layout: Layout) 
 def _few(row: Permuted) -> list[Any]:
     """The figures that fit a terminal."""
     again = "" if row.found_again is None else points(row.found_again)
-    count = f"{row.permutations:,} of {row.possible:,}"
     return [
-        count,
+        _count(row),
         row.seeds,
         f"{row.lowest:.4f}",
         f"{row.highest:.4f}",
@@ -78,7 +79,7 @@ def _figures(row: Permuted) -> list[Any]:
     if row.found_again is not None:
         again = points(row.found_again)
     return [
-        f"{row.permutations:,} of {row.possible:,}",
+        _count(row),
         row.seeds,
         *(f"{value:.4f}" for value in (row.lowest, row.median, row.highest)),
         _points(row.range),
@@ -89,6 +90,11 @@ def _figures(row: Permuted) -> list[Any]:
         _points(row.sd_permutations),
         _points(row.sd_seeds),
     ]
+
+
+def _count(row: Permuted) -> str:
+    """How many permutations of how many; of many labels as a factorial, which is no number to read."""
+    return f"{row.permutations:,} of {f'{row.labels}!' if row.labels > _WRITTEN_OUT else f'{row.possible:,}'}"
 
 
 def _points(recall: float) -> str:

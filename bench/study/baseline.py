@@ -22,6 +22,7 @@ import numpy as np
 from bench import digests
 from bench.convert import converted
 from bench.errors import BenchError, unknown
+from bench.labels import cut
 from bench.study.environment import differences
 from bench.study.outcome import Outcome
 from bench.study.study import Study
@@ -232,7 +233,7 @@ def check_repeats(baseline: Baseline, study: Study) -> None:
 
 
 def _few(values: Sequence[str]) -> str:
-    return "+".join(values[:4]) + ("+..." if len(values) > 4 else "")
+    return "+".join(cut(value, 100) for value in values[:4]) + ("+..." if len(values) > 4 else "")
 
 
 def _setting(trial: Trial) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def _searched(
         trial=trial,
         build=build,
         hits=recall.hits(returned, files.ids.open()[:, :k]),
-        hits_tie=recall.hits_with_ties(returned, reached, files.distances.open()[:, :k]),
+        hits_tie=recall.hits_with_ties(returned, reached, files.distances.open()[:, :k], geometry.query_duplicates),
         ids_sha256=hashlib.sha256(returned.astype("<i8").tobytes()).hexdigest(),
         search_seconds=search_seconds,
         retrieval=retrieval.scores(returned, _judgements(tuple(sorted(files.judgements.items())))),

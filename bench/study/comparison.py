@@ -1,5 +1,7 @@
 """Orders compared on one dataset: somebody's own files, or one of the catalogue."""
 
+import warnings
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,18 +9,21 @@ from typing import Any
 import msgspec
 
 from bench.data import catalog, formats
-from bench.data.dataset import limit
-from bench.data.from_files import from_files
-from bench.errors import BenchError, Log
+from bench.data.dataset import Dataset, limit
+from bench.data.from_files import Replacement, from_files
+from bench.errors import BenchError, BenchWarning, Log
+from bench.orders import ORDERS, parameters
 from bench.study.experiment import Experiment, check
 from bench.study.study import Study
+
+DEFAULT_ORDERS = ("given", "random", "lid-ascending", "lid-descending", "radius-descending", "residual-descending")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where vectors come from.
 
     base: a file of vectors, or a dataset by its name or TOML file.
-    queries, labels, neighbors: files beside it; a metric in place of the one that a file states.
+    queries, labels, neighbors, metric: what takes the place of what that states, or of what it lacks.
     rows: at most so many rows of the base, drawn by seed.
     """
 
@@ -33,20 +38,23 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 def comparison(
     source: Source,
     *,
-    orders: Sequence[str | dict[str, Any]],
+    orders: Sequence[str | dict[str, Any]] | None,
     index: Sequence[dict[str, Any]],
     k: int,
     ef_search: Sequence[int],
     build_seeds: int,
     log: Log,
 ) -> Study:
-    """The Study of orders on one dataset, named after it. What is wrong whatever the data is said before it is read."""
+    """The Study of orders on one dataset, named after it. What is wrong whatever the data is said before it is read.
+
+    orders: None for DEFAULT_ORDERS, of which those are left out, with a BenchWarning, that the data does not allow.
+    """
     base = source.base
     stem = base if base in catalog.names() else formats.split(Path(base))[0].stem
     experiment = Experiment(
         title=f"Orders compared on {base}",
         datasets=[stem],
-        orders=list(orders),
+        orders=list(DEFAULT_ORDERS if orders is None else orders),
         index=list(index),
         k=k,
         ef_search=list(ef_search),
@@ -54,11 +62,35 @@ def comparison(
     )
     name = f"compare-{stem}"
     check(experiment, name)
-    if catalog.is_file(base):
-        files = (Path(base), source.queries, source.labels, source.metric)
-        return Study(name, experiment, [from_files(*files, neighbors=source.neighbors, limit=source.rows, log=log)])
-    for option in ("queries", "labels", "neighbors", "metric"):
-        if getattr(source, option) is not None:
-            raise BenchError(f"--{option}: {base} states its own; leave --{option} out")
-    dataset = catalog.load(base)
-    return Study(name, experiment, [limit(dataset, source.rows) if source.rows else dataset])
+    dataset = _load(source, log)
+    if orders is None:
+        experiment = msgspec.structs.replace(experiment, orders=_possible(dataset))
+    return Study(name, experiment, [dataset])
+
+
+def _load(source: Source, log: Log) -> Dataset:
+    if catalog.is_file(source.base):
+        files = (Path(source.base), source.queries, source.labels, source.metric)
+        return from_files(*files, neighbors=source.neighbors, limit=source.rows, log=log)
+    replacement = Replacement(source.queries, source.labels, source.neighbors, source.metric)
+    dataset = catalog.load(source.base, replacement=replacement)
+    return limit(dataset, source.rows) if source.rows else dataset
+
+
+def _possible(dataset: Dataset) -> list[str | dict[str, Any]]:
+    """The default orders that can be made of a dataset; a BenchWarning says which cannot, and why."""
+    possible: list[str | dict[str, Any]] = []
+    refused = defaultdict(list)
+    for name in DEFAULT_ORDERS:
+        try:
+            ORDERS[name].check(dataset, parameters(name, {}))
+            possible.append(name)
+        except (ValueError, BenchError) as error:
+            refused[str(error)].append(name)
+    for reason, names in refused.items():
+        warnings.warn(
+            f"{dataset.name}: {' and '.join(names)} left out of the default orders: {reason}",
+            BenchWarning,
+            stacklevel=3,
+        )
+    return possible

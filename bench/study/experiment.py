@@ -1,6 +1,6 @@
 """Experiment TOML -> frozen structs, every mistake named before anything is built."""
 
-import tomllib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from bench import digests, orders
-from bench.convert import converted
-from bench.errors import BenchError, unknown
+from bench.convert import read_toml
+from bench.errors import BenchError, no_file, unknown
 from bench.indexes import INDEXES, find, own
 from bench.indexes.engine import own_params, params_of, version
 from bench.study.provenance import order_code
@@ -29,8 +29,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     orders: names, or tables of a name and parameters; `permutations` of `category` stands for an order a permutation
         of the labels: all if there are at most so many, else so many drawn.
     index: tables of an engine and its parameters.
-    k, ef_search: neighbours asked for, and candidates while searching. Pairs with ef_search < k are left out, since
-        engines would raise ef_search to k.
+    k, ef_search: neighbours asked for, and candidates while searching. Pairs with ef_search < k are left out: some
+        engines raise it to k, others search less.
     build_seeds: builds of each order, seeds 1, 2, ...
     order_seeds: how many seeds of each order are crossed with them; without it every build draws an order of its own,
         with the build's seed.
@@ -81,15 +81,11 @@ def experiments() -> list[str]:
 def read_experiment(name: str) -> tuple[Path, Experiment]:
     """The path and content of a shipped experiment, or of the TOML file at a path; no data is touched."""
     path = Path(name) if name.endswith(".toml") else EXPERIMENTS / f"{name}.toml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         if name.endswith(".toml"):
-            raise BenchError(f"experiment {name} does not exist: give the path of a TOML file, or a name")
+            raise no_file(path, "give the path of an experiment's TOML file, or a name; see `bench list experiments`")
         raise unknown("experiment", name, experiments())
-    try:
-        stated = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path} is not valid TOML: {error}") from None
-    return path, _beside(converted(stated, Experiment, str(path)), path.parent)
+    return path, _beside(read_toml(path, Experiment), path.parent)
 
 
 def _beside(experiment: Experiment, folder: Path) -> Experiment:
@@ -115,11 +111,11 @@ def check(experiment: Experiment, where: str) -> Checked:
             raise BenchError(f"{where}: {what} is empty: name at least one")
     _check_numbers(experiment, where)
     indexes = [_index(table, f"{where}: index[{place}]") for place, table in enumerate(experiment.index)]
-    if len(set(indexes)) < len(indexes):
-        raise BenchError(f"{where}: an index is listed twice with the same parameters")
     files = {str(table["engine"]) for table in experiment.index if str(table["engine"]).endswith(own.SUFFIX)}
     if len({Path(file).stem for file in files}) < len({Path(file).absolute() for file in files}):
         raise BenchError(f"{where}: two engines have the same file name: give one of the files another")
+    if len(set(indexes)) < len(indexes):
+        raise BenchError(f"{where}: an index is listed twice with the same parameters")
     return Checked(order_specs(experiment.orders, where), indexes)
 
 
@@ -137,7 +133,7 @@ def _check_numbers(experiment: Experiment, where: str) -> None:
             if number not in [search[place] for search in experiment.searches]:
                 raise BenchError(
                     f"{where}: {what} = {number} pairs with no ef_search >= k: "
-                    "engines raise ef_search to k, so ask for at least k"
+                    "hnswlib raises ef_search to k, FAISS searches less: ask for at least k"
                 )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from bench.errors import Log
+from bench.geometry import Geometry
+from bench.geometry.verify import verify_given, warn_of_rows_as_queries
 from bench.study.environment import differences, environment
 from bench.study.outcome import Failure, Outcome
 from bench.study.run import run
@@ -63,11 +65,13 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
     finished = 0
     store.enlist(name, trials)
     store.forget(name, but=trials)
-    if missing:
-        store.check(name)  # before anything is built
     log(f"{name}: {len(trials)} outcomes in all, {len(missing)} missing in {store.path}")
+    if missing:  # what stands in the way is said before anything is built
+        store.check_writable()
+        store.check(name)
     try:
         with progress(len(missing)) as (log_beside, step):
+            _verify(studies, log_beside)
             for study in studies:
                 for _ in run(study, store, workers, log_beside):
                     finished += 1
@@ -79,6 +83,14 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
         outcomes=[(experiment, outcome) for experiment, outcome in store.outcomes(name) if outcome.trial.key in keys],
         failures=[failure for _, failure in store.failures(name) if failure.trial.key in keys],
     )
+
+
+def _verify(studies: Sequence[Study], log: Log) -> None:
+    """Warn, once a dataset, of what came with it and is not as it should be."""
+    for dataset in {name: dataset for study in studies for name, dataset in study.datasets.items()}.values():
+        geometry = Geometry(dataset, log)
+        verify_given(geometry)
+        warn_of_rows_as_queries(geometry)
 
 
 def _changed(outcome: Outcome, here: dict[str, Any]) -> bool:

@@ -28,7 +28,7 @@ def searches(chosen: Mapping[str, Preset], k: int, log: Log = lambda line: None)
         ef_search = preset.ef_search_at(k)
         if ef_search < k:
             note = f" ({preset.note})" if preset.note else ""
-            log(f"{preset.system}: ef_search {ef_search} is below k = {k} and raised to it, as engines do{note}")
+            log(f"{preset.system}: ef_search {ef_search} is below k = {k} and raised to it{note}")
         by_preset[name] = Search(preset.M, preset.ef_construction, max(ef_search, k))
     return by_preset
 

@@ -32,8 +32,8 @@ def _provenance(name: str, engine: Engine, judged: bool) -> Provenance:
     scoring: list[Callable[..., Any]] = [recall.hits, recall.hits_with_ties, *[retrieval.scores] * judged]
     parts = {
         "neighbours": [
-            *_geometry("ground_truth", "points", "query_points", "ranks_by"),
-            digests.definition_digest(knn.true_distances, _PACKAGE / "geometry"),
+            *_geometry("ground_truth", "points", "query_points", "query_duplicates", "ranks_by"),
+            *(digests.definition_digest(of, _PACKAGE / "geometry") for of in (knn.true_distances, knn.farthest_tie)),
         ],
         "scoring": [digests.definition_digest(function, _PACKAGE / "measure") for function in scoring],
         "build": digests.code_digest(_PACKAGE / "study" / "build.py"),

@@ -11,7 +11,6 @@ import numpy as np
 from bench.errors import Log
 from bench.geometry import Geometry
 from bench.geometry.describe import profile
-from bench.geometry.verify import verify_given
 from bench.indexes import INDEXES
 from bench.measure import retrieval
 from bench.study.build import Job, data_files, measure
@@ -42,9 +41,6 @@ def run(
     if missing:
         store.check_writable()
     store.enlist(study.name, requested)
-    if trials is None:
-        for dataset in study.datasets.values():
-            verify_given(Geometry(dataset, log))
     exact = cache_once(partial(_exact_scores, study))
     jobs = _jobs(study, store, missing, workers.count if workers else 1, log)
     for result in in_workers(jobs, workers, log) if workers else _here(jobs, log):

@@ -72,7 +72,22 @@ def test_labels_of_any_characters_come_out_whole():
     [row] = permuted(of_permutations)
     assert (row.worst, row.best) == (sequences[0], sequences[-1])
     assert (row.permutations, row.possible) == (6, 6)
-    assert 'quoted "x", e:f=g, R+D, HR, IT' in permuted_text([row], Layout(wide=True))
+    assert 'quoted "x", "e:f=g", "R+D, HR, IT"' in permuted_text([row], Layout(wide=True))
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize(("count", "possible"), [(18, 6402373705728000), (19, None), (77, None), (1600, None)])
+def test_permutations_of_many_labels_are_a_line(count, possible, wide):
+    rng = np.random.default_rng(0)
+    sequences = [[f"label {i}" for i in rng.permutation(count)] for _ in range(6)]
+    [row] = permuted([of(one, [place, place]) for place, one in enumerate(sequences)])
+    assert (row.permutations, row.labels, row.possible) == (6, count, possible)
+    assert row.best == sequences[-1]
+    assert json.loads(msgspec.json.encode(row))["best"] == sequences[-1]
+    text = permuted_text([row], Layout(wide=wide))
+    assert f"6 of {count}!" in text
+    assert f"best (0.5000): {', '.join(sequences[-1][:5])}, … ({count:,})" in text
+    assert max(map(len, text.splitlines())) < 200
 
 
 def test_json_of_permutations_has_the_setting_by_name():
@@ -151,6 +166,14 @@ def test_sds_of_a_known_model_are_found():
     # 360 degrees of freedom for noise, which has .15² / 100 of the queries' luck besides; 119 between
     assert noise == pytest.approx(0.01**2 + 0.15**2 / 100, rel=4 * (2 / 357) ** 0.5)
     assert between**0.5 == pytest.approx(0.02, rel=4 * (1 / 238) ** 0.5 * 1.3)
+
+
+def test_no_range_is_beyond_what_recalls_can_have():
+    # Every build finds all or nothing, by chance
+    outcomes = [of(one, [10 * ((place + seed) % 2)] * 3, seed) for seed in (1, 2) for place, one in enumerate(SIX)]
+    [row] = permuted(outcomes)
+    assert (row.noise_range_95, row.one_build_noise) == (1, 1)
+    assert -1 <= row.found_again.low < row.found_again.high <= 1
 
 
 def test_one_seed_has_a_range_and_nothing_beside_it():

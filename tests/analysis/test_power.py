@@ -32,3 +32,13 @@ def test_builds_needed_are_enough_and_not_too_many():
     clear = independent(simulated(rng, 5, 2000, build_sd=0.02, hardness=hardness, mean=0.85))
     assert power.builds_needed(clear, a) == power.builds_needed(clear, a, margin=1e-9)
     assert power.builds_needed(independent(np.ones((1, 5))), independent(np.ones((1, 5)))) is None
+
+
+def test_no_effect_is_detectable_that_recalls_cannot_have():
+    opposite, none = independent(np.repeat([[0.0], [1.0]], 30, axis=1)), independent(np.zeros((2, 30)))
+    assert np.isnan(power.minimum_detectable_effect(stats.difference(opposite, none)))
+    # An interval that ends at 1 does not make the effect smaller that is needed to be shown
+    halves = independent(np.repeat([[0.9], [1.0]], 30, axis=1))
+    whole = stats.difference(halves, none)
+    assert whole.high == 1
+    assert power.minimum_detectable_effect(whole) > stats.reach(whole, 1) == pytest.approx(0.05 * 12.706, abs=0.001)

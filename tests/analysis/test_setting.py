@@ -1,3 +1,5 @@
+import json
+
 import msgspec
 import pytest
 from support import examples
@@ -69,7 +71,7 @@ def test_results_do_not_depend_on_the_sequence_of_outcomes():
 
 
 def test_orders_of_one_label_have_a_sequence_of_their_own():
-    params = ['{"permutation":["a+b","c"]}', '{"permutation":["a","b+c"]}']
+    params = ['{"permutation":["1","2"]}', '{"permutation":[1,2]}']
     outcomes = [outcome(order="category", order_params=one, order_code=code) for one in params for code in "xy"]
     [by_order], [reversed_by_order] = (by_setting(each).values() for each in (outcomes, outcomes[::-1]))
     assert [*by_order] == [*reversed_by_order]
@@ -86,14 +88,27 @@ def test_labels_show_what_is_not_a_default():
     assert label(Order(order="somebodys-own", order_params='{"key":null}')) == "somebodys-own key=None"
 
 
+def test_a_permutation_of_many_labels_has_a_short_name_of_its_own():
+    def of(sequence):
+        return examples.outcome([1], order="category", order_params=json.dumps({"permutation": sequence}))
+
+    many = [f"label {i}" for i in range(1600)]
+    names = labels(
+        [("e", of(many)), ("e", of([*many[:5], *many[:4:-1]])), ("e", of(["R+D, HR, IT", "e:f=g"]))]
+    ).values()
+    short = "category permutation=label 0+label 1+label 2+label 3+label 4+… (1,600)"
+    assert [name.partition(" #")[0] for name in names] == [short, short, 'category permutation="R+D, HR, IT"+"e:f=g"']
+    assert len(set(names)) == 3
+
+
 def test_orders_of_one_label_have_names_of_their_own():
-    params = ['{"permutation":["a+b","c"]}', '{"permutation":["a","b+c"]}']
+    params = ['{"permutation":["1","2"]}', '{"permutation":[1,2]}']
     outcomes = [outcome(order="category", order_params=one) for one in params]
     outcomes += [outcome(order_code="1"), outcome(experiment="f", order_code="2")]
     by_order = labels(outcomes)
     names = [by_order[Order(order="category", order_params=one)] for one in params]
     assert len(set(names)) == 2
-    assert all(name.startswith("category permutation=a+b+c #") for name in names)
+    assert all(name.startswith("category permutation=1+2 #") for name in names)
     assert set(by_order.values()) == {*names, "random"}  # those of two experiments share no table
 
 

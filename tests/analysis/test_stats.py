@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -132,6 +133,32 @@ def test_no_variance_is_certainty():
     assert stats.mean(ones).low == stats.mean(ones).high == 1
     assert stats.p_value(stats.difference(ones, ones)) == 1
     assert stats.p_value(stats.difference(ones, independent(np.zeros((3, 10))))) == 0
+
+
+def test_intervals_stay_within_what_recall_can_be_and_their_errors_are_those_of_the_whole():
+    # Two builds, of which one finds nothing and the other all: the t interval of a mean reaches ± 6.35 and beyond.
+    opposite, none = independent(np.repeat([[0.0], [1.0]], 30, axis=1)), independent(np.zeros((2, 30)))
+    for estimate in (
+        stats.difference(opposite, none),
+        stats.paired_difference(opposite, none),
+        stats.mean_difference(opposite),
+        stats.simultaneous(stats.difference(opposite, none), 10),
+    ):
+        assert (estimate.value, estimate.low, estimate.high) == (0.5, -1, 1)
+        assert (estimate.se, estimate.df) == pytest.approx((0.5, 1))
+        assert stats.p_value(estimate) == pytest.approx(0.5)  # of Cauchy's distribution beyond ± 1
+    assert stats.reach(stats.difference(opposite, none), 1) == pytest.approx(0.5 * 12.706, abs=0.001)
+    assert (stats.mean(opposite).low, stats.mean(opposite).high) == pytest.approx((0, 1), abs=1e-6)
+    few = stats.mean_over_queries(np.array([1.0, 1.0, 0.6]))
+    assert (few.low, few.high) == (pytest.approx(0.293, abs=0.001), 1)
+
+
+@pytest.mark.parametrize("level", [0.02, 0.98])
+def test_no_mean_has_an_interval_beyond_0_and_1(level):
+    for builds, queries in itertools.product((2, 3, 5), (2, 10, 100)):
+        recalls = np.round(np.clip(RNG.normal(level, 0.2, (builds, queries)), 0, 1), 1)
+        estimate = stats.mean(independent(recalls, k=10))
+        assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
 
 
 def test_samples_of_other_queries_are_not_paired():

@@ -1,6 +1,8 @@
 """The commands as a user gives them, in a folder of their own."""
 
+import csv
 import hashlib
+import io
 import json
 import platform
 import signal
@@ -79,10 +81,20 @@ def test_compare_needs_nothing_but_vectors(cli, vectors):
     assert again.stdout == done.stdout
 
 
+def test_few_rows_are_compared_in_the_orders_that_they_have(cli, vectors):
+    np.save(vectors / "few.npy", np.load(vectors / "my.npy")[:60])
+    few = ["compare", "few.npy", "--seeds", "2", "--ef-search", "10"]
+    done = cli(*few, check=0)
+    assert "warning: few: lid-ascending and lid-descending left out of the default orders: k = 100 ne" in done.stderr
+    assert "radius-descending" in done.stdout
+    assert "lid-" not in done.stdout
+    assert "lid-" not in cli("compare", "few.npy", "--seeds", "2", "--preset", "redis", check=0).stdout
+    assert "order 'lid-descending' on dataset 'few'" in one_line(cli(*few, "--orders", "random,lid-descending"))
+
+
 def test_compare_takes_a_datasets_toml_file(cli, vectors):
     (vectors / "set.toml").write_text("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'my.npy'\nqueries = 'q.npy'\n")
     assert "queries 30" in cli("compare", "set.toml", *SMALL, check=0).stdout
-    assert "--metric: set.toml states its own" in one_line(cli("compare", "set.toml", "--metric", "l2"))
 
 
 def test_compare_takes_a_dataset_by_its_name(cli, vectors):
@@ -90,7 +102,7 @@ def test_compare_takes_a_dataset_by_its_name(cli, vectors):
     done = cli("compare", "digits", "--limit", "200", *SMALL, check=0)
     assert "digits[200]" in done.stdout
     assert "compare-digits: " in done.stderr
-    assert "--labels: digits states its own" in one_line(cli("compare", "digits", "--labels", "l.npy"))
+    assert "l.npy has shape (400,), the base has 1597 rows" in one_line(cli("compare", "digits", "--labels", "l.npy"))
     assert "unknown dataset 'digit'; near it: digits" in one_line(cli("compare", "digit"))
 
 
@@ -328,7 +340,7 @@ def write_zero(path):
         (["lid", "my.npy", "--by-label"], "'my' has no labels"),
         (["list", "order"], "unknown list 'order'; known: datasets, orders, engines, experiments"),
         (["lid", "no.npy"], "no.npy does not exist"),
-        (["lid", "digits", "--metric", "cosine"], "--metric: dataset 'digits' states its own"),
+        (["lid", "digits", "--metric", "dot"], "unknown metric 'dot'; known: l2, cosine, ip"),
         (["compare", "my.npy", "--orders", "block-shuffle:block=3:block=4"], "block is given twice"),
         (["lid", "digit"], "unknown dataset 'digit'; near it: digits; see `bench list datasets`"),
         (
@@ -459,6 +471,30 @@ def test_all_presets_share_builds_and_have_a_row_a_system(cli, vectors):
     again = cli(*words, check=0)
     assert "28 outcomes in all, 0 missing" in again.stderr
     assert again.stdout == done.stdout
+
+
+ODD = ["R+D, HR, IT", "e:f=g", "a,b", "r/d"]
+
+
+def test_labels_with_odd_characters_stay_whole_in_table_json_export_and_store(cli, vectors):
+    (vectors / "l.txt").write_text("".join(f"{ODD[i % 4]}\n" for i in range(400)))
+    few = ["--seeds", "2", "--ef-search", "10", "--engines", "hnswlib", "--labels", "l.txt"]
+    words = ["compare", "my.npy", *few, "--orders"]
+    ran = cli(*words, "random,category:permutations=24", check=0)
+    assert "24 of 24" in ran.stdout
+    rows = json.loads(cli("table", "--json", check=0).stdout)
+    [permuted] = [row for row in rows if "best" in row]
+    assert (permuted["labels"], sorted(permuted["best"])) == (4, sorted(ODD))
+    exported = list(csv.DictReader(io.StringIO(cli("export", check=0).stdout)))
+    sequences = [json.loads(row["order_params"])["permutation"] for row in exported if row["order"] == "category"]
+    assert len({tuple(sequence) for sequence in sequences}) == 24
+    assert all(sorted(sequence) == sorted(ODD) for sequence in sequences)
+    # One of them by the label that tables have of it, whose outcomes are there already
+    named = 'category:permutation=r/d+"R+D, HR, IT"+"a,b"+"e:f=g"'
+    again = cli(*words, f"random,{named}", "--json", check=0)
+    assert "4 outcomes in all, 0 missing" in again.stderr
+    assert {row["order"] for row in json.loads(again.stdout)} == {"random", named.replace(":", " ", 1)}
+    assert 'known: "R+D, HR, IT", ' in one_line(cli(*words, "category:permutation=R+D"))
 
 
 def test_permutations_have_a_table_of_their_own(cli, vectors):

@@ -4,7 +4,6 @@ import json
 import os
 import sqlite3
 import subprocess
-from pathlib import Path
 
 import pytest
 from support.lines import one_line
@@ -146,9 +145,3 @@ def test_changed_settings_and_data_are_refused(cli, saved):
 def test_mistakes_are_named_in_one_line(cli, tmp_path, words, named):
     assert named in one_line(cli(*words))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_readme_shows_the_workflow_as_it_is():
-    root = Path(__file__).parents[2]
-    workflow = (root / ".github" / "workflows" / "gate.yml").read_text()
-    assert f"```yaml\n{workflow}```" in (root / "README.md").read_text()

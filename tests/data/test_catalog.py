@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from bench.data import catalog
-from bench.data.dataset import METRICS
-from bench.errors import BenchError
+from bench.data.dataset import METRICS, limit
+from bench.data.from_files import Replacement, from_files
+from bench.errors import BenchError, BenchWarning
 
 SPECS = {path.stem: catalog.read_spec(path) for path in catalog.folder().glob("*.toml")}
 DIGITS = np.arange(40, dtype=np.float32).reshape(20, 2) + 1
@@ -294,3 +295,118 @@ def test_domains_of_clinc150_can_be_searched_with_what_is_out_of_scope(mirror, n
     within, outside = catalog.load(name), catalog.load(f"{name}-oos")
     assert np.array_equal(outside.base, within.base)
     assert np.array_equal(outside.queries, catalog.load("clinc150").queries)
+
+
+@pytest.fixture
+def stated(tmp_path):
+    """A TOML file that states base, queries, labels and neighbours, and a folder of others to take their place."""
+    rows = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
+    np.save(tmp_path / "b.npy", rows)
+    np.save(tmp_path / "q.npy", rows[:5] + 1)
+    np.save(tmp_path / "l.npy", np.arange(60))
+    np.save(tmp_path / "gt.npy", np.arange(15).reshape(5, 3))
+    np.save(tmp_path / "q2.npy", rows[:7] + 2)
+    np.save(tmp_path / "gt2.npy", np.arange(14).reshape(7, 2))
+    (tmp_path / "l2.txt").write_text("R+D\nHR, IT\n" * 30)
+    (tmp_path / "my.toml").write_text(
+        "title = 'x'\nmetric = 'cosine'\n[files]\nbase = 'b.npy'\nqueries = 'q.npy'\nlabels = 'l.npy'\n"
+        "neighbors = 'gt.npy'\n"
+    )
+    (tmp_path / "bare.toml").write_text("title = 'x'\nmetric = 'cosine'\n[files]\nbase = 'b.npy'\n")
+    return tmp_path
+
+
+def load(folder, name="my.toml", **parts):
+    files = {part: value if part == "metric" else folder / value for part, value in parts.items()}
+    return catalog.load(name, beside=folder, replacement=Replacement(**files))
+
+
+def test_other_queries_take_the_place_of_those_that_a_toml_file_states(stated):
+    with pytest.warns(BenchWarning, match=r"gt\.npy: the neighbours .* are those of other queries; left out"):
+        dataset = load(stated, queries="q2.npy")
+    assert np.array_equal(dataset.queries, np.load(stated / "q2.npy"))
+    assert (dataset.name, dataset.metric, dataset.n, dataset.neighbors) == ("my", "cosine", 60, None)
+    assert dataset.labels.tolist() == list(range(60))
+    assert dataset.fingerprint != load(stated).fingerprint
+    with_neighbors = load(stated, queries="q2.npy", neighbors="gt2.npy")
+    assert with_neighbors.neighbors.shape == (7, 2)
+    with pytest.raises(BenchError, match=r"gt2\.npy has shape \(7, 2\), there are 5 queries"):
+        load(stated, neighbors="gt2.npy")
+
+
+def test_other_labels_take_the_place_of_those_that_a_toml_file_states(stated):
+    dataset = load(stated, labels="l2.txt")
+    assert dataset.labels.tolist() == ["R+D", "HR, IT"] * 30
+    assert dataset.neighbors is not None
+    assert dataset.fingerprint != load(stated).fingerprint
+    (stated / "l2.txt").write_text("a\n" * 59)
+    with pytest.raises(BenchError, match=r"l2\.txt has shape \(59,\), the base has 60 rows"):
+        load(stated, labels="l2.txt")
+
+
+def test_another_metric_leaves_given_neighbours_out(stated):
+    with pytest.warns(BenchWarning, match="my: the neighbours .* are those of the metric cosine; left out"):
+        dataset = load(stated, metric="l2")
+    assert (dataset.metric, dataset.neighbors) == ("l2", None)
+    assert load(stated, metric="cosine").neighbors is not None
+    assert load(stated, metric="l2", neighbors="gt.npy").neighbors is not None
+    with pytest.raises(BenchError, match="unknown metric 'dot'; known: l2, cosine, ip"):
+        load(stated, metric="dot")
+
+
+def test_queries_for_a_toml_file_without_any_leave_all_rows_in_the_base(stated):
+    with pytest.warns(BenchWarning, match=r"bare\.toml: 6 rows held out"):
+        held_out = load(stated, "bare.toml", labels="l2.txt")
+    assert (held_out.n, held_out.labels[-1]) == (54, "HR, IT")  # one label a row of the file, before any is held out
+    dataset = load(stated, "bare.toml", queries="q2.npy")
+    assert (dataset.n, len(dataset.queries)) == (60, 7)
+    assert dataset.fingerprint == from_files(stated / "b.npy", stated / "q2.npy").fingerprint
+
+
+def test_geometry_alone_holds_no_queries_out(stated):
+    whole = catalog.load_whole(str(stated / "bare.toml"), Replacement(labels=stated / "l2.txt", metric="ip"))
+    assert (whole.name, whole.n, whole.metric, whole.labels[1]) == ("bare", 60, "ip", "HR, IT")
+    assert catalog.load_whole(str(stated / "my.toml")).labels.tolist() == list(range(60))
+
+
+def test_a_limit_is_drawn_of_what_options_made(stated):
+    part = limit(load(stated, "bare.toml", queries="q2.npy", labels="l2.txt"), 20)
+    whole = from_files(stated / "b.npy", stated / "q2.npy", stated / "l2.txt", limit=20, name="bare")
+    assert (part.name, part.fingerprint) == (whole.name, whole.fingerprint)
+
+
+def test_parts_of_a_generated_dataset_give_way_to_files(tmp_path):
+    digits = catalog.load("digits")
+    np.save(tmp_path / "q.npy", digits.queries[:20] + 1)
+    np.save(tmp_path / "gt.npy", np.zeros((20, 1), int))
+    np.save(tmp_path / "l.npy", np.arange(digits.n) % 3)
+    dataset = load(tmp_path, "digits", queries="q.npy", labels="l.npy", neighbors="gt.npy", metric="cosine")
+    assert (dataset.name, dataset.metric, len(dataset.queries), dataset.neighbors.shape) == (
+        "digits",
+        "cosine",
+        20,
+        (20, 1),
+    )
+    assert set(dataset.labels) == {0, 1, 2}
+    assert np.array_equal(dataset.base, digits.base)
+    assert dataset.fingerprint != digits.fingerprint
+    assert load(tmp_path, "digits", metric="ip").fingerprint == digits.fingerprint
+    np.save(tmp_path / "q.npy", np.ones((3, 5), np.float32))
+    np.save(tmp_path / "none.npy", np.ones((0, 64), np.float32))
+    with pytest.raises(BenchError, match=r"none\.npy has no rows: give at least one query"):
+        load(tmp_path, "digits", queries="none.npy")
+    with pytest.raises(BenchError, match=r"q\.npy has dimension 5, digits: base has 64"):
+        load(tmp_path, "digits", queries="q.npy")
+    np.save(tmp_path / "l.npy", np.arange(9))
+    with pytest.raises(BenchError, match=r"l\.npy has shape \(9,\), the base has 1597 rows"):
+        load(tmp_path, "digits", labels="l.npy")
+
+
+def test_rows_without_direction_are_refused_where_another_metric_asks_for_one(stated):
+    rows = np.load(stated / "b.npy")
+    rows[11] = 0
+    np.save(stated / "b.npy", rows)
+    (stated / "flat.toml").write_text("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'b.npy'\nqueries = 'q.npy'\n")
+    assert load(stated, "flat.toml").n == 60
+    with pytest.raises(BenchError, match=r"b\.npy is all zeros in row 11, which has no direction under cosine"):
+        load(stated, "flat.toml", metric="cosine")

@@ -43,7 +43,8 @@ def test_what_is_given_takes_the_place_of_what_a_bundle_brings(bundle, tmp_path)
     with pytest.warns(BenchWarning, match=r"ann\.hdf5 .*cosine; l2"):
         dataset = from_files(bundle, metric="l2")
     assert (dataset.metric, dataset.neighbors) == ("l2", None)
-    dataset = from_files(bundle, tmp_path / "q.npy")
+    with pytest.warns(BenchWarning, match=r"ann\.hdf5: neighbors: the neighbours .* are those of other queries"):
+        dataset = from_files(bundle, tmp_path / "q.npy")
     assert (dataset.metric, len(dataset.queries), dataset.neighbors) == ("cosine", 7, None)
     (tmp_path / "l.txt").write_text("a\nb\n" * 30)
     assert from_files(bundle, labels=tmp_path / "l.txt").labels.tolist() == ["a", "b"] * 30
@@ -52,6 +53,15 @@ def test_what_is_given_takes_the_place_of_what_a_bundle_brings(bundle, tmp_path)
     assert np.array_equal(from_files(bundle, neighbors=tmp_path / "gt.ivecs").neighbors, NEAR[::-1])
     with pytest.raises(BenchError, match=r"gt\.ivecs has shape \(5, 3\), there are 7 queries"):
         from_files(bundle, tmp_path / "q.npy", neighbors=tmp_path / "gt.ivecs")
+
+
+def test_an_empty_file_of_queries_is_named(tmp_path):
+    np.save(tmp_path / "q.npy", ROWS[:0])
+    np.savez(tmp_path / "b.npz", base=ROWS, queries=ROWS[:0])
+    with pytest.raises(BenchError, match=r"q\.npy has no rows: give at least one query"):
+        from_files(tmp_path / "b.npz", tmp_path / "q.npy")
+    with pytest.raises(BenchError, match=r"b\.npz: queries has no rows"):
+        from_files(tmp_path / "b.npz")
 
 
 def test_plain_files_state_what_was_chosen_for_them(tmp_path):
@@ -82,6 +92,7 @@ def test_errors_in_files_name_the_file_and_its_own_row(tmp_path):
         from_files(tmp_path / "b.npy")
 
 
+@pytest.mark.filterwarnings("ignore:.* those of other queries")
 def test_errors_in_a_bundle_name_its_part_and_the_files_own_row(bundle, tmp_path):
     with h5py.File(bundle, "a") as file:
         file["test"][3, 1] = np.nan

@@ -71,6 +71,46 @@ def test_a_pile_of_duplicates_spoils_no_other_row(estimator):
     assert np.allclose(lid[:200], dimension.pointwise(*knn.neighbors(clean, 20), clean, estimator))
 
 
+def rounded_twice(rows, scale):
+    """Rows that were brought to unit length twice, in float64 and in float32: the same but for rounding."""
+    wide = rows.astype(np.float64)
+    one = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    two = (rows / np.sqrt(np.cumsum(rows**2, axis=1)[:, -1:])).astype(np.float32)  # a sum from left to right
+    return np.float32(scale) * one.astype(np.float32), np.float32(scale) * two
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1, 1e3])
+@pytest.mark.parametrize("estimator", dimension.ESTIMATORS)
+def test_duplicates_but_for_rounding_are_duplicates(estimator, scale):
+    rows = np.random.default_rng(0).standard_normal((300, 24)).astype(np.float32)
+    one, two = rounded_twice(rows, scale)
+    copied, rounded = (np.concatenate([one, copies[:60]]) for copies in (one, two))
+    assert 0 < np.linalg.norm(copied - rounded, axis=1).max() < 1e-6 * scale
+    exact, near = (dimension.pointwise(*knn.neighbors(p, 50), p, estimator) for p in (copied, rounded))
+    assert np.allclose(near, exact, rtol=1e-4)
+    counts = dimension.duplicates(*knn.neighbors(rounded, 50), rounded)
+    assert counts.tolist() == [1] * 60 + [0] * 240 + [1] * 60
+
+
+def test_a_row_one_step_of_a_coordinate_away_is_a_duplicate_and_one_a_thousandth_away_is_not():
+    points = np.random.default_rng(3).random((400, 6)).astype(np.float32)
+    by_distance = dimension.pointwise(*knn.neighbors(points, 100), points)
+    twin = points[:1].copy()
+    twin[0, 0] = np.nextafter(twin[0, 0], np.float32(2))
+    rows = np.concatenate([points, twin])
+    assert dimension.pointwise(*knn.neighbors(rows, 100), rows)[0] == pytest.approx(by_distance[0], rel=0.02)
+    rows[-1] = points[0] * np.float32(1.001)
+    assert dimension.duplicates(*knn.neighbors(rows, 100), rows)[0] == 0
+    assert dimension.pointwise(*knn.neighbors(rows, 100), rows)[0] < 0.8 * by_distance[0]
+
+
+def test_a_row_whose_neighbours_are_one_point_but_for_rounding_has_no_estimate():
+    pile = np.zeros((30, 3), np.float32)
+    pile[:, 0] = 1 + 2**-23 * (np.arange(30) % 4)
+    points = np.concatenate([pile, np.array([[0, 1, 0]], np.float32)])
+    assert np.isnan(dimension.pointwise(*knn.neighbors(points, 20), points)).all()
+
+
 @pytest.mark.parametrize("estimator", dimension.ESTIMATORS)
 def test_vectors_of_one_value_have_a_dimension_too(estimator):
     points = np.sort(np.random.default_rng(0).random((400, 1)).astype(np.float32), axis=0)
@@ -113,7 +153,8 @@ def test_the_pca_rule_agrees_with_scikit_dimension_in_blocks(monkeypatch):
 
 def test_two_nn_finds_the_dimension_despite_duplicates():
     points = ball(5000, 5)
-    assert abs(dimension.two_nn(knn.neighbors(points, 2)[0]) - 5) < 0.4
-    doubled = np.concatenate([points, points[:100]])
-    assert abs(dimension.two_nn(knn.neighbors(doubled, 2)[0]) - 5) < 0.4
-    assert np.isnan(dimension.two_nn(np.zeros((5, 2))))
+    assert abs(dimension.two_nn(*knn.neighbors(points, 2), points) - 5) < 0.4
+    for copies in (points[:100], points[:100] * np.float32(1 + 2e-7)):
+        doubled = np.concatenate([points, copies])
+        assert abs(dimension.two_nn(*knn.neighbors(doubled, 2), doubled) - 5) < 0.4
+    assert np.isnan(dimension.two_nn(np.zeros((5, 2)), np.zeros((5, 2), int), points))

@@ -74,6 +74,14 @@ def test_a_description_states_what_it_was_made_from():
             describe(Geometry(on("l2")), k, estimator)
 
 
+def test_a_description_counts_rows_that_only_rounding_tells_apart_as_duplicates():
+    dataset = on("cosine")
+    base = dataset.base.copy()
+    base[:10] = 3 * base[20:30]  # the same direction, rounded otherwise
+    described = describe(Geometry(checked("x", base, dataset.queries, "cosine")), k=50)
+    assert described["rows_with_duplicates"] == 20
+
+
 def given(metric, change, k=10):
     """A dataset whose given neighbours are the exact ones after `change`."""
     dataset = on(metric)
@@ -129,6 +137,15 @@ def test_either_of_two_equal_rows_is_a_right_neighbour():
     other = np.where(np.arange(5) == 4, ids ^ 1, ids)  # the fifth is one of a pair
     assert not np.array_equal(np.sort(ids), np.sort(other))
     verify_given(Geometry(checked("x", base, queries, "l2", neighbors=other)))
+
+
+def test_either_of_two_rows_that_only_rounding_tells_apart_is_a_right_neighbour():
+    rng = np.random.default_rng(0)
+    pile = rng.standard_normal((1, 16)) * rng.uniform(1, 2, (30, 1))  # one direction
+    base = np.concatenate([pile, rng.standard_normal((30, 16))]).astype(np.float32)
+    dataset = checked("x", base, base[:5], "cosine", neighbors=np.tile(np.arange(20, 30), (5, 1)))
+    assert Geometry(dataset).ground_truth(10)[0][:, -1].max() < 1e-6
+    verify_given(Geometry(dataset))
 
 
 def test_more_given_neighbours_than_rows_and_only_a_sample_of_queries_are_looked_at():

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.geometry import knn
+from bench.data.dataset import checked
+from bench.geometry import Geometry, knn
 from bench.measure.recall import hits, hits_with_ties
 
 
@@ -46,6 +47,27 @@ def test_the_tolerance_widens_negative_distances_too():
     near, off = -2 * (1 - 1e-6), -2 * (1 - 1e-3)
     assert hits_with_ties(np.array([[1, 5]]), np.array([[-3.0, near]]), true).tolist() == [2]
     assert hits_with_ties(np.array([[1, 5]]), np.array([[-3.0, off]]), true).tolist() == [1]
+
+
+def test_duplicates_of_a_query_are_as_near_as_each_other():
+    true, reached = np.array([[0.0, 1e-7], [0.1, 0.2]]), np.array([[4.8e-7, 2e-6], [0.2, 0.3]])
+    ids = np.array([[5, 6], [5, 6]])
+    duplicate = np.full((2, 1), 1e-6)
+    assert hits_with_ties(ids, reached, true).tolist() == [0, 1]
+    assert hits_with_ties(ids, reached, true, duplicate).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
+def test_ten_of_thirty_rows_that_only_rounding_tells_apart_from_the_query_are_all_right(metric):
+    rng = np.random.default_rng(0)
+    length = rng.uniform(1, 2, (30, 1)) if metric == "cosine" else 1 + 1e-7 * rng.integers(-1, 2, (30, 1))
+    pile = rng.standard_normal((1, 16)) * length
+    dataset = checked("x", np.concatenate([pile, rng.standard_normal((30, 16))]), pile[:3], metric)
+    geometry = Geometry(dataset)
+    ids = np.tile(np.arange(20, 30), (3, 1))
+    reached = knn.true_distances(geometry.query_points, geometry.points, ids, geometry.ranks_by)
+    ties = hits_with_ties(ids, reached, geometry.ground_truth(10)[0], geometry.query_duplicates)
+    assert ties.tolist() == [10, 10, 10]
 
 
 def test_shapes_must_match():

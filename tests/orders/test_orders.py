@@ -274,6 +274,22 @@ def test_all_permutations_where_they_are_few_else_a_sample_by_a_fixed_seed():
     assert (np.bincount([permutation[0] for permutation in drawn], minlength=10) > 3).all()
 
 
+def test_permutations_of_a_hundred_thousand_labels_are_drawn_alike():
+    labels = np.array([f"label {i}" for i in range(100_000)])
+    drawn = permutations(labels, 3)
+    assert all(sorted(permutation) == sorted(labels.tolist()) for permutation in drawn)
+    assert len({tuple(permutation) for permutation in drawn}) == 3
+
+
+def test_a_permutation_of_other_labels_is_refused_in_a_line():
+    dataset = labelled([f"label {i}" for i in range(1600)])
+    for permutation in (["x" * 10_000], ["label 1"] * 1600):
+        with pytest.raises(BenchError) as refused:
+            orders.check("category", {"permutation": permutation}, dataset)
+        assert len(str(refused.value)) < 250
+        assert "label 0, label 1, label 10, label 100, label 1000, … (1,600)" in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("params", "named"),
     [

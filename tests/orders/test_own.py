@@ -9,6 +9,7 @@ from bench.data.formats import ids
 from bench.data.from_files import from_files
 from bench.errors import BenchError, BenchWarning
 from bench.geometry import Geometry
+from bench.orders.own import of_source
 
 N = 40
 
@@ -67,6 +68,19 @@ def test_rows_of_zeros_that_are_left_out_are_dropped_from_an_order(tmp_path):
         dataset = from_files(tmp_path / "rows.npy", tmp_path / "queries.npy", metric="cosine", drop_zeros=True)
     backwards = own(dataset, save(tmp_path / "mine.txt", np.arange(12)[::-1]))
     assert np.array_equal(dataset.base[backwards], np.delete(vectors, [3, 8], axis=0)[::-1])
+
+
+def test_an_order_by_the_rows_of_the_source_has_those_that_the_base_lacks_at_its_end(tmp_path, small):
+    vectors = np.eye(12, dtype=np.float32)
+    vectors[[3, 8]] = 0
+    np.save(tmp_path / "rows.npy", vectors)
+    np.save(tmp_path / "queries.npy", vectors[:1])
+    with pytest.warns(BenchWarning, match="2 rows and 0 queries are all zeros"):
+        dataset = from_files(tmp_path / "rows.npy", tmp_path / "queries.npy", metric="cosine", drop_zeros=True)
+    backwards = of_source(dataset, np.arange(10)[::-1])
+    assert backwards.tolist() == [11, 10, 9, 7, 6, 5, 4, 2, 1, 0, 3, 8]
+    assert own(dataset, save(tmp_path / "mine.npy", backwards)).tolist() == list(range(9, -1, -1))
+    assert of_source(small, np.arange(small.n)).tolist() == list(range(small.n))
 
 
 def test_a_dataset_that_is_no_part_of_a_file_is_ordered_by_its_own_rows(tmp_path, small):

@@ -140,9 +140,8 @@ def test_an_order_of_ones_own_needs_no_command():
 
 
 def test_one_order_or_one_build_shows_nothing():
-    assert said(row("given")) == [
-        "Nothing is compared: add `random` to the orders, to see what order costs against a shuffle."
-    ]
+    assert said(row("given")) == ["Nothing is compared: add random to the orders, to see what order costs against it."]
+    assert said(row("random")) == ["Only random was built: add an order to compare with it, as `given`."]
     lone = row("given", 0.03, UNDECIDED)
     nan = Estimate(0.03, *[math.nan] * 4)
     lone = msgspec.structs.replace(lone, against=msgspec.structs.replace(lone.against, difference=nan))

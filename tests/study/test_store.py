@@ -194,14 +194,14 @@ def test_what_is_no_file_is_refused_and_left_alone(tmp_path):
     before = sorted(tmp_path.rglob("*"))
     for use in (Store.create, Store.open):
         for name in ("folder", "link"):
-            with pytest.raises(BenchError, match=f"cannot use the store {tmp_path}/{name}: it is a folder; .*--store"):
+            with pytest.raises(BenchError, match=rf"cannot use the store {tmp_path}/{name}: it is a folder; .*--store"):
                 use(tmp_path / name)
         for path in (tmp_path / "pipe", Path("/dev/null"), Path("/dev/full")):
-            with pytest.raises(BenchError, match=f"cannot use the store {path}: it is no regular file; .*--store"):
+            with pytest.raises(BenchError, match=rf"cannot use the store {path}: it is no regular file; .*--store"):
                 use(path)
-        with pytest.raises(BenchError, match="cannot use the store .*/loop: Too many levels of symbolic links"):
+        with pytest.raises(BenchError, match=r"cannot use the store .*/loop: Too many levels of symbolic links"):
             use(tmp_path / "loop")
-    with pytest.raises(BenchError, match="cannot use the store .*: File name too long"):
+    with pytest.raises(BenchError, match=r"cannot use the store .*: File name too long"):
         Store.create(tmp_path / ("x" * 300))
     assert sorted(tmp_path.rglob("*")) == before
 

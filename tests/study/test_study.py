@@ -131,7 +131,7 @@ def test_unknown_experiments_are_named():
         BenchError, match=r"unknown experiment 'defualt'; known: beyond-lid, .*category-permutations, clinc150"
     ):
         read("defualt")
-    with pytest.raises(BenchError, match=r"experiment my\.toml"):
+    with pytest.raises(BenchError, match=r"^my\.toml does not exist: give the path of an experiment"):
         read("my.toml")
 
 

@@ -20,7 +20,7 @@ from bench.data.formats.npy import read_npy, read_npz
 from bench.data.formats.parquet import read_parquet
 from bench.data.formats.texmex import TYPES as TEXMEX
 from bench.data.formats.texmex import read_texmex
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, no_file, unknown
 
 _Arrays = dict[str, FileArray]
 
@@ -76,7 +76,7 @@ def read(path: Path) -> Contents:
                 f"{path} is a folder: name a file in it; of a BEIR folder, the .toml that `bench embed` writes"
             )
         if not path.is_file():
-            raise BenchError(f"{path} does not exist: give the path of a file ({', '.join(READERS)})")
+            raise no_file(path, f"give the path of a file ({', '.join(READERS)})")
         if suffix not in READERS:
             raise BenchError(f"{path}: {unknown('suffix', suffix, READERS)}")
         if path.stat().st_size == 0:
@@ -135,7 +135,7 @@ def read_labels(path: Path) -> np.ndarray:
     try:
         with _readable(path):
             if not path.is_file():
-                raise BenchError(f"{path} does not exist: give the path of a file of labels, one a line")
+                raise no_file(path, "give the path of a file of labels, one a line")
             return np.array(path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n"))
     except UnicodeDecodeError:
         raise BenchError(f"{path} is not UTF-8 text: write one label a line") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.formats.npy import open_npy
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, no_file, unknown
 
 _COLUMN = "row"  # of parquet, as written; any name is read
 
@@ -18,7 +18,7 @@ def read_ids(path: Path) -> np.ndarray:
     if suffix not in FORMATS:
         raise BenchError(f"{path}: {unknown('suffix', suffix, FORMATS)}")
     if not path.is_file():
-        raise BenchError(f"{path} does not exist: give the path of a file of row numbers ({', '.join(FORMATS)})")
+        raise no_file(path, f"give the path of a file of row numbers ({', '.join(FORMATS)})")
     try:
         ids = FORMATS[suffix][0](path)
     except OSError as error:

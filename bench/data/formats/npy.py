@@ -2,6 +2,7 @@
 
 import lzma
 import math
+import os
 import struct
 import tokenize
 import zipfile
@@ -14,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from bench.data.formats.array import FileArray, damaged, from_memory_map, spans
-from bench.errors import BenchError
+from bench.errors import BenchError, no_file
 
 _SPARSE = {"format", "shape", "data"}  # beside others, as scipy.sparse.save_npz writes
 # 3.0 differs from 2.0 in how it spells the names of fields, which arrays of numbers do not have.
@@ -33,8 +34,8 @@ _NONSENSE = (
 
 def open_npy(path: Path) -> np.ndarray:
     """The array in a .npy file, memory-mapped and read-only."""
-    if not path.is_file():
-        raise BenchError(f"{path} does not exist: give the path of a .npy file written with numpy.save")
+    if not os.path.isfile(path):
+        raise no_file(path, "give the path of a .npy file written with numpy.save")
     with path.open("rb") as stream:
         if stream.read(6) != b"\x93NUMPY":
             raise BenchError(f"{path} is not a .npy file: write it with numpy.save")

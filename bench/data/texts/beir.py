@@ -73,11 +73,16 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
     # Before rows are left out, so that errors count rows as the files do.
     base, all_queries = check_vectors(base, files["base"], "l2"), check_vectors(all_queries, files["queries"], "l2")
     full_name = name if model is None else f"{name}(model={model})"
-    judged_queries = all_queries[is_judged]
+    judged_queries, documents = all_queries[is_judged], len(base)
+    rows = _with_direction(full_name, base, judgements) if metric == "cosine" else np.arange(documents)
+    if len(rows) < documents:
+        base, judgements = base[rows], replace(judgements, doc_ids=judgements.doc_ids[rows])
     if metric == "cosine":
-        base, judgements = _drop_without_direction(full_name, base, judgements)
         _replace_without_direction(full_name, judged_queries, base, judgements)
-    return checked(full_name, base, judged_queries, metric, files=files, judgements=judgements)
+    numbers = {"base": rows}
+    return checked(
+        full_name, base, judged_queries, metric, judgements=judgements, files=files, rows=numbers, source_size=documents
+    )
 
 
 def published(source: Beir) -> list[fetch.Published]:
@@ -138,18 +143,18 @@ def _parse_model(model: str, where: str) -> tuple[str, int | None]:
     return name, int(dimension) if at else None
 
 
-def _drop_without_direction(name: str, base: np.ndarray, judgements: Judgements) -> tuple[np.ndarray, Judgements]:
-    """The documents that are not all zeros, and their judgements; a warning counts the others."""
+def _with_direction(name: str, base: np.ndarray, judgements: Judgements) -> np.ndarray:
+    """Numbers of the documents that are not all zeros; a warning counts the others."""
     has_direction = base.any(axis=1)
-    if has_direction.all():
-        return base, judgements
-    dropped = judgements.doc_ids[~has_direction]
-    warnings.warn(
-        f"{name}: {len(dropped):,} documents have no direction, such as {str(dropped[0])!r}; left out, never returned",
-        BenchWarning,
-        stacklevel=3,
-    )
-    return base[has_direction], replace(judgements, doc_ids=judgements.doc_ids[has_direction])
+    if not has_direction.all():
+        dropped = judgements.doc_ids[~has_direction]
+        warnings.warn(
+            f"{name}: {len(dropped):,} documents have no direction, such as {str(dropped[0])!r}; left out, never "
+            "returned",
+            BenchWarning,
+            stacklevel=3,
+        )
+    return np.flatnonzero(has_direction)
 
 
 def _replace_without_direction(name: str, queries: np.ndarray, base: np.ndarray, judgements: Judgements) -> None:

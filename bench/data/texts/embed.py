@@ -1,20 +1,18 @@
 """Texts to datasets: their vectors as .npy files, and the TOML file that names and records them."""
 
-import warnings
-from dataclasses import dataclass
+import io
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from bench import digests
-from bench.convert import as_text
-from bench.data.texts import lines, lsa, vectors
-from bench.data.texts.judgements import judge
-from bench.data.texts.lines import CORPUS, QUERIES
+from bench.convert import as_text, converted, read_toml
+from bench.data.texts import lsa, vectors
+from bench.data.texts.job import Columns, Job, Labels, of_file, of_folder
 from bench.data.texts.models import Encoder, load_encoder
-from bench.data.texts.vectors import Part
-from bench.errors import BenchError, BenchWarning, Log
+from bench.errors import BenchError, Log
 
 
 class Embedding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,6 +28,8 @@ class Embedding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: of the texts and of the vectors, by path from the TOML file's folder.
     max_tokens: where the model cuts texts off; None if nowhere.
     pooling: as the model states it.
+    text_column, label_column: of a file of texts, None for `text`, and for no labels.
+    query_texts: the file that the queries come from; None if rows are held out, and of a BEIR folder.
     """
 
     model: str
@@ -43,34 +43,33 @@ class Embedding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: dict[str, str]
     max_tokens: int | None = None
     pooling: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+    query_texts: str | None = None
 
 
 # What changes vectors; a model may have moved, and batches and libraries change digits, not meaning.
-DECISIVE = ("revision", "dimension", "normalized", "passage_prefix", "query_prefix", "max_tokens", "pooling")
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What is to be embedded.
-
-    toml: the dataset's TOML file.
-    parts: files of texts, and where their vectors go.
-    source: the tables of the TOML file that name the vectors.
-    """
-
-    toml: Path
-    parts: list[Part]
-    source: dict[str, dict[str, Any]]
-
-    def inside(self, file: Path) -> str:
-        """The path of a file from the TOML file's folder."""
-        return file.relative_to(self.toml.parent).as_posix()
+DECISIVE = (
+    "revision",
+    "dimension",
+    "normalized",
+    "passage_prefix",
+    "query_prefix",
+    "max_tokens",
+    "pooling",
+    "text_column",
+)
+# What may be filled in, where a TOML file is without it.
+ADDED = {"queries": "query_texts", "labels": "label_column"}
 
 
 def embed(
     path: Path,
     model: str,
     *,
+    queries: Path | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
     query_prefix: str | None = None,
     passage_prefix: str | None = None,
     split: str | None = None,
@@ -81,6 +80,8 @@ def embed(
 ) -> tuple[Path, Embedding]:
     """Embed a BEIR folder, or a JSON Lines or CSV file of texts; gives the dataset's TOML file and what it records.
 
+    queries: a file of their texts, where a file is embedded; without it rows are held out when the dataset is loaded.
+    text_column, label_column: of files; `text` by default, and no labels.
     split: of the judgements that the dataset takes, `test` by default. name: of the model in file names. Vectors of the
     same texts and model that exist already are left as they are; those of others are an error.
     """
@@ -93,24 +94,31 @@ def embed(
     ):
         raise BenchError(f"--name {name!r}: give a file's name, not {lsa.NAME}, without / \\ @ * ? [ ] {{ }}")
     if path.is_dir():
-        job = _job_of_folder(path, name, split or "test", strict)
-    elif split or strict or query_prefix is not None:
+        if queries or text_column or label_column:
+            raise BenchError(
+                f"{path} is a BEIR folder, which has queries and keys of its own: leave --queries, --text-column and "
+                "--label-column out"
+            )
+        job = of_folder(path, name, split or "test", strict)
+    elif split or strict or (query_prefix is not None and queries is None):
         raise BenchError(
-            f"{path} is not a BEIR folder, for which --split, --strict and --query-prefix are: leave them out"
+            f"{path} is not a BEIR folder, for which --split and --strict are, and --query-prefix unless there are "
+            "--queries: leave them out"
         )
     else:
-        job = _job_of_file(path, name)
+        job = of_file(path, name, queries, Columns(text_column or Columns().text, label_column))
     log(f"{model}: loading")
     encoder = load_encoder(model, job.parts[0].texts, query_prefix, passage_prefix, batch_size)
     requested = Embedding(
         sha256={job.inside(part.file): digests.file_digest(part.file) for part in job.parts},
         batch_size=batch_size,
+        **job.recorded,
         **{field: getattr(encoder, field) for field in Embedding.__struct_fields__ if hasattr(encoder, field)},
     )
-    previous = _previous_record(job, requested) if job.toml.exists() else None
-    if previous and all(part.output.exists() for part in job.parts):
+    previous = _previous(job, requested) if job.toml.exists() else None
+    if previous and all(file.exists() and job.inside(file) in previous.record.sha256 for file in job.outputs):
         log(f"{job.toml} exists already, from the same texts and model")
-        return job.toml, previous
+        return job.toml, previous.record
     return job.toml, _write(path, job, encoder, requested, previous, log)
 
 
@@ -125,98 +133,84 @@ def verify(record: Embedding, folder: Path, where: str) -> None:
             )
 
 
+class _Previous(NamedTuple):
+    """An existing TOML file: its tables, and of these what `bench embed` recorded."""
+
+    tables: dict[str, Any]
+    record: Embedding
+
+
 def _write(
-    path: Path, job: _Job, encoder: Encoder, requested: Embedding, previous: Embedding | None, log: Log
+    path: Path, job: Job, encoder: Encoder, requested: Embedding, previous: _Previous | None, log: Log
 ) -> Embedding:
-    """Write the vectors that do not exist yet and the TOML file; what that records."""
+    """Write the vectors and labels that do not exist yet and the TOML file; what that records."""
     import tomli_w
 
+    known = previous.record.sha256 if previous else {}
     finished = {
-        part.output.name: previous.sha256[job.inside(part.output)]
-        for part in job.parts
-        if previous and part.output.exists()
+        file.name: known[job.inside(file)] for file in job.outputs if file.exists() and job.inside(file) in known
     }
     manifest = job.toml.parent / "embeddings" / f".{job.toml.stem}.json"
+    settings = msgspec.to_builtins(msgspec.structs.replace(requested, label_column=None))
     try:
-        written = vectors.write(job.parts, encoder, manifest, msgspec.to_builtins(requested), log, finished)
-        sha256 = {job.inside(part.output): written[part.output.name] for part in job.parts}
+        written = vectors.write(job.parts, encoder, manifest, settings, log, finished)
+        if job.labels:
+            written |= {job.labels.file.name: _write_labels(job.labels, job.labels.file.name in finished)}
+        sha256 = {job.inside(file): written[file.name] for file in job.outputs}
         record = msgspec.structs.replace(requested, sha256=requested.sha256 | sha256)
-        if not previous or previous.sha256 != record.sha256:
-            vectors.write_whole(job.toml, tomli_w.dumps(_dataset_table(path, job, encoder, record)))
+        if not previous or previous.record.sha256 != record.sha256:
+            tables = previous.tables if previous else _described(path, job, encoder)
+            vectors.write_whole(job.toml, tomli_w.dumps(_with(tables, job, record)).encode())
         manifest.unlink()
     except OSError as error:
         raise BenchError(f"cannot write below {job.toml.parent}: {error.strerror}") from None
     return record
 
 
-def _job_of_folder(folder: Path, name: str, split: str, strict: bool) -> _Job:
-    corpus, queries = folder / CORPUS, folder / QUERIES
-    judgements, is_judged = judge(corpus, queries, folder / "qrels" / f"{split}.tsv", strict=strict)
-    if empty := [document for document, text in lines.documents(corpus) if not text]:
-        warnings.warn(
-            f"{corpus}: {len(empty):,} documents have no text, such as {empty[0]!r}; "
-            "what has no direction is left out of the base",
-            BenchWarning,
-            stacklevel=3,
-        )
-    source = {"folder": ".", "model": name, "split": split} | ({"strict": True} if strict else {})
-    output = folder / "embeddings"
-    parts = [
-        Part(
-            corpus,
-            lambda: (text for _, text in lines.documents(corpus)),
-            len(judgements.doc_ids),
-            output / f"{name}.corpus.npy",
-            may_be_empty=True,
-        ),
-        Part(
-            queries,
-            lambda: (text for _, text in lines.queries(queries)),
-            len(is_judged),
-            output / f"{name}.queries.npy",
-            is_queries=True,
-            may_be_empty=True,
-        ),
-    ]
-    return _Job(folder / f"{folder.resolve().name}-{name}.toml", parts, {"beir": source})
+def _write_labels(labels: Labels, is_known: bool) -> str:
+    """Write a file of labels whole; its SHA-256. is_known: whether what is there was written for this."""
+    stream = io.BytesIO()
+    np.save(stream, labels.values)
+    if labels.file.exists() and not is_known and labels.file.read_bytes() != stream.getvalue():
+        raise BenchError(f"{labels.file} exists, and nothing records what wrote it: remove it, or give --name another")
+    vectors.write_whole(labels.file, stream.getvalue())
+    return digests.file_digest(labels.file)
 
 
-def _job_of_file(file: Path, name: str) -> _Job:
-    if not file.is_file():
-        raise BenchError(f"{file} does not exist: give a BEIR folder, or a JSON Lines or CSV file of texts under text")
-    if as_text(file.name) != file.name:
-        raise BenchError(f"{file}: its name is not UTF-8, which the dataset's TOML file needs: rename it")
-    output = file.parent / "embeddings" / f"{name}.{file.stem}.npy"
-    part = Part(file, lambda: lines.texts(file), sum(1 for _ in lines.texts(file)), output)
-    source = {"base": output.relative_to(file.parent).as_posix()}
-    return _Job(file.parent / f"{file.stem}-{name}.toml", [part], {"files": source})
-
-
-def _previous_record(job: _Job, requested: Embedding) -> Embedding:
-    """What the existing TOML file records, or a BenchError if it is of something else."""
+def _previous(job: Job, requested: Embedding) -> _Previous:
+    """The existing TOML file, or a BenchError if it is of something else; it may lack queries and labels."""
     way_out = f"remove {job.toml} and its vectors, or give --name another"
     try:
-        tables = msgspec.toml.decode(job.toml.read_bytes())
-        record = msgspec.convert(tables.get("embedding"), Embedding)
-    except (msgspec.MsgspecError, OSError):
+        tables = read_toml(job.toml, dict[str, Any])
+        record = converted(tables.get("embedding"), Embedding, str(job.toml))
+    except BenchError:
         raise BenchError(f"{job.toml} exists and does not record how its vectors were computed: {way_out}") from None
-    for field in DECISIVE:
+    lacks = [key for key, field in ADDED.items() if getattr(record, field) is None]
+    for field in (*DECISIVE, *(field for key, field in ADDED.items() if key not in lacks)):
         before, now = getattr(record, field), getattr(requested, field)
         if before != now:
             raise BenchError(f"{job.toml} exists with another {field}, {before!r} and not {now!r}: {way_out}")
     for table, source in job.source.items():
-        if not source.items() <= tables.get(table, {}).items():  # what was added by hand, as labels, may stay
+        stated = tables.get(table, {})  # what was added by hand, as labels, may stay
+        if any(stated.get(key, value if key in lacks else None) != value for key, value in source.items()):
             raise BenchError(f"{job.toml} exists with another [{table}]: {way_out}")
     for file, digest in requested.sha256.items():
-        if record.sha256.get(file) != digest:
+        is_new = file == requested.query_texts and "queries" in lacks
+        if record.sha256.get(file, digest if is_new else "") != digest:
             raise BenchError(f"{job.toml} exists and is of other texts in {file}: {way_out}")
     sha256 = {file: digest for file, digest in record.sha256.items() if (job.toml.parent / file).exists()}
     verify(msgspec.structs.replace(record, sha256=sha256), job.toml.parent, str(job.toml))
-    return record
+    return _Previous(tables, record)
 
 
-def _dataset_table(path: Path, job: _Job, encoder: Encoder, record: Embedding) -> dict[str, Any]:
-    """The content of the dataset's TOML file."""
+def _described(path: Path, job: Job, encoder: Encoder) -> dict[str, Any]:
+    """What a dataset's TOML file states beside its tables."""
     title = f"{job.parts[0].count:,} texts of {as_text(path.resolve().name)}, embedded with {encoder.model}"
-    described = {"title": title, "metric": encoder.metric, **job.source}
-    return {**described, "embedding": {k: v for k, v in msgspec.to_builtins(record).items() if v is not None}}
+    return {"title": title, "metric": encoder.metric}
+
+
+def _with(tables: dict[str, Any], job: Job, record: Embedding) -> dict[str, Any]:
+    """The content of a TOML file with the tables of a job and its record."""
+    source = {table: tables.get(table, {}) | stated for table, stated in job.source.items()}
+    recorded = {key: value for key, value in msgspec.to_builtins(record).items() if value is not None}
+    return tables | source | {"embedding": recorded}

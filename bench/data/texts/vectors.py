@@ -36,6 +36,7 @@ class Part:
     output: the file of the vectors.
     is_queries: whether the texts are queries, which models may encode in another way.
     may_be_empty: whether a text may get a vector of zeros, which whoever reads them replaces.
+    line: of the file, where a text begins, by its number from 0.
     """
 
     file: Path
@@ -44,6 +45,7 @@ class Part:
     output: Path
     is_queries: bool = False
     may_be_empty: bool = False
+    line: Callable[[int], int] = lambda number: number + 1
 
 
 def write(
@@ -66,21 +68,21 @@ def write(
     if state.get("settings") != settings:
         _clear([part for part in parts if part.output.name not in finished], state, log)
         state = {"settings": settings, "finished": dict(finished)}
-        write_whole(manifest, json.dumps(state))
+        write_whole(manifest, json.dumps(state).encode())
     by_name: dict[str, str] = state["finished"]
     for part in parts:
         file = part.output
         if not file.is_file() or digests.file_digest(file) != by_name.get(file.name):
             _write_part(part, encoder, log)
             by_name[file.name] = digests.file_digest(file)
-            write_whole(manifest, json.dumps(state))
+            write_whole(manifest, json.dumps(state).encode())
     return by_name
 
 
-def write_whole(path: Path, content: str) -> None:
-    """Write a text file whole or not at all."""
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all."""
     part = _unfinished_path(path)
-    part.write_text(content, encoding="utf-8")
+    part.write_bytes(content)
     part.replace(path)
 
 
@@ -176,7 +178,7 @@ def _encode(texts: list[str], encoder: Encoder, part: Part, done: int) -> np.nda
     if encoder.metric == "cosine" and not part.may_be_empty:
         bad |= ~vectors.any(axis=1)
     if bad.any():
-        line = done + int(np.flatnonzero(bad)[0]) + 1
+        line = part.line(done + int(np.flatnonzero(bad)[0]))
         raise BenchError(
             f"{part.file}: line {line}: {encoder.model} gives the text no direction (zeros or NaN): remove it"
         )

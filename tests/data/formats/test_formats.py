@@ -280,6 +280,8 @@ def test_a_bad_file_is_reported_with_what_is_wrong_and_nothing_is_kept(tmp_path,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["bench", "compare", str(tmp_path / name)])
     monkeypatch.setattr("signal.signal", lambda *_: None)
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, getattr(sys, stream))  # put back what the command puts in its place
     with warnings.catch_warnings(), pytest.raises(SystemExit) as left:
         cli.main()
     output = capfd.readouterr()

@@ -55,7 +55,7 @@ def test_a_truncated_file_is_reported(npy, keep):
 def test_a_missing_file_and_another_kind_of_file_are_reported(tmp_path):
     with pytest.raises(BenchError, match="does not exist"):
         open_npy(tmp_path / "b.npy")
-    with pytest.raises(BenchError, match="does not exist"):
+    with pytest.raises(BenchError, match="is a folder"):
         open_npy(tmp_path)
     (tmp_path / "c.npy").write_text("1,2,3\n")
     with pytest.raises(BenchError, match=r"not a \.npy file"):

@@ -3,6 +3,7 @@ import pytest
 from support.beir import CORPUS, VECTORS, jsonl
 
 from bench.data import catalog
+from bench.data.from_files import Replacement
 from bench.errors import BenchError, BenchWarning
 
 
@@ -126,3 +127,31 @@ def test_npl_is_as_its_readme_says(mirror):
 def test_an_unknown_model_of_npl_is_reported_with_those_that_are_known(mirror):
     with pytest.raises(BenchError, match=r"unknown model 'minilm'; known: minilm-l2-mean, .*, lsa@d"):
         catalog.load("npl", {"model": "minilm"})
+
+
+@pytest.mark.filterwarnings("ignore:1 of 3 queries")
+def test_queries_from_elsewhere_have_no_judgements(beir_folder):
+    np.save(beir_folder / "q.npy", VECTORS[:3] + 1)
+    with pytest.warns(BenchWarning, match="set: its judgements are those of other queries; left out"):
+        dataset = catalog.load(
+            "set.toml", beside=beir_folder.parent, replacement=Replacement(queries=beir_folder / "q.npy")
+        )
+    assert (len(dataset.queries), dataset.judgements) == (3, None)
+    metric_alone = catalog.load("set.toml", beside=beir_folder.parent, replacement=Replacement(metric="l2"))
+    assert metric_alone.judgements.qrels["q2"] == {"d1": 2, "d2": 0}
+
+
+@pytest.mark.filterwarnings("ignore:1 of 3 queries", "ignore:set.*1 documents")
+def test_labels_are_those_of_all_documents_though_some_have_no_direction(beir_folder):
+    (beir_folder / "l.txt").write_text("a\nb\nc\nd\n")
+    vectors = VECTORS[:4].copy()
+    vectors[1] = 0
+    np.save(beir_folder / "embeddings" / "m.corpus.npy", vectors)
+    labels = Replacement(labels=beir_folder / "l.txt")
+    dataset = catalog.load("set.toml", beside=beir_folder.parent, replacement=labels)
+    assert dataset.labels.tolist() == ["a", "c", "d"]
+    assert (dataset.source_rows.tolist(), dataset.source_count) == ([0, 2, 3], 4)
+    of_all = catalog.load(
+        "set.toml", beside=beir_folder.parent, replacement=Replacement(labels=labels.labels, metric="l2")
+    )
+    assert of_all.labels.tolist() == ["a", "b", "c", "d"]

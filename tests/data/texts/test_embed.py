@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,8 +167,11 @@ def test_a_request_that_cannot_be_met_is_reported(folder, model, options, messag
     ("content", "options", "message"),
     [
         ('{"text": "x"}\n{"text": " "}\n', {}, r"t\.jsonl: line 2 has an empty text"),
-        ('{"body": "x"}\n', {}, r"t\.jsonl: line 1: Object missing required field text"),
+        ('{"body": "x"}\n', {}, r"t\.jsonl: line 1: Object missing required field text; it has: body$"),
         ('{"text": "x"}\n', {"split": "dev"}, r"t\.jsonl is not a BEIR folder, .*--split"),
+        ('{"text": "x"}\n', {"query_prefix": "q: "}, r"--query-prefix unless there are --queries"),
+        ('{"text": "x"}\n', {"label_column": "text"}, "--label-column text is the column of the texts"),
+        ('{"text": "x"}\n', {"queries": Path("no.csv")}, r"no\.csv does not exist: give a JSON Lines or CSV file"),
         (None, {}, r"t\.jsonl does not exist"),
     ],
 )
@@ -202,3 +206,167 @@ def test_the_command_prints_the_dataset_and_a_run_takes_it(cli, folder, tmp_path
         '[[index]]\nengine = "hnswlib"\nM = 4\nef_construction = 20\n'
     )
     assert "radio-lsa-4" in cli("run", "e.toml", check=0).stdout
+
+
+TRAIN = [(f"{a} {b}", a) for a in WORDS for b in WORDS]
+TEST = [f"{word}, noise" for word in WORDS]
+
+
+@pytest.fixture
+def train(tmp_path):
+    """A CSV file of 64 texts with labels, and one of 8 queries in another folder; each calls its texts `question`."""
+    here = tmp_path / "set"
+    (here / "test").mkdir(parents=True)
+    rows = [f'{number},"{text}",{label}' for number, (text, label) in enumerate(TRAIN)]
+    (here / "train.csv").write_text("\n".join(["id,question,intent", *rows]) + "\n")
+    (here / "test" / "held.csv").write_text("\n".join(["question", *(f'"{text}"' for text in TEST)]) + "\n")
+    return here / "train.csv"
+
+
+def embedded(train, *, queries=None, label_column=None, **options):
+    queries = queries and train.parent / queries
+    return embed(train, "m", text_column="question", queries=queries, label_column=label_column, **options)
+
+
+def test_texts_have_queries_of_their_own_and_labels(train, use):
+    use(Model())
+    path, record = embedded(train, queries="test/held.csv", label_column="intent", query_prefix="wave ")
+    dataset = catalog.load(str(path))
+    assert np.array_equal(dataset.base, counts([text for text, _ in TRAIN]))
+    assert np.array_equal(dataset.queries, -counts(["wave " + text for text in TEST]))
+    assert dataset.labels.tolist() == [label for _, label in TRAIN]
+    assert (record.text_column, record.label_column, record.query_texts) == ("question", "intent", "test/held.csv")
+    assert sorted(record.sha256) == [
+        "embeddings/m.train.labels.npy",
+        "embeddings/m.train.npy",
+        "embeddings/m.train.queries.npy",
+        "test/held.csv",
+        "train.csv",
+    ]
+    assert catalog.read_spec(path).embedding == record
+    assert files(train.parent) == sorted([*record.sha256, "train-m.toml"])
+    assert embedded(train, queries="test/held.csv", label_column="intent", query_prefix="wave ") == (path, record)
+
+
+def test_queries_may_lie_outside_the_folder_of_the_texts(train, use):
+    use(Model())
+    (train.parent / "test" / "held.csv").rename(train.parent.parent / "held.csv")
+    path, record = embedded(train, queries="../held.csv")
+    assert record.query_texts == "../held.csv"
+    assert len(catalog.load(str(path)).queries) == 8
+    (train.parent.parent / "held.csv").write_text("question\nanother\n")
+    with pytest.raises(BenchError, match=r"held\.csv is not what `bench embed` recorded"):
+        catalog.load(str(path))
+
+
+def test_labels_of_numbers_are_numbers_and_labels_of_rows_held_out_go_with_them(train, use):
+    use(Model())
+    file = train.parent / "t.jsonl"
+    write(file, [{"question": text, "stars": number % 5} for number, (text, _) in enumerate(TRAIN)])
+    path, _ = embedded(file, label_column="stars")
+    with pytest.warns(BenchWarning, match="6 rows held out"):
+        dataset = catalog.load(str(path))
+    assert dataset.labels.dtype.kind == "i"
+    assert dataset.labels.tolist() == [number % 5 for number in dataset.source_rows]
+
+
+def test_queries_and_labels_are_added_to_a_file_without_embedding_its_texts_again(train, use):
+    use(Model())
+    path, _ = embedded(train)
+    path.write_text(path.read_text().replace("title = ", "licence = 'mine'\ntitle = "))
+    model = use(Model())
+    _, with_labels = embedded(train, label_column="intent")
+    assert len(model.calls) == 1  # which finds the dimension
+    _, with_both = embedded(train, queries="test/held.csv", label_column="intent")
+    assert len(model.calls) == 3
+    assert with_labels.sha256.items() < with_both.sha256.items()
+    spec, dataset = catalog.read_spec(path), catalog.load(str(path))
+    assert (spec.licence, len(dataset.queries), dataset.labels[0]) == ("mine", 8, "valve")
+    whole = embedded(shutil.copytree(train.parent, train.parent.parent / "new", ignore=only_texts) / "train.csv")
+    assert whole[1].sha256["embeddings/m.train.npy"] == with_both.sha256["embeddings/m.train.npy"]
+
+
+def only_texts(folder, names):
+    return [name for name in names if name not in ("train.csv", "test", "held.csv")]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"text_column": "intent", "label_column": "id", "queries": "train.csv"},
+            "another text_column, 'question' and not 'intent'",
+        ),
+        ({"label_column": "id"}, "another label_column, 'intent' and not 'id'"),
+        ({"label_column": None}, "another label_column, 'intent' and not None"),
+        ({"queries": None}, r"another query_texts, 'test/held\.csv' and not None"),
+        ({"queries": "train.csv"}, r"another query_texts, 'test/held\.csv' and not 'train\.csv'"),
+        ({"texts": "question\nwave\n"}, r"of other texts in test/held\.csv"),
+        ({"files": "queries = 'mine.npy'"}, r"another \[files\]"),
+    ],
+)
+def test_another_request_leaves_vectors_alone(train, use, change, message):
+    use(Model())
+    path, _ = embedded(train, queries="test/held.csv", label_column="intent")
+    if "texts" in change:
+        (train.parent / "test" / "held.csv").write_text(change["texts"])
+    if "files" in change:
+        path.write_text(path.read_text().replace('queries = "embeddings/m.train.queries.npy"', change["files"]))
+    options = {"queries": "test/held.csv", "label_column": "intent", "text_column": "question"} | change
+    queries = options["queries"] and train.parent / options["queries"]
+    before = {file: (train.parent / file).read_bytes() for file in files(train.parent)}
+    with pytest.raises(BenchError, match=rf"train-m\.toml exists (with|and is) {message}"):
+        embed(train, "m", queries=queries, text_column=options["text_column"], label_column=options["label_column"])
+    assert {file: (train.parent / file).read_bytes() for file in files(train.parent)} == before
+
+
+def test_labels_that_nothing_records_are_left_alone(train, use):
+    use(Model())
+    (train.parent / "embeddings").mkdir()
+    np.save(train.parent / "embeddings" / "m.train.labels.npy", np.arange(64))
+    with pytest.raises(BenchError, match=r"m\.train\.labels\.npy exists, and nothing records what wrote it"):
+        embedded(train, label_column="intent")
+    assert np.load(train.parent / "embeddings" / "m.train.labels.npy")[-1] == 63
+
+
+def test_an_interrupted_run_with_queries_goes_on(train, use, monkeypatch):
+    monkeypatch.setattr("bench.data.texts.vectors.BLOCK", 10)
+    use(Model(stop_after=3))
+    with pytest.raises(KeyboardInterrupt):
+        embedded(train, queries="test/held.csv", label_column="intent")
+    model = use(Model())
+    path, record = embedded(train, queries="test/held.csv", label_column="intent")
+    assert len(model.calls) == 1 + 7 + 1 - 3
+    assert files(train.parent) == sorted([*record.sha256, "train-m.toml"])
+    assert np.array_equal(catalog.load(str(path)).base, counts([text for text, _ in TRAIN]))
+
+
+def test_a_text_of_csv_without_direction_is_named_with_its_own_line(train):
+    train.write_text('question,intent\n"wave\nwave",a\n\n"noise beam",b\n"!",c\n')
+    with pytest.raises(BenchError, match=r"train\.csv: line 6: lsa@2 gives the text no direction"):
+        embed(train, "lsa@2", text_column="question")
+
+
+@pytest.mark.parametrize("option", ["queries", "text_column", "label_column"])
+def test_options_of_files_are_refused_for_a_folder(folder, option):
+    value = folder / "queries.jsonl" if option == "queries" else "text"
+    with pytest.raises(
+        BenchError, match=r"radio is a BEIR folder, .*leave --queries, --text-column and --label-column"
+    ):
+        embed(folder, "lsa@2", **{option: value})
+
+
+def test_a_csv_file_of_a_header_alone_is_refused(train):
+    train.write_text("question,intent\n")
+    with pytest.raises(BenchError, match=r"train\.csv has no texts"):
+        embed(train, "lsa@2", text_column="question")
+
+
+def test_the_command_embeds_csv_and_compare_takes_queries_and_labels_from_it(cli, train):
+    words = ["embed", train, "--queries", train.parent / "test" / "held.csv", "--text-column", "question"]
+    path = cli(*words, "--label-column", "intent", "--model", "lsa@3", check=0).stdout.strip()
+    done = cli(
+        *("compare", path, "--orders", "random,category", "--seeds", "1", "--engines", "hnswlib", "--json"), check=0
+    )
+    assert {(row["n"], row["queries"]) for row in json.loads(done.stdout)} == {(64, 8)}
+    assert "no column text; it has: id, question, intent" in cli("embed", train, "--model", "lsa@3", check=2).stderr

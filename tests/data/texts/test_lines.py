@@ -20,19 +20,61 @@ def test_text_that_is_not_utf8_is_reported(beir_folder):
         judged(beir_folder)
 
 
+def read(path, content, *columns):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return [(row.line, row.text, row.label) for row in texts(path, *columns)]
+
+
 def test_texts_may_be_the_rows_of_a_csv_file(tmp_path):
     path = tmp_path / "train.csv"
-    path.write_text('text,category\n"my card, please",card\nwhere is it?,lost\n')
-    assert list(texts(path)) == ["my card, please", "where is it?"]
-    path.write_text("query,category\na,b\n")
-    with pytest.raises(BenchError, match=r"train\.csv has no column text; it has: query, category"):
-        list(texts(path))
-    path.write_text("text,category\na,b\n ,c\n")
-    with pytest.raises(BenchError, match="line 3 has an empty text"):
-        list(texts(path))
-    path.write_bytes(b"text\n\xff\n")
-    with pytest.raises(BenchError, match="is not a CSV file in UTF-8"):
-        list(texts(path))
+    content = 'text,category\n"my card, please",card\nwhere is it?,lost\n'
+    assert read(path, content) == [(2, "my card, please", None), (3, "where is it?", None)]
+    assert read(path, content, "category") == [(2, "card", None), (3, "lost", None)]
+    assert read(path, content, "text", "category") == [(2, "my card, please", "card"), (3, "where is it?", "lost")]
+
+
+def test_csv_may_have_marks_blank_lines_and_texts_of_many_lines(tmp_path):
+    content = b'\xef\xbb\xbfid,text\r\n1,"two\r\nlines, and ""quotes"""\r\n\r\n2, 5" screen \r\n'
+    assert read(tmp_path / "t.CSV", content) == [(2, 'two\r\nlines, and "quotes"', None), (5, ' 5" screen ', None)]
+    long = "word " * 40_000  # more than the 131,072 characters that csv takes by default
+    assert read(tmp_path / "t.csv", f"text\n{long}\n") == [(2, long, None)]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "message"),
+    [
+        ("query,category\na,b\n", [], "has no column text; it has: query, category$"),
+        ("text,category\na,b\n", ["text", "label"], "has no column label; it has: text, category$"),
+        ("", [], "has no column text; it has: none$"),
+        ("text,id,text\na,1,b\n", [], "has 2 columns text: rename all but one$"),
+        ("id,text,id\n1,a,2\n", ["text", "id"], "has 2 columns id"),
+        ("text,category\na,b\n ,c\n", [], "line 3 has an empty text: remove it$"),
+        ("text,category\na,b\nc,\n", ["text", "category"], "line 3 has an empty category: give every text a label$"),
+        ("text,category\na, and b,c\n", [], "line 2 has 3 fields, the first line 2: put texts with commas"),
+        ("text,category\na,b\nc\n", [], "line 3 has 1 fields, the first line 2"),
+        ('text\na\n"b\nc\n', [], "line 3 is not CSV: unexpected end of data"),
+        ('text\n"a "quoted" word"\n', [], "line 2 is not CSV: .* double the quotes inside quotes$"),
+        (b"text\n\xff\n", [], "is not a CSV file in UTF-8"),
+    ],
+)
+def test_a_csv_file_that_would_be_misread_is_refused(tmp_path, content, columns, message):
+    with pytest.raises(BenchError, match=rf"^{tmp_path}/train\.csv:? {message}"):
+        read(tmp_path / "train.csv", content, *columns)
+
+
+def test_keys_of_json_lines_are_named_as_columns_are(tmp_path):
+    path, content = tmp_path / "t.jsonl", '\ufeff{"q": "a", "n": 1}\n{"n": "b", "q": "c"}\n'
+    assert read(path, content, "q", "n") == [(1, "a", 1), (2, "c", "b")]
+    for columns, message in (
+        (["text"], "line 1: Object missing required field text; it has: q, n$"),
+        (["q", "m"], "line 1: Object missing required field m; it has: q, n$"),
+        (["n"], r"line 1: Expected str, got int - at \$\.n$"),
+    ):
+        with pytest.raises(BenchError, match=message):
+            read(path, content, *columns)
+    for label in ("null", "1.5", "true", '""'):
+        with pytest.raises(BenchError, match="line 1"):
+            read(path, f'{{"q": "a", "n": {label}}}\n', "q", "n")
 
 
 def test_a_folder_of_folders_names_them(beir_folder):

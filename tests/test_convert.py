@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import bench
+from bench.convert import read_toml
+from bench.data import catalog
+from bench.errors import BenchError
+from bench.study.experiment import read_experiment
+
+
+class Stated(msgspec.Struct, forbid_unknown_fields=True):
+    title: str
+    n: int = 0
+
+
+def test_a_toml_file_may_begin_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_bytes(b"\xef\xbb\xbftitle = 'x'\r\nn = 3\r\n")
+    assert read_toml(path, Stated) == Stated("x", 3)
+    path.write_text("\ufefftitle = 'x'\nmetric = 'l2'\ngenerator = 'digits'\n", encoding="utf-8")
+    assert catalog.read_spec(path).generator == "digits"
+    path.write_text("\ufeffdatasets = ['digits']\norders = ['random']\nindex = [{ engine = 'hnswlib' }]\n")
+    assert read_experiment(str(path))[1].datasets == ["digits"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"title = 'x'\nn = \n", r"is not valid TOML: Invalid value \(at line 2, column 5\)$"),
+        (b"title = 'x'\n# caf\xe9\n", "line 2 is not UTF-8 text: save it as UTF-8$"),
+        (b"\xff\xfet\x00i\x00", "line 1 is not UTF-8 text"),
+        (b"title = 'x'\nm = 3\n", "unknown key 'm'; known: title, n$"),
+    ],
+)
+def test_what_is_wrong_with_a_toml_file_is_reported_with_its_place(tmp_path, content, message):
+    (tmp_path / "my.toml").write_bytes(content)
+    with pytest.raises(BenchError, match=rf"^{tmp_path}/my\.toml:? {message}"):
+        read_toml(tmp_path / "my.toml", Stated)
+
+
+def test_a_toml_file_that_cannot_be_read_is_reported(tmp_path):
+    (tmp_path / "my.toml").symlink_to("/proc/self/mem")  # a file that opens, and whose first byte does not read
+    with pytest.raises(BenchError, match=r"^cannot read .*my\.toml: "):
+        read_toml(tmp_path / "my.toml", Stated)
+
+
+def test_toml_is_read_in_one_place():
+    package = Path(bench.__file__).parent
+    readers = [
+        file for file in package.rglob("*.py") if "tomllib" in (text := file.read_text()) or "msgspec.toml" in text
+    ]
+    assert readers == [package / "convert.py"]
