@@ -40,8 +40,11 @@ def root() -> Path:
     return user_cache_path("hnsw-order-bench")
 
 
-def check_space(folder: Path, needed: int, what: str) -> None:
-    """BenchError where `folder`, or the nearest folder above that exists, has fewer than `needed` bytes free."""
+def check_space(folder: Path, needed: int, what: str, way_out: str = "set BENCH_CACHE elsewhere") -> None:
+    """BenchError where `folder`, or the nearest folder above that exists, has fewer than `needed` bytes free.
+
+    way_out: beside making room.
+    """
     from rich.filesize import decimal
 
     folder = folder.absolute()
@@ -49,8 +52,7 @@ def check_space(folder: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(existing).free
     if needed > free:
         raise BenchError(
-            f"{what} needs {decimal(needed)}, {existing} has {decimal(free)} free: make room, "
-            "or set BENCH_CACHE elsewhere"
+            f"{what} needs {decimal(needed)}, {existing} has {decimal(free)} free: make room, or {way_out}"
         )
 
 

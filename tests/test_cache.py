@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from support.disk import files_of_at_most
 
 from bench import cache, digests
 from bench.errors import BenchError, BenchWarning
@@ -103,6 +104,15 @@ def test_what_fails_to_be_made_leaves_nothing(folder):
     with pytest.raises(RuntimeError):
         cache.entry("kind", {"x": 1}, fail)
     assert not list(folder.rglob("*.npy"))
+
+
+def test_a_full_disk_leaves_nothing(folder):
+    with (
+        files_of_at_most(1000),
+        pytest.raises(BenchError, match=r"cannot write the cache .*: File too large"),
+    ):
+        cache.entry("kind", {"x": 1}, lambda: {"a": np.arange(1000)})
+    assert not list((folder / "kind").iterdir())
 
 
 def test_an_unwritable_cache_is_named(tmp_path, monkeypatch):

@@ -59,14 +59,14 @@ def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:
 def warn_of_rows_as_queries(geometry: Geometry) -> None:
     """A BenchWarning where queries are rows of the base, or equal to one but for rounding: these find themselves.
 
-    By Euclidean distance, at unit length under cosine, and under `ip` too. Nothing is said of less than 1 % of them.
+    By Euclidean distance, at unit length under cosine, and under `ip` too. Nothing is said of one, or of less than 1 %.
     """
     nearest = profile(geometry).get("query_nearest")
     if nearest is None:
         return
     queries = geometry.query_points
     count = int((nearest <= knn.rounding(queries)).sum())
-    if count >= _FEW * len(queries):
+    if count > 1 and count >= _FEW * len(queries):
         warnings.warn(
             f"{geometry.dataset.name}: {count:,} of {len(queries):,} queries are rows of the base, or equal to one: "
             "each finds itself, and new queries may have a lower recall; hold them out, or give others with --queries",

@@ -46,8 +46,10 @@ def test_rows_that_differ_by_rounding_are_the_same_and_near_ones_are_not():
     warn(BASE[:200] * np.float32(1 + 1e-4))
 
 
-def test_less_than_one_in_a_hundred_is_passed_over():
+def test_less_than_one_in_a_hundred_is_passed_over_and_so_is_a_single_one():
     warn(some(1))
+    warn(BASE[:1])
+    warn(np.concatenate([OTHERS, OTHERS + 1, some(3)]))
     with pytest.warns(BenchWarning, match="2 of 200"):
         warn(some(2))
 

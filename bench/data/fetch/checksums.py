@@ -130,12 +130,16 @@ def has_stated_digest(record: dict[str, Any], published: Published) -> bool:
 
 def write_record(published: Published, record: dict[str, Any]) -> None:
     """Write the record of a file whole or not at all."""
-    path = record_path(published)
+    path, part = record_path(published), None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".record-", delete=False) as stream:
+            part = Path(stream.name)
             json.dump(record, stream, indent=1)
-        Path(stream.name).chmod(0o644)
-        Path(stream.name).replace(path)
+        part.chmod(0o644)
+        part.replace(path)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}; set BENCH_CACHE elsewhere") from None
+    finally:
+        if part:
+            part.unlink(missing_ok=True)

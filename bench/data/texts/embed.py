@@ -1,5 +1,6 @@
 """Texts to datasets: their vectors as .npy files, and the TOML file that names and records them."""
 
+import errno
 import io
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,7 +164,9 @@ def _write(
             vectors.write_whole(job.toml, tomli_w.dumps(_with(tables, job, record)).encode())
         manifest.unlink()
     except OSError as error:
-        raise BenchError(f"cannot write below {job.toml.parent}: {error.strerror}") from None
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        way_out = f"{'make room' if is_full else 'allow it'}, and the same command goes on from there"
+        raise BenchError(f"cannot write below {job.toml.parent}: {error.strerror}; {way_out}") from None
     return record
 
 

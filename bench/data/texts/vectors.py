@@ -10,6 +10,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bench import digests
+from bench import cache, digests
 from bench.data.texts.models import Encode, Encoder
 from bench.errors import BenchError, BenchWarning, Log
 
@@ -62,28 +63,58 @@ def write(
     name everything the vectors depend on; what an unfinished run of others has written is written again. finished: as
     what is returned, of parts known to be whole.
     """
-    manifest.parent.mkdir(exist_ok=True)
     settings = {**settings, "block": BLOCK}
     state = _read_manifest(manifest)
     if state.get("settings") != settings:
         _clear([part for part in parts if part.output.name not in finished], state, log)
         state = {"settings": settings, "finished": dict(finished)}
-        write_whole(manifest, json.dumps(state).encode())
     by_name: dict[str, str] = state["finished"]
-    for part in parts:
-        file = part.output
-        if not file.is_file() or digests.file_digest(file) != by_name.get(file.name):
+    missing = [part for part in parts if not _is_whole(part.output, by_name)]
+    needed = sum(_missing_bytes(part, encoder.dimension) for part in missing)
+    what = f"writing the vectors of {parts[0].file}"
+    cache.check_space(manifest.parent, needed, what, "copy the texts to another disk")
+    try:
+        manifest.parent.mkdir(exist_ok=True)
+        write_whole(manifest, json.dumps(state).encode())
+        for part in missing:
             _write_part(part, encoder, log)
-            by_name[file.name] = digests.file_digest(file)
+            by_name[part.output.name] = digests.file_digest(part.output)
             write_whole(manifest, json.dumps(state).encode())
+    except OSError:
+        _remove_traces(parts, manifest)
+        raise
     return by_name
+
+
+def _is_whole(file: Path, by_name: Mapping[str, str]) -> bool:
+    """Whether a file of vectors is the one that is recorded as whole."""
+    return file.is_file() and digests.file_digest(file) == by_name.get(file.name)
+
+
+def _missing_bytes(part: Part, dimension: int) -> int:
+    """What is still to be written of a part."""
+    unfinished = _unfinished_path(part.output)
+    size = unfinished.stat().st_size if unfinished.exists() else 0
+    whole = len(_header(part, dimension)) + 4 * dimension * part.count
+    return whole - _whole_blocks(size, part, dimension)[1]
+
+
+def _remove_traces(parts: list[Part], manifest: Path) -> None:
+    """Remove the manifest, and the folder if it is empty, where no vectors were written."""
+    if not any(file.exists() for part in parts for file in (part.output, _unfinished_path(part.output))):
+        with suppress(OSError):
+            manifest.unlink(missing_ok=True)
+            manifest.parent.rmdir()
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a small file whole or not at all."""
     part = _unfinished_path(path)
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _clear(parts: list[Part], state: dict[str, Any], log: Log) -> None:
@@ -102,39 +133,66 @@ def _clear(parts: list[Part], state: dict[str, Any], log: Log) -> None:
 def _write_part(part: Part, encoder: Encoder, log: Log) -> None:
     """Write the vectors of a part, going on after the last whole block of an unfinished file."""
     unfinished = _unfinished_path(part.output)
-    with unfinished.open("ab") as stream:
-        _lock(stream, unfinished)
-        first = done = _resume(stream, part, encoder.dimension)
-        if first:
-            log(f"{part.file}: going on after {first:,} of {part.count:,} texts")
-        start = last_log = time.monotonic()
-        for texts in _blocks(islice(part.texts(), first, None)):
-            stream.write(_encode(texts, encoder, part, done).tobytes())
-            stream.flush()
-            os.fsync(stream.fileno())
-            done += len(texts)
-            now = time.monotonic()
-            if now - last_log >= _EVERY or done == part.count:
-                last_log = now
-                rate = (done - first) / max(now - start, 1e-9)
-                log(f"{part.file}: {done:,} of {part.count:,} texts, {rate:,.0f} a second")
-        unfinished.replace(part.output)
+    try:
+        with unfinished.open("ab") as stream:
+            _lock(stream, unfinished)
+            _write_blocks(stream, part, encoder, log)
+            unfinished.replace(part.output)
+    except OSError:  # as on a full disk: what is whole is left to go on from
+        _cut(unfinished, part, encoder.dimension)
+        raise
     _warn_of_cuts(part, encoder)
+
+
+def _write_blocks(stream: BinaryIO, part: Part, encoder: Encoder, log: Log) -> None:
+    first = done = _resume(stream, part, encoder.dimension)
+    if first:
+        log(f"{part.file}: going on after {first:,} of {part.count:,} texts")
+    start = last_log = time.monotonic()
+    for texts in _blocks(islice(part.texts(), first, None)):
+        stream.write(_encode(texts, encoder, part, done).tobytes())
+        stream.flush()
+        os.fsync(stream.fileno())
+        done += len(texts)
+        now = time.monotonic()
+        if now - last_log >= _EVERY or done == part.count:
+            last_log = now
+            rate = (done - first) / max(now - start, 1e-9)
+            log(f"{part.file}: {done:,} of {part.count:,} texts, {rate:,.0f} a second")
 
 
 def _resume(stream: BinaryIO, part: Part, dimension: int) -> int:
     """Cut an unfinished file off after its last whole block; the number of texts whose vectors it has."""
+    done, size = _whole_blocks(stream.tell(), part, dimension)
+    stream.truncate(size)
+    if not done:
+        stream.write(_header(part, dimension))
+    return done
+
+
+def _cut(unfinished: Path, part: Part, dimension: int) -> None:
+    """Cut an unfinished file off after its last whole block; remove it if it has none."""
+    with suppress(OSError):
+        done, size = _whole_blocks(unfinished.stat().st_size, part, dimension)
+        if done:
+            os.truncate(unfinished, size)
+        else:
+            unfinished.unlink()
+
+
+def _whole_blocks(size: int, part: Part, dimension: int) -> tuple[int, int]:
+    """Of an unfinished file of so many bytes: the texts in whole blocks, and the bytes that these take; or none."""
+    header, row = len(_header(part, dimension)), 4 * dimension
+    done = max(0, size - header) // (row * BLOCK) * BLOCK
+    return done, header + done * row if done else 0
+
+
+def _header(part: Part, dimension: int) -> bytes:
+    """What the .npy file of a part begins with."""
     header = io.BytesIO()
     description = {"descr": "<f4", "fortran_order": False, "shape": (part.count, dimension)}
     np.lib.format.write_array_header_1_0(header, description)
-    row_bytes, header_bytes = 4 * dimension, len(header.getvalue())
-    done = max(0, stream.tell() - header_bytes) // (row_bytes * BLOCK) * BLOCK
-    if done:
-        stream.truncate(header_bytes + done * row_bytes)
-    else:
-        stream.truncate(0)
-        stream.write(header.getvalue())
-    return done
+    return header.getvalue()
 
 
 def _lock(stream: BinaryIO, file: Path) -> None:

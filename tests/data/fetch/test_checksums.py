@@ -4,9 +4,11 @@ import json
 import h5py
 import numpy as np
 import pytest
+from support.disk import files_of_at_most
 from support.downloads import CONTENT, MD5, OTHER, SHA256, fetch, files
 
 from bench.data.fetch import Published, local_file
+from bench.data.fetch.checksums import write_record
 from bench.errors import BenchError
 
 
@@ -75,6 +77,12 @@ def test_a_damaged_record_is_written_again(server, folder):
     (folder / "x.npy.json").write_text('{"checksums"')
     assert fetch(published) == (folder / "x.npy", SHA256, "cache")
     assert json.loads((folder / "x.npy.json").read_text())["checksums"]["sha256"] == SHA256
+
+
+def test_a_full_disk_leaves_no_half_a_record(folder):
+    with files_of_at_most(10), pytest.raises(BenchError, match=r"cannot write .*x\.npy\.json: File too large"):
+        write_record(Published(url="http://h/x.npy"), {"checksums": {"sha256": SHA256}})
+    assert list(folder.iterdir()) == []
 
 
 def hdf5(tmp_path):

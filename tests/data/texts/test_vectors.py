@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+from support.disk import files_of_at_most
 from support.encoders import WORDS, Model, counts, documents, files, write
 
 from bench.data import catalog
@@ -155,3 +156,45 @@ def test_a_text_without_direction_is_reported_with_its_line_or_left_out(folder, 
     with pytest.warns(BenchWarning, match="1 documents have no direction"):
         dataset = catalog.load(str(path))
     assert len(dataset.base) == len(dataset.judgements.doc_ids) == 49
+
+
+def test_a_full_disk_leaves_whole_blocks_to_go_on_from(folder, use, monkeypatch):
+    monkeypatch.setattr(vectors, "BLOCK", 10)
+    use(Model())
+    whole = folder.parent / "whole" / "radio"
+    shutil.copytree(folder, whole)
+    embed(whole, "m")
+    message = "cannot write below .*radio: File too large; make room, and the same command goes on from there"
+    with files_of_at_most(128 + 4 * 8 * 25), pytest.raises(BenchError, match=message):  # two blocks and a half
+        embed(folder, "m")
+    [part] = (folder / "embeddings").glob(".*.npy.part")
+    assert part.stat().st_size == 128 + 4 * 8 * 20
+    model = use(Model())
+    embed(folder, "m")
+    assert len(model.calls) == 1 + 6 - 2
+    assert files(folder) == files(whole)
+
+
+def test_a_full_disk_on_which_no_block_fits_is_left_as_it_was(folder, use, monkeypatch):
+    use(Model())
+    before = files(folder)
+    for most in (100, 700):  # less than the manifest takes, and less than a block
+        with files_of_at_most(most), pytest.raises(BenchError, match="cannot write below"):
+            embed(folder, "m")
+        assert files(folder) == before
+        assert not (folder / "embeddings").exists()
+
+
+def test_vectors_without_room_are_refused_before_they_are_computed(folder, use, monkeypatch):
+    monkeypatch.setattr(vectors, "BLOCK", 10)
+    use(Model(stop_after=3))
+    with pytest.raises(KeyboardInterrupt):
+        embed(folder, "m")
+    model, before = use(Model()), files(folder)
+    needed = 4 * 8 * 20 + (128 + 4 * 8 * 4)  # two blocks are missing, and the queries
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**6, 10**6, needed - 1))
+    with pytest.raises(BenchError, match=rf"radio/corpus\.jsonl needs {needed} bytes, .* copy the texts"):
+        embed(folder, "m")
+    assert (len(model.calls), files(folder)) == (1, before)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**6, 10**6, needed))
+    embed(folder, "m")
