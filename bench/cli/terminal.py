@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from bench.errors import BenchError
-from bench.labels import split, unquoted
+from bench.labels import cut, split, unquoted
 
 if TYPE_CHECKING:
     from bench.present.text import Layout
@@ -107,9 +107,9 @@ def order_table(text: str, option: str) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise BenchError(f"{option}: {pair!r} in {text!r} is not key=value")
+            raise BenchError(f"{option}: {cut(pair)!r} in {cut(text)!r} is not key=value")
         if key in given:
-            raise BenchError(f"{option}: {key} is given twice in {text!r}")
+            raise BenchError(f"{option}: {key} is given twice in {cut(text)!r}")
         given[key] = [unquoted(label) for label in split(value, "+")] if key == "permutation" else value
     if name == "category" and "permutations" in given:  # which stands for orders, and is no parameter of one
         return {"name": name, **given, "permutations": integer(given["permutations"], f"{option}: permutations")}
