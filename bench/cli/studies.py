@@ -45,6 +45,23 @@ PresetOption = Annotated[
 ]
 
 
+QueriesOption = Annotated[
+    Path | None,
+    typer.Option(help="A file of queries; else those that the base's file or TOML has, else base rows are held out."),
+]
+OrdersOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Comma-separated: names, with parameters as in block-shuffle:block=1024, and files of row numbers. "
+        'Labels with , : or + in them stand in double quotes: category:permutation="R+D"+sales. By default given, '
+        "random, and those by LID, radius and residual that the data allows."
+    ),
+]
+EnginesOption = Annotated[
+    str, typer.Option(help="Comma-separated: names of `bench list engines`, and Python files of your own.")
+]
+
+
 def run(
     experiment: Annotated[str, typer.Argument(help="A shipped experiment's name, or the path of a TOML file.")],
     store: StoreOption = STORE,
@@ -82,29 +99,15 @@ def compare(
             help="Your vectors: npy, npz, HDF5, fvecs, fbin, parquet ...; or a dataset by its name or TOML file."
         ),
     ],
-    queries: Annotated[
-        Path | None,
-        typer.Option(
-            help="A file of queries; else those that the base's file or TOML has, else base rows are held out."
-        ),
-    ] = None,
+    queries: QueriesOption = None,
     labels: LabelsOption = None,
     neighbors: Annotated[
         Path | None, typer.Option(help="A file of the queries' nearest base rows, to verify against exact search.")
     ] = None,
     metric: MetricOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows of the base, drawn by seed.")] = None,
-    orders: Annotated[
-        str | None,
-        typer.Option(
-            help="Comma-separated: names, with parameters as in block-shuffle:block=1024, and files of row numbers. "
-            'Labels with , : or + in them stand in double quotes: category:permutation="R+D"+sales. By default given, '
-            "random, and those by LID, radius and residual that the data allows."
-        ),
-    ] = None,
-    engines: Annotated[
-        str, typer.Option(help="Comma-separated: names of `bench list engines`, and Python files of your own.")
-    ] = "hnswlib,faiss",
+    orders: OrdersOption = None,
+    engines: EnginesOption = "hnswlib,faiss",
     ef_search: Annotated[str | None, typer.Option(help="Comma-separated; 10,40 by default.")] = None,
     k: Annotated[int, typer.Option("--k", help="Neighbours asked for.")] = 10,
     m: Annotated[int | None, typer.Option("--M", help="Links a node; 16 by default.")] = None,

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.data import formats
-from bench.data.dataset import METRICS, Dataset, check_labels, checked, drawn, warn_unverified
+from bench.data.arrays import check_labels
+from bench.data.dataset import METRICS, Dataset, checked, drawn, warn_unverified
 from bench.data.formats import hdf5
 from bench.data.formats.array import FileArray, check, nonzero, vectors, whole
 from bench.errors import BenchError, BenchWarning, Log, unknown

@@ -75,7 +75,7 @@ def test_zero_rows_are_fine_where_they_have_a_distance():
 
 
 def test_a_bad_row_far_down_a_large_base_is_counted_right(monkeypatch):
-    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", 12)
+    monkeypatch.setattr("bench.data.arrays.BLOCK_VALUES", 12)
     with pytest.raises(BenchError, match="row 44"):
         checked("x", changed(44, np.nan), QUERIES, "l2")
 
@@ -87,7 +87,7 @@ def test_byte_labels_become_text():
 def test_many_rows_are_taken_on_disk_and_are_the_same(monkeypatch):
     dataset = checked("x", BASE, QUERIES, "l2", np.arange(50))
     in_memory = limit(dataset, 20)
-    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", 12)
+    monkeypatch.setattr("bench.data.arrays.BLOCK_VALUES", 12)
     on_disk = limit(dataset, 20)
     assert in_memory.fingerprint == on_disk.fingerprint
     assert np.array_equal(in_memory.base, on_disk.base)
@@ -97,7 +97,7 @@ def test_many_rows_are_taken_on_disk_and_are_the_same(monkeypatch):
 
 
 def test_rows_that_have_no_room_on_disk_are_reported(monkeypatch):
-    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", 12)
+    monkeypatch.setattr("bench.data.arrays.BLOCK_VALUES", 12)
     monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1000, 990, 10))
     with pytest.raises(BenchError, match=r"21 rows of x needs 336 bytes, .* 10 bytes free"):
         limit(checked("x", BASE, QUERIES, "l2"), 21)

@@ -133,7 +133,7 @@ def test_labels_of_a_bundle_come_with_the_whole_file(tmp_path):
 
 
 def test_rows_of_zeros_are_left_out_on_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", 12)
+    monkeypatch.setattr("bench.data.arrays.BLOCK_VALUES", 12)
     np.save(tmp_path / "b.npy", np.concatenate([SMALL, SMALL * 0]))
     np.save(tmp_path / "q.npy", SMALL)
     with pytest.warns(BenchWarning, match="b: 20 rows and 0 queries are all zeros"):
@@ -168,7 +168,7 @@ def test_too_few_rows_to_hold_out_queries_are_refused(tmp_path):
 @pytest.mark.parametrize("values", [1 << 24, 8])
 @pytest.mark.filterwarnings("ignore::bench.errors.BenchWarning")
 def test_a_limit_takes_the_rows_that_it_takes_of_the_whole(tmp_path, monkeypatch, name, values):
-    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", values)
+    monkeypatch.setattr("bench.data.arrays.BLOCK_VALUES", values)
     suffix, write, types = writers.WRITERS[name]
     rows = np.random.default_rng(0).integers(0, 100, (50, 5)).astype(types.split()[0])
     write(tmp_path / f"x{suffix}", rows)

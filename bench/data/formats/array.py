@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench import digests
-from bench.data.dataset import cached_rows, check_kind, few, read_only
+from bench.data.arrays import cached_rows, check_kind, few, read_only
 from bench.errors import BenchError, BenchWarning
 
 _BLOCK_BYTES = 1 << 24

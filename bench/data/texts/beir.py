@@ -13,7 +13,8 @@ import numpy as np
 
 from bench import cache, digests
 from bench.data import fetch
-from bench.data.dataset import Dataset, Judgements, check_vectors, checked
+from bench.data.arrays import check_vectors
+from bench.data.dataset import Dataset, Judgements, checked
 from bench.data.formats import read_vectors
 from bench.data.texts import lines, lsa
 from bench.data.texts.judgements import judge

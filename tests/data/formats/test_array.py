@@ -41,7 +41,7 @@ def test_float64_beyond_float32_becomes_infinite_for_the_check_to_find(tmp_path)
 @pytest.mark.parametrize("name", writers.WRITERS)
 @pytest.mark.parametrize("values", [1 << 24, 8])
 def test_chosen_rows_are_those_of_the_whole_file(tmp_path, monkeypatch, name, values):
-    monkeypatch.setattr("bench.data.dataset._BLOCK_VALUES", values)
+    monkeypatch.setattr("bench.data.arrays.BLOCK_VALUES", values)
     monkeypatch.setattr("bench.data.formats.array._BLOCK_BYTES", 100)
     rows = np.random.default_rng(0).integers(0, 100, (50, 5)).astype(writers.WRITERS[name][2].split()[0])
     source = formats.get(formats.read(written(tmp_path, name, rows)), "base")
