@@ -1,6 +1,7 @@
 """What now: two or three plain sentences below a table. The same words for terminal, page and notebook."""
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ def sentences(advice: Advice, settings: Sequence[Mapping[str, Any]]) -> list[str
             return [f"Only {advice.reference} was built: add an order to compare with it, as `given`."]
         return [f"Nothing is compared: add {advice.reference} to the orders, to see what order costs against it."]
     if math.isnan(advice.bound):
-        return ["One build of each order shows no interval: build five of each at least (`--seeds 5`)."]
+        return ["One build, or one query, shows no interval: build five of each order at least (`--seeds 5`)."]
     _, varying = split(settings)
     said = [*_given(advice, varying), *_best(advice, varying), *_worst(advice, varying)]
     return [*said, _what_to_do(advice)]
@@ -116,9 +117,9 @@ def _what_to_do(advice: Advice) -> str:
 def _command(order: str) -> str:
     """What writes an order for a loader, where one does: its label is a name, and parameters not at their defaults."""
     name, *params = order.split(" ")
-    if name not in ORDERS or any("=" not in param for param in params):
+    if name not in ORDERS or "…" in order or any("=" not in param for param in params):
         return ""
-    return f": `bench order FILE --order {':'.join([name, *params])} --output ids.npy` writes it"
+    return f": `bench order FILE --order {shlex.quote(':'.join([name, *params]))} --output ids.npy` writes it"
 
 
 def _size(difference: Estimate, of: str = "recall") -> str:

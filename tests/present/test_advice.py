@@ -132,6 +132,10 @@ def test_what_ef_search_cannot_make_up_for_is_said(ef, ending):
 def test_parameters_of_the_best_order_are_part_of_the_command():
     *_, todo = said(row("residual-descending clusters=50", 0.03, BETTER), row("random"))
     assert "--order residual-descending:clusters=50 --output" in todo
+    *_, todo = said(row('category permutation="a+b"+c', 0.03, BETTER), row("random"))
+    assert "--order 'category:permutation=\"a+b\"+c' --output" in todo
+    *_, todo = said(row("category permutation=a+b+… (77)", 0.03, BETTER), row("random"))
+    assert todo == "Load the rows in that order."
 
 
 def test_an_order_of_ones_own_needs_no_command():
@@ -146,5 +150,5 @@ def test_one_order_or_one_build_shows_nothing():
     nan = Estimate(0.03, *[math.nan] * 4)
     lone = msgspec.structs.replace(lone, against=msgspec.structs.replace(lone.against, difference=nan))
     assert said(lone, row("random")) == [
-        "One build of each order shows no interval: build five of each at least (`--seeds 5`)."
+        "One build, or one query, shows no interval: build five of each order at least (`--seeds 5`)."
     ]
