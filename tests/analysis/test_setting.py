@@ -97,7 +97,8 @@ def test_a_permutation_of_many_labels_has_a_short_name_of_its_own():
         [("e", of(many)), ("e", of([*many[:5], *many[:4:-1]])), ("e", of(["R+D, HR, IT", "e:f=g"]))]
     ).values()
     short = "category permutation=label 0+label 1+label 2+label 3+label 4+… (1,600)"
-    assert [name.partition(" #")[0] for name in names] == [short, short, 'category permutation="R+D, HR, IT"+"e:f=g"']
+    shown = sorted(name.partition(" #")[0] for name in names)
+    assert shown == ['category permutation="R+D, HR, IT"+"e:f=g"', short, short]
     assert len(set(names)) == 3
 
 
