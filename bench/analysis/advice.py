@@ -39,7 +39,8 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     best: the order of the highest mean recall over settings, of those that are better than the reference somewhere.
     worst: that of the lowest, of those that are worse somewhere.
     bound: the largest difference that no interval excludes.
-    builds_needed: the most that any undecided comparison needs; None where nothing is undecided, or builds settle none.
+    builds_needed: the most that any undecided comparison needs; None where nothing is undecided, or where builds alone
+        do not settle all.
     undecided: comparisons that are.
     """
 
@@ -82,9 +83,15 @@ def _advice(experiment: str, rows: Sequence[Summary], reference: str) -> Advice:
         best=_effect(by_order[best], (BETTER,)) if best else None,
         worst=_effect(by_order[worst], (WORSE,)) if worst else None,
         bound=max((max(abs(v.difference.low), abs(v.difference.high)) for v in verdicts), default=0.0),
-        builds_needed=max((v.builds_needed for v in undecided if v.builds_needed), default=None),
+        builds_needed=_most([verdict.builds_needed for verdict in undecided]),
         undecided=len(undecided),
     )
+
+
+def _most(builds: Sequence[int | None]) -> int | None:
+    """The largest of these numbers; None where one is not known, or there is none."""
+    known = [number for number in builds if number]
+    return max(known) if known and len(known) == len(builds) else None
 
 
 def _mean_difference(rows: Sequence[Summary]) -> float:

@@ -17,6 +17,8 @@ from bench.orders import ORDERS
 from bench.present.text import heading
 
 RANDOM = "random"
+MORE = "Builds alone will not settle all of it: search with more queries."
+TIES = "Rows repeat, and which of equal rows counts may decide: compare by `bench table --ties` before anything else."
 
 
 def sentences(advice: Advice, settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -100,11 +102,9 @@ def _what_to_do(advice: Advice) -> str:
             f" {100 * advice.bound:.2f} points (95 % intervals). Load the rows as they come."
         )
     if not advice.differ:
-        more = f"{advice.builds_needed} builds of each order" if advice.builds_needed else "More builds or queries"
-        return (
-            f"Nothing is decided: differences of up to {100 * advice.bound:.2f} points are not excluded."
-            f" {more} would settle it four times in five."
-        )
+        needed = advice.builds_needed
+        more = f"{needed} builds of each order would settle it four times in five." if needed else MORE
+        return f"Nothing is decided: differences of up to {100 * advice.bound:.2f} points are not excluded. {more}"
     if advice.best and advice.best.order != GIVEN:
         return f"Load the rows in that order{_command(advice.best.order)}."
     if advice.best:

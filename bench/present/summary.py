@@ -13,7 +13,7 @@ from bench.analysis.setting import split
 from bench.analysis.stats import Estimate
 from bench.analysis.summary import NO_DIFFERENCE, UNDECIDED, Shares, Summary, Verdict
 from bench.present import retrieval as of_retrieval
-from bench.present.advice import sentences
+from bench.present.advice import TIES, sentences
 from bench.present.text import TIES_MATTER, Layout, by_setting, cells, interval, number, points, ties_note, title
 
 MORE = "undecided: more builds or queries"
@@ -57,7 +57,7 @@ def _experiment_text(
         layout.note(f"{advice.experiment}: {title(common)}, {' or '.join(map(str, builds))} builds of each order"),
         by_setting(layout, settings, varying, header, [cells_of(row) for row in rows], 1),
     ]
-    if said := sentences(advice, settings):
+    if said := [TIES] if _ties_decide(rows, ties) else sentences(advice, settings):
         parts.append(layout.note("\n".join(["What now:", *(f"- {sentence}" for sentence in said)])))
     parts += [layout.note(note) for note in _notes(rows, advice, ties, layout.wide)]
     if shares and layout.wide:
@@ -135,12 +135,21 @@ def _ef(ef: float) -> str:
 def _notes(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> list[str]:
     """What the columns mean, and what a reader has to know of the figures."""
     notes = [_legend(rows, advice, ties, wide)]
-    gained = max(row.recall_tie - row.recall.value for row in rows)
-    if gained >= TIES_MATTER and not ties:
+    gained = _gained_by_ties(rows)
+    if _ties_decide(rows, ties):
         notes.append(ties_note(gained))
     elif gained >= 0.00005:
         notes.append(f"Counting ties would add up to {100 * gained:.2f} points (--ties).")
     return notes
+
+
+def _gained_by_ties(rows: Sequence[Summary]) -> float:
+    return max(row.recall_tie - row.recall.value for row in rows)
+
+
+def _ties_decide(rows: Sequence[Summary], ties: bool) -> bool:
+    """Whether orders may seem to differ by which of equal rows exact search names."""
+    return not ties and _gained_by_ties(rows) >= TIES_MATTER
 
 
 def _legend(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> str:

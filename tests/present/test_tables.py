@@ -182,6 +182,15 @@ def test_a_terminal_gets_the_columns_that_decide_below_a_heading_a_setting():
     assert "--wide shows all columns" in text
 
 
+def test_where_ties_decide_nothing_else_is_advised():
+    text = flat_text(summary_of.summary_text([summary("given", 0.6, 0.1, ties=0.02), summary()], []))
+    assert "What now: - Rows repeat, and which of equal rows counts may decide" in text
+    assert "Best is" not in text
+    assert "Best is given" in flat_text(
+        summary_of.summary_text([summary("given", 0.6, 0.1, ties=0.02), summary()], [], ties=True)
+    )
+
+
 ODD = [
     "a|b",
     "line\nbreak",
