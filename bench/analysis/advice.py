@@ -1,11 +1,12 @@
 """What to make of a comparison: what the file's order costs, which order is best, or that order does not matter."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import msgspec
 
-from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE, Summary
+from bench.analysis import stats
+from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE, Summary, Verdict
 
 GIVEN = "given"
 
@@ -34,10 +35,13 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     reference: the order that others are compared with, by its label.
     orders: all that there are, by label.
     settings: how many there are in which orders are compared.
-    differ: in how many of them any order is better or worse than the reference.
+    compared: how many comparisons these are.
+    differ: in how many of them an order is better or worse than the reference, setting by setting.
+    shown: whether any of these is so beyond chance among all settings: its p times their number is below 5 %.
     given: the order of the file, where it was compared.
-    best: the order of the highest mean recall over settings, of those that are better than the reference somewhere.
-    worst: that of the lowest, of those that are worse somewhere.
+    best: the order of the highest mean recall over settings, of those that are better than the reference somewhere,
+        beyond chance.
+    worst: that of the lowest, of those that are worse.
     bound: the largest difference that no interval excludes.
     builds_needed: the most that any undecided comparison needs; None where nothing is undecided, or where builds alone
         do not settle all.
@@ -48,7 +52,9 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     orders: list[str]
     settings: int
+    compared: int
     differ: int
+    shown: bool
     given: Effect | None
     best: Effect | None
     worst: Effect | None
@@ -69,16 +75,30 @@ def _advice(experiment: str, rows: Sequence[Summary], reference: str) -> Advice:
     for row in compared:
         by_order.setdefault(row.order, []).append(row)
     ranked = sorted(by_order, key=lambda order: -_mean_difference(by_order[order]))
-    best = next((order for order in ranked if _any(by_order[order], BETTER)), None)
-    worst = next((order for order in reversed(ranked) if _any(by_order[order], WORSE)), None)
+    settings = len({row.setting for row in compared})
     verdicts = [row.against for row in compared if row.against]
+
+    def beyond_chance(verdict: Verdict) -> bool:
+        return verdict.verdict in (BETTER, WORSE) and verdict.p * settings < 1 - stats.CONFIDENCE
+
+    def found(orders: Iterable[str], wanted: str) -> str | None:
+        """The first order that is better, or worse, than the reference beyond chance somewhere."""
+        for order in orders:
+            for row in by_order[order]:
+                if row.against and row.against.verdict == wanted and beyond_chance(row.against):
+                    return order
+        return None
+
+    best, worst = found(ranked, BETTER), found(reversed(ranked), WORSE)
     undecided = [verdict for verdict in verdicts if verdict.verdict == UNDECIDED]
     return Advice(
         experiment=experiment,
         reference=reference,
         orders=sorted({row.order for row in rows}),
-        settings=len({row.setting for row in compared}),
-        differ=len({row.setting for row in compared if row.against and row.against.verdict in (BETTER, WORSE)}),
+        settings=settings,
+        compared=len(compared),
+        differ=sum(verdict.verdict in (BETTER, WORSE) for verdict in verdicts),
+        shown=any(map(beyond_chance, verdicts)),
         given=_effect(by_order[GIVEN], (WORSE, BETTER)) if GIVEN in by_order else None,
         best=_effect(by_order[best], (BETTER,)) if best else None,
         worst=_effect(by_order[worst], (WORSE,)) if worst else None,
@@ -96,10 +116,6 @@ def _most(builds: Sequence[int | None]) -> int | None:
 
 def _mean_difference(rows: Sequence[Summary]) -> float:
     return sum(row.against.difference.value for row in rows if row.against) / len(rows)
-
-
-def _any(rows: Sequence[Summary], verdict: str) -> bool:
-    return any(row.against and row.against.verdict == verdict for row in rows)
 
 
 def _effect(rows: Sequence[Summary], verdicts: Sequence[str]) -> Effect:

@@ -47,8 +47,8 @@ def mean(sample: Sample) -> Estimate:
     """Mean recall over builds and queries; the interval is symmetric in log-odds, so it stays within 0 and 1.
 
     Log-odds make up for the skew of queries' recalls, so that their kurtosis is not counted again. Where hardly a query
-    missed anything there is no variance to go by, and the interval is no narrower than that of a Poisson count (Garwood
-    1936) of the neighbours missed.
+    missed anything, or found anything, there is no variance to go by, and the interval is no narrower than that of a
+    Poisson count (Garwood 1936) of the neighbours missed, or found.
     """
     recalls = sample.recalls
     parts = [*build_parts(sample), query_part(recalls.mean(axis=0), tails=False), residual_part(recalls)]
@@ -57,8 +57,11 @@ def mean(sample: Sample) -> Estimate:
         return estimate
     low, high = _in_log_odds(estimate)
     if sample.k and (recalls < 1).any(axis=0).sum() < _FEW:
-        fewest, most = _missed(estimate.value, recalls.shape[1] * sample.k)
+        fewest, most = _rare(1 - estimate.value, recalls.shape[1] * sample.k)
         low, high = min(low, 1 - most), max(high, 1 - fewest)
+    if sample.k and (recalls > 0).any(axis=0).sum() < _FEW:
+        fewest, most = _rare(estimate.value, recalls.shape[1] * sample.k)
+        low, high = min(low, fewest), max(high, most)
     return _within(msgspec.structs.replace(estimate, low=low, high=high), 0.0, 1.0)
 
 
@@ -73,11 +76,11 @@ def _in_log_odds(estimate: Estimate) -> tuple[float, float]:
     return max(low / (1 + low), value - 2 * reach), min(high / (1 + high), value + 2 * reach)
 
 
-def _missed(recall: float, neighbors: int) -> tuple[float, float]:
-    """An interval of the share of neighbours missed, as of a Poisson count among so many."""
+def _rare(share: float, neighbors: int) -> tuple[float, float]:
+    """An interval of a share of neighbours that is nearly 0, as of a Poisson count among so many."""
     from scipy.special import gammaincinv
 
-    count, tail = (1 - recall) * neighbors, (1 - CONFIDENCE) / 2
+    count, tail = share * neighbors, (1 - CONFIDENCE) / 2
     fewest = float(gammaincinv(count, tail)) if count > _ROUNDING * neighbors else 0.0
     return fewest / neighbors, min(float(gammaincinv(count + 1, 1 - tail)) / neighbors, 1.0)
 
@@ -128,7 +131,8 @@ def difference(sample: Sample, reference: Sample, *, same_queries: bool = False)
 def misses_removed(sample: Sample, reference: Sample) -> Estimate:
     """The share of the reference's misses that the sample does not miss: 1 - (1 - recall) / (1 - recall of reference).
 
-    Its interval is by the delta method, from the same parts as that of `difference`; NaN where the reference misses
+    Its interval is by the delta method, from the same parts as that of `difference`, and at most 1; where hardly a
+    query misses anything, its lower end is no higher than a count of misses allows. NaN where the reference misses
     nothing. Negative where the sample misses more.
     """
     missed = 1 - float(reference.recalls.mean())
@@ -137,8 +141,11 @@ def misses_removed(sample: Sample, reference: Sample) -> Estimate:
     share = (float(sample.recalls.mean()) - float(reference.recalls.mean())) / missed
     # To first order the share errs as (recall - (1 - share) * recall of reference) / misses does.
     linear = difference(sample, reference._replace(recalls=(1 - share) * reference.recalls))
-    se, reach = linear.se / missed, linear.half_width / missed
-    return Estimate(share, share - reach, share + reach, se, linear.df)
+    half_width = reach(linear, 1) / missed
+    low = share - half_width
+    if sample.k and (sample.recalls < 1).any(axis=0).sum() < _FEW:
+        low = min(low, 1 - (1 - mean(sample).low) / missed)
+    return Estimate(share, low, min(share + half_width, 1.0), linear.se / missed, linear.df)
 
 
 def p_value(estimate: Estimate, null: float = 0.0) -> float:

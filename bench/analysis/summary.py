@@ -50,7 +50,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     sd: standard deviation over builds of a build's mean recall; NaN for one build.
     against: the comparison with the reference order, None for itself or where it was not run.
     equivalent_ef: the ef_search at which the reference reaches this recall, and the ends of its interval by that of the
-        difference; infinite outside what was measured, None without a comparison.
+        difference; infinite outside what was measured, None without a comparison or with a single ef_search.
     below_half: share of queries with recall below 0.5.
     percentile_5: the 5th percentile of recall over builds and queries, since a mean hides who suffers.
     recall_tie: mean with ties counted.
@@ -179,9 +179,9 @@ def _equivalent(
 ) -> tuple[float, float, float] | None:
     """The ef_search at which the reference is as good, and those at which it is as good as the interval's ends.
 
-    curve: the reference's recall at every ef_search measured, ascending.
+    curve: the reference's recall at every ef_search measured, ascending; a single one is no curve.
     """
-    if against is None:
+    if against is None or len(curve) < 2:
         return None
     here, difference = curve[ef_search], against.difference
     value, low, high = (

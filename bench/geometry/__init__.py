@@ -58,7 +58,7 @@ class Geometry:
     @property
     def query_duplicates(self) -> np.ndarray:
         """(q, 1) how far a duplicate of a query may lie; minus infinity by inner product, which has no nearness."""
-        farthest = knn.rounding(self.query_points)[:, None]
+        farthest = knn.rounding(self.query_points, self.points)[:, None]
         return np.full_like(farthest, -np.inf) if self.ranks_by == "ip" else farthest
 
     def ground_truth(self, k: int) -> tuple[np.ndarray, np.ndarray]:

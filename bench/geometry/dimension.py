@@ -71,7 +71,7 @@ def duplicates(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray)
     distances, neighbors, points: as in `pointwise`. A duplicate is as long as the row, so the length of the nearest
     stands for that of the row, which may be a query.
     """
-    return np.asarray((distances <= rounding(points)[neighbors[:, :1]]).sum(axis=1))
+    return np.asarray((distances <= rounding(points, points)[neighbors[:, :1]]).sum(axis=1))
 
 
 def _skdim() -> Any:

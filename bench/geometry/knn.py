@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 
 RELATIVE_TOLERANCE = 1e-5  # some fifty float32 roundings: distances that only arithmetic tells apart
-_ROUNDINGS = 8  # of float32, by which two rows may differ that are the same
+_STORED, _COMPUTED = 4, 8  # roundings of float32 by which two rows may differ that are the same
 
 _QUERY_BLOCK = 16_384
 _SPARE = 16  # candidates beyond k, among which the exact distances choose
@@ -121,13 +121,20 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return result
 
 
-def rounding(rows: np.ndarray) -> np.ndarray:
+def rounding(rows: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(n,) how far apart two rows may lie that are the same but for rounding, and hence are duplicates.
 
-    rows: (n, d). In float32 a coordinate errs by 2^-24 of itself, and what is computed of d of them, as the length that
-    rows were divided by, by about √d times that (Higham and Mary 2019); eight times leaves both rows a margin.
+    rows: (n, d), of `points` (m, d) or queries of them. In float32 a coordinate is stored with an error of 2^-24 of
+    itself, and what is computed of d of them, as the length that rows were divided by, errs by about √d times that
+    (Higham and Mary 2019). The second goes by the distance from the mean, so that an offset that all rows share, as map
+    coordinates have, makes no duplicates of neighbours; four and eight times leave both rows a margin.
     """
-    return np.asarray(_ROUNDINGS * 2**-24 * rows.shape[1] ** 0.5 * np.sqrt(_squares(rows)))
+    centre = sum(points[block].sum(axis=0, dtype=np.float64) for block in blocks(points)) / len(points)
+    from_centre = np.empty(len(rows))
+    for block in blocks(rows):
+        from_centre[block] = np.linalg.norm(rows[block] - centre, axis=1)
+    computed = _COMPUTED * rows.shape[1] ** 0.5 * from_centre
+    return np.asarray(2**-24 * (_STORED * np.sqrt(_squares(rows)) + computed))
 
 
 def farthest_tie(

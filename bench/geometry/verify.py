@@ -65,11 +65,12 @@ def warn_of_rows_as_queries(geometry: Geometry) -> None:
     if nearest is None:
         return
     queries = geometry.query_points
-    count = int((nearest <= knn.rounding(queries)).sum())
+    count = int((nearest <= knn.rounding(queries, geometry.points)).sum())
     if count > 1 and count >= _FEW * len(queries):
         warnings.warn(
             f"{geometry.dataset.name}: {count:,} of {len(queries):,} queries are rows of the base, or equal to one: "
-            "each finds itself, and new queries may have a lower recall; hold them out, or give others with --queries",
+            "each finds itself, and new queries may have a lower recall; remove rows that repeat, or give queries that "
+            "are no rows (--queries)",
             BenchWarning,
             stacklevel=2,
         )

@@ -17,7 +17,7 @@ from bench.orders import ORDERS
 from bench.present.text import heading
 
 RANDOM = "random"
-MORE = "Builds alone will not settle all of it: search with more queries."
+MORE = " Builds alone will not settle all of it: search with more queries."
 TIES = "Rows repeat, and which of equal rows counts may decide: compare by `bench table --ties` before anything else."
 
 
@@ -41,7 +41,7 @@ def _reference(advice: Advice) -> str:
 def _given(advice: Advice, varying: Sequence[str]) -> list[str]:
     """What the file's order costs."""
     effect, reference = advice.given, _reference(advice)
-    if effect is None or not advice.differ:
+    if effect is None or not advice.shown:
         return []
     against = effect.most.against
     assert against is not None
@@ -60,7 +60,7 @@ def _best(advice: Advice, varying: Sequence[str]) -> list[str]:
     """Which order is best, and what it is worth."""
     effect, reference = advice.best, _reference(advice)
     if effect is None:
-        return [f"No order is shown to be better than {reference}."] if advice.differ else []
+        return [f"No order is shown to be better than {reference}."] if advice.shown else []
     most = effect.most
     assert most.against is not None
     share = most.against.misses_removed
@@ -96,15 +96,22 @@ def _worst(advice: Advice, varying: Sequence[str]) -> list[str]:
 
 def _what_to_do(advice: Advice) -> str:
     reference = _reference(advice)
-    if not advice.differ and not advice.undecided:
+    bound = f"{100 * advice.bound:.2f} points"
+    if not advice.shown and not advice.differ and not advice.undecided:
         return (
-            f"Order does not matter here: nothing differs from {reference} by more than"
-            f" {100 * advice.bound:.2f} points (95 % intervals). Load the rows as they come."
+            f"Order does not matter here: nothing differs from {reference} by more than {bound} (95 % intervals). Load"
+            " the rows as they come."
         )
-    if not advice.differ:
-        needed = advice.builds_needed
-        more = f"{needed} builds of each order would settle it four times in five." if needed else MORE
-        return f"Nothing is decided: differences of up to {100 * advice.bound:.2f} points are not excluded. {more}"
+    if not advice.shown:
+        chance = f"{advice.differ} of {advice.compared} comparisons differ, no more than chance gives among so many. "
+        open_ones = f"{advice.undecided} of {advice.compared} comparisons are undecided"
+        needed = f" {advice.builds_needed} builds of each order would settle it four times in five."
+        return (
+            chance * bool(advice.differ)
+            + (f"{open_ones}: differences" if advice.undecided else "Differences")
+            + f" of up to {bound} are not excluded."
+            + (needed if advice.builds_needed else MORE) * bool(advice.undecided)
+        )
     if advice.best and advice.best.order != GIVEN:
         return f"Load the rows in that order{_command(advice.best.order)}."
     if advice.best:

@@ -71,14 +71,15 @@ def _columns(
     """The header of a table of orders, and what gives the cells of one."""
     compared = any(row.against for row in rows)
     header = ["order", *["builds"] * builds, "recall", *["sd"] * wide]
-    header += [f"vs {advice.reference}, points", *["p"] * wide, "verdict", "equals ef"] * compared
+    curve = any(row.equivalent_ef for row in rows)
+    header += [f"vs {advice.reference}, points", *["p"] * wide, "verdict", *["equals ef"] * curve] * compared
     header += ["misses removed, %"] * (wide and compared)
     header += ["below 0.5", "5th %", "build s"] * wide
 
     def cells_of(row: Summary) -> list[Any]:
         line: list[Any] = [row.order, *[row.builds] * builds]
         line += [interval(row.recall), number(row.sd, "{:.4f}")] if wide else [f"{row.recall.value:.4f}"]
-        line += _comparison(row, wide) if compared else []
+        line += _comparison(row, wide, curve) if compared else []
         if wide:
             line += [_percents(row.against.misses_removed) if row.against else ""] * compared
             line += [f"{100 * row.below_half:.1f} %", f"{row.percentile_5:.2f}", f"{row.build_seconds:.2f}"]
@@ -102,13 +103,13 @@ def _shares_table(shares: Sequence[Shares], varying: Sequence[str], layout: Layo
     return layout.table([*varying, *names], percents, len(varying))
 
 
-def _comparison(row: Summary, wide: bool) -> list[str]:
+def _comparison(row: Summary, wide: bool, curve: bool) -> list[str]:
     """The cells that compare an order with the reference; empty for the reference itself."""
     if row.against is None:
-        return ["", *[""] * wide, "", ""]
+        return [""] * (2 + wide + curve)
     against = row.against
     p = "" if math.isnan(against.p) else "< 0.001" if against.p < 0.001 else f"{against.p:.3f}"
-    return [points(against.difference), *[p] * wide, _verdict(against, wide), _equal_ef(row, wide)]
+    return [points(against.difference), *[p] * wide, _verdict(against, wide), *[_equal_ef(row, wide)] * curve]
 
 
 def _verdict(against: Verdict, wide: bool) -> str:
@@ -162,7 +163,8 @@ def _legend(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> 
         note += "; p: adjusted over the orders compared (Holm)" * wide
         if not wide and any(row.against and row.against.builds_needed for row in rows):
             note += "; undecided (N): N builds of each order would settle it four times in five"
-        note += f"; equals ef: the ef_search at which {reference} is as good, within those measured"
+        if any(row.equivalent_ef for row in rows):
+            note += f"; equals ef: the ef_search at which {reference} is as good, within those measured"
         note += f"; misses removed: of those of {reference}" * wide
     if wide:
         note += "; below 0.5, 5th %: share of queries with recall below 0.5, and 5th percentile of recall"

@@ -188,3 +188,39 @@ def test_equivalent_ef_by_hand():
     assert stats.equivalent_ef(0.59, efs, curve) == -math.inf
     assert stats.equivalent_ef(0.91, efs, curve) == math.inf
     assert stats.equivalent_ef(0.8, [10, 20, 40], [0.8, 0.8, 0.9]) == pytest.approx(10)
+
+
+def missing(rng, builds, queries, share):
+    """Recalls (builds, queries) of ten neighbours, of which this share is missed."""
+    return independent(1 - rng.binomial(10, share, size=(builds, queries)) / 10, 10)
+
+
+def test_the_share_of_misses_removed_by_hand():
+    removed = stats.misses_removed(independent(np.full((2, 4), 0.9)), independent(np.full((2, 4), 0.6)))
+    assert removed.value == pytest.approx(0.75)
+    assert math.isnan(stats.misses_removed(independent(np.full((2, 4), 0.9)), independent(np.ones((2, 4)))).value)
+
+
+@pytest.mark.parametrize(("reference", "other"), [(0.05, 0.15), (0.1, 0.05), (0.2, 0.02), (0.01, 0.03)])
+def test_the_interval_of_misses_removed_holds_the_truth_also_where_more_are_missed(reference, other):
+    rng = np.random.default_rng(7)
+    truth, held = 1 - other / reference, 0
+    for _ in range(300):
+        removed = stats.misses_removed(missing(rng, 5, 200, other), missing(rng, 5, 200, reference))
+        held += removed.low <= truth <= removed.high
+        assert removed.high <= 1
+    # 95 % of 300 is 285, with a standard error of 3.8: four of them, and the interval may hold more often
+    assert held >= 270
+
+
+def test_an_order_that_missed_nothing_has_not_removed_all_misses_for_sure():
+    rng = np.random.default_rng(8)
+    removed = stats.misses_removed(independent(np.ones((3, 200)), 10), missing(rng, 3, 200, 0.005))
+    assert removed.value == 1
+    assert removed.low < 0.9
+
+
+def test_recall_0_everywhere_has_an_interval_as_recall_1_has():
+    nothing, everything = (stats.mean(independent(np.full((5, 200), value), 10)) for value in (0.0, 1.0))
+    assert nothing.low == 0
+    assert nothing.high == pytest.approx(1 - everything.low)

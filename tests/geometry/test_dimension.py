@@ -158,3 +158,21 @@ def test_two_nn_finds_the_dimension_despite_duplicates():
         doubled = np.concatenate([points, copies])
         assert abs(dimension.two_nn(*knn.neighbors(doubled, 2), doubled) - 5) < 0.4
     assert np.isnan(dimension.two_nn(np.zeros((5, 2)), np.zeros((5, 2), int), points))
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, 1e4])
+def test_an_offset_that_all_rows_share_makes_no_duplicates_of_neighbours(offset):
+    rng = np.random.default_rng(5)
+    rows = (offset + 0.05 * rng.standard_normal((400, 8))).astype(np.float32)
+    distances, ids = knn.neighbors(rows, 20)
+    assert dimension.duplicates(distances, ids, rows).sum() == 0
+
+
+def test_map_coordinates_and_copies_among_them_are_told_apart():
+    rng = np.random.default_rng(6)
+    rows = (np.array([5.4e5, 5.8e6]) + 3000 * rng.random((300, 2))).astype(np.float32)
+    rows[:10] = rows[10:20]
+    distances, ids = knn.neighbors(rows, 5)
+    counted = dimension.duplicates(distances, ids, rows)
+    assert (counted[:20] >= 1).all()
+    assert (counted[20:] > 0).sum() < 10

@@ -70,10 +70,10 @@ def test_order_that_does_not_matter_is_said_with_the_bound():
 
 
 def test_what_is_undecided_is_no_advice_but_how_to_settle_it():
-    [only] = said(row("given", 0.01, UNDECIDED, half=0.02, needed=17), row("random"))
+    [only] = said(row("given", 0.01, UNDECIDED, half=0.02, needed=17), row("reverse", 0.001), row("random"))
     assert only == (
-        "Nothing is decided: differences of up to 3.00 points are not excluded. 17 builds of each order would settle it"
-        " four times in five."
+        "1 of 2 comparisons are undecided: differences of up to 3.00 points are not excluded. 17 builds of each order"
+        " would settle it four times in five."
     )
     [only] = said(row("given", 0.01, UNDECIDED, half=0.02), row("random"))
     assert only.endswith("Builds alone will not settle all of it: search with more queries.")
@@ -112,6 +112,24 @@ def test_several_settings_are_counted_and_the_one_spoken_of_is_named():
     assert best.startswith(
         "Best is lid-descending: it gains 4.00 [3.00, 5.00] points of recall against a shuffle (faiss), and is better"
         " in 2 of 3 settings and worse in 1."
+    )
+
+
+def test_one_difference_among_many_settings_is_left_to_chance():
+    rows = []
+    for number in range(20):
+        verdict = BETTER if number == 7 else NO_DIFFERENCE
+        rows += [row("given", 0.005, verdict, half=0.004, dataset=str(number)), row("random", dataset=str(number))]
+    assert said(*rows) == [
+        "1 of 20 comparisons differ, no more than chance gives among so many. Differences of up to 0.90 points are not"
+        " excluded."
+    ]
+    sure = [
+        msgspec.structs.replace(one, against=msgspec.structs.replace(one.against, p=0.001)) if one.against else one
+        for one in rows
+    ]
+    assert said(*sure)[0].startswith(
+        "Your order (given) gains 0.50 [0.10, 0.90] points of recall against a shuffle (7)"
     )
 
 

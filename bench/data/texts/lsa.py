@@ -18,8 +18,8 @@ def fit(texts: Sequence[str], dimension: int, where: str) -> Transform:
 
     TF-IDF and a truncated SVD, both as scikit-learn has them by default (words of two or more letters, lower case,
     raw counts, smoothed idf; randomized SVD, here of seed 0); rows have unit length. A text without a word that
-    occurs in `texts` is all zeros. where: the texts' place, for the BenchError if they have fewer than `dimension`
-    rows or words.
+    occurs in `texts`, or with nothing in these dimensions, is all zeros. where: the texts' place, for the BenchError if
+    they have fewer than `dimension` rows or words.
     """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -39,7 +39,9 @@ def fit(texts: Sequence[str], dimension: int, where: str) -> Transform:
     svd = TruncatedSVD(dimension, random_state=SEED).fit(counted)
 
     def transform(texts: Sequence[str]) -> np.ndarray:
-        return np.asarray(normalize(svd.transform(weights.transform(texts))), dtype=np.float32)
+        rows = normalize(svd.transform(weights.transform(texts)))
+        rows[np.linalg.norm(rows, axis=1) < 0.5] = 0  # which rounding alone gave a length, and normalize left so
+        return np.asarray(rows, dtype=np.float32)
 
     return transform
 
