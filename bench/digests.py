@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -59,13 +59,38 @@ def definition_digest(definition: Callable[..., Any], within: Path) -> str:
     return key_digest({"code": [[*place, [_plain(node) for node in reached[place]]] for place in sorted(reached)]})
 
 
-def files_digest(file: Path, within: Path) -> str:
-    """SHA-256 of what a Python file does, with what it imports of other files below `within`, as hexadecimal.
+class Program(NamedTuple):
+    """What a Python file is made of.
 
-    As `definition_digest`, of all definitions of the file. A SyntaxError where it is no Python.
+    digest: SHA-256 of what it does, with what it imports of the folder below which it was looked for, as hexadecimal.
+    files: these, itself included.
+    imports: top-level names of the modules that they import, wherever.
     """
-    reached = _reached_from(file.resolve(), _WHOLE, within.resolve())
-    return key_digest({"code": [[*place, [_plain(node) for node in reached[place]]] for place in sorted(reached)]})
+
+    digest: str
+    files: frozenset[Path]
+    imports: frozenset[str]
+
+
+def program(file: Path, within: Path, foreign: frozenset[str] = frozenset()) -> Program:
+    """The Program of a file, of all its definitions; a SyntaxError where it is no Python.
+
+    foreign: top-level names that are not looked for below `within`, though it has files of these names.
+    """
+    root = within.resolve()
+    reached = _reached_from(file.resolve(), _WHOLE, root, foreign)
+    code = [[*place, [_plain(node) for node in reached[place]]] for place in sorted(reached)]
+    files = frozenset(root / name for name, _ in reached)
+    return Program(key_digest({"code": code}), files, frozenset(name for one in files for name in _imports(one)))
+
+
+def _imports(file: Path) -> Iterator[str]:
+    """Top-level names of what a file imports, but for what is relative to it."""
+    for part in ast.walk(_parsed(file.read_bytes())):
+        if isinstance(part, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in part.names)
+        elif isinstance(part, ast.ImportFrom) and part.module and not part.level:
+            yield part.module.partition(".")[0]
 
 
 def attributes_used(definition: Callable[..., Any], within: Path, of: str) -> set[str]:
@@ -86,14 +111,14 @@ def _reached(definition: Callable[..., Any], within: Path) -> _Places | None:
     return _reached_from(file, definition.__qualname__, root)
 
 
-def _reached_from(file: Path, name: str, root: Path) -> _Places:
+def _reached_from(file: Path, name: str, root: Path, foreign: frozenset[str] = frozenset()) -> _Places:
     """The parts of files below `root` that what a file calls `name` uses, itself included, by file and name."""
     wanted = [(file, name)]
     reached: _Places = {}
     while wanted:
         file, name = wanted.pop()
         place = (file.relative_to(root).as_posix(), name)
-        nodes, imported = _definitions(file, file.read_bytes(), root)
+        nodes, imported = _definitions(file, file.read_bytes(), root, foreign)
         if place in reached:
             continue
         if name in imported:
@@ -152,7 +177,7 @@ def _parsed(source: bytes) -> ast.Module:
 
 @cache
 def _definitions(
-    file: Path, source: bytes, root: Path
+    file: Path, source: bytes, root: Path, foreign: frozenset[str] = frozenset()
 ) -> tuple[dict[str, list[ast.stmt]], dict[str, tuple[Path, str]]]:
     """What a file defines at its top level, by name, and what it imports from other files below `root`, anywhere."""
     tree = _parsed(source)
@@ -173,9 +198,12 @@ def _definitions(
     for part in ast.walk(tree):
         if isinstance(part, ast.Import):
             for alias in part.names:
-                if origin := _module_file(alias.name, 0, file, root):
+                origin = _module_file(alias.name, 0, file, root)
+                if origin and alias.name.partition(".")[0] not in foreign:
                     imported[(alias.asname or alias.name).partition(".")[0]] = (origin, _WHOLE)
         elif isinstance(part, ast.ImportFrom) and (origin := _module_file(part.module or "", part.level, file, root)):
+            if not part.level and (part.module or "").partition(".")[0] in foreign:
+                continue
             for alias in part.names:
                 module = origin.parent / f"{alias.name}.py"
                 if origin.name == "__init__.py" and module.is_file():

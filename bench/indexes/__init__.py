@@ -22,14 +22,14 @@ def find(engine: str) -> str:
     it is called; what is not there yet is loaded. A BenchError where there is none."""
     if engine.endswith(own.SUFFIX):
         name = as_text(Path(engine).stem)
-        if name in _SHIPPED:
-            raise BenchError(f"{engine}: {name} is the name of an engine that ships: give the file another")
+        if name in _SHIPPED or name in own.entry_points():
+            raise BenchError(f"{engine}: {name} is the name of another engine: give the file another")
         INDEXES[name] = own.from_file(Path(engine))
         return name
-    if engine not in INDEXES:
+    if engine not in INDEXES or INDEXES[engine].file:  # which goes by its path
         points = own.entry_points()
         if engine not in points:
-            known = dict.fromkeys([*INDEXES, *points])
+            known = dict.fromkeys([*(name for name, one in INDEXES.items() if not one.file), *points])
             raise BenchError(f"{unknown('engine', engine, known)}, or the path of a Python file")
         INDEXES[engine] = own.from_entry_point(points[engine])
     return engine

@@ -61,6 +61,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     promises: what it states of itself.
     file: the Python file that it was loaded from, for an engine of a user's own; `own` sets it.
     file_digest: of what that file and those it imports from its folder do.
+    helpers: the files that it imports from its folder.
+    libraries: distributions that they import, beside `package`.
     """
 
     build: Callable[[np.ndarray, np.ndarray, str, Any, int], Searcher]
@@ -73,6 +75,13 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     promises: Promises = Promises()
     file: str = ""
     file_digest: str = ""
+    helpers: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+
+    @property
+    def packages(self) -> list[str]:
+        """The distributions whose versions decide what it builds."""
+        return [package for package in (self.package, *self.libraries) if package]
 
 
 # hnswlib lowers a larger M; counts go into 32-bit numbers
@@ -80,13 +89,14 @@ MOST = {"M": 10_000, "ef_construction": 2**31 - 1, "chunk": 2**31 - 1, "threads"
 
 
 def installed_version(engine: Engine) -> str | None:
-    """The version of an engine's package, and digits of the digest of a file; None where it is not installed."""
-    file = f"file {engine.file_digest[:12]}" if engine.file_digest else ""
+    """Versions of an engine's package and libraries, and digits of a file's digest; None where it is not installed."""
     try:
-        package = metadata.version(engine.package) if engine.package else ""
+        versions = [metadata.version(engine.package)] if engine.package else []
+        versions += [f"{library} {metadata.version(library)}" for library in engine.libraries]
     except metadata.PackageNotFoundError:
         return None
-    return ", ".join(filter(None, (package, file))) or "unknown"
+    file = [f"file {engine.file_digest[:12]}"] if engine.file_digest else []
+    return ", ".join([*versions, *file]) or "unknown"
 
 
 def how_to_install(engine: Engine) -> str:

@@ -2,9 +2,13 @@
 
 import importlib.util
 import inspect
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
+from functools import cache
 from importlib import metadata
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +22,8 @@ from bench.indexes.engine import Engine, Params
 
 SUFFIX = ".py"
 GROUP = "hnsw_order_bench.engines"  # entry points of packages that bring engines
+_FOLDERS: set[str] = set()  # of engines, that sys.path has for them
+_HELPERS: set[str] = set()  # files that engines import from beside them
 _ARGUMENTS = ("base", "order", "metric", "params", "seed")
 
 
@@ -28,15 +34,62 @@ def from_file(path: Path) -> Engine:
     """
     if not path.is_file():
         raise no_file(path, "give the path of a Python file that has build(...)")
+    file = path.resolve()
+    before = _program(file, path)
+    name = f"_bench_engine_{digests.key_digest({'file': str(file), 'code': before.digest})[:16]}"
+    module = sys.modules.get(name) or _loaded(name, file, path, before.files - {file})
+    if _program(file, path).digest != before.digest:
+        del sys.modules[name]
+        raise BenchError(f"{path} changed while it was loaded: run the command again")
+    engine = _engine(module, str(path))
+    return msgspec.structs.replace(
+        engine,
+        file=str(file),
+        file_digest=before.digest,
+        helpers=tuple(sorted(map(str, before.files - {file}))),
+        libraries=_libraries(before.imports, engine.package),
+    )
+
+
+def check_apart(engines: Iterable[Engine]) -> None:
+    """A BenchError where files of several folders import a file of one name: Python has one module of a name."""
+    by_name: dict[str, str] = {}
+    for engine in engines:
+        for helper in engine.helpers:
+            name = os.path.relpath(helper, Path(engine.file).parent)
+            if by_name.setdefault(name, helper) != helper:
+                raise BenchError(f"{helper} and {by_name[name]} have one name, and are of two engines: rename one")
+
+
+def _program(file: Path, path: Path) -> digests.Program:
+    """What a file is made of. path: as an error names it."""
     try:
-        digest = digests.files_digest(path.absolute(), path.absolute().parent)
-    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise BenchError(f"{path} is not valid Python: {error}") from None
+        return digests.program(file, file.parent, _installed(file.parent))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
+        raise BenchError(f"{path} is not valid Python: {line}") from None
     except OSError as error:
         raise BenchError(f"cannot read {path}: {error.strerror}") from None
-    name = f"_bench_engine_{digest[:16]}"
-    module = sys.modules.get(name) or _loaded(name, path)
-    return msgspec.structs.replace(_engine(module, str(path)), file=str(path.absolute()), file_digest=digest)
+
+
+def _installed(folder: Path) -> frozenset[str]:
+    """Names of modules in a folder that an installed module of the same name takes the place of."""
+    with os.scandir(folder) as entries:
+        names = {Path(one.name).stem for one in entries if one.name.endswith(SUFFIX) or one.is_dir()}
+    elsewhere = [place for place in sys.path if place not in _FOLDERS and Path(place or ".").resolve() != folder]
+    return frozenset(
+        name
+        for name in names
+        if name == "bench" or name in sys.stdlib_module_names or PathFinder.find_spec(name, elsewhere) is not None
+    )
+
+
+@cache
+def _libraries(imports: frozenset[str], package: str) -> tuple[str, ...]:
+    """Distributions that modules of these names come with, but for `package`, and numpy, which every trial names."""
+    distributions = metadata.packages_distributions()
+    found = {one for name in imports if name != "bench" for one in distributions.get(name, [])}
+    return tuple(sorted(found - {package, "numpy"}))
 
 
 def entry_points() -> dict[str, metadata.EntryPoint]:
@@ -52,31 +105,48 @@ def from_entry_point(point: metadata.EntryPoint) -> Engine:
     except Exception as error:  # noqa: BLE001 - a package may raise anything
         raise BenchError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from None
     engine = _checked(target, where) if isinstance(target, Engine) else _engine(target, where)
+    if not (inspect.isfunction(engine.build) or inspect.isclass(engine.build)):
+        raise BenchError(f"{where}: build is {type(engine.build).__name__}: give a function, whose code can be told")
     if engine.package or point.dist is None:
         return engine
     return msgspec.structs.replace(engine, package=point.dist.name)
 
 
-def _loaded(name: str, path: Path) -> ModuleType:
-    """The module of a file, run once."""
-    folder = str(path.absolute().parent)
-    spec = importlib.util.spec_from_file_location(name, path.absolute())
+def _loaded(name: str, file: Path, path: Path, helpers: frozenset[Path]) -> ModuleType:
+    """The module of a file, run once, with the helpers that it imports from beside it as they are now."""
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    if folder not in sys.path:
-        sys.path.append(folder)  # last, so that no file beside it takes the place of an installed module
+    _make_way(str(file.parent), helpers)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with redirect_stdout(sys.stderr):  # what it prints is no result
+            spec.loader.exec_module(module)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a file may raise anything, SystemExit too
         del sys.modules[name]
-        raise BenchError(
-            f"{path} cannot be loaded: {_place(error, path.absolute())}{type(error).__name__}: {error}"
-        ) from None
+        raise BenchError(f"{path} cannot be loaded: {_place(error, file)}{type(error).__name__}: {error}") from None
     return module
+
+
+def _make_way(folder: str, helpers: frozenset[Path]) -> None:
+    """Let an engine import from its folder: after what is installed, before folders of other engines.
+
+    Modules that were imported from beside an engine before are forgotten: another's, or this one's before an edit.
+    """
+    _HELPERS.update(map(str, helpers))
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) in _HELPERS:
+            del sys.modules[name]
+    importlib.invalidate_caches()
+    if folder in _FOLDERS:
+        sys.path.remove(folder)
+    first = next((place for place, one in enumerate(sys.path) if one in _FOLDERS), len(sys.path))
+    if folder not in sys.path:
+        sys.path.insert(first, folder)
+        _FOLDERS.add(folder)
 
 
 def _place(error: BaseException, path: Path) -> str:

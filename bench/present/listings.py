@@ -64,7 +64,7 @@ def engines() -> list[dict[str, Any]]:
     rows = []
     for name in dict.fromkeys([*INDEXES, *own.entry_points()]):
         try:
-            engine = INDEXES[find(name)]
+            engine = INDEXES[name if name in INDEXES else find(name)]
         except BenchError as error:
             rows.append({"name": name, "version": str(error), "about": "by an entry point"})
             continue

@@ -109,7 +109,7 @@ def create(name: str, study: Study, experiment: str, reason: str, outcomes: Iter
     """The Baseline of a study's outcomes, which must all come from one environment."""
     by_key = {outcome.trial.key: outcome for outcome in outcomes}
     listed = [by_key[trial.key] for trial in study.trials]
-    environment = listed[0].build.environment
+    environment = _of_all(listed)
     for outcome in listed:
         if changes := [*differences(environment, outcome.build.environment)]:
             raise BenchError(
@@ -125,6 +125,15 @@ def create(name: str, study: Study, experiment: str, reason: str, outcomes: Iter
         environment={key: value for key, value in environment.items() if key != "side_by_side"},
         outcomes=[BaselineOutcome(comparable(o.trial), o.hits, o.ids_sha256) for o in listed],
     )
+
+
+def _of_all(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    """The environment of outcomes that do not differ in it: each states the engines that its process had loaded."""
+    whole: dict[str, Any] = {}
+    for outcome in outcomes:
+        for key, value in outcome.build.environment.items():
+            whole[key] = {**whole.get(key, {}), **value} if isinstance(value, dict) else value
+    return whole
 
 
 def text(baseline: Baseline) -> str:

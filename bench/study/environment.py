@@ -31,7 +31,7 @@ def environment(side_by_side: int) -> dict[str, Any]:
 
 @cache_once
 def _environment(side_by_side: int, engines: tuple[tuple[str, Engine], ...]) -> dict[str, Any]:
-    packages = list(dict.fromkeys(engine.package for _, engine in engines if engine.package))
+    packages = list(dict.fromkeys(package for _, engine in engines for package in engine.packages))
     model, simd = _cpu()
     return {
         "python": platform.python_version(),
@@ -66,8 +66,8 @@ class Change(NamedTuple):
             return self.engine == engine
         if engine not in indexes.INDEXES:  # a user's own, and not loaded here: its package is not known
             return True
-        packages = {other.package for other in indexes.INDEXES.values()}
-        return self.name not in packages - {indexes.INDEXES[engine].package, _TRUTH}
+        packages = {package for other in indexes.INDEXES.values() for package in other.packages}
+        return self.name not in packages - {*indexes.INDEXES[engine].packages, _TRUTH}
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:

@@ -114,6 +114,7 @@ def check(experiment: Experiment, where: str) -> Checked:
     files = {str(table["engine"]) for table in experiment.index if str(table["engine"]).endswith(own.SUFFIX)}
     if len({Path(file).stem for file in files}) < len({Path(file).absolute() for file in files}):
         raise BenchError(f"{where}: two engines have the same file name: give one of the files another")
+    own.check_apart(INDEXES[index.engine] for index in indexes)
     if len(set(indexes)) < len(indexes):
         raise BenchError(f"{where}: an index is listed twice with the same parameters")
     return Checked(order_specs(experiment.orders, where), indexes)

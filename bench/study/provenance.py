@@ -41,7 +41,7 @@ def _provenance(name: str, engine: Engine, judged: bool) -> Provenance:
     }
     return Provenance(
         engine_version=version(name, engine),
-        engine_binary=(engine.package and binary(engine.package)) or "",
+        engine_binary=" ".join(filter(None, map(binary, engine.packages))),
         libraries=", ".join(f"{package} {metadata.version(package)}" for package in packages),
         code=digests.key_digest(parts)[:16],
     )
@@ -58,11 +58,13 @@ def _adapter(engine: Engine) -> list[str]:
 
 
 def _folder(module: ModuleType | None) -> Path:
-    """The folder whose code takes part where a module does: of ours one room, of others the package it is in."""
+    """Where code lies that takes part where a module does: of ours one room, of others the package it is in."""
     assert module is not None
     if module.__name__.startswith("bench."):
         return _PACKAGE / "indexes"
-    return Path(inspect.getfile(module)).parents[module.__name__.count(".")]
+    file = Path(inspect.getfile(module))
+    above = module.__name__.count(".") - (file.name != "__init__.py")
+    return file if above < 0 else file.parents[above]
 
 
 def order_code(name: str) -> str:

@@ -13,7 +13,7 @@ from bench.geometry import Geometry
 from bench.geometry.describe import profile
 from bench.indexes import INDEXES
 from bench.measure import retrieval
-from bench.study.build import Job, data_files, measure
+from bench.study.build import Job, check_code, data_files, measure
 from bench.study.outcome import Failure, Outcome
 from bench.study.store import Store
 from bench.study.study import Study, data_of
@@ -56,6 +56,7 @@ def run(
 
 def _here(jobs: Iterable[Job], log: Log) -> Iterator[Outcome | Failure]:
     for job in jobs:
+        check_code(job)
         yield from measure(job, log)
 
 

@@ -1,5 +1,6 @@
 """Engines of a user's own: what a file may state, what identifies it, and what is wrong with it."""
 
+import importlib
 import sys
 from importlib import metadata
 
@@ -8,6 +9,8 @@ import pytest
 from bench import indexes
 from bench.errors import BenchError
 from bench.indexes import contract, own
+from bench.indexes.engine import installed_version
+from bench.study import provenance
 
 PLAIN = '''"""Exact search, to try out."""
 import numpy as np
@@ -41,6 +44,7 @@ def _registry(monkeypatch):
     monkeypatch.setattr(indexes, "INDEXES", indexes.INDEXES)
     before = dict(indexes.INDEXES)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(own, "_FOLDERS", set())
     yield
     indexes.INDEXES.clear()
     indexes.INDEXES.update(before)
@@ -70,7 +74,10 @@ def test_what_an_engine_does_identifies_it_and_so_does_what_it_imports_from_besi
     file("WIDTH = 1\n", "beside_it.py")
     first = own.from_file(file("from beside_it import WIDTH\n" + PLAIN)).file_digest
     assert own.from_file(file("# a comment\nfrom beside_it import WIDTH\n" + PLAIN)).file_digest == first
-    assert own.from_file(file("from beside_it import WIDTH\n" + PLAIN.replace("argsort(1)", "argsort(-1)"))) != first
+    assert (
+        own.from_file(file("from beside_it import WIDTH\n" + PLAIN.replace("argsort(1)", "argsort(-1)"))).file_digest
+        != first
+    )
     file("from beside_it import WIDTH\n" + PLAIN)
     file("WIDTH = 2\n", "beside_it.py")
     assert own.from_file(file("from beside_it import WIDTH\n" + PLAIN)).file_digest != first
@@ -78,8 +85,64 @@ def test_what_an_engine_does_identifies_it_and_so_does_what_it_imports_from_besi
 
 def test_a_file_beside_an_engine_takes_no_installed_modules_place(file):
     file("raise RuntimeError\n", "hnswlib.py")
-    engine = own.from_file(file("import hnswlib\n" + PLAIN))
-    assert engine.file_digest
+    plain = own.from_file(file("import hnswlib\n" + PLAIN))
+    file("raise RuntimeError('edited')\n", "hnswlib.py")
+    assert own.from_file(file("import hnswlib\n" + PLAIN)).file_digest == plain.file_digest
+    assert plain.libraries == ("hnswlib",)
+    assert "hnswlib 0" in installed_version(plain)
+
+
+HELPED = "from helper import WIDTH\ndef build(base, order, metric, params, seed): return WIDTH\n"
+
+
+def widths(*engines):
+    """What engines made of HELPED build."""
+    return [engine.build(None, None, "l2", None, 1) for engine in engines]
+
+
+def test_helpers_of_one_name_in_two_folders_are_two(tmp_path):
+    engines = []
+    for width in (1, 2):
+        folder = tmp_path / str(width)
+        folder.mkdir()
+        (folder / "helper.py").write_text(f"WIDTH = {width}\n")
+        (folder / f"engine_{width}.py").write_text(HELPED)
+        engines.append(own.from_file(folder / f"engine_{width}.py"))
+    assert widths(*engines) == [1, 2]
+    assert engines[0].file_digest != engines[1].file_digest
+    with pytest.raises(BenchError, match=r"helper\.py and .*helper\.py have one name, and are of two engines"):
+        own.check_apart(engines)
+    own.check_apart([engines[0], engines[0]])
+    assert widths(own.from_file(tmp_path / "1" / "engine_1.py")) == [1]
+
+
+def test_a_helper_that_was_edited_is_loaded_again(file):
+    file("WIDTH = 1\n", "helper.py")
+    before = own.from_file(file(HELPED))
+    file("WIDTH = 2  # longer\n", "helper.py")
+    after = own.from_file(file(HELPED))
+    assert widths(before, after) == [1, 2]
+    assert before.file_digest != after.file_digest
+
+
+def test_where_a_file_lies_does_not_identify_it(file, tmp_path):
+    (tmp_path / "bench" / "indexes").mkdir(parents=True)
+    for place in ("__init__.py", "indexes/__init__.py", "indexes/engine.py"):
+        (tmp_path / "bench" / place).write_text("")
+    text = "from bench.indexes.engine import Params\n" + PLAIN
+    beside_a_checkout = own.from_file(file(text))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "my_engine.py").write_text(text)
+    elsewhere = own.from_file(tmp_path / "elsewhere" / "my_engine.py")
+    assert beside_a_checkout.file_digest == elsewhere.file_digest
+    assert beside_a_checkout.helpers == ()
+    (tmp_path / "link.py").symlink_to(tmp_path / "elsewhere" / "my_engine.py")
+    assert own.from_file(tmp_path / "link.py").file_digest == elsewhere.file_digest
+
+
+def test_what_a_file_prints_while_it_is_loaded_is_no_result(file, capsys):
+    own.from_file(file("print('hello')\n" + PLAIN))
+    assert capsys.readouterr() == ("", "hello\n")
 
 
 @pytest.mark.parametrize(
@@ -113,11 +176,13 @@ def test_an_engine_is_found_by_name_and_by_path_and_nothing_else(file, tmp_path)
     assert indexes.find("hnswlib") == "hnswlib"
     assert indexes.find(str(file(PLAIN))) == "my_engine"
     assert indexes.INDEXES["my_engine"].file == str(tmp_path / "my_engine.py")
+    with pytest.raises(BenchError, match="unknown engine 'my_engine'"):  # a file goes by its path
+        indexes.find("my_engine")
     with pytest.raises(BenchError, match=r"unknown engine 'annoy'; known: hnswlib, faiss, .*path of a Python file"):
         indexes.find("annoy")
     with pytest.raises(BenchError, match="does not exist"):
         indexes.find(str(tmp_path / "other.py"))
-    with pytest.raises(BenchError, match="faiss is the name of an engine that ships"):
+    with pytest.raises(BenchError, match="faiss is the name of another engine"):
         indexes.find(str(file(PLAIN, "faiss.py")))
 
 
@@ -129,7 +194,29 @@ def test_a_package_brings_an_engine_by_an_entry_point(file, monkeypatch, tmp_pat
     monkeypatch.setattr(metadata, "entry_points", lambda group: points if group == own.GROUP else [])
     assert indexes.find("theirs") == "theirs"
     assert indexes.INDEXES["theirs"].build.__module__ == "their_engine"
+    with pytest.raises(BenchError, match="theirs is the name of another engine"):
+        indexes.find(str(file(PLAIN, "theirs.py")))
     with pytest.raises(BenchError, match=r"entry point others \(nowhere_to_be_seen\) cannot be loaded"):
         indexes.find("others")
     with pytest.raises(BenchError, match="known: hnswlib, faiss, theirs, others, or the path"):
         indexes.find("annoy")
+
+
+def test_the_code_of_a_package_is_looked_for_in_it_and_not_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "own_pack" / "deep").mkdir(parents=True)
+    for folder in ("own_pack", "own_pack/deep"):
+        (tmp_path / folder / "__init__.py").write_text("")
+    (tmp_path / "own_pack" / "deep" / "module.py").write_text("")
+    (tmp_path / "own_single.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    folders = {
+        name: provenance._folder(importlib.import_module(name))
+        for name in ("own_pack", "own_pack.deep", "own_pack.deep.module", "own_single")
+    }
+    package = tmp_path / "own_pack"
+    assert folders == {
+        "own_pack": package,
+        "own_pack.deep": package,
+        "own_pack.deep.module": package,
+        "own_single": tmp_path / "own_single.py",
+    }
