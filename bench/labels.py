@@ -13,7 +13,7 @@ _PARTING = ",:+"  # between items of a list, parameters and labels
 
 def listed(labels: Collection[object], separator: str = ", ") -> str:
     """Labels as a line of bounded length: of many the first, and how many there are."""
-    shown = [_quoted(cut(str(label))) for label in islice(labels, MOST if len(labels) <= MOST else FIRST)]
+    shown = [quoted(cut(str(label))) for label in islice(labels, MOST if len(labels) <= MOST else FIRST)]
     return separator.join(shown if len(labels) <= MOST else [*shown, f"… ({len(labels):,})"])
 
 
@@ -42,6 +42,8 @@ def unquoted(text: str) -> str:
     return text[1:-1].replace('""', '"') if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
-def _quoted(label: str) -> str:
+def quoted(label: object) -> str:
+    """A label as it stands in a list, in double quotes where it would be cut apart."""
+    label = str(label)
     parted = label.strip() != label or any(sign in label for sign in (*_PARTING, '="'))
     return label if label and label[0] != '"' and not parted else '"' + label.replace('"', '""') + '"'

@@ -1,66 +1,90 @@
 """What to make of a comparison: what the file's order costs, which order is best, or that order does not matter."""
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import msgspec
 
 from bench.analysis import stats
-from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE, Summary, Verdict
+from bench.analysis.setting import Setting
+from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE, Summary
 
 GIVEN = "given"
+LEAST_RECALL = 0.05  # below which no graph that is searched for its own rows stays
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """An order against the reference, over the settings of an experiment.
 
     order: its label.
-    verdicts: in every setting that it was compared in.
-    most: the setting in which its effect is largest: of those that show it better, worse or no different, in this
-        sequence for the best order, and worse first for any other.
+    option: as `bench order` takes it; None where it takes none.
+    rows: of every setting that it was compared in, with an interval.
+    sure: those that show it better or worse beyond chance among all settings: p times their number is below 5 %.
     """
 
     order: str
-    verdicts: list[str]
-    most: Summary
+    option: str | None
+    rows: list[Summary]
+    sure: list[Summary]
 
-    def count(self, verdict: str) -> int:
-        """In how many settings this is the verdict."""
-        return self.verdicts.count(verdict)
+    def of(self, verdict: str) -> list[Summary]:
+        """The rows of this verdict, those that are sure first, and of these the largest difference first."""
+        found = [row for row in self.rows if row.against and row.against.verdict == verdict]
+        return sorted(found, key=lambda row: (row not in self.sure, -abs(_difference(row))))
+
+    def surely(self, verdict: str) -> bool:
+        """Whether it is better, or worse, beyond chance somewhere."""
+        return any(row in self.sure for row in self.of(verdict))
+
+    def mean(self, settings: set[Setting]) -> float:
+        """Mean difference over these settings, or over all of its own where it has none of them."""
+        rows = [row for row in self.rows if row.setting in settings] or self.rows
+        return sum(map(_difference, rows)) / len(rows)
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
     """What to make of one experiment.
 
-    reference: the order that others are compared with, by its label.
+    reference: the order that others are compared with, by its label; reference_option: as in Effect.
+    metric: of the data, by which orders are made; METRIC where there are several.
     orders: all that there are, by label.
     settings: how many there are in which orders are compared.
-    compared: how many comparisons these are.
-    differ: in how many of them an order is better or worse than the reference, setting by setting.
-    shown: whether any of these is so beyond chance among all settings: its p times their number is below 5 %.
+    without_interval: in how many comparisons a single build, or query, gives none; they have no part in what follows.
+    queries: the fewest of any setting.
+    compared: comparisons with an interval.
+    differ, undecided: how many of these are better or worse, and undecided, setting by setting.
+    shown: whether any is better or worse beyond chance among all settings.
     given: the order of the file, where it was compared.
-    best: the order of the highest mean recall over settings, of those that are better than the reference somewhere,
-        beyond chance.
-    worst: that of the lowest, of those that are worse.
-    bound: the largest difference that no interval excludes.
+    best: the order of the highest mean over the settings that all have, of those that are better than the reference
+        beyond chance somewhere, worse nowhere, and better on the whole.
+    mixed: without a best one, the order of the highest mean that is surely better somewhere and worse elsewhere.
+    worse: orders that are worse beyond chance somewhere and better nowhere, the lowest mean first.
+    bound: the largest difference that 95 % intervals for all comparisons at once do not exclude.
     builds_needed: the most that any undecided comparison needs; None where nothing is undecided, or where builds alone
         do not settle all.
-    undecided: comparisons that are.
+    broken: settings in which hardly a neighbour is found, ties counted, whatever the order.
     """
 
     experiment: str
     reference: str
+    reference_option: str | None
+    metric: str
     orders: list[str]
     settings: int
+    without_interval: int
+    queries: int
     compared: int
     differ: int
+    undecided: int
     shown: bool
     given: Effect | None
     best: Effect | None
-    worst: Effect | None
+    mixed: Effect | None
+    worse: list[Effect]
     bound: float
     builds_needed: int | None
-    undecided: int
+    broken: list[Summary]
 
 
 def advise(summaries: Sequence[Summary], reference: str = "random") -> list[Advice]:
@@ -71,41 +95,62 @@ def advise(summaries: Sequence[Summary], reference: str = "random") -> list[Advi
 
 def _advice(experiment: str, rows: Sequence[Summary], reference: str) -> Advice:
     compared = [row for row in rows if row.against]
-    by_order: dict[str, list[Summary]] = {}
-    for row in compared:
-        by_order.setdefault(row.order, []).append(row)
-    ranked = sorted(by_order, key=lambda order: -_mean_difference(by_order[order]))
-    settings = len({row.setting for row in compared})
-    verdicts = [row.against for row in compared if row.against]
-
-    def beyond_chance(verdict: Verdict) -> bool:
-        return verdict.verdict in (BETTER, WORSE) and verdict.p * settings < 1 - stats.CONFIDENCE
-
-    def found(orders: Iterable[str], wanted: str) -> str | None:
-        """The first order that is better, or worse, than the reference beyond chance somewhere."""
-        for order in orders:
-            for row in by_order[order]:
-                if row.against and row.against.verdict == wanted and beyond_chance(row.against):
-                    return order
-        return None
-
-    best, worst = found(ranked, BETTER), found(reversed(ranked), WORSE)
-    undecided = [verdict for verdict in verdicts if verdict.verdict == UNDECIDED]
+    known = [row for row in compared if row.against and not math.isnan(row.against.difference.se)]
+    effects = _effects(known)
+    common = set.intersection(*({row.setting for row in effect.rows} for effect in effects)) if effects else set()
+    effects.sort(key=lambda effect: -effect.mean(common))
+    better = [effect for effect in effects if effect.surely(BETTER)]
+    best = next((one for one in better if not one.of(WORSE) and one.mean(common) > 0), None)
+    metrics = {row.setting.of.data.metric for row in rows}
+    undecided = [row.against for row in known if row.against and row.against.verdict == UNDECIDED]
     return Advice(
         experiment=experiment,
         reference=reference,
+        reference_option=next((row.option for row in rows if row.order == reference), None),
+        metric=metrics.pop() if len(metrics) == 1 else "METRIC",
         orders=sorted({row.order for row in rows}),
-        settings=settings,
-        compared=len(compared),
-        differ=sum(verdict.verdict in (BETTER, WORSE) for verdict in verdicts),
-        shown=any(map(beyond_chance, verdicts)),
-        given=_effect(by_order[GIVEN], (WORSE, BETTER)) if GIVEN in by_order else None,
-        best=_effect(by_order[best], (BETTER,)) if best else None,
-        worst=_effect(by_order[worst], (WORSE,)) if worst else None,
-        bound=max((max(abs(v.difference.low), abs(v.difference.high)) for v in verdicts), default=0.0),
-        builds_needed=_most([verdict.builds_needed for verdict in undecided]),
+        settings=len({row.setting for row in compared}),
+        without_interval=len(compared) - len(known),
+        queries=min((row.setting.of.data.queries for row in rows), default=0),
+        compared=len(known),
+        differ=sum(row.against is not None and row.against.verdict in (BETTER, WORSE) for row in known),
         undecided=len(undecided),
+        shown=any(effect.sure for effect in effects),
+        given=next((effect for effect in effects if effect.order == GIVEN), None),
+        best=best,
+        mixed=None if best else next((one for one in better if one.of(WORSE)), None),
+        worse=[effect for effect in reversed(effects) if effect.surely(WORSE) and not effect.of(BETTER)],
+        bound=_bound(known),
+        builds_needed=_most([verdict.builds_needed for verdict in undecided]),
+        broken=_broken(rows),
     )
+
+
+def _effects(rows: Sequence[Summary]) -> list[Effect]:
+    """The Effect of every order."""
+    settings = len({row.setting for row in rows})
+    by_order: dict[str, list[Summary]] = {}
+    for row in rows:
+        by_order.setdefault(row.order, []).append(row)
+    return [
+        Effect(order=order, option=of_order[0].option, rows=of_order, sure=[r for r in of_order if _sure(r, settings)])
+        for order, of_order in by_order.items()
+    ]
+
+
+def _sure(row: Summary, settings: int) -> bool:
+    against = row.against
+    return against is not None and against.verdict in (BETTER, WORSE) and against.p * settings < 1 - stats.CONFIDENCE
+
+
+def _difference(row: Summary) -> float:
+    return row.against.difference.value if row.against else 0.0
+
+
+def _bound(rows: Sequence[Summary]) -> float:
+    """The largest difference that intervals which hold for all comparisons at once do not exclude."""
+    at_once = [stats.simultaneous(row.against.difference, len(rows)) for row in rows if row.against]
+    return max((max(abs(interval.low), abs(interval.high)) for interval in at_once), default=math.nan)
 
 
 def _most(builds: Sequence[int | None]) -> int | None:
@@ -114,15 +159,24 @@ def _most(builds: Sequence[int | None]) -> int | None:
     return max(known) if known and len(known) == len(builds) else None
 
 
-def _mean_difference(rows: Sequence[Summary]) -> float:
-    return sum(row.against.difference.value for row in rows if row.against) / len(rows)
+def _broken(rows: Iterable[Summary]) -> list[Summary]:
+    """A row of every setting in which no order finds more than hardly a neighbour."""
+    by_setting: dict[Setting, list[Summary]] = {}
+    for row in rows:
+        by_setting.setdefault(row.setting, []).append(row)
+    return [
+        of_setting[0]
+        for of_setting in by_setting.values()
+        if all(max(row.recall.value, row.recall_tie) < LEAST_RECALL for row in of_setting)
+    ]
 
 
-def _effect(rows: Sequence[Summary], verdicts: Sequence[str]) -> Effect:
-    """The effect of one order; where it is largest is looked for among these verdicts first."""
-    for wanted in (*verdicts, UNDECIDED, NO_DIFFERENCE):
-        shown = [row for row in rows if row.against and row.against.verdict == wanted]
-        if shown:
-            break
-    most = max(shown, key=lambda row: abs(row.against.difference.value) if row.against else 0.0)
-    return Effect(order=most.order, verdicts=[row.against.verdict for row in rows if row.against], most=most)
+def undecided_widest(effect: Effect) -> Summary:
+    """The setting in which least is known of an order."""
+    rows = effect.of(UNDECIDED) or effect.rows
+    return max(rows, key=lambda row: row.against.difference.half_width if row.against else 0.0)
+
+
+def alike(effect: Effect) -> bool:
+    """Whether an order is shown to be within a point of the reference everywhere."""
+    return len(effect.of(NO_DIFFERENCE)) == len(effect.rows)

@@ -11,7 +11,7 @@ import msgspec
 
 from bench import digests
 from bench.analysis.sample import Sample, sample_of
-from bench.labels import listed
+from bench.labels import MOST, listed, quoted
 from bench.orders import ORDERS, parameters
 from bench.study import trial as trials
 from bench.study.outcome import Outcome
@@ -120,6 +120,21 @@ def label(order: Order) -> str:
         return str(params[named_by])
     changed = {key: value for key, value in params.items() if key not in defaults or value != defaults[key]}
     return order.order + "".join(f" {key}={_short(value)}" for key, value in changed.items())
+
+
+@cache
+def option(order: Order) -> str | None:
+    """An order as `bench order` takes it; None of one that it takes no more: a file's, or one of too many labels."""
+    if order.order not in ORDERS or ORDERS[order.order].named_by:
+        return None
+    defaults, params = parameters(order.order, {}), json.loads(order.order_params)
+    changed = {key: value for key, value in params.items() if value != defaults.get(key)}
+    if any(isinstance(value, list) and len(value) > MOST for value in changed.values()):
+        return None
+    spelled = {
+        key: "+".join(map(quoted, value)) if isinstance(value, list) else value for key, value in changed.items()
+    }
+    return ":".join([order.order, *(f"{key}={value}" for key, value in spelled.items())])
 
 
 def _short(value: object) -> str:

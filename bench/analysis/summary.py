@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.analysis import power, stats, variance
 from bench.analysis.sample import Sample
-from bench.analysis.setting import Outcomes, Setting, by_setting, label, labels, samples, without_ef_search
+from bench.analysis.setting import Outcomes, Setting, by_setting, label, labels, option, samples, without_ef_search
 from bench.analysis.stats import Estimate
 from bench.errors import BenchError, BenchWarning
 from bench.study.environment import differences
@@ -46,6 +46,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """One order in one setting, over its builds.
 
     order: its label.
+    option: the order as `bench order` takes it; None where it takes none.
     recall: mean over builds and queries.
     sd: standard deviation over builds of a build's mean recall; NaN for one build.
     against: the comparison with the reference order, None for itself or where it was not run.
@@ -59,6 +60,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     setting: Setting
     order: str
+    option: str | None
     builds: int
     recall: Estimate
     sd: float
@@ -101,7 +103,7 @@ def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False)
         rows = []
         for order, built in by_order.items():
             against = compared.get(order)
-            row = _summary(setting, names[order], recalls[setting][order], built, against)
+            row = _summary(setting, order, names[order], recalls[setting][order], built, against)
             equivalent = _equivalent(against, setting.of.search.ef_search, curve)
             rows.append(msgspec.structs.replace(row, equivalent_ef=equivalent))
         summaries += sorted(rows, key=lambda row: (-round(row.recall.value, 9), row.order))  # sums round
@@ -153,13 +155,14 @@ def _compared(by_order: Mapping[Order, Sample], names: Mapping[Order, str], refe
 
 
 def _summary(
-    setting: Setting, name: str, sample: Sample, outcomes: Sequence[Outcome], against: Verdict | None
+    setting: Setting, order: Order, name: str, sample: Sample, outcomes: Sequence[Outcome], against: Verdict | None
 ) -> Summary:
     """The Summary of one order, without its equivalent ef_search."""
     builds = len(outcomes)
     return Summary(
         setting=setting,
         order=name,
+        option=option(order),
         builds=builds,
         recall=stats.mean(sample),
         sd=float(sample.recalls.mean(axis=1).std(ddof=1)) if builds > 1 else float("nan"),

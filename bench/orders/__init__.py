@@ -30,6 +30,7 @@ ORDERS: dict[str, Order] = {
     "category": Order(
         make=groups.category,
         check=groups.check_category,
+        needs_labels=True,
         expansion=Expansion(groups.permutations, groups.check_permutations),
     ),
     "cluster": Order(make=groups.cluster, check=check_clusters),

@@ -27,6 +27,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     check: (dataset, parameters), raises ValueError or BenchError where the dataset does not allow it; costs nothing.
     expansion: what stands for several of it, or None.
     estimates_dimension: whether it uses `geometry.dimension`.
+    needs_labels: whether it can be made of labelled rows alone.
     named_by: the parameter that tables call it by, in place of its name and parameters; empty for most.
     """
 
@@ -34,6 +35,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[Dataset, Mapping[str, Any]], None] = lambda dataset, params: None
     expansion: Expansion | None = None
     estimates_dimension: bool = False
+    needs_labels: bool = False
     named_by: str = ""
 
 

@@ -5,33 +5,50 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.advice import GIVEN, Advice, Effect
+from bench.analysis.advice import Advice, Effect, alike, undecided_widest
 from bench.analysis.categories import Permuted
 from bench.analysis.presets import UnderPreset
 from bench.analysis.rankings import SURE, Rankings
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
 from bench.analysis.stats import Estimate
-from bench.analysis.summary import BETTER, NO_DIFFERENCE, WORSE
+from bench.analysis.summary import BETTER, WORSE, Summary
 from bench.orders import ORDERS
-from bench.present.text import heading
+from bench.present.text import heading, points
 
 RANDOM = "random"
-MORE = " Builds alone will not settle all of it: search with more queries."
-TIES = "Rows repeat, and which of equal rows counts may decide: compare by `bench table --ties` before anything else."
+MOST_NAMED = 3  # orders that a sentence lists
+ONE_BUILD = "One build of each order shows no interval: build five at least (`--seeds 5`)."
 
 
 def sentences(advice: Advice, settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """What an Advice says. settings: fields of all settings of the experiment, by which the one spoken of is named."""
+    _, varying = split(settings)
+    if advice.broken:
+        where = _named(advice.broken[0], varying)
+        return [
+            f"Hardly a neighbour is found{where}, whatever the order: does the engine return row numbers of the base?"
+            " The checks in `bench.indexes.contract` tell."
+        ]
     if not advice.settings:
         if advice.orders == [advice.reference]:
             return [f"Only {advice.reference} was built: add an order to compare with it, as `given`."]
         return [f"Nothing is compared: add {advice.reference} to the orders, to see what order costs against it."]
-    if math.isnan(advice.bound):
-        return ["One build, or one query, shows no interval: build five of each order at least (`--seeds 5`)."]
-    _, varying = split(settings)
-    said = [*_given(advice, varying), *_best(advice, varying), *_worst(advice, varying)]
-    return [*said, _what_to_do(advice)]
+    if not advice.compared:
+        return ["One query shows no interval: give more with `--queries`." if advice.queries == 1 else ONE_BUILD]
+    texts = [*_given(advice, varying), *_best(advice, varying), *_worst(advice, varying), _what_to_do(advice)]
+    if advice.without_interval:
+        have = _counted(advice.without_interval, "comparison has", "comparisons have")
+        texts.append(f"{have} a single build, and no part in this.")
+    return texts
+
+
+def ties_first(experiment: str) -> str:
+    """What is said, and nothing else, where ties decide."""
+    return (
+        "Rows repeat, and which of equal rows counts may decide: compare by"
+        f" `bench table {shlex.quote(experiment)} --ties` before anything else."
+    )
 
 
 def _reference(advice: Advice) -> str:
@@ -41,34 +58,46 @@ def _reference(advice: Advice) -> str:
 def _given(advice: Advice, varying: Sequence[str]) -> list[str]:
     """What the file's order costs."""
     effect, reference = advice.given, _reference(advice)
-    if effect is None or not advice.shown:
+    if effect is None or not advice.shown or effect is advice.best:
         return []
-    against = effect.most.against
-    assert against is not None
-    size, where = _size(against.difference), _where(effect, varying)
-    if effect.count(WORSE):
-        return [f"Your order (given) costs {size} against {reference}{where}{_counted(effect, WORSE)}."]
-    if effect.count(BETTER):
-        return [f"Your order (given) gains {size} against {reference}{where}{_counted(effect, BETTER)}."]
-    if effect.count(NO_DIFFERENCE) == len(effect.verdicts):
+    costs, gains = effect.of(WORSE), effect.of(BETTER)
+    if effect.sure and costs and gains:
+        return [
+            f"Your order (given) costs {_in(costs[0], varying)} and gains {_in(gains[0], varying)} against {reference}."
+        ]
+    if effect.sure:
+        rows, verdict = (costs, "costs") if costs else (gains, "gains")
+        return [f"Your order (given) {verdict} {_in(rows[0], varying)} against {reference}{_share(effect)}."]
+    if alike(effect):
         return [f"Your order (given) is as good as {reference}, within a point."]
-    between = f"{100 * against.difference.low:+.2f} and {100 * against.difference.high:+.2f}"
-    return [f"Whether your order (given) differs from {reference} is undecided: by {between} points{where}."]
+    row = undecided_widest(effect)
+    assert row.against is not None
+    between = f"{100 * row.against.difference.low:+.2f} and {100 * row.against.difference.high:+.2f}"
+    return [
+        f"Whether your order (given) differs from {reference} is undecided: the difference lies between {between}"
+        f" points{_named(row, varying)}."
+    ]
 
 
 def _best(advice: Advice, varying: Sequence[str]) -> list[str]:
     """Which order is best, and what it is worth."""
     effect, reference = advice.best, _reference(advice)
+    if advice.mixed:
+        costs, gains = advice.mixed.of(WORSE)[0], advice.mixed.of(BETTER)[0]
+        return [
+            f"No order is best in every setting: {advice.mixed.order} gains {_in(gains, varying)} and costs"
+            f" {_in(costs, varying)} against {reference}."
+        ]
     if effect is None:
         return [f"No order is shown to be better than {reference}."] if advice.shown else []
-    most = effect.most
+    most = effect.of(BETTER)[0]
     assert most.against is not None
     share = most.against.misses_removed
-    worth = f"Best is {effect.order}: it gains {_size(most.against.difference)} against {reference}"
-    worth += f"{_where(effect, varying)}{_counted(effect, BETTER)}"
+    worth = f"Best is {effect.order}: it gains {_in(most, varying)} against {reference}{_share(effect)}"
     if not math.isnan(share.value):
-        percents = f"{100 * share.value:.0f} % [{100 * share.low:.0f}, {min(100 * share.high, 100):.0f}]"
-        worth += f". That removes {percents} of the misses"
+        worth += (
+            f". That removes {100 * share.value:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}] of the misses"
+        )
         worth += _equal_ef(most.equivalent_ef, most.setting.of.search.ef_search, reference)
     return [f"{worth}."]
 
@@ -86,47 +115,62 @@ def _equal_ef(equivalent: tuple[float, float, float] | None, ef_search: int, ref
 
 def _worst(advice: Advice, varying: Sequence[str]) -> list[str]:
     """What is at stake, where the file's order is not compared."""
-    effect = advice.worst
-    if effect is None or advice.given or (advice.best and advice.best.order == effect.order):
+    if not advice.worse or advice.given:
         return []
-    assert effect.most.against is not None
-    size = _size(effect.most.against.difference)
-    return [f"Worst is {effect.order}: it costs {size}{_where(effect, varying)}{_counted(effect, WORSE)}."]
+    effect = advice.worse[0]
+    return [f"Worst is {effect.order}: it costs {_in(effect.of(WORSE)[0], varying)}{_share(effect)}."]
 
 
 def _what_to_do(advice: Advice) -> str:
-    reference = _reference(advice)
-    bound = f"{100 * advice.bound:.2f} points"
-    if not advice.shown and not advice.differ and not advice.undecided:
-        return (
-            f"Order does not matter here: nothing differs from {reference} by more than {bound} (95 % intervals). Load"
-            " the rows as they come."
-        )
     if not advice.shown:
-        chance = f"{advice.differ} of {advice.compared} comparisons differ, no more than chance gives among so many. "
-        open_ones = f"{advice.undecided} of {advice.compared} comparisons are undecided"
-        needed = f" {advice.builds_needed} builds of each order would settle it four times in five."
+        return _nothing_shown(advice)
+    if advice.mixed:
+        return "Go by the setting that you use."
+    if advice.best is not None:
+        if advice.best is advice.given:
+            return "Load the rows in the order of the file."
+        return f"Load the rows in the order {advice.best.order}{_command(advice.best.option, advice.metric)}."
+    if advice.given and advice.given in advice.worse:
+        command = _command(advice.reference_option, advice.metric)
+        if advice.reference == RANDOM:
+            return f"Shuffle the rows before you load them{command}."
+        return f"Load the rows in the order {advice.reference}{command}."
+    names = [effect.order for effect in advice.worse]
+    worse = " or ".join(names) if len(names) <= MOST_NAMED else "those that are worse"
+    return f"Load the rows in any order but {worse}."
+
+
+def _nothing_shown(advice: Advice) -> str:
+    """That order does not matter, or what is open."""
+    reference, bound = _reference(advice), f"{100 * advice.bound:.2f} points"
+    if not advice.differ and not advice.undecided:
         return (
-            chance * bool(advice.differ)
-            + (f"{open_ones}: differences" if advice.undecided else "Differences")
-            + f" of up to {bound} are not excluded."
-            + (needed if advice.builds_needed else MORE) * bool(advice.undecided)
+            f"Order does not matter here: none of these orders differs from {reference} by more than {bound}, with 95 %"
+            f" confidence in all of them at once.{' Load the rows as they come.' if advice.given else ''}"
         )
-    if advice.best and advice.best.order != GIVEN:
-        return f"Load the rows in that order{_command(advice.best.order)}."
-    if advice.best:
-        return "Load the rows in the order of the file."
-    if advice.given and advice.given.count(WORSE):
-        return f"Shuffle the rows before you load them{_command(RANDOM)}."
-    return "Load the rows in any order but the worst."
+    parts = []
+    if advice.differ:
+        differ = _counted(advice.differ, "comparison differs", "comparisons differ", advice.compared)
+        parts.append(f"{differ}, none once the number of settings is allowed for.")
+    if advice.undecided:
+        are = _counted(advice.undecided, "comparison is", "comparisons are", advice.compared)
+        parts.append(f"{are} undecided.")
+    parts.append(f"Differences of up to {bound} are not excluded.")
+    if advice.builds_needed:
+        needed = f"{advice.builds_needed} builds of each order would settle each four times in five"
+        parts.append(f"{needed}, should differences be as they seem.")
+    elif advice.undecided:
+        parts.append("Builds alone will not settle all of it: search with more queries.")
+    return " ".join(parts)
 
 
-def _command(order: str) -> str:
-    """What writes an order for a loader, where one does: its label is a name, and parameters not at their defaults."""
-    name, *params = order.split(" ")
-    if name not in ORDERS or "…" in order or any("=" not in param for param in params):
+def _command(option: str | None, metric: str) -> str:
+    """What writes an order for a loader, where anything does."""
+    if option is None:
         return ""
-    return f": `bench order FILE --order {shlex.quote(':'.join([name, *params]))} --output ids.npy` writes it"
+    labels = " --labels LABELS" * ORDERS[option.partition(":")[0]].needs_labels
+    order = f"--order {shlex.quote(option)} --metric {metric}{labels}"
+    return f": `bench order FILE {order} --output ids.npy` writes it"
 
 
 def _size(difference: Estimate, of: str = "recall") -> str:
@@ -137,34 +181,43 @@ def _size(difference: Estimate, of: str = "recall") -> str:
     return f"{value:.2f} [{low:.2f}, {high:.2f}] points of {of}"
 
 
-def _where(effect: Effect, varying: Sequence[str]) -> str:
-    """The setting that is spoken of, where there are several."""
-    named = heading(effect.most.setting.fields, varying)
+def _in(row: Summary, varying: Sequence[str]) -> str:
+    """How much an order gains or costs, and in which setting, where there are several."""
+    assert row.against is not None
+    return f"{_size(row.against.difference)}{_named(row, varying)}"
+
+
+def _named(row: Summary, varying: Sequence[str]) -> str:
+    """A setting in brackets, where there are several."""
+    named = heading(row.setting.fields, varying)
     return f" ({named})" if named else ""
 
 
-def _counted(effect: Effect, verdict: str) -> str:
+def _share(effect: Effect) -> str:
     """In how many settings an order is better, or worse, where there are several."""
-    if len(effect.verdicts) == 1:
-        return ""
-    other = WORSE if verdict == BETTER else BETTER
-    against = f" and {other} in {effect.count(other)}" if effect.count(other) else ""
-    return f", and is {verdict} in {effect.count(verdict)} of {len(effect.verdicts)} settings{against}"
+    verdict = BETTER if effect.of(BETTER) else WORSE
+    count = len(effect.rows)
+    return f", and is {verdict} in {len(effect.of(verdict))} of {count} settings" if count > 1 else ""
+
+
+def _counted(number: int, one: str, more: str, of: int | None = None) -> str:
+    """A number with its noun and verb, as `1 of 3 comparisons is`."""
+    return f"{number} {f'of {of} ' if of else ''}{one if number == 1 and not (of and of > 1) else more}"
 
 
 def of_retrieval(rows: Sequence[Retrieval], varying: Sequence[str]) -> str:
-    """What an index in place of exact search costs, in the first measure: the most, and the least."""
+    """What an index in place of exact search does to the first measure: at worst, and at best."""
     measure = next(iter(rows[0].scores))
-    scored = [row for row in rows if measure in row.scores]
-    losses = sorted(scored, key=lambda row: row.scores[measure].difference.value)
-    most, least = losses[0], losses[-1]
-    said = f"The index in place of exact search costs up to {_loss(most, measure, varying)}"
-    return f"{said}, and {_loss(least, measure, varying)} at best." if most is not least else f"{said}."
+    scored = sorted(
+        (row for row in rows if measure in row.scores), key=lambda row: row.scores[measure].difference.value
+    )
 
+    def moved(row: Retrieval) -> str:
+        named = ", ".join(filter(None, (row.order, heading(row.setting.fields, varying))))
+        return f"{points(row.scores[measure].difference)} points ({named})"
 
-def _loss(row: Retrieval, measure: str, varying: Sequence[str]) -> str:
-    named = heading(row.setting.fields, varying)
-    return f"{_size(row.scores[measure].difference, measure)} ({', '.join(filter(None, (row.order, named)))})"
+    text = f"In place of exact search the index moves {measure} by {moved(scored[0])}"
+    return f"{text}." if len(scored) == 1 else f"{text} at worst, and by {moved(scored[-1])} at best."
 
 
 def of_rankings(rankings: Rankings) -> str:
@@ -183,13 +236,14 @@ def of_presets(rows: Sequence[UnderPreset]) -> list[str]:
     """Under whose parameters order matters most, if under any's."""
     known = [(row, row.spread) for row in rows if row.spread and not math.isnan(row.spread.se)]
     if not known:
-        return []
+        return ["Only one order was built: name two at least." if len(rows[0].recalls) == 1 else ONE_BUILD]
     shown = [pair for pair in known if pair[1].low > 0]
     if not shown:
+        whose = "any system's" if len({row.name for row in rows}) > 1 else "these"
         bound = 100 * max(spread.high for _, spread in known)
         return [
-            "At no system's parameters is one order shown to be better than another; differences of up to"
-            f" {bound:.2f} points are not excluded."
+            f"At {whose} parameters no order is shown to be better than another; differences of up to {bound:.2f}"
+            " points are not excluded."
         ]
     row, spread = max(shown, key=lambda pair: pair[1].value)
     engines = len({row.setting.of.index.engine for row in rows}) > 1
@@ -197,8 +251,7 @@ def of_presets(rows: Sequence[UnderPreset]) -> list[str]:
     best, worst = next(iter(row.recalls)), next(reversed(row.recalls))
     return [
         f"Best and worst order differ in {len(shown)} of {len(known)} rows, and most at the parameters of {where}:"
-        f" {best} gains {_size(spread)} against {worst}.",
-        f"Load the rows in that order{_command(best)}.",
+        f" {best} gains {_size(spread)} against {worst}."
     ]
 
 

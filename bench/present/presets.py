@@ -42,7 +42,7 @@ def preset_text(name: str, rows: Sequence[UnderPreset], layout: Layout) -> str:
         parts.append(layout.note("\n".join(["What now:", *(f"- {sentence}" for sentence in said)])))
     parts.append(layout.note("\n".join(notes)))
     if (gained := max(row.ties for row in rows)) >= TIES_MATTER:
-        parts.append(layout.note(ties_note(gained)))
+        parts.append(layout.note(ties_note(gained, name)))
     return "\n\n".join(parts)
 
 

@@ -13,7 +13,7 @@ from bench.analysis.setting import split
 from bench.analysis.stats import Estimate
 from bench.analysis.summary import NO_DIFFERENCE, UNDECIDED, Shares, Summary, Verdict
 from bench.present import retrieval as of_retrieval
-from bench.present.advice import TIES, sentences
+from bench.present.advice import sentences, ties_first
 from bench.present.text import TIES_MATTER, Layout, by_setting, cells, interval, number, points, ties_note, title
 
 MORE = "undecided: more builds or queries"
@@ -57,7 +57,7 @@ def _experiment_text(
         layout.note(f"{advice.experiment}: {title(common)}, {' or '.join(map(str, builds))} builds of each order"),
         by_setting(layout, settings, varying, header, [cells_of(row) for row in rows], 1),
     ]
-    if said := [TIES] if _ties_decide(rows, ties) else sentences(advice, settings):
+    if said := [ties_first(advice.experiment)] if _ties_decide(rows, ties) else sentences(advice, settings):
         parts.append(layout.note("\n".join(["What now:", *(f"- {sentence}" for sentence in said)])))
     parts += [layout.note(note) for note in _notes(rows, advice, ties, layout.wide)]
     if shares and layout.wide:
@@ -138,7 +138,7 @@ def _notes(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> l
     notes = [_legend(rows, advice, ties, wide)]
     gained = _gained_by_ties(rows)
     if _ties_decide(rows, ties):
-        notes.append(ties_note(gained))
+        notes.append(ties_note(gained, advice.experiment))
     elif gained >= 0.00005:
         notes.append(f"Counting ties would add up to {100 * gained:.2f} points (--ties).")
     return notes
@@ -162,7 +162,7 @@ def _legend(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> 
         note += f"; vs {reference}: difference of the means, with its 95 % interval over builds and queries"
         note += "; p: adjusted over the orders compared (Holm)" * wide
         if not wide and any(row.against and row.against.builds_needed for row in rows):
-            note += "; undecided (N): N builds of each order would settle it four times in five"
+            note += "; undecided (N): N builds of each order would settle it four times in five, if it is as it seems"
         if any(row.equivalent_ef for row in rows):
             note += f"; equals ef: the ef_search at which {reference} is as good, within those measured"
         note += f"; misses removed: of those of {reference}" * wide

@@ -2,6 +2,7 @@
 
 import io
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -182,9 +183,10 @@ def cells(setting: Mapping[str, Any], varying: Sequence[str]) -> list[Any]:
     return [setting.get(name, "") for name in varying]
 
 
-def ties_note(gained: float) -> str:
+def ties_note(gained: float, experiment: str) -> str:
     """A note for where counting ties adds so much to recall that it may decide between orders."""
     return (
         f"TIES DECIDE: counting rows as near as the k-th adds up to {100 * gained:.1f} points. Which of equal rows"
-        " exact search names goes by file order, so recall by id flatters `given`: compare with `bench table --ties`."
+        " exact search names goes by file order, so recall by id flatters `given`: compare with"
+        f" `bench table {shlex.quote(experiment)} --ties`."
     )

@@ -45,6 +45,7 @@ def summary(order="random", recall=0.5, difference=None, verdict="better", neede
     return Summary(
         setting=setting(**fields),
         order=order,
+        option=None,
         builds=builds,
         recall=estimate(recall, 0.01 if builds > 1 else math.nan),
         sd=0.0123 if builds > 1 else math.nan,
@@ -184,7 +185,9 @@ def test_a_terminal_gets_the_columns_that_decide_below_a_heading_a_setting():
 
 def test_where_ties_decide_nothing_else_is_advised():
     text = flat_text(summary_of.summary_text([summary("given", 0.6, 0.1, ties=0.02), summary()], []))
-    assert "What now: - Rows repeat, and which of equal rows counts may decide" in text
+    assert (
+        "What now: - Rows repeat, and which of equal rows counts may decide: compare by `bench table e --ties`" in text
+    )
     assert "Best is" not in text
     assert "Best is given" in flat_text(
         summary_of.summary_text([summary("given", 0.6, 0.1, ties=0.02), summary()], [], ties=True)
