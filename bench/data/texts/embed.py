@@ -117,6 +117,9 @@ def embed(
         **{field: getattr(encoder, field) for field in Embedding.__struct_fields__ if hasattr(encoder, field)},
     )
     previous = _previous(job, requested) if job.toml.exists() else None
+    if previous:  # what is not asked for now stays as it was
+        kept = {field: getattr(requested, field) or getattr(previous.record, field) for field in ADDED.values()}
+        requested = msgspec.structs.replace(requested, **kept)
     if previous and all(file.exists() and job.inside(file) in previous.record.sha256 for file in job.outputs):
         log(f"{job.toml} exists already, from the same texts and model")
         return job.toml, previous.record
@@ -152,13 +155,16 @@ def _write(
         file.name: known[job.inside(file)] for file in job.outputs if file.exists() and job.inside(file) in known
     }
     manifest = job.toml.parent / "embeddings" / f".{job.toml.stem}.json"
-    settings = msgspec.to_builtins(msgspec.structs.replace(requested, label_column=None))
+    of_texts = {part.output.name: requested.sha256[job.inside(part.file)] for part in job.parts}
+    settings = msgspec.to_builtins(
+        msgspec.structs.replace(requested, label_column=None, query_texts=None, sha256={})  # each part goes by its own
+    )
     try:
-        written = vectors.write(job.parts, encoder, manifest, settings, log, finished)
+        written = vectors.write(job.parts, encoder, manifest, settings, of_texts, log, finished)
         if job.labels:
             written |= {job.labels.file.name: _write_labels(job.labels, job.labels.file.name in finished)}
         sha256 = {job.inside(file): written[file.name] for file in job.outputs}
-        record = msgspec.structs.replace(requested, sha256=requested.sha256 | sha256)
+        record = msgspec.structs.replace(requested, sha256=known | requested.sha256 | sha256)
         if not previous or previous.record.sha256 != record.sha256:
             tables = previous.tables if previous else _described(path, job, encoder)
             vectors.write_whole(job.toml, tomli_w.dumps(_with(tables, job, record)).encode())
@@ -189,7 +195,8 @@ def _previous(job: Job, requested: Embedding) -> _Previous:
     except BenchError:
         raise BenchError(f"{job.toml} exists and does not record how its vectors were computed: {way_out}") from None
     lacks = [key for key, field in ADDED.items() if getattr(record, field) is None]
-    for field in (*DECISIVE, *(field for key, field in ADDED.items() if key not in lacks)):
+    added = [field for key, field in ADDED.items() if key not in lacks and getattr(requested, field) is not None]
+    for field in (*DECISIVE, *added):
         before, now = getattr(record, field), getattr(requested, field)
         if before != now:
             raise BenchError(f"{job.toml} exists with another {field}, {before!r} and not {now!r}: {way_out}")

@@ -54,21 +54,27 @@ def write(
     encoder: Encoder,
     manifest: Path,
     settings: dict[str, Any],
+    of_texts: Mapping[str, str],
     log: Log,
     finished: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """Write the vectors of every part that is not whole yet; the SHA-256 of each, by its file's name.
 
     manifest: beside the vectors, to be removed by the caller once it has recorded them. settings: plain values that
-    name everything the vectors depend on; what an unfinished run of others has written is written again. finished: as
-    what is returned, of parts known to be whole.
+    name everything the vectors of all parts depend on. of_texts: SHA-256 of the texts of each, by the name of its
+    vectors' file; what an unfinished run of others has written is written again. finished: as what is returned, of
+    parts known to be whole.
     """
     settings = {**settings, "block": BLOCK}
     state = _read_manifest(manifest)
-    if state.get("settings") != settings:
-        _clear([part for part in parts if part.output.name not in finished], state, log)
-        state = {"settings": settings, "finished": dict(finished)}
-    by_name: dict[str, str] = state["finished"]
+    before = state.get("texts", {}) if state.get("settings") == settings else {}
+    others = [part for part in parts if before.get(part.output.name) != of_texts[part.output.name]]
+    _clear([part for part in others if part.output.name not in finished], state, log)
+    by_name = {**state.get("finished", {}), **finished}
+    for part in others:
+        if part.output.name not in finished:
+            by_name.pop(part.output.name, None)
+    state = {"settings": settings, "texts": dict(of_texts), "finished": by_name}
     missing = [part for part in parts if not _is_whole(part.output, by_name)]
     needed = sum(_missing_bytes(part, encoder.dimension) for part in missing)
     what = f"writing the vectors of {parts[0].file}"
@@ -123,7 +129,7 @@ def _clear(parts: list[Part], state: dict[str, Any], log: Log) -> None:
         file = part.output
         if file.exists() and file.name not in state.get("finished", {}):
             raise BenchError(f"{file} exists, and nothing records what wrote it: remove it, or give --name another")
-    if state:
+    if state and any(_unfinished_path(part.output).exists() or part.output.exists() for part in parts):
         log(f"{parts[0].output.parent}: an unfinished run was of another model, texts or libraries; starting again")
     for part in parts:
         _unfinished_path(part.output).unlink(missing_ok=True)

@@ -286,6 +286,18 @@ def test_queries_and_labels_are_added_to_a_file_without_embedding_its_texts_agai
     assert whole[1].sha256["embeddings/m.train.npy"] == with_both.sha256["embeddings/m.train.npy"]
 
 
+def test_what_is_not_asked_for_stays_as_it_was(train, use):
+    use(Model())
+    _, with_labels = embedded(train, label_column="intent")
+    path, with_both = embedded(train, queries="test/held.csv")  # labels stay, though they are not named again
+    assert with_labels.sha256.items() < with_both.sha256.items()
+    dataset = catalog.load(str(path))
+    assert (len(dataset.queries), dataset.labels[0]) == (8, "valve")
+    before = {file: (train.parent / file).read_bytes() for file in files(train.parent)}
+    assert embedded(train) == (path, with_both)
+    assert {file: (train.parent / file).read_bytes() for file in files(train.parent)} == before
+
+
 def only_texts(folder, names):
     return [name for name in names if name not in ("train.csv", "test", "held.csv")]
 
@@ -298,8 +310,6 @@ def only_texts(folder, names):
             "another text_column, 'question' and not 'intent'",
         ),
         ({"label_column": "id"}, "another label_column, 'intent' and not 'id'"),
-        ({"label_column": None}, "another label_column, 'intent' and not None"),
-        ({"queries": None}, r"another query_texts, 'test/held\.csv' and not None"),
         ({"queries": "train.csv"}, r"another query_texts, 'test/held\.csv' and not 'train\.csv'"),
         ({"texts": "question\nwave\n"}, r"of other texts in test/held\.csv"),
         ({"files": "queries = 'mine.npy'"}, r"another \[files\]"),
@@ -338,6 +348,17 @@ def test_an_interrupted_run_with_queries_goes_on(train, use, monkeypatch):
     path, record = embedded(train, queries="test/held.csv", label_column="intent")
     assert len(model.calls) == 1 + 7 + 1 - 3
     assert files(train.parent) == sorted([*record.sha256, "train-m.toml"])
+    assert np.array_equal(catalog.load(str(path)).base, counts([text for text, _ in TRAIN]))
+
+
+def test_queries_that_are_added_to_an_interrupted_run_leave_what_it_has_written(train, use, monkeypatch):
+    monkeypatch.setattr("bench.data.texts.vectors.BLOCK", 10)
+    use(Model(stop_after=3))
+    with pytest.raises(KeyboardInterrupt):
+        embedded(train)
+    model = use(Model())
+    path, _ = embedded(train, queries="test/held.csv")
+    assert len(model.calls) == 1 + 7 + 1 - 3
     assert np.array_equal(catalog.load(str(path)).base, counts([text for text, _ in TRAIN]))
 
 

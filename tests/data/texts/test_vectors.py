@@ -74,7 +74,7 @@ def test_what_another_run_began_starts_again(folder, use, monkeypatch, change):
     options = {"passage_prefix": "wave "} if change == "prefix" else {"batch_size": 2} if change == "batch" else {}
     embed(folder, "m", log=logged.append, **options)
     assert logged[1].endswith("of another model, texts or libraries; starting again")
-    assert len(model.calls) == 1 + 6
+    assert len(model.calls) == 1 + (1 if change == "texts" else 6)  # other queries leave the corpus as it is
     prefix = options.get("passage_prefix", "")
     expected = counts([prefix + text for text in documents(folder)])
     assert np.array_equal(np.load(folder / "embeddings" / "m.corpus.npy"), expected)
