@@ -20,6 +20,8 @@ from bench.study.trial import DIGESTS, Data, Order, Provenance, flat
 Outcomes = Iterable[tuple[str, Outcome]]  # each with name of its experiment
 ByOrder = Mapping[Order, Sequence[Outcome]]
 
+_OF_DATA = [field.name for field in msgspec.structs.fields(Data)]
+
 # Fields that mostly follow from another, and are not worth a column where they do
 FOLLOWS = {
     "dataset": [field.name for field in msgspec.structs.fields(Data) if field.name != "dataset"],
@@ -175,16 +177,24 @@ def _dataset_names(settings: Iterable[trials.Setting]) -> dict[trials.Setting, s
     Files of one name may be of other folders or have changed, and libraries, our own code or the engine since: of each
     digest that differs, some digits.
     """
-    of_name: dict[tuple[str, str], list[trials.Setting]] = defaultdict(list)
-    for setting in dict.fromkeys(settings):
-        of_name[setting.data.dataset, setting.index.engine].append(setting)
+    listed = list(dict.fromkeys(settings))
+    values: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+
+    def alike(setting: trials.Setting, field: str) -> tuple[str, ...]:
+        """Among which settings a digest may tell apart: data all of the name, what made it those of one engine too."""
+        name = setting.data.dataset
+        return (name,) if field in _OF_DATA else (name, setting.index.engine)
+
+    for setting in listed:
+        for field, value in flat(setting).items():
+            if field in DIGESTS:
+                values[alike(setting, field)][field].add(value)
     names = {}
-    for (name, _), same in of_name.items():
-        rows = [{field: value for field, value in flat(setting).items() if field in DIGESTS} for setting in same]
-        varying = [field for field in rows[0] if len({row[field] for row in rows}) > 1]
-        for setting, row in zip(same, rows, strict=True):
-            digits = "-".join(digests.key_digest({field: row[field]})[:6] for field in varying)
-            names[setting] = f"{name} #{digits}" if digits else name
+    for setting in listed:
+        row = {field: value for field, value in flat(setting).items() if field in DIGESTS}
+        varying = [field for field in row if len(values[alike(setting, field)][field]) > 1]
+        digits = "-".join(digests.key_digest({field: row[field]})[:6] for field in varying)
+        names[setting] = f"{setting.data.dataset} #{digits}" if digits else setting.data.dataset
     return names
 
 

@@ -67,13 +67,13 @@ def mean(sample: Sample) -> Estimate:
 
 def _in_log_odds(estimate: Estimate) -> tuple[float, float]:
     """The ends of an interval of a share, symmetric in log-odds, but at most twice as far as when symmetric."""
-    value, reach = estimate.value, estimate.half_width
-    if not (reach > 0 and 0 < value < 1):
+    value, half = estimate.value, estimate.half_width
+    if not (half > 0 and 0 < value < 1):
         return estimate.low, estimate.high
-    # A reach of h in recall is one of h / (m (1 - m)) in log-odds, to first order: not where it is large.
-    odds, factor = value / (1 - value), math.exp(min(reach / (value * (1 - value)), 500))
+    # A half width of h in recall is one of h / (m (1 - m)) in log-odds, to first order: not where it is large.
+    odds, factor = value / (1 - value), math.exp(min(half / (value * (1 - value)), 500))
     low, high = odds / factor, odds * factor
-    return max(low / (1 + low), value - 2 * reach), min(high / (1 + high), value + 2 * reach)
+    return max(low / (1 + low), value - 2 * half), min(high / (1 + high), value + 2 * half)
 
 
 def _rare(share: float, neighbors: int) -> tuple[float, float]:
@@ -229,5 +229,5 @@ def combined(value: float, parts: Sequence[Part]) -> Estimate:
     # A sum of parts has at least the df of the least known one; a part taken off must not break that.
     df = max(df, min(of for part, of in parts if part > 0))
     se = variance**0.5
-    reach = float(stdtrit(df, 0.5 + CONFIDENCE / 2)) * se
-    return Estimate(value, value - reach, value + reach, se, df)
+    half = float(stdtrit(df, 0.5 + CONFIDENCE / 2)) * se
+    return Estimate(value, value - half, value + half, se, df)

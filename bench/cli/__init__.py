@@ -15,7 +15,7 @@ import typer
 
 from bench import streams
 from bench.cli import data, gates, results, studies
-from bench.cli.terminal import CRASHED, INTERRUPTED, TRIALS_FAILED, USER_MISTAKE, say
+from bench.cli.terminal import CRASHED, INTERRUPTED, USER_MISTAKE, say
 from bench.errors import BenchError, BenchWarning
 
 # Typer carries its own click, or uses the installed one, by version: this finds the one in use.
@@ -122,12 +122,7 @@ def _exit_code(words: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted: nothing is half written")
         return INTERRUPTED
-    except SystemExit as stop:
-        if stop.code in (USER_MISTAKE, INTERRUPTED, TRIALS_FAILED):
-            return int(stop.code)
-        traceback.print_exc()  # a library's, which would pass for a check that failed
-        return CRASHED
-    except BaseException as error:  # noqa: BLE001 - Python would exit with 1, by which a gate says that recall has fallen
+    except BaseException as error:  # noqa: BLE001 - nor a library's exit: 1 means that recall has fallen
         if mistake := _mistake(error):
             say(f"bench: {' '.join(mistake.splitlines())}")
             return USER_MISTAKE
@@ -147,7 +142,8 @@ def _mistake(error: BaseException) -> str:
     if isinstance(error, BenchError):
         return str(error)
     if isinstance(error, UsageError):
-        return f"{error.format_message()} See `bench --help`."
+        command = error.ctx.command_path if error.ctx else "bench"
+        return f"{error.format_message().rstrip('.')}. See `{command} --help`."
     if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":  # of a name that Python read
         part = error.object[max(error.start - 40, 0) : error.end + 40]
         return f"{part!r} has a name that is not UTF-8, which what is written here has to be: rename it"

@@ -14,10 +14,10 @@ from bench.cli.terminal import (
     MetricOption,
     WideOption,
     check_folder,
-    layout,
     order_table,
     print_json,
     say,
+    terminal_layout,
     write,
 )
 from bench.convert import as_text
@@ -66,7 +66,9 @@ def lid(
         rows = [[row[name] for name in described[0] if name != "lid_mean"] for row in described]
         header = [*(name for name in described[0] if name != "lid_mean"), "lid_mean"]
         print(
-            layout(False).table(header, [[*r, f"{d['lid_mean']:.3f}"] for r, d in zip(rows, described, strict=True)], 1)
+            terminal_layout(False).table(
+                header, [[*r, f"{d['lid_mean']:.3f}"] for r, d in zip(rows, described, strict=True)], 1
+            )
         )
         return
     for name, value in described.items():
@@ -138,7 +140,7 @@ def fetch(
             continue
         except KeyboardInterrupt:
             say("interrupted: what has arrived is saved where the server allows; the same command goes on from there")
-            raise SystemExit(INTERRUPTED) from None
+            raise typer.Exit(INTERRUPTED) from None
         rows += [{"name": name, "path": as_text(str(f.path)), "sha256": f.sha256, "from": f.origin} for f in fetched]
         if not as_json:
             for file in fetched:
@@ -146,7 +148,7 @@ def fetch(
     if as_json:
         print_json(rows)
     if failed:
-        raise SystemExit(USER_MISTAKE)
+        raise typer.Exit(USER_MISTAKE)
 
 
 def _dataset(file: str, metric: str | None, labels: Path | None) -> "Dataset":
@@ -214,7 +216,7 @@ def embed(
         )
     except KeyboardInterrupt:
         say("interrupted: what is whole is saved; the same command goes on from there")
-        raise SystemExit(INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json({"dataset": as_text(str(path)), "embedding": record})
     else:
@@ -240,4 +242,4 @@ def list_(
     if as_json:
         print_json(rows)
         return
-    print(listings.text(kind, rows, layout(wide)))
+    print(listings.text(kind, rows, terminal_layout(wide)))

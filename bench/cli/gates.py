@@ -16,10 +16,10 @@ from bench.cli.terminal import (
     JsonOption,
     TimeoutOption,
     WideOption,
-    layout,
     print_json,
     progress,
     say,
+    terminal_layout,
     workers,
     write,
 )
@@ -131,13 +131,13 @@ def gate(
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with Path(summary).open("a", encoding="utf-8") as stream:
-                stream.write(text(report, layout(wide=True)) + "\n")
+                stream.write(text(report, terminal_layout(wide=True)) + "\n")
         except OSError as error:
             say(f"warning: no summary written to GITHUB_STEP_SUMMARY={summary}: {error.strerror}")
     if as_json:
         print_json(flat(report))
     else:
-        print(text(report, layout(wide)))
+        print(text(report, terminal_layout(wide)))
     if not report.passed:
         raise typer.Exit(CHECK_FAILED)
 
@@ -160,9 +160,9 @@ def _measuring(study: "Study", path: Path | None, workers: "Workers") -> "Iterat
     except Interrupted:
         how = f"what finished is saved in {path}" if path else "nothing is saved; --store PATH would save builds"
         say(f"interrupted: {how}")
-        raise SystemExit(INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     except FailedTrialsError as failed:
         from bench.present.failures import failures_text
 
-        print(failures_text(failed.failures, failed.trials, layout(wide=False)))
-        raise SystemExit(TRIALS_FAILED) from None
+        print(failures_text(failed.failures, failed.trials, terminal_layout(wide=False)))
+        raise typer.Exit(TRIALS_FAILED) from None

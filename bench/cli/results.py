@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.terminal import STORE, JsonOption, StoreOption, WideOption, layout, print_json, say, write
+from bench.cli.terminal import STORE, JsonOption, StoreOption, WideOption, print_json, say, terminal_layout, write
 from bench.errors import unknown
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def table(
     _warn_of_unfinished(opened, experiment)
     failures = [failure for _, failure in opened.failures(experiment)]
     listed = ((name, outcome) for name, outcome in outcomes if name)
-    print_table(listed, None if as_json else layout(wide), reference, ties, failures)
+    print_table(listed, None if as_json else terminal_layout(wide), reference, ties, failures)
 
 
 def rankings(
@@ -70,12 +70,14 @@ def rankings(
     if as_json:
         print_json(rows)
     else:
-        print(rankings_text(rows, layout(wide)))
+        print(rankings_text(rows, terminal_layout(wide)))
 
 
 def export(
     experiment: Annotated[str | None, typer.Option(help="One experiment; without it, all outcomes.")] = None,
-    kind: Annotated[str, typer.Option("--format", help="csv, parquet, markdown or latex.")] = "csv",
+    kind: Annotated[
+        str | None, typer.Option("--format", help="csv, parquet, markdown or latex; by default what --output ends in.")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="A file; without it, standard output.")] = None,
     store: StoreOption = STORE,
 ) -> None:
@@ -83,11 +85,14 @@ def export(
 
     \b
     Example:
-      bench export --format parquet --output results.parquet
+      bench export --output results.parquet
+      bench export --experiment default --format markdown
     """
     from bench.present import export as exporting
     from bench.study.store import Store
 
+    if kind is None:
+        kind = exporting.SUFFIXES.get(output.suffix.lower(), "csv") if output else "csv"
     if kind not in exporting.FORMATS:
         raise unknown("format", kind, exporting.FORMATS)
     content = exporting.exported(exporting.tidy(Store.open(store).outcomes(experiment)), kind)
@@ -105,7 +110,7 @@ def _warn_of_unfinished(store: "Store", experiment: str | None) -> None:
 
 def print_table(
     outcomes: "Iterable[tuple[str, Outcome]]",
-    laid_out: "Layout | None",
+    layout: "Layout | None",
     reference: str | None = None,
     ties: bool = False,
     failures: "Sequence[Failure]" = (),
@@ -127,11 +132,11 @@ def print_table(
     reference = reference or "random"
     summaries = summarize(others, reference, ties) if others or not (of_permutations or failures) else []
     scored, categories, sources = retrieval(others), permuted(of_permutations, ties), shares(others, ties)
-    if laid_out is None:
+    if layout is None:
         print_json([*summary_rows(summaries, sources, scored), *categories, *failures_flat(failures)])
         return
-    texts = [summary_text(summaries, sources, reference, ties, laid_out)] if summaries else []
-    texts += [retrieval_text(scored, laid_out)] if scored else []
-    texts += [permuted_text(categories, laid_out)] if categories else []
-    texts += [failures_text(failures, len(listed) + len(failures), laid_out)] if failures else []
+    texts = [summary_text(summaries, sources, reference, ties, layout)] if summaries else []
+    texts += [retrieval_text(scored, layout)] if scored else []
+    texts += [permuted_text(categories, layout)] if categories else []
+    texts += [failures_text(failures, len(listed) + len(failures), layout)] if failures else []
     print("\n\n".join(texts))

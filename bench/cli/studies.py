@@ -21,11 +21,11 @@ from bench.cli.terminal import (
     exit_after,
     integer,
     items,
-    layout,
     order_table,
     print_json,
     progress,
     say,
+    terminal_layout,
     workers,
 )
 from bench.errors import BenchError
@@ -84,12 +84,12 @@ def run(
     """
     from bench.study.study import read
 
-    laid_out = None if as_json else layout(wide)
+    layout = None if as_json else terminal_layout(wide)
     study = read(experiment, limit)
     if plan:
-        _plan(study, store, jobs, laid_out)
+        _plan(study, store, jobs, layout)
     else:
-        _run(study, store, workers(jobs, timeout), laid_out, f"bench run {experiment}")
+        _run(study, store, workers(jobs, timeout), layout, f"bench run {experiment}")
 
 
 def compare(
@@ -109,11 +109,13 @@ def compare(
     orders: OrdersOption = None,
     engines: EnginesOption = "hnswlib,faiss",
     ef_search: Annotated[str | None, typer.Option(help="Comma-separated; 10,40 by default.")] = None,
-    k: Annotated[int, typer.Option("--k", help="Neighbours asked for.")] = 10,
-    m: Annotated[int | None, typer.Option("--M", help="Links a node; 16 by default.")] = None,
-    ef_construction: Annotated[int | None, typer.Option(help="Candidates while building; 128 by default.")] = None,
+    k: Annotated[int, typer.Option("--k", min=1, help="Neighbours asked for.")] = 10,
+    m: Annotated[int | None, typer.Option("--M", min=2, help="Links a node; 16 by default.")] = None,
+    ef_construction: Annotated[
+        int | None, typer.Option(min=1, help="Candidates while building; 128 by default.")
+    ] = None,
     preset: PresetOption = None,
-    seeds: Annotated[int, typer.Option(help="Builds of every order.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Builds of every order.")] = 5,
     store: StoreOption = STORE,
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
@@ -130,9 +132,7 @@ def compare(
       bench compare base.npy --queries queries.npy --orders given,random,block-shuffle:block=4096
       bench compare embeddings.npy --engines hnswlib,./my_engine.py --orders random,./my_order.npy
       bench compare embeddings.npy --preset all --orders given,random,residual-descending --seeds 3
-      bench compare sift-128-euclidean.hdf5 --limit 100000
       bench compare reviews-lsa-384.toml --queries q.npy --labels l.txt
-      bench compare digits
     """
     from bench.study.comparison import Source, comparison
 
@@ -149,17 +149,17 @@ def compare(
         build_seeds=seeds,
         log=say,
     )
-    laid_out = None if as_json else layout(wide)
+    layout = None if as_json else terminal_layout(wide)
     if chosen:
-        _run_presets(study, preset or "", chosen, store, workers(jobs, timeout), laid_out)
+        _run_presets(study, preset or "", chosen, store, workers(jobs, timeout), layout)
     else:
-        _run(study, store, workers(jobs, timeout), laid_out, "the same command")
+        _run(study, store, workers(jobs, timeout), layout, "the same command")
 
 
-def _run(study: "Study", path: Path, workers: "Workers", laid_out: "Layout | None", resume: str) -> None:
+def _run(study: "Study", path: Path, workers: "Workers", layout: "Layout | None", resume: str) -> None:
     """Run what a store misses of a study, with progress, and print the study's table."""
     results = _filled([study], path, workers, resume)
-    print_table(results.outcomes, laid_out, failures=results.failures)
+    print_table(results.outcomes, layout, failures=results.failures)
     exit_after(results.failures)
 
 
@@ -176,10 +176,10 @@ def _filled(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: 
             f"interrupted: {stopped.finished} of {stopped.missing} outcomes finished and saved in {path}; "
             f"{resume} goes on from there"
         )
-        raise SystemExit(INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
-def _plan(study: "Study", path: Path, jobs: int, laid_out: "Layout | None") -> None:
+def _plan(study: "Study", path: Path, jobs: int, layout: "Layout | None") -> None:
     """Print what a study will take and can show, from builds of a small part of its data."""
     from bench.analysis.plan import planned
     from bench.study.plan import probe
@@ -188,12 +188,12 @@ def _plan(study: "Study", path: Path, jobs: int, laid_out: "Layout | None") -> N
     check_stdout()
     missing = Store.open(path).missing(study.trials) if os.path.lexists(path) else study.trials
     plan = planned(study, missing, list(probe(study, say)), jobs)
-    if laid_out is None:
+    if layout is None:
         print_json(plan)
     else:
         from bench.present.plan import plan_text
 
-        print(plan_text(study.name, plan, laid_out))
+        print(plan_text(study.name, plan, layout))
 
 
 def _chosen(preset: str | None, given: dict[str, object]) -> "dict[str, Preset]":
@@ -212,7 +212,7 @@ def _chosen(preset: str | None, given: dict[str, object]) -> "dict[str, Preset]"
 
 
 def _run_presets(
-    study: "Study", preset: str, chosen: "dict[str, Preset]", path: Path, workers: "Workers", laid_out: "Layout | None"
+    study: "Study", preset: str, chosen: "dict[str, Preset]", path: Path, workers: "Workers", layout: "Layout | None"
 ) -> None:
     """Run what a store misses of a comparison under systems' defaults, and print a row a system and engine."""
     from bench.analysis.presets import by_preset
@@ -228,12 +228,12 @@ def _run_presets(
     name = f"{study.name}-{preset}"
     results = _filled(studies(name, experiment, wanted, dataset), path, workers, "the same command")
     rows, scored = by_preset(results.outcomes, wanted, chosen), retrieval(results.outcomes)
-    if laid_out is None:
+    if layout is None:
         print_json([*(flat(row) for row in rows), *failures_flat(results.failures)])
     else:
-        texts = [preset_text(name, rows, laid_out)] if rows else []
-        texts += [retrieval_text(scored, laid_out)] if scored else []
+        texts = [preset_text(name, rows, layout)] if rows else []
+        texts += [retrieval_text(scored, layout)] if scored else []
         trials = len(results.outcomes) + len(results.failures)
-        texts += [failures_text(results.failures, trials, laid_out)] if results.failures else []
+        texts += [failures_text(results.failures, trials, layout)] if results.failures else []
         print("\n\n".join(texts))
     exit_after(results.failures)

@@ -66,7 +66,7 @@ def workers(jobs: int, timeout: float | None) -> "Workers":
     return Workers(jobs, timeout)
 
 
-def layout(wide: bool) -> "Layout":
+def terminal_layout(wide: bool) -> "Layout":
     """How tables are laid out: as wide as the terminal, or `COLUMNS`, or 80 where output goes elsewhere."""
     from bench.present.text import NARROWEST, Layout
 
@@ -76,7 +76,7 @@ def layout(wide: bool) -> "Layout":
 def exit_after(failures: "Sequence[Failure]") -> None:
     """Exit with a code of its own where trials failed."""
     if failures:
-        raise SystemExit(TRIALS_FAILED)
+        raise typer.Exit(TRIALS_FAILED)
 
 
 def items(text: str, option: str) -> list[str]:

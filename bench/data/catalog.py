@@ -164,7 +164,8 @@ def _find(name: str, beside: Path | None) -> Path:
         if name.endswith(".toml"):
             raise no_file(path, "give the path of a dataset's TOML file, or a name; see `bench list datasets`")
         near = [known for known in names() if name in known] or difflib.get_close_matches(name, names())
-        raise BenchError(f"unknown dataset {name!r}; near it: {', '.join(near) or 'none'}; see `bench list datasets`")
+        close = f"; near it: {', '.join(near)}" if near else ""
+        raise BenchError(f"unknown dataset {name!r}{close}; see `bench list datasets`")
     return path
 
 

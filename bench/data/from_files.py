@@ -199,16 +199,16 @@ def _choose_rows(parts: _Parts, stem: str, drop_zeros: bool, log: Log) -> tuple[
         warnings.warn(f"{stem}: {counts} are all zeros, which have no direction; left out", BenchWarning, stacklevel=3)
     if parts.queries:
         return rows[0], rows[1]
-    base_rows, query_rows = _hold_out(rows[0])
+    base_rows, query_rows = _hold_out(rows[0], parts.base.where)
     log(f"{parts.base.where}: {len(query_rows)} rows held out as queries; --queries gives your own")
     return base_rows, query_rows
 
 
-def _hold_out(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _hold_out(rows: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
     """The rows that stay in the base, in their order, and those drawn as queries."""
     count = min(1000, len(rows) // 10)
     if count == 0:
-        raise BenchError(f"{len(rows)} rows are too few to hold queries out of: give --queries, or at least 10 rows")
+        raise BenchError(f"{where} has too few rows ({len(rows)}) to hold queries out: give --queries, or 10 rows")
     places = drawn(len(rows), count, "queries")
     return np.delete(rows, places), rows[places]
 

@@ -8,7 +8,7 @@ from bench.errors import BenchWarning
 from bench.geometry import Geometry, knn
 from bench.geometry.describe import profile
 
-_FEW = 0.01  # of the queries, which move recall by less than that: people repeat each other's words
+_LEAST_SHARE = 0.01  # of the queries, which move recall by less than that: people repeat each other's words
 
 
 def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:
@@ -66,7 +66,7 @@ def warn_of_rows_as_queries(geometry: Geometry) -> None:
         return
     queries = geometry.query_points
     count = int((nearest <= knn.rounding(queries, geometry.points)).sum())
-    if count > 1 and count >= _FEW * len(queries):
+    if count > 1 and count >= _LEAST_SHARE * len(queries):
         warnings.warn(
             f"{geometry.dataset.name}: {count:,} of {len(queries):,} queries are rows of the base, or equal to one: "
             "each finds itself, and new queries may have a lower recall; remove rows that repeat, or give queries that "

@@ -75,34 +75,34 @@ def parameters(name: str, given: Mapping[str, object], *, strict: bool = True) -
     if name not in ORDERS:
         raise unknown("order", name, ORDERS)
     order = ORDERS[name]
-    own, expanding = _takes(order.make), _takes(order.expansion.make) if order.expansion else {}
+    making, expanding = _takes(order.make), _takes(order.expansion.make) if order.expansion else {}
     for key in given:
-        if key not in own | expanding:
-            raise BenchError(f"order {name!r}: {unknown('parameter', key, own | expanding)}")
+        if key not in making | expanding:
+            raise BenchError(f"order {name!r}: {unknown('parameter', key, making | expanding)}")
     return {
         key: converted(given[key], parameter.annotation, f"order {name!r}: {key}", strict=strict)
         if key in given
         else parameter.default
-        for key, parameter in (own | {key: expanding[key] for key in expanding if key in given}).items()
+        for key, parameter in (making | {key: expanding[key] for key in expanding if key in given}).items()
     }
 
 
 def check_expansion(name: str, params: Mapping[str, Any]) -> None:
     """A BenchError where parameters that stand for several orders cannot be."""
-    order, (own, expanding) = ORDERS[name], _split(name, params)
+    order, (making, expanding) = ORDERS[name], _split(name, params)
     if order.expansion and expanding:
         try:
-            order.expansion.check(own, **expanding)
+            order.expansion.check(making, **expanding)
         except ValueError as error:
             raise BenchError(f"order {name!r}: {error}") from None
 
 
 def expand(name: str, params: Mapping[str, Any], dataset: Dataset) -> list[dict[str, Any]]:
     """The parameters of every order that these stand for on a dataset: mostly one."""
-    order, (own, expanding) = ORDERS[name], _split(name, params)
+    order, (making, expanding) = ORDERS[name], _split(name, params)
     if not order.expansion or not expanding:
-        return [own]
-    return [own | one for one in order.expansion.make(dataset, **expanding)]
+        return [making]
+    return [making | one for one in order.expansion.make(dataset, **expanding)]
 
 
 def check(name: str, params: Mapping[str, Any], dataset: Dataset) -> None:
@@ -115,8 +115,8 @@ def check(name: str, params: Mapping[str, Any], dataset: Dataset) -> None:
 
 def _split(name: str, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """An order's own parameters, and those of its expansion."""
-    own = _takes(ORDERS[name].make)
-    return {k: v for k, v in params.items() if k in own}, {k: v for k, v in params.items() if k not in own}
+    making = _takes(ORDERS[name].make)
+    return {k: v for k, v in params.items() if k in making}, {k: v for k, v in params.items() if k not in making}
 
 
 def _takes(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

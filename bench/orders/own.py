@@ -28,8 +28,8 @@ def from_file(
 
 
 def check_named(dataset: Dataset, params: Mapping[str, Any]) -> None:
-    """BenchError where no file is named, as by the name of this order alone."""
-    if "file" not in params and not params["sha256"]:
+    """BenchError where no file is named, as by the name of this order alone; what a file comes to is not for users."""
+    if "file" not in params or params["file_name"] or params["sha256"]:
         raise BenchError('name a file of row numbers: --orders ./mine.npy, or { file = "mine.npy" }')
 
 

@@ -9,7 +9,7 @@ from bench.analysis.categories import Permuted
 from bench.analysis.setting import split
 from bench.labels import listed
 from bench.present.advice import of_permutations
-from bench.present.text import Layout, by_setting, heading, points, title
+from bench.present.text import Layout, by_setting, heading, plain, points, title
 
 HEADER = (
     *("permutations", "seeds", "lowest", "median", "highest", "range, points", "noise alone", "one build each"),
@@ -46,7 +46,8 @@ def _experiment_text(experiment: str, rows: Sequence[Permuted], layout: Layout) 
         note += " One seed cannot show what is noise: run two at least."
     figures, header = ([_figures(row) for row in rows], HEADER) if layout.wide else ([_few(row) for row in rows], FEW)
     extremes = [
-        f"{', '.join(filter(None, (heading(row.setting, varying), which)))} ({recall:.4f}): {listed(permutation)}"
+        f"{', '.join(filter(None, (heading(row.setting, varying), which)))} ({recall:.4f}): "
+        + plain(listed(permutation))
         for row in rows
         for which, recall, permutation in (("best", row.highest, row.best), ("worst", row.lowest, row.worst))
     ]

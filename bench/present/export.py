@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ("csv", "parquet", "markdown", "latex")
+SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".tex": "latex"}
 TIDY = (
     "experiment",
     *(name for name in FIELDS if name not in DIGESTS),

@@ -76,8 +76,8 @@ def _rankings_text(rankings: Rankings, layout: Layout) -> str:
     short = _short([*rankings.models, *rankings.left_out])
     parts = [
         layout.note(
-            f"{rankings.experiment}, {len(rankings.models)} models by mean {MEASURE}: {title(rankings.setting)},"
-            f" {rankings.judged} of them judged"
+            f"{rankings.experiment}, {len(rankings.models)} models by mean {MEASURE}: {title(rankings.setting)};"
+            f" {rankings.judged} queries are judged"
         ),
         _models_text(rankings, short, layout),
         _columns_text(rankings, layout),

@@ -88,8 +88,8 @@ def _wrapped(line: str, width: int) -> list[str]:
     from rich.text import Text
 
     item = line[:2] in ("- ", "* ")
-    mark, rest = (line[:2], line[2:]) if item else ("", line)
-    wrapped = Text(rest).wrap(Console(file=io.StringIO(), width=width), width - len(mark), overflow="fold")
+    mark, text = (line[:2], line[2:]) if item else ("", line)
+    wrapped = Text(text).wrap(Console(file=io.StringIO(), width=width), width - len(mark), overflow="fold")
     lines = [part.plain.rstrip() for part in wrapped] or [""]
     return [mark + lines[0], *(" " * len(mark) + part for part in lines[1:])]
 

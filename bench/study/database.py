@@ -146,10 +146,10 @@ def _kind(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _check_columns(connection: sqlite3.Connection, path: Path) -> None:
-    there = _layout(connection)
+    stored = _layout(connection)
     for table, columns in _expected().items():
-        if there.get(table, []) != columns:
-            different = sorted(set(columns) ^ set(there.get(table, []))) or columns
+        if stored.get(table, []) != columns:
+            different = sorted(set(columns) ^ set(stored.get(table, []))) or columns
             raise damaged(path, f"the columns of its table {table} differ in {', '.join(different)}")
     names = "SELECT count(*) FROM members WHERE typeof(experiment) <> 'text' OR typeof(key) <> 'text'"
     if connection.execute(names).fetchone()[0]:

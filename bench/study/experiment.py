@@ -132,9 +132,11 @@ def _check_numbers(experiment: Experiment, where: str) -> None:
             raise BenchError(f"{where}: {what} names a number twice")
         for number in values:
             if number not in [search[place] for search in experiment.searches]:
+                lacks = "below every k" if what == "ef_search" else "above every ef_search"
+                least = min(_listed(experiment.k)) if what == "ef_search" else number
                 raise BenchError(
-                    f"{where}: {what} = {number} pairs with no ef_search >= k: "
-                    "hnswlib raises ef_search to k, FAISS searches less: ask for at least k"
+                    f"{where}: {what} = {number} is {lacks}: hnswlib raises ef_search to k, FAISS searches less; give "
+                    f"an ef_search of at least {least}"
                 )
 
 

@@ -6,20 +6,10 @@ import sqlite3
 import subprocess
 
 import pytest
+from support.experiments import SMALL as EXPERIMENT
 from support.lines import one_line
 
 from bench.study.packing import content_id
-
-EXPERIMENT = """
-datasets = [{ name = "digits", queries = 50 }]
-orders = ["random", "given"]
-ef_search = 10
-build_seeds = 1
-[[index]]
-engine = "hnswlib"
-M = 6
-ef_construction = 20
-"""
 
 
 @pytest.fixture

@@ -6,20 +6,14 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from support.experiments import SMALL
 from support.lines import one_line
 
 CAFE = "caf\udce9"  # as Python has the bytes 63 61 66 E9
 TEXT = "caf\\xe9"  # as results have them
-SMALL = ["--seeds", "2", "--M", "6", "--ef-construction", "30", "--engines", "hnswlib", "--ef-search", "10"]
+FEW = ["--seeds", "2", "--M", "6", "--ef-construction", "30", "--engines", "hnswlib", "--ef-search", "10"]
 STORE = ["--store", f"{CAFE}.sqlite"]
-EXPERIMENT = """
-datasets = [{ name = "digits", queries = 50 }]
-orders = ["random", "given"]
-ef_search = 10
-build_seeds = 2
-[[index]]
-engine = "hnswlib"
-"""
+EXPERIMENT = SMALL.replace("build_seeds = 1", "build_seeds = 2")
 
 
 @pytest.fixture
@@ -42,7 +36,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".npy", ".toml"])
 def test_vectors_are_compared_and_exported_under_a_name_that_can_be_written(cli, folder, suffix):
-    words = ["compare", f"{CAFE}{suffix}", "--orders", "given,random", *SMALL, *STORE]
+    words = ["compare", f"{CAFE}{suffix}", "--orders", "given,random", *FEW, *STORE]
     done = cli(*words, check=0)
     assert f"compare-{TEXT}:" in done.stdout
     assert f"missing in {CAFE}.sqlite" in done.stderr
@@ -60,9 +54,7 @@ def test_vectors_are_compared_and_exported_under_a_name_that_can_be_written(cli,
 def test_queries_labels_orders_and_engines_may_be_such_files(cli, folder):
     files = ["--queries", f"{CAFE}-q.npy", "--labels", f"{CAFE}.txt"]
     orders = ["--orders", f"random,category,./{CAFE}-rows.txt"]
-    done = cli(
-        "compare", "my.npy", *files, *orders, *SMALL[:-4], "--engines", f"./{CAFE}.py", "--json", *STORE, check=0
-    )
+    done = cli("compare", "my.npy", *files, *orders, *FEW[:-4], "--engines", f"./{CAFE}.py", "--json", *STORE, check=0)
     rows = json.loads(done.stdout)
     assert {row["engine"] for row in rows} == {TEXT}
     assert {row["order"] for row in rows} == {"random", "category", f"{TEXT}-rows.txt"}
@@ -86,7 +78,7 @@ def test_what_is_computed_of_rows_is_written_to_such_files(cli, folder):
     assert np.load(folder / f"{CAFE}-lid.npy").shape == (400,)
     for suffix in (".npy", ".txt", ".parquet"):
         cli("order", f"{CAFE}.npy", "--order", "reverse", "--output", f"{CAFE}-ids{suffix}", check=0)
-    words = ["compare", "my.npy", "--orders", f"given,./{CAFE}-ids.parquet", *SMALL, "--json"]
+    words = ["compare", "my.npy", "--orders", f"given,./{CAFE}-ids.parquet", *FEW, "--json"]
     assert {row["order"] for row in json.loads(cli(*words, check=0).stdout)} == {"given", f"{TEXT}-ids.parquet"}
 
 

@@ -59,27 +59,27 @@ def test_rows_held_out_as_queries_and_left_out_by_a_limit_are_dropped_from_an_or
         assert [tuple(row) for row in inserted] == [tuple(row) for row in vectors[permutation] if tuple(row) in stays]
 
 
-def test_rows_of_zeros_that_are_left_out_are_dropped_from_an_order(tmp_path):
+@pytest.fixture
+def without_zeros(tmp_path):
+    """A dataset of 12 rows of which 3 and 8 are left out, being all zeros."""
     vectors = np.eye(12, dtype=np.float32)
     vectors[[3, 8]] = 0
     np.save(tmp_path / "rows.npy", vectors)
     np.save(tmp_path / "queries.npy", vectors[:1])
     with pytest.warns(BenchWarning, match="2 rows and 0 queries are all zeros"):
-        dataset = from_files(tmp_path / "rows.npy", tmp_path / "queries.npy", metric="cosine", drop_zeros=True)
-    backwards = own(dataset, save(tmp_path / "mine.txt", np.arange(12)[::-1]))
-    assert np.array_equal(dataset.base[backwards], np.delete(vectors, [3, 8], axis=0)[::-1])
+        return from_files(tmp_path / "rows.npy", tmp_path / "queries.npy", metric="cosine", drop_zeros=True)
 
 
-def test_an_order_by_the_rows_of_the_source_has_those_that_the_base_lacks_at_its_end(tmp_path, small):
-    vectors = np.eye(12, dtype=np.float32)
-    vectors[[3, 8]] = 0
-    np.save(tmp_path / "rows.npy", vectors)
-    np.save(tmp_path / "queries.npy", vectors[:1])
-    with pytest.warns(BenchWarning, match="2 rows and 0 queries are all zeros"):
-        dataset = from_files(tmp_path / "rows.npy", tmp_path / "queries.npy", metric="cosine", drop_zeros=True)
-    backwards = of_source(dataset, np.arange(10)[::-1])
+def test_rows_of_zeros_that_are_left_out_are_dropped_from_an_order(tmp_path, without_zeros):
+    backwards = own(without_zeros, save(tmp_path / "mine.txt", np.arange(12)[::-1]))
+    whole = np.delete(np.eye(12), [3, 8], axis=0)
+    assert np.array_equal(without_zeros.base[backwards], whole[::-1])
+
+
+def test_an_order_by_the_rows_of_the_source_has_those_that_the_base_lacks_at_its_end(tmp_path, small, without_zeros):
+    backwards = of_source(without_zeros, np.arange(10)[::-1])
     assert backwards.tolist() == [11, 10, 9, 7, 6, 5, 4, 2, 1, 0, 3, 8]
-    assert own(dataset, save(tmp_path / "mine.npy", backwards)).tolist() == list(range(9, -1, -1))
+    assert own(without_zeros, save(tmp_path / "mine.npy", backwards)).tolist() == list(range(9, -1, -1))
     assert of_source(small, np.arange(small.n)).tolist() == list(range(small.n))
 
 
@@ -133,13 +133,15 @@ def test_numbers_that_are_not_whole_or_not_one_row_are_refused(tmp_path, small):
 def test_the_order_of_a_file_needs_one(small):
     with pytest.raises(BenchError, match="name a file of row numbers"):
         orders.check("file", orders.parameters("file", {}), small)
+    with pytest.raises(BenchError, match="name a file of row numbers"):
+        orders.check("file", orders.parameters("file", {"sha256": "f" * 64}), small)
 
 
 def test_the_same_numbers_are_one_order_and_others_another(tmp_path):
     dataset = checked("x", np.eye(5), np.eye(5)[:1], "l2")
-    params = [{"file": str(save(tmp_path / "mine.npy", numbers))} for numbers in ([0, 1, 2, 3, 4],)]
-    one = orders.expand("file", orders.parameters("file", params[0]), dataset)
-    save(tmp_path / "mine.npy", [4, 3, 2, 1, 0])
-    other = orders.expand("file", orders.parameters("file", params[0]), dataset)
-    save(tmp_path / "mine.npy", [0, 1, 2, 3, 4])
-    assert orders.expand("file", orders.parameters("file", params[0]), dataset) == one != other
+
+    def found(numbers):
+        params = orders.parameters("file", {"file": str(save(tmp_path / "mine.npy", numbers))})
+        return orders.expand("file", params, dataset)
+
+    assert found([0, 1, 2, 3, 4]) == found([0, 1, 2, 3, 4]) != found([4, 3, 2, 1, 0])

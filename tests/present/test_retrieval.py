@@ -58,7 +58,7 @@ def test_the_table_of_rankings_names_models_short_and_shows_moves(outcomes):
     assert [row[0] for row in (first, second, third)] == ["sharp", "fair", "poor"]
     assert [row[1][:3] for row in (first, second, third)] == ["1: ", "2: ", "3: "]
     assert "blurred, 3 models by mean nDCG@10: queries 30, M 2" in text
-    assert "29 of them judged" in text
+    assert "29 queries are judged" in text
     assert "recall@10 and nDCG@10 / exact nDCG@10" in text
 
 

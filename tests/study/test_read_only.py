@@ -9,20 +9,11 @@ import sys
 
 import numpy as np
 import pytest
+from support.experiments import SMALL as EXPERIMENT
 from support.lines import one_line
 
 SMALL = ["--engines", "hnswlib", "--orders", "given,random", "--ef-search", "10", "--seeds", "2"]
 COMPARE = ["compare", "my.npy", *SMALL, "--store", "ro/s.sqlite"]
-EXPERIMENT = """
-datasets = [{ name = "digits", queries = 50 }]
-orders = ["random", "given"]
-ef_search = 10
-build_seeds = 1
-[[index]]
-engine = "hnswlib"
-M = 6
-ef_construction = 20
-"""
 _DROP_FROM_BOUNDING_SET, _MAY_WRITE_ANYTHING = 24, 1  # PR_CAPBSET_DROP of prctl(2), CAP_DAC_OVERRIDE
 
 

@@ -99,13 +99,17 @@ def _csv_rows(path: Path, column: str, label_column: str | None) -> Iterator[Tex
         except csv.Error as error:
             raise BenchError(f"{path}: line {line} is not CSV: {error}; double the quotes inside quotes") from None
         except UnicodeDecodeError as error:
-            raise BenchError(f"{path} is not a CSV file in UTF-8: {error}") from None
+            raise BenchError(f"{path} is not UTF-8 ({error}): save it as CSV in UTF-8") from None
 
 
 def _place(path: Path, header: list[str], name: str) -> int:
     """The place of a column that is there once."""
     if name not in header:
-        raise BenchError(f"{path} has no column {name}; it has: {', '.join(header) or 'none'}")
+        columns = ", ".join(map(repr, header)) or "none"
+        raise BenchError(
+            f"{path} has no column {name!r}; it has: {columns}; name one with --text-column or --label-column (commas "
+            "part columns)"
+        )
     if header.count(name) > 1:
         raise BenchError(f"{path} has {header.count(name)} columns {name}: rename all but one")
     return header.index(name)
