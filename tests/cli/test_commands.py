@@ -316,13 +316,13 @@ def write_zero(path):
         (["compare", "my.npy", "--orders", "category"], "order 'category' needs labels, and dataset 'my' has none"),
         (["compare", "my.npy", "--engines", "hnsw"], "unknown engine 'hnsw'; known: hnswlib, faiss"),
         (["compare", "my.npy", "--metric", "dot"], "unknown metric 'dot'; known: l2, cosine, ip"),
-        (["compare", "my.npy", "--M", "0"], "M = 0: give a positive number"),
+        (["compare", "my.npy", "--M", "0"], "Invalid value for '--M'"),
         (["compare", "my.npy", "--ef-search", "0"], "ef_search = 0: give a positive number"),
         (["compare", "my.npy", "--ef-search", "ten"], "--ef-search: 'ten' is not a whole number"),
-        (["compare", "my.npy", "--ef-construction", "-1"], "ef_construction = -1: give a positive number"),
+        (["compare", "my.npy", "--ef-construction", "-1"], "Invalid value for '--ef-construction'"),
         (["compare", "my.npy", "--k", "361", "--ef-search", "400"], "k = 361, but the base of 'my' has only 360 rows"),
         (["compare", "my.npy", "--labels", "q.npy"], "q.npy has shape (30, 8), the base has 400 rows"),
-        (["compare", "my.npy", "--seeds", "0"], "build_seeds = 0"),
+        (["compare", "my.npy", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["compare", "my.npy", "--limit", "0"], "Invalid value for '--limit'"),
         (["compare", "my.npy", "--neighbors", "l.npy"], "neighbours are those of queries"),
         (["compare", "my.npy", "--queries", "q.npy", "--neighbors", "l.npy"], "l.npy has shape (400,), there are 30"),
@@ -336,7 +336,7 @@ def write_zero(path):
         (["compare", "my.npy", "--preset", "lucene"], "preset 'lucene' states no ef_search: give --M 16"),
         (["compare", "my.npy", "--preset", "faiss", "--M", "16"], "--preset faiss sets --M itself: leave one"),
         (["compare", "my.npy", "--preset", "all", "--ef-search", "9"], "--preset all sets --ef-search itself"),
-        (["compare", "my.npy", "--preset", "all", "--k", "0"], "k = 0: give a positive number"),
+        (["compare", "my.npy", "--preset", "all", "--k", "0"], "Invalid value for '--k'"),
         (["lid", "my.npy", "--by-label"], "'my' has no labels"),
         (["list", "order"], "unknown list 'order'; known: datasets, orders, engines, experiments"),
         (["lid", "no.npy"], "no.npy does not exist"),
@@ -523,4 +523,7 @@ def test_dimensions_by_label(cli):
 
 def test_real_data_is_named_when_its_mirror_is_not_set(cli):
     line = one_line(cli("lid", "clinc150", BENCH_MIRROR=""))
-    assert "dataset 'clinc150' needs clinc150/minilm-l6-mean.npy, which is not here: set BENCH_MIRROR" in line
+    assert (
+        "dataset 'clinc150' needs clinc150/minilm-l6-mean.npy, which is not here: nobody publishes it; set BENCH_MIRROR"
+        in line
+    )
