@@ -160,7 +160,7 @@ def test_held_out_queries_leave_the_base_in_its_order_and_keep_labels_aligned(tm
 
 def test_too_few_rows_to_hold_out_queries_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", ROWS[:9])
-    with pytest.raises(BenchError, match=r"9 rows .*--queries"):
+    with pytest.raises(BenchError, match=r"too few rows \(9\) .*--queries"):
         from_files(tmp_path / "x.npy")
 
 

@@ -390,4 +390,7 @@ def test_the_command_embeds_csv_and_compare_takes_queries_and_labels_from_it(cli
         *("compare", path, "--orders", "random,category", "--seeds", "1", "--engines", "hnswlib", "--json"), check=0
     )
     assert {(row["n"], row["queries"]) for row in json.loads(done.stdout)} == {(64, 8)}
-    assert "no column text; it has: id, question, intent" in cli("embed", train, "--model", "lsa@3", check=2).stderr
+    assert (
+        "no column 'text'; it has: 'id', 'question', 'intent'"
+        in cli("embed", train, "--model", "lsa@3", check=2).stderr
+    )

@@ -43,9 +43,9 @@ def test_csv_may_have_marks_blank_lines_and_texts_of_many_lines(tmp_path):
 @pytest.mark.parametrize(
     ("content", "columns", "message"),
     [
-        ("query,category\na,b\n", [], "has no column text; it has: query, category$"),
-        ("text,category\na,b\n", ["text", "label"], "has no column label; it has: text, category$"),
-        ("", [], "has no column text; it has: none$"),
+        ("query,category\na,b\n", [], "has no column 'text'; it has: 'query', 'category'"),
+        ("text,category\na,b\n", ["text", "label"], "has no column 'label'; it has: 'text', 'category'"),
+        ("", [], "has no column 'text'; it has: none"),
         ("text,id,text\na,1,b\n", [], "has 2 columns text: rename all but one$"),
         ("id,text,id\n1,a,2\n", ["text", "id"], "has 2 columns id"),
         ("text,category\na,b\n ,c\n", [], "line 3 has an empty text: remove it$"),
@@ -54,7 +54,7 @@ def test_csv_may_have_marks_blank_lines_and_texts_of_many_lines(tmp_path):
         ("text,category\na,b\nc\n", [], "line 3 has 1 fields, the first line 2"),
         ('text\na\n"b\nc\n', [], "line 3 is not CSV: unexpected end of data"),
         ('text\n"a "quoted" word"\n', [], "line 2 is not CSV: .* double the quotes inside quotes$"),
-        (b"text\n\xff\n", [], "is not a CSV file in UTF-8"),
+        (b"text\n\xff\n", [], "is not UTF-8"),
     ],
 )
 def test_a_csv_file_that_would_be_misread_is_refused(tmp_path, content, columns, message):
