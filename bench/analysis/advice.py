@@ -30,8 +30,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
     def of(self, verdict: str) -> list[Summary]:
         """The rows of this verdict, those that are sure first, and of these the largest difference first."""
-        found = [row for row in self.rows if row.against and row.against.verdict == verdict]
-        return sorted(found, key=lambda row: (row not in self.sure, -abs(_difference(row))))
+        rows = [row for row in self.rows if row.against and row.against.verdict == verdict]
+        return sorted(rows, key=lambda row: (row not in self.sure, -abs(_difference(row))))
 
     def surely(self, verdict: str) -> bool:
         """Whether it is better, or worse, beyond chance somewhere."""

@@ -177,7 +177,7 @@ def _dataset_names(settings: Iterable[trials.Setting]) -> dict[trials.Setting, s
     Files of one name may be of other folders or have changed, and libraries, our own code or the engine since: of each
     digest that differs, some digits.
     """
-    listed = list(dict.fromkeys(settings))
+    distinct = list(dict.fromkeys(settings))
     values: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
 
     def alike(setting: trials.Setting, field: str) -> tuple[str, ...]:
@@ -185,12 +185,12 @@ def _dataset_names(settings: Iterable[trials.Setting]) -> dict[trials.Setting, s
         name = setting.data.dataset
         return (name,) if field in _OF_DATA else (name, setting.index.engine)
 
-    for setting in listed:
+    for setting in distinct:
         for field, value in flat(setting).items():
             if field in DIGESTS:
                 values[alike(setting, field)][field].add(value)
     names = {}
-    for setting in listed:
+    for setting in distinct:
         row = {field: value for field, value in flat(setting).items() if field in DIGESTS}
         varying = [field for field in row if len(values[alike(setting, field)][field]) > 1]
         digits = "-".join(digests.key_digest({field: row[field]})[:6] for field in varying)

@@ -122,7 +122,7 @@ def _exit_code(words: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted: nothing is half written")
         return INTERRUPTED
-    except BaseException as error:  # noqa: BLE001 - nor a library's exit: 1 means that recall has fallen
+    except BaseException as error:  # noqa: BLE001 - also a library's SystemExit: 1 means that recall fell
         if mistake := _mistake(error):
             say(f"bench: {' '.join(mistake.splitlines())}")
             return USER_MISTAKE

@@ -63,13 +63,8 @@ def lid(
         print_json(described)
         return
     if isinstance(described, list):
-        rows = [[row[name] for name in described[0] if name != "lid_mean"] for row in described]
-        header = [*(name for name in described[0] if name != "lid_mean"), "lid_mean"]
-        print(
-            terminal_layout(False).table(
-                header, [[*r, f"{d['lid_mean']:.3f}"] for r, d in zip(rows, described, strict=True)], 1
-            )
-        )
+        rows = [[*(row | {"lid_mean": f"{row['lid_mean']:.3f}"}).values()] for row in described]
+        print(terminal_layout(wide=False).table([*described[0]], rows, 1))
         return
     for name, value in described.items():
         print(f"{name:22}{value:.3f}" if isinstance(value, float) else f"{name:22}{value}")

@@ -87,9 +87,9 @@ def _installed(folder: Path) -> frozenset[str]:
 @cache
 def _libraries(imports: frozenset[str], package: str) -> tuple[str, ...]:
     """Distributions that modules of these names come with, but for `package`, and numpy, which every trial names."""
-    distributions = metadata.packages_distributions()
-    found = {one for name in imports if name != "bench" for one in distributions.get(name, [])}
-    return tuple(sorted(found - {package, "numpy"}))
+    of_module = metadata.packages_distributions()
+    distributions = {one for name in imports if name != "bench" for one in of_module.get(name, [])}
+    return tuple(sorted(distributions - {package, "numpy"}))
 
 
 def entry_points() -> dict[str, metadata.EntryPoint]:

@@ -54,7 +54,7 @@ def _experiment_text(experiment: str, rows: Sequence[Permuted], layout: Layout) 
     parts = [
         layout.note(f"{experiment}: permutations of categories, {title(common)}"),
         by_setting(layout, settings, varying, header, figures, 0),
-        layout.note("\n".join(["What now:", f"- {of_permutations(rows, varying)}"])),
+        layout.what_now([of_permutations(rows, varying)]),
         layout.note(note),
         layout.note("\n".join(extremes)),
     ]

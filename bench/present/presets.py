@@ -39,7 +39,7 @@ def preset_text(name: str, rows: Sequence[UnderPreset], layout: Layout) -> str:
     notes = [note, *(f"* {system}: {why}." for system, why in doubts.items())]
     parts = [layout.note(f"{name}: {title(_common(rows[0]))}"), table]
     if said := of_presets(rows):
-        parts.append(layout.note("\n".join(["What now:", *(f"- {sentence}" for sentence in said)])))
+        parts.append(layout.what_now(said))
     parts.append(layout.note("\n".join(notes)))
     if (gained := max(row.ties for row in rows)) >= TIES_MATTER:
         parts.append(layout.note(ties_note(gained, name)))

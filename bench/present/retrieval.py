@@ -48,7 +48,7 @@ def _experiment_text(experiment: str, rows: Sequence[Retrieval], layout: Layout)
         [
             layout.note(f"{experiment}, retrieval: {title(common)}"),
             by_setting(layout, settings, varying, [*header, f"exact {measures[0]}"], lines, 1),
-            layout.note("\n".join(["What now:", f"- {of_retrieval(rows, varying)}"])),
+            layout.what_now([of_retrieval(rows, varying)]),
             layout.note(note),
         ]
     )
@@ -82,7 +82,7 @@ def _rankings_text(rankings: Rankings, layout: Layout) -> str:
         _models_text(rankings, short, layout),
         _columns_text(rankings, layout),
         _swaps_text(rankings, short, layout),
-        layout.note("\n".join(["What now:", f"- {of_rankings(rankings)}"])),
+        layout.what_now([of_rankings(rankings)]),
         _correlations_text(rankings, layout),
     ]
     if rankings.left_out:

@@ -58,7 +58,7 @@ def _experiment_text(
         by_setting(layout, settings, varying, header, [cells_of(row) for row in rows], 1),
     ]
     if said := [ties_first(advice.experiment)] if _ties_decide(rows, ties) else sentences(advice, settings):
-        parts.append(layout.note("\n".join(["What now:", *(f"- {sentence}" for sentence in said)])))
+        parts.append(layout.what_now(said))
     parts += [layout.note(note) for note in _notes(rows, advice, ties, layout.wide)]
     if shares and layout.wide:
         parts += ["Where the variance of a query's recall comes from, %:", _shares_table(shares, varying, layout)]

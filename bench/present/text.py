@@ -37,6 +37,10 @@ class Layout(msgspec.Struct, frozen=True):
         width = min(self.width, _WIDEST_NOTE)
         return "\n".join(line for text_line in plain(text, "\n").split("\n") for line in _wrapped(text_line, width))
 
+    def what_now(self, sentences: Sequence[str]) -> str:
+        """What to make of the results above it, as a list."""
+        return self.note("\n".join(["What now:", *(f"- {sentence}" for sentence in sentences)]))
+
     def table(self, header: Sequence[str], rows: Sequence[Cells], left: int) -> str:
         """A table whose first `left` columns stand to the left, and whose cells are folded where they do not fit."""
         if self.wide:

@@ -67,7 +67,7 @@ def no_mirror(tmp_path, monkeypatch):
         ("dpr-jina-768-normalized", r"run `bench fetch dpr-jina-768-normalized` \(over 64\.4 GB\)"),
         (
             "clinc150",
-            r"nobody publishes it; set BENCH_MIRROR",
+            r"nobody publishes it; set BENCH_MIRROR .* to a URL and run `bench fetch clinc150`; datasets/README.md",
         ),
         ("scifact", r"'scifact' is texts .*`bench fetch scifact`.*`bench embed`"),
         ("banking77", r"'banking77' is texts"),

@@ -140,8 +140,8 @@ def test_the_order_of_a_file_needs_one(small):
 def test_the_same_numbers_are_one_order_and_others_another(tmp_path):
     dataset = checked("x", np.eye(5), np.eye(5)[:1], "l2")
 
-    def found(numbers):
+    def expanded(numbers):
         params = orders.parameters("file", {"file": str(save(tmp_path / "mine.npy", numbers))})
         return orders.expand("file", params, dataset)
 
-    assert found([0, 1, 2, 3, 4]) == found([0, 1, 2, 3, 4]) != found([4, 3, 2, 1, 0])
+    assert expanded([0, 1, 2, 3, 4]) == expanded([0, 1, 2, 3, 4]) != expanded([4, 3, 2, 1, 0])

@@ -65,7 +65,8 @@ def required_path(published: Published, where: str, name: str, size: str = "") -
         return file.path
     way = f"run `bench fetch {name}`" + (f" ({size})" if size else "")
     if not published.url:
-        way = "nobody publishes it; set BENCH_MIRROR to a folder that has it: datasets/README.md says how to make one"
+        way = f"nobody publishes it; set BENCH_MIRROR to a folder that has it, or to a URL and {way}"
+        way += "; datasets/README.md says how to make it"
     raise BenchError(f"{where} needs {published.name}, which is not here: {way}")
 
 

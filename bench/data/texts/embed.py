@@ -118,8 +118,8 @@ def embed(
     )
     previous = _previous(job, requested) if job.toml.exists() else None
     if previous:  # what is not asked for now stays as it was
-        kept = {field: getattr(requested, field) or getattr(previous.record, field) for field in ADDED.values()}
-        requested = msgspec.structs.replace(requested, **kept)
+        added = {field: getattr(requested, field) or getattr(previous.record, field) for field in ADDED.values()}
+        requested = msgspec.structs.replace(requested, **added)
     if previous and all(file.exists() and job.inside(file) in previous.record.sha256 for file in job.outputs):
         log(f"{job.toml} exists already, from the same texts and model")
         return job.toml, previous.record
