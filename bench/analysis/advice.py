@@ -7,6 +7,7 @@ from itertools import groupby
 import msgspec
 
 from bench.analysis import stats
+from bench.analysis.power import Needed
 from bench.analysis.setting import Setting
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE, Summary
 
@@ -61,8 +62,8 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     mixed: without a best one, the order of the highest mean that is surely better somewhere and worse elsewhere.
     worse: orders that are worse beyond chance somewhere and better nowhere, the lowest mean first.
     bound: the largest difference that 95 % intervals for all comparisons at once do not exclude.
-    builds_needed: the most that any undecided comparison needs; None where nothing is undecided, or where builds alone
-        do not settle all.
+    needed: the most builds, and queries, that any undecided comparison needs; None where nothing is undecided, or where
+        what would settle one is not known.
     broken: settings in which hardly a neighbour is found, ties counted, whatever the order.
     """
 
@@ -83,7 +84,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     mixed: Effect | None
     worse: list[Effect]
     bound: float
-    builds_needed: int | None
+    needed: Needed
     broken: list[Summary]
 
 
@@ -121,7 +122,7 @@ def _advice(experiment: str, rows: Sequence[Summary], reference: str) -> Advice:
         mixed=None if best else next((one for one in better if one.of(WORSE)), None),
         worse=[effect for effect in reversed(effects) if effect.surely(WORSE) and not effect.of(BETTER)],
         bound=_bound(known),
-        builds_needed=_most([verdict.builds_needed for verdict in undecided]),
+        needed=_most([verdict.needed for verdict in undecided]),
         broken=_broken(rows),
     )
 
@@ -153,10 +154,12 @@ def _bound(rows: Sequence[Summary]) -> float:
     return max((max(abs(interval.low), abs(interval.high)) for interval in at_once), default=math.nan)
 
 
-def _most(builds: Sequence[int | None]) -> int | None:
-    """The largest of these numbers; None where one is not known, or there is none."""
-    known = [number for number in builds if number]
-    return max(known) if known and len(known) == len(builds) else None
+def _most(needed: Sequence[Needed]) -> Needed:
+    """What settles all of them; None where that is not known of one, or there is none."""
+    builds = [one.builds for one in needed if one.builds]
+    if not builds or len(builds) < len(needed):
+        return Needed(None, None)
+    return Needed(max(builds), max((one.queries for one in needed if one.queries), default=None))
 
 
 def _broken(rows: Iterable[Summary]) -> list[Summary]:

@@ -3,72 +3,117 @@
 import math
 from bisect import bisect_left
 from collections.abc import Callable
+from typing import NamedTuple
 
 from bench.analysis import stats
-from bench.analysis.sample import Sample, crossed
+from bench.analysis.sample import Sample, crossed, units
 from bench.analysis.stats import Estimate
-from bench.analysis.variance import build_parts, query_part, residual_part
+from bench.analysis.variance import Part, builds_part, query_part, residual_parts
 
 POWER = 0.8
 MARGIN = 0.01  # a difference in recall below one point is taken for none
+_MOST_BUILDS = 1000
+_MOST_QUERIES = 1_000_000
 
 
-def minimum_detectable_effect(estimate: Estimate, comparisons: int = 1) -> float:
+class Needed(NamedTuple):
+    """What would decide a comparison in 80 % of studies; None where it is not that which is lacking, or too much is.
+
+    builds: of each order, with the queries that there are; with as many `queries` where those are given.
+    queries: where no number of builds is enough with those that there are.
+    """
+
+    builds: int | None
+    queries: int | None
+
+
+def minimum_detectable_effect(estimate: Estimate, comparisons: float = 1) -> float:
     """The true difference that is significant (5 % over all comparisons, two-sided) with power 80 %.
 
     NaN where it would have to be larger than recalls can differ, so that none is shown.
     """
-    detectable = stats.reach(estimate, comparisons) + _for_power(estimate)
+    from scipy.special import stdtrit
+
+    detectable = stats.reach(estimate, comparisons) + float(stdtrit(estimate.df, POWER) * estimate.se)
     return detectable if detectable <= 1 else math.nan
 
 
-def builds_needed(
-    sample: Sample, reference: Sample, comparisons: int = 1, margin: float = MARGIN, most: int = 1000
-) -> int | None:
-    """How many builds of each would decide in 80 % of studies, if the difference is as it seems: show it, or keep it
-    within `margin`.
+def needed(sample: Sample, reference: Sample, comparisons: float = 1, margin: float = MARGIN) -> Needed:
+    """What would decide: show the difference, or keep it within `margin`.
 
-    comparisons: among how many it is to be shown. None where even `most` builds would not, as then it is the queries
-    that are too few, and where order and build seeds are crossed, as then it is either of the two.
+    The true difference is not the one seen: by chance that is too large or too small, and so it is taken for anywhere
+    where its standard error lets it be, and the 80 % are over all of that. comparisons: among how many it is to be
+    shown. Nothing is known of a single build, nor where order and build seeds are crossed, as then it is either of the
+    two.
     """
-    builds = len(sample.recalls), len(reference.recalls)
-    if min(builds) < 2 or any(crossed(each) is not None for each in (sample, reference)):
-        return None
-    plan = _plan(sample, reference)
+    builds, queries = min(len(sample.recalls), len(reference.recalls)), units(sample).shape[1]
+    if min(builds, queries) < 2 or any(crossed(each) is not None for each in (sample, reference)):
+        return Needed(None, None)
+    settled = _settled(sample, reference, comparisons, margin)
+    # What queries add is an estimate too: where builds seem enough, it is likely one that is too small
+    doubt = 1 + math.sqrt(2 / query_part(stats.by_query(sample, reference))[1])
+    enough = _first(builds + 1, _MOST_BUILDS, lambda count: settled(count, queries / doubt))
+    if enough is not None:
+        return Needed(enough, None)
+    least = _first(builds, _MOST_BUILDS, lambda count: settled(count, _MOST_QUERIES))
+    if least is None:
+        return Needed(None, None)
+    twice = 2 * least  # with the fewest it would take all the queries in the world
+    enough = _first(queries, _MOST_QUERIES, lambda count: settled(twice, count))
+    return Needed(None, None) if enough is None else Needed(twice, _rounded_up(enough))
 
-    def decides(count: int) -> bool:
-        expected = plan(count)
-        size, spare = abs(expected.value), _for_power(expected)
-        return size > minimum_detectable_effect(expected, comparisons) or size + expected.half_width + spare < margin
 
-    # Intervals only narrow with builds, so halving finds the first count that decides.
-    needed = bisect_left(range(most + 1), True, lo=min(builds) + 1, key=decides)
-    return needed if needed <= most else None
+def _rounded_up(count: int) -> int:
+    """To two digits: it is an estimate."""
+    unit: int = 10 ** max(len(str(count)) - 2, 0)
+    return -(-count // unit) * unit
+
+
+def _first(least: int, most: int, share: Callable[[int], float]) -> int | None:
+    """The first count from `least` to `most` of which so large a share of studies decides as is wanted."""
+    count = bisect_left(range(most + 1), True, lo=least, key=lambda count: share(count) >= POWER)
+    return count if count <= most else None
+
+
+def _settled(sample: Sample, reference: Sample, comparisons: float, margin: float) -> Callable[[int, float], float]:
+    """The share of studies of so many builds of each and so many queries that decide, by what these samples show."""
+    now = stats.difference(sample, reference)
+    expected = _plan(sample, reference)
+
+    def share(builds: int, queries: float) -> float:
+        from scipy.special import stdtr
+
+        then = expected(builds, queries)
+        # How far the difference may still move: what is built already stays, and so do these queries
+        spread = math.sqrt(max(now.se**2 - then.se**2, 0.0))
+        reach = stats.reach(then, comparisons)
+
+        def below(value: float) -> float:
+            return float(stdtr(now.df, (value - now.value) / spread)) if spread else float(value > now.value)
+
+        shown = below(-reach) + 1 - below(reach)
+        inside = margin - reach
+        return shown + max(below(inside) - below(-inside), 0.0) if inside > 0 else shown
+
+    return share
 
 
 def planned(sample: Sample, reference: Sample, builds: int) -> Estimate:
     """What the difference's interval is to be expected like with `builds` builds of each, by these samples."""
-    return _plan(sample, reference)(builds)
+    return _plan(sample, reference)(builds, units(sample).shape[1])
 
 
-def _plan(sample: Sample, reference: Sample) -> Callable[[int], Estimate]:
-    """As `planned`, by the number of builds; what does not depend on it is computed once."""
-    by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
-    value = float(by_query.mean())
-    of_queries = [query_part(by_query), residual_part(sample.recalls), residual_part(reference.recalls)]
-    queries = (max(sum(part for part, _ in of_queries), 0.0), of_queries[0][1])
-    of_one_build = [sum(part for part, _ in build_parts(each)) * len(each.recalls) for each in (sample, reference)]
+def _plan(sample: Sample, reference: Sample) -> Callable[[int, float], Estimate]:
+    """As `planned`, by the number of builds and queries; what does not depend on them is computed once."""
+    value = float(sample.recalls.mean() - reference.recalls.mean())
+    queries = units(sample).shape[1]
+    of_queries = query_part(stats.by_query(sample, reference), unseen=sample.step)
+    rest = sum(part for part, _ in (*residual_parts(sample), *residual_parts(reference)))
+    query = max(of_queries[0] + rest, 0.0)
+    of_one_build = sum(builds_part(each)[0] * len(each.recalls) for each in (sample, reference))
 
-    def expected(builds: int) -> Estimate:
-        known = builds > 1
-        parts = [(part / builds, builds - 1.0) if known else (float("nan"), 1.0) for part in of_one_build]
-        return stats.combined(value, [queries, *parts])
+    def expected(builds: int, count: float) -> Estimate:
+        known: Part = (of_one_build / builds, builds - 1.0) if builds > 1 else (math.nan, 1.0)
+        return stats.combined(value, [known, (query * queries / count, of_queries[1] * count / queries)])
 
     return expected
-
-
-def _for_power(estimate: Estimate) -> float:
-    """How much farther than its interval reaches a difference must lie, to be shown in 80 % of studies."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(estimate.df, POWER) * estimate.se) if estimate.se else estimate.se

@@ -24,6 +24,11 @@ class Sample(NamedTuple):
     build_seeds: np.ndarray
     k: int = 0
 
+    @property
+    def step(self) -> float:
+        """What one hit is worth in a query's value; of values that are no counts, a tenth."""
+        return 1 / (self.k or 10)
+
 
 def sample_of(recalls: Sequence[np.ndarray], trials: Sequence[Trial]) -> Sample:
     """The Sample of recalls (queries,) of builds, with the seeds of their trials.
@@ -65,12 +70,18 @@ def seeds_of(sample: Sample) -> list[tuple[int, int]]:
     return list(zip(sample.order_seeds.tolist(), sample.build_seeds.tolist(), strict=True))
 
 
+def units(sample: Sample) -> np.ndarray:
+    """The table (builds, queries) by which queries count as drawn independently."""
+    return sample.recalls
+
+
 def crossed(sample: Sample) -> np.ndarray | None:
-    """Mean recalls (order seeds, build seeds) where every combination occurs once; else None."""
+    """The units (order seeds, build seeds, queries) where every combination of seeds occurs once; else None."""
     orders, row = np.unique(sample.order_seeds, return_inverse=True)
     builds, column = np.unique(sample.build_seeds, return_inverse=True)
     if min(len(orders), len(builds)) < 2 or len(orders) * len(builds) != len(sample.recalls):
         return None
-    cells = np.full((len(orders), len(builds)), np.nan)
-    cells[row, column] = sample.recalls.mean(axis=1)
+    table = units(sample)
+    cells = np.full((len(orders), len(builds), table.shape[1]), np.nan)
+    cells[row, column] = table
     return None if np.isnan(cells).any() else cells

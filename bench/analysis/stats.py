@@ -5,9 +5,13 @@ are samples and they are crossed: every build answers every query. So the varian
 together from a two-way table: V = s²(builds)/B + s²(queries)/Q - s²(residual)/(B Q), each s² of the means
 along its side, and the last taken off because both others contain it (Searle, Casella and McCulloch
 1992, ch. 4). Its degrees of freedom are Satterthwaite's (1946), and the interval is Student's t. Queries
-that differ much are few: what their variance is known with shrinks with their kurtosis (Box 1953). A mean
-recall close to 1 is skewed, so its interval is taken on the log-odds scale, and where next to nothing is missed it is
-that of a count. A bootstrap of few builds is too narrow; `make calibrate` shows by how much, and how this one does.
+that differ much are few: what their variance is known with shrinks with their kurtosis (Box 1953), and one more that
+was not drawn is allowed for. A mean recall close to 1 is skewed, so its interval is taken on the log-odds scale, and
+where next to nothing is missed it is that of a count.
+
+Orders differ in how much their builds vary, so the variance of a difference is known as well as that of the order that
+is known least of. A variance moderated over the orders (Smyth 2004), or pooled, finds more with three builds, and errs
+more often than it says: see `results/calibration.md`, as for other methods.
 """
 
 import math
@@ -16,8 +20,8 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from bench.analysis.sample import Sample, seeds_of
-from bench.analysis.variance import Part, build_parts, query_part, residual_part
+from bench.analysis.sample import Sample, seeds_of, units
+from bench.analysis.variance import Part, builds_part, query_part, residual_parts, satterthwaite
 
 CONFIDENCE = 0.95
 _FEW = 3  # queries that missed anything: with more, the variance that they show holds what it promises
@@ -51,7 +55,7 @@ def mean(sample: Sample) -> Estimate:
     Poisson count (Garwood 1936) of the neighbours missed, or found.
     """
     recalls = sample.recalls
-    parts = [*build_parts(sample), query_part(recalls.mean(axis=0), tails=False), residual_part(recalls)]
+    parts = [builds_part(sample), query_part(units(sample).mean(axis=0), tails=False), *residual_parts(sample)]
     estimate = combined(float(recalls.mean()), parts)
     if math.isnan(estimate.se):
         return estimate
@@ -85,16 +89,35 @@ def _rare(share: float, neighbors: int) -> tuple[float, float]:
     return fewest / neighbors, min(float(gammaincinv(count + 1, 1 - tail)) / neighbors, 1.0)
 
 
+def share(sample: Sample, of: np.ndarray) -> Estimate:
+    """The share of queries, over builds and queries, of which `of` (builds, queries) is true; as a mean recall at 1."""
+    return mean(sample._replace(recalls=of.astype(np.float64), k=1))
+
+
+def percentile(sample: Sample, at: float) -> Estimate:
+    """The recall that this share of queries does not exceed, over builds and queries.
+
+    Its interval reaches as far as that of the share of queries below it does (Woodruff 1952); there is no standard
+    error, since recalls are few distinct values.
+    """
+    value = float(np.quantile(sample.recalls, at))
+    below = share(sample, sample.recalls <= value)
+    if math.isnan(below.se):
+        return Estimate(value, *[math.nan] * 4)
+    least, most = (min(max(at + end - below.value, 0.0), 1.0) for end in (below.low, below.high))
+    low, high = np.quantile(sample.recalls, [least, most])
+    return Estimate(value, float(low), float(high), math.nan, math.nan)
+
+
 def mean_difference(sample: Sample, *, same_queries: bool = False) -> Estimate:
     """Mean over builds and queries of differences between recalls, within -1 and 1; a symmetric interval.
 
     same_queries: whether the mean is over these very queries rather than over queries like these.
     """
-    recalls = sample.recalls
-    parts = [*build_parts(sample)]
+    parts = [builds_part(sample)]
     if not same_queries:
-        parts += [query_part(recalls.mean(axis=0)), residual_part(recalls)]
-    return combined_difference(float(recalls.mean()), parts)
+        parts += [query_part(units(sample).mean(axis=0), unseen=sample.step), *residual_parts(sample)]
+    return combined_difference(float(sample.recalls.mean()), parts)
 
 
 def paired_difference(sample: Sample, reference: Sample, *, same_queries: bool = False) -> Estimate:
@@ -121,19 +144,24 @@ def difference(sample: Sample, reference: Sample, *, same_queries: bool = False)
     """
     if sample.recalls.shape[1] != reference.recalls.shape[1]:
         raise ValueError("samples of different queries cannot be paired")
-    by_query = sample.recalls.mean(axis=0) - reference.recalls.mean(axis=0)
-    parts = [*build_parts(sample), *build_parts(reference)]
+    parts = [builds_part(sample, reference)]
     if not same_queries:
-        parts += [query_part(by_query), residual_part(sample.recalls), residual_part(reference.recalls)]
-    return combined_difference(float(by_query.mean()), parts)
+        parts += [query_part(by_query(sample, reference), unseen=sample.step)]
+        parts += [*residual_parts(sample), *residual_parts(reference)]
+    return combined_difference(float(sample.recalls.mean() - reference.recalls.mean()), parts)
 
 
-def misses_removed(sample: Sample, reference: Sample) -> Estimate:
+def by_query(sample: Sample, reference: Sample) -> np.ndarray:
+    """(units,) mean recall of one sample minus that of another."""
+    return np.asarray(units(sample).mean(axis=0) - units(reference).mean(axis=0))
+
+
+def misses_removed(sample: Sample, reference: Sample, comparisons: float = 1) -> Estimate:
     """The share of the reference's misses that the sample does not miss: 1 - (1 - recall) / (1 - recall of reference).
 
     Its interval is by the delta method, from the same parts as that of `difference`, and at most 1; where hardly a
     query misses anything, its lower end is no higher than a count of misses allows. NaN where the reference misses
-    nothing. Negative where the sample misses more.
+    nothing. Negative where the sample misses more. comparisons: of how many like it the interval holds at once.
     """
     missed = 1 - float(reference.recalls.mean())
     if missed <= _ROUNDING:
@@ -141,7 +169,7 @@ def misses_removed(sample: Sample, reference: Sample) -> Estimate:
     share = (float(sample.recalls.mean()) - float(reference.recalls.mean())) / missed
     # To first order the share errs as (recall - (1 - share) * recall of reference) / misses does.
     linear = difference(sample, reference._replace(recalls=(1 - share) * reference.recalls))
-    half_width = reach(linear, 1) / missed
+    half_width = reach(linear, comparisons) / missed
     low = share - half_width
     if sample.k and (sample.recalls < 1).any(axis=0).sum() < _FEW:
         low = min(low, 1 - (1 - mean(sample).low) / missed)
@@ -149,29 +177,23 @@ def misses_removed(sample: Sample, reference: Sample) -> Estimate:
 
 
 def p_value(estimate: Estimate, null: float = 0.0) -> float:
-    """Two-sided p of the estimate against `null`; NaN from a single build."""
+    """Two-sided p of a difference against `null`; NaN from a single build."""
     from scipy.special import stdtr
 
-    if np.isnan(estimate.se):
-        return float("nan")
-    if estimate.se == 0:
-        return float(abs(estimate.value - null) < _ROUNDING)
     return float(2 * stdtr(estimate.df, -abs(estimate.value - null) / estimate.se))
 
 
-def simultaneous(difference: Estimate, comparisons: int) -> Estimate:
+def simultaneous(difference: Estimate, comparisons: float) -> Estimate:
     """The difference with an interval that holds for so many of its like at once (Bonferroni)."""
     by = reach(difference, comparisons)
     low, high = difference.value - by, difference.value + by
     return _within(msgspec.structs.replace(difference, low=low, high=high), -1.0, 1.0)
 
 
-def reach(estimate: Estimate, comparisons: int) -> float:
+def reach(estimate: Estimate, comparisons: float) -> float:
     """How far an interval that holds for so many at once goes to either side, also beyond what the value can be."""
     from scipy.special import stdtrit
 
-    if np.isnan(estimate.se) or estimate.se == 0:
-        return estimate.se
     return float(stdtrit(estimate.df, 1 - (1 - CONFIDENCE) / (2 * comparisons))) * estimate.se
 
 
@@ -223,11 +245,6 @@ def combined(value: float, parts: Sequence[Part]) -> Estimate:
     variance = max([sum(part for part, _ in parts), *positive]) if positive else 0.0
     if np.isnan(sum(part for part, _ in parts)):
         return Estimate(value, *[float("nan")] * 4)
-    if variance < _ROUNDING**2:
-        return Estimate(value, value, value, 0.0, float("inf"))
-    df = variance**2 / sum(part**2 / of for part, of in parts if part)
-    # A sum of parts has at least the df of the least known one; a part taken off must not break that.
-    df = max(df, min(of for part, of in parts if part > 0))
-    se = variance**0.5
-    half = float(stdtrit(df, 0.5 + CONFIDENCE / 2)) * se
+    df, se = satterthwaite(variance, parts), variance**0.5
+    half = float(stdtrit(df, 0.5 + CONFIDENCE / 2)) * se if se else 0.0
     return Estimate(value, value - half, value + half, se, df)

@@ -10,6 +10,8 @@ import msgspec
 import numpy as np
 
 from bench.analysis import power, stats, variance
+from bench.analysis.max_t import effective_comparisons
+from bench.analysis.power import Needed
 from bench.analysis.sample import Sample
 from bench.analysis.setting import Outcomes, Setting, by_setting, label, labels, option, samples, without_ef_search
 from bench.analysis.stats import Estimate
@@ -24,13 +26,13 @@ BETTER, WORSE, NO_DIFFERENCE, UNDECIDED = "better", "worse", "no difference show
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """An order against the reference.
 
-    difference: of mean recall, over builds and queries.
+    difference: of mean recall, over builds and queries; its interval holds for all orders of the setting at once, and
+        so does that of misses_removed.
     misses_removed: the share of the reference's misses that this order does not miss.
-    p: Holm-adjusted over the orders compared.
+    p: adjusted over the orders compared; below 0.05 where the interval excludes 0, see `max_t`.
     verdict: `better` or `worse` where p < 0.05; else `no difference shown` where the interval lies within ± 1 point;
         else `undecided`.
-    builds_needed: of each order, to decide in 80 % of studies, should the difference be as it seems; None where queries
-        are too few, seeds are crossed, or nothing is undecided.
+    needed: to decide in 80 % of studies, where it is undecided.
     detectable: the difference that is shown with power 80 % among as many comparisons; NaN where none is.
     """
 
@@ -38,7 +40,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     misses_removed: Estimate
     p: float
     verdict: str
-    builds_needed: int | None
+    needed: Needed
     detectable: float
 
 
@@ -52,7 +54,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     against: the comparison with the reference order, None for itself or where it was not run.
     equivalent_ef: the ef_search at which the reference reaches this recall, and the ends of its interval by that of the
         difference; infinite outside what was measured, None without a comparison or with a single ef_search.
-    below_half: share of queries with recall below 0.5.
+    below_half: share of queries with recall below 0.5, over builds and queries.
     percentile_5: the 5th percentile of recall over builds and queries, since a mean hides who suffers.
     recall_tie: mean with ties counted.
     order_seconds, build_seconds, search_seconds: means over builds.
@@ -66,8 +68,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     sd: float
     against: Verdict | None
     equivalent_ef: tuple[float, float, float] | None
-    below_half: float
-    percentile_5: float
+    below_half: Estimate
+    percentile_5: Estimate
     recall_tie: float
     order_seconds: float
     build_seconds: float
@@ -168,8 +170,8 @@ def _summary(
         sd=float(sample.recalls.mean(axis=1).std(ddof=1)) if builds > 1 else float("nan"),
         against=against,
         equivalent_ef=None,
-        below_half=float((sample.recalls < 0.5).mean()),
-        percentile_5=float(np.quantile(sample.recalls, 0.05)),
+        below_half=stats.share(sample, sample.recalls < 0.5),
+        percentile_5=stats.percentile(sample, 0.05),
         recall_tie=float(np.mean([outcome.recall_tie for outcome in outcomes])),
         order_seconds=float(np.mean([outcome.build.order_seconds for outcome in outcomes])),
         build_seconds=float(np.mean([outcome.build.build_seconds for outcome in outcomes])),
@@ -205,30 +207,32 @@ def shares(outcomes: Outcomes, ties: bool = False) -> list[Shares]:
 
 
 def verdicts(samples: Sequence[Sample], reference: Sample) -> list[Verdict]:
-    """A Verdict on each sample against the reference; p values are adjusted for their number."""
+    """A Verdict on each sample against the reference; intervals and p allow for their number in a single step."""
     differences = [stats.difference(sample, reference) for sample in samples]
-    adjusted = stats.holm([stats.p_value(estimate) for estimate in differences])
+    comparisons = effective_comparisons(samples, reference, differences)
     return [
-        _verdict(sample, reference, estimate, p, len(samples))
-        for sample, estimate, p in zip(samples, differences, adjusted, strict=True)
+        _verdict(sample, reference, estimate, comparisons)
+        for sample, estimate in zip(samples, differences, strict=True)
     ]
 
 
-def _verdict(sample: Sample, reference: Sample, estimate: Estimate, p: float, comparisons: int) -> Verdict:
-    needed = None
+def _verdict(sample: Sample, reference: Sample, estimate: Estimate, comparisons: float) -> Verdict:
+    p = min(stats.p_value(estimate) * comparisons, 1.0)
+    difference = stats.simultaneous(estimate, comparisons)
+    needed = Needed(None, None)
     if p < 1 - stats.CONFIDENCE:
         verdict = BETTER if estimate.value > 0 else WORSE
-    elif estimate.low > -power.MARGIN and estimate.high < power.MARGIN:
+    elif difference.low > -power.MARGIN and difference.high < power.MARGIN:
         verdict = NO_DIFFERENCE
     else:
         verdict = UNDECIDED
-        needed = power.builds_needed(sample, reference, comparisons)
+        needed = power.needed(sample, reference, comparisons)
     return Verdict(
-        difference=estimate,
-        misses_removed=stats.misses_removed(sample, reference),
+        difference=difference,
+        misses_removed=stats.misses_removed(sample, reference, comparisons),
         p=p,
         verdict=verdict,
-        builds_needed=needed,
+        needed=needed,
         detectable=power.minimum_detectable_effect(estimate, comparisons),
     )
 

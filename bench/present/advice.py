@@ -156,11 +156,12 @@ def _nothing_shown(advice: Advice) -> str:
         are = _counted(advice.undecided, "comparison is", "comparisons are", advice.compared)
         parts.append(f"{are} undecided.")
     parts.append(f"Differences of up to {bound} are not excluded.")
-    if advice.builds_needed:
-        needed = f"{advice.builds_needed} builds of each order would settle each four times in five"
-        parts.append(f"{needed}, should differences be as they seem.")
+    if advice.needed.builds:
+        also = f" and {advice.needed.queries:,} queries" if advice.needed.queries else ""
+        settle = f"{advice.needed.builds} builds of each order{also} would settle each in four studies of five"
+        parts.append(f"{settle}, by what is known of it now.")
     elif advice.undecided:
-        parts.append("Builds alone will not settle all of it: search with more queries.")
+        parts.append("What would settle all of it is not known from so few builds.")
     return " ".join(parts)
 
 

@@ -74,7 +74,7 @@ def _columns(
     curve = any(row.equivalent_ef for row in rows)
     header += [f"vs {advice.reference}, points", *["p"] * wide, "verdict", *["equals ef"] * curve] * compared
     header += ["misses removed, %"] * (wide and compared)
-    header += ["below 0.5", "5th %", "build s"] * wide
+    header += ["below 0.5, %", "5th %", "build s"] * wide
 
     def cells_of(row: Summary) -> list[Any]:
         line: list[Any] = [row.order, *[row.builds] * builds]
@@ -82,7 +82,7 @@ def _columns(
         line += _comparison(row, wide, curve) if compared else []
         if wide:
             line += [_percents(row.against.misses_removed) if row.against else ""] * compared
-            line += [f"{100 * row.below_half:.1f} %", f"{row.percentile_5:.2f}", f"{row.build_seconds:.2f}"]
+            line += [_tenths(row.below_half), _tail(row.percentile_5), f"{row.build_seconds:.2f}"]
         return line
 
     return header, cells_of
@@ -91,6 +91,19 @@ def _columns(
 def _percents(share: Estimate) -> str:
     return (
         number(share.value, "{:.0f}", 100) + number(share.low, " [{:.0f}, ", 100) + number(share.high, "{:.0f}]", 100)
+    )
+
+
+def _tenths(share: Estimate) -> str:
+    """A share in percent with its interval, by a decimal: it may be small."""
+    return (
+        number(share.value, "{:.1f}", 100) + number(share.low, " [{:.1f}, ", 100) + number(share.high, "{:.1f}]", 100)
+    )
+
+
+def _tail(percentile: Estimate) -> str:
+    return (
+        number(percentile.value, "{:.2f}") + number(percentile.low, " [{:.2f}, ") + number(percentile.high, "{:.2f}]")
     )
 
 
@@ -113,11 +126,14 @@ def _comparison(row: Summary, wide: bool, curve: bool) -> list[str]:
 
 
 def _verdict(against: Verdict, wide: bool) -> str:
-    if against.verdict == UNDECIDED:
-        if wide:
-            return f"undecided: {against.builds_needed} builds" if against.builds_needed else MORE
-        return f"undecided ({against.builds_needed})" if against.builds_needed else UNDECIDED
-    return against.verdict if wide else SHORT.get(against.verdict, against.verdict)
+    if against.verdict != UNDECIDED:
+        return against.verdict if wide else SHORT.get(against.verdict, against.verdict)
+    builds, queries = against.needed
+    if not builds:
+        return MORE if wide else UNDECIDED
+    if wide:
+        return f"undecided: {builds} builds" + (f", {queries:,} queries" if queries else "")
+    return f"undecided ({builds}{', more queries' if queries else ''})"
 
 
 def _equal_ef(row: Summary, wide: bool) -> str:
@@ -160,9 +176,11 @@ def _legend(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> 
         note += ", with its 95 % interval over builds and queries; sd: of a build's mean recall, over builds"
     if compared:
         note += f"; vs {reference}: difference of the means, with its 95 % interval over builds and queries"
-        note += "; p: adjusted over the orders compared (Holm)" * wide
-        if not wide and any(row.against and row.against.builds_needed for row in rows):
-            note += "; undecided (N): N builds of each order would settle it four times in five, if it is as it seems"
+        note += ", which holds for all orders of a setting at once"
+        note += "; p: likewise" * wide
+        if any(row.against and row.against.needed.builds for row in rows):
+            note += "; undecided" + (": N builds" if wide else " (N): N builds of each order")
+            note += " would settle it in four studies of five"
         if any(row.equivalent_ef for row in rows):
             note += f"; equals ef: the ef_search at which {reference} is as good, within those measured"
         note += f"; misses removed: of those of {reference}" * wide
@@ -191,6 +209,9 @@ def flat(summary: Summary) -> dict[str, Any]:
     row = msgspec.structs.asdict(summary)
     setting, recall, against = row.pop("setting"), row.pop("recall"), row.pop("against")
     equivalent = row.pop("equivalent_ef") or (math.nan,) * 3
+    for name in ("below_half", "percentile_5"):
+        estimate = row.pop(name)
+        row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     row |= zip(("equivalent_ef", "equivalent_ef_low", "equivalent_ef_high"), map(_plain_ef, equivalent), strict=True)
     tail = {"recall": recall.value, "recall_low": recall.low, "recall_high": recall.high}
     if against is not None:
@@ -204,7 +225,8 @@ def flat(summary: Summary) -> dict[str, Any]:
             "misses_removed_high": against.misses_removed.high,
             "p": against.p,
             "verdict": against.verdict,
-            "builds_needed": against.builds_needed,
+            "builds_needed": against.needed.builds,
+            "queries_needed": against.needed.queries,
             "detectable": against.detectable,
         }
     return {"experiment": setting.experiment, **setting.fields, **row, **tail}

@@ -53,11 +53,9 @@ def test_every_system_has_the_recall_of_its_parameters(rows):
 
 def test_the_interval_of_the_spread_holds_for_all_pairs_at_once(rows):
     spread = rows[-1].spread
-    single = stats.simultaneous(spread, 1)
-    assert spread.half_width > single.half_width
-    # Three orders are three pairs: what is left outside is a third of 5 %.
-    assert stats.p_value(spread, spread.low) == pytest.approx(0.05 / 3)
-    assert stats.p_value(single, single.low) == pytest.approx(0.05)
+    # Three orders are three pairs
+    assert spread == stats.simultaneous(stats.simultaneous(spread, 1), 3)
+    assert stats.reach(spread, 3) > stats.reach(spread, 1)
 
 
 def test_a_table_says_whose_parameters_and_whose_engines(rows):

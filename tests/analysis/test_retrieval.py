@@ -25,9 +25,10 @@ def test_a_score_by_hand():
     assert score.exact.se == pytest.approx(0.5 / math.sqrt(3))
     assert score.mean.value == pytest.approx(0.4)
     assert score.difference.value == pytest.approx(-0.1)
-    # What is left of the difference is between builds alone: sd 0.1414 / sqrt(2), one degree of freedom.
-    assert score.difference.se == pytest.approx(0.1)
-    assert score.difference.df == pytest.approx(1)
+    # What is left of the difference is between builds alone: sd 0.1414 / sqrt(2), one degree of freedom; and a query
+    # that was not judged may differ by 0.1 as these do.
+    assert score.difference.se == pytest.approx(math.sqrt(0.1**2 + (0.1 / 3) ** 2))
+    assert score.difference.df == pytest.approx(1, rel=0.3)
 
 
 def test_queries_that_are_not_judged_do_not_count():
@@ -38,11 +39,14 @@ def test_queries_that_are_not_judged_do_not_count():
     assert row.scores["nDCG@10"].difference.value == pytest.approx(0.25)
 
 
-def test_what_equals_exact_search_has_no_difference_and_no_interval_to_speak_of():
-    exact = [1.0, 0.25, 0.0]
-    [row] = retrieval([outcome(exact, exact, build_seed=seed) for seed in (1, 2)])
-    difference = row.scores["nDCG@10"].difference
-    assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+def test_what_equals_exact_search_on_some_queries_is_not_sure_to_do_so_on_all():
+    few, many = (
+        retrieval([outcome(exact, exact, build_seed=seed) for seed in (1, 2, 3)])[0].scores["nDCG@10"].difference
+        for exact in ([1.0, 0.25, 0.0], [1.0, 0.25, 0.0] * 1000)
+    )
+    assert few.value == many.value == 0
+    assert few.high > 0.05
+    assert 0 < many.high < 0.0005
 
 
 def test_outcomes_without_judgements_are_left_out_and_others_never_mixed():

@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 from support import examples
+from support.recalls import simulated
 
 from bench.analysis.sample import independent
 from bench.analysis.summary import shares, summarize, verdicts
@@ -34,8 +35,8 @@ def test_a_summary_by_hand():
     assert given.recall.value == pytest.approx(0.4)
     assert given.sd == pytest.approx(0)
     assert given.against.difference.value == pytest.approx(-0.2)
-    assert (random.below_half, given.below_half) == (0.25, 0.75)
-    assert given.percentile_5 == pytest.approx(0.315)
+    assert (random.below_half.value, given.below_half.value) == (0.25, 0.75)
+    assert given.percentile_5.value == pytest.approx(0.315)
     assert (random.build_seconds, random.search_seconds) == (2.0, pytest.approx(0.2))
 
 
@@ -113,9 +114,22 @@ def test_verdicts_in_plain_words():
         [sample(0.85, seed=2), sample(0.75, seed=3), sample(0.8, seed=4), sample(0.8, build_sd=0.05, seed=5)], reference
     )
     assert [v.verdict for v in compared] == ["better", "worse", "no difference shown", "undecided"]
-    assert [v.builds_needed is None for v in compared] == [True, True, True, False]
-    assert compared[3].builds_needed > 5
+    assert [v.needed.builds is None for v in compared] == [True, True, True, False]
+    assert compared[3].needed.builds > 5
     assert compared[0].p < compared[2].p
+
+
+def test_intervals_on_display_agree_with_verdicts():
+    rng = np.random.default_rng(5)
+    seen = set()
+    for _ in range(100):
+        reference = independent(simulated(rng, 4, 300, mean=0.8, build_sd=0.005), 10)
+        others = [independent(simulated(rng, 4, 300, mean=m, build_sd=0.005), 10) for m in (0.8, 0.79, 0.78, 0.77)]
+        for verdict in verdicts(others, reference):
+            low, high = verdict.difference.low, verdict.difference.high
+            assert (verdict.verdict in ("better", "worse")) == (low > 0 or high < 0) == (verdict.p < 0.05)
+            seen.add(verdict.verdict)
+    assert {"worse", "undecided"} <= seen
 
 
 def test_one_build_leaves_everything_undecided():

@@ -8,6 +8,7 @@ from scipy.special import stdtrit
 from support.examples import TRIAL
 
 from bench.analysis.advice import advise
+from bench.analysis.power import Needed
 from bench.analysis.setting import Setting
 from bench.analysis.stats import Estimate
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE, Summary, Verdict
@@ -27,7 +28,7 @@ def row(order, difference=None, verdict=NO_DIFFERENCE, half=0.01, p=0.001, neede
             misses_removed=estimate(5 * difference, 0.05),
             p=p,
             verdict=verdict,
-            builds_needed=needed,
+            needed=Needed(*needed) if isinstance(needed, tuple) else Needed(needed, None),
             detectable=0.01,
         )
     name = order.partition(" ")[0]
@@ -41,8 +42,8 @@ def row(order, difference=None, verdict=NO_DIFFERENCE, half=0.01, p=0.001, neede
         sd=0.01,
         against=against,
         equivalent_ef=ef if against else None,
-        below_half=0.0,
-        percentile_5=0.5,
+        below_half=estimate(0.1, 0.01),
+        percentile_5=estimate(0.5, 0.1),
         recall_tie=value,
         order_seconds=0.1,
         build_seconds=1.0,
@@ -84,9 +85,9 @@ def test_what_is_undecided_is_no_advice_but_how_to_settle_it():
     [only] = said(row("given", 0.01, UNDECIDED, half=0.02, needed=17), row("reverse", 0.001), row("random"))
     assert only == (
         "1 of 2 comparisons are undecided. Differences of up to 3.36 points are not excluded. 17 builds of each order"
-        " would settle each four times in five, should differences be as they seem."
+        " would settle each in four studies of five, by what is known of it now."
     )
-    more = "Builds alone will not settle all of it: search with more queries."
+    more = "What would settle all of it is not known from so few builds."
     [only] = said(row("given", 0.01, UNDECIDED, half=0.02), row("random"))
     assert only.endswith(more)
     [only] = said(

@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 from support.examples import TRIAL
 
+from bench.analysis.power import Needed
 from bench.analysis.setting import Setting
 from bench.analysis.stats import Estimate
 from bench.analysis.summary import Shares, Summary, Verdict
@@ -39,7 +40,7 @@ def summary(order="random", recall=0.5, difference=None, verdict="better", neede
             misses_removed=estimate(0.5, 0.1),
             p=0.0123,
             verdict=verdict,
-            builds_needed=needed,
+            needed=Needed(*needed) if isinstance(needed, tuple) else Needed(needed, None),
             detectable=0.0155,
         )
     return Summary(
@@ -51,8 +52,8 @@ def summary(order="random", recall=0.5, difference=None, verdict="better", neede
         sd=0.0123 if builds > 1 else math.nan,
         against=against,
         equivalent_ef=(17.4, 12.2, float("inf")) if difference else None,
-        below_half=0.1234,
-        percentile_5=0.3,
+        below_half=estimate(0.1234),
+        percentile_5=estimate(0.3, 0.1),
         recall_tie=recall + ties,
         order_seconds=0.1,
         build_seconds=1.234,
@@ -87,7 +88,7 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
         "verdict",
         "equals ef",
         "misses removed, %",
-        "below 0.5",
+        "below 0.5, %",
         "5th %",
         "build s",
     ]
@@ -98,8 +99,8 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
         "better",
         "17 [12, above]",
         "50 [40, 60]",
-        "12.3 %",
-        "0.30",
+        "12.3 [11.3, 13.3]",
+        "0.30 [0.20, 0.40]",
         "1.23",
     ]
     assert second[4:8] == ["", "", "", ""]
@@ -108,8 +109,16 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
 
 
 def test_what_is_undecided_shows_how_many_builds_it_takes():
-    text = wide([summary("given", 0.6, 0.1, "undecided", 12), summary("reverse", 0.6, 0.1, "undecided"), summary()], [])
-    assert [line[6] for line in rows(text)[2:]] == ["undecided: 12 builds", "undecided: more builds or queries", ""]
+    compared = [summary("given", 0.6, 0.1, "undecided", 12), summary("reverse", 0.6, 0.1, "undecided", (6, 1200))]
+    text = wide([*compared, summary("centroid", 0.6, 0.1, "undecided"), summary()], [])
+    assert [line[6] for line in rows(text)[2:]] == [
+        "undecided: 12 builds",
+        "undecided: 6 builds, 1,200 queries",
+        "undecided: more builds or queries",
+        "",
+    ]
+    narrow = summary_of.summary_text([*compared, summary()], [])
+    assert "undecided (6, more queries)" in flat_text(narrow)
 
 
 def test_what_varies_is_a_column_without_repeats_and_what_follows_from_it_is_not():
@@ -138,7 +147,7 @@ def test_two_versions_of_an_engine_are_a_column():
 
 def test_nothing_is_compared_with_a_reference_that_is_alone():
     header = rows(wide([summary()]))[0]
-    assert header == ["order", "builds", "recall", "sd", "below 0.5", "5th %", "build s"]
+    assert header == ["order", "builds", "recall", "sd", "below 0.5, %", "5th %", "build s"]
 
 
 def test_one_build_shows_no_interval_and_ties_are_noted():
