@@ -56,3 +56,12 @@ def _type_at(to: Any, place: str) -> Any:
         structs = [a for a in get_args(to) if hasattr(a, "__struct_fields__")]
         to = structs[0] if structs else to.__annotations__[names.pop(0)]
     return to
+
+
+def duration(text: str, where: str) -> float:
+    """Seconds of a time such as 90s, 10m or 2h, or a BenchError that names `where`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip())
+    seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+    if not seconds:
+        raise BenchError(f"{where} {text}: give a time above 0, as 90s, 10m or 2h")
+    return seconds

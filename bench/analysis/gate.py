@@ -1,39 +1,64 @@
 """Now against a baseline: has recall fallen?
 
-A baseline's builds are repeated, a few of each order and more where the verdict is open; see `verdict` for how one is
-reached.
+First every engine has to keep what it promises of order, by experiment. Then a baseline's builds are repeated, a few of
+each order and more where the verdict is open; see `verdict` for how one is reached.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from bench.analysis.verdict import FAILURES, MARGIN, UNDECIDED, WORST_FIRST, Line, case_of, decide
+from bench.analysis.verdict import FAILURES, MARGIN, UNDECIDED, WORST_FIRST, Line, case_of, decide, found
+from bench.indexes import INDEXES
+from bench.indexes.contract import verdicts
 from bench.measure.known_answers import misscored
-from bench.study.baseline import Baseline, check_repeats, comparable
+from bench.study.baseline import Baseline, BaselineOutcome, check_repeats, comparable
 from bench.study.environment import Change, differences
 from bench.study.outcome import Outcome
-from bench.study.study import Study
+from bench.study.study import Study, with_builds
 from bench.study.trial import Trial
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a gate shows, worst first.
 
+    passed: whether nothing failed; with `strict`, what is undecided fails too.
     changes: in the environment.
     unchanged: engines that these do not concern.
+    contract: what engines do not keep of what they promise, a line each.
     scoring: known answers that are scored wrong.
+    looks: how often it was decided.
+    spent: whether it ended because its time was over.
     """
 
     baseline: str
     saved: str
     reason: str
     margin: float
+    strict: bool
     passed: bool
     changes: list[str]
     unchanged: list[str]
+    contract: list[str]
     scoring: list[str]
+    looks: int
+    spent: bool
     lines: list[Line]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The smallest falls that nine of ten gates find, in recall.
+
+    lines: how many there are.
+    median, largest: of one order in one setting.
+    engines: of all of an engine's at once, by its name.
+    """
+
+    lines: int
+    median: float
+    largest: float
+    engines: dict[str, float]
 
 
 def check(
@@ -42,41 +67,77 @@ def check(
     measure: Callable[[Sequence[Trial]], Iterable[Outcome]],
     first: int,
     margin: float = MARGIN,
+    *,
+    budget: float | None = None,
+    strict: bool = False,
 ) -> Report:
     """Repeat a baseline's builds, `first` of each order and more where undecided, and decide.
 
     study: the baseline's experiment, with as many builds.
     measure: the outcomes of trials, with what is installed now.
+    budget: seconds for which what is undecided is built on, also beyond the builds of the baseline; without it, up to
+        these. strict: whether what is left undecided fails.
     A BenchError where the study's trials are not the baseline's.
     """
     check_repeats(baseline, study)
+    contract = broken_promises(study)
     ks = sorted({k for _, k in study.experiment.searches})
     scoring = [line for dataset in study.datasets.values() for line in misscored(dataset, ks)]
     then = {comparable(outcome.trial): outcome for outcome in baseline.outcomes}
     now: dict[Trial, Outcome] = {}
-    steps = looks(first, baseline.builds)
-    trials = study.trials
-    for step in steps:
-        missing = [trial for trial in trials if trial.seeds.build_seed <= step and comparable(trial) not in now]
+    clock = _Clock(budget)
+    builds, look, trials = min(first, baseline.builds), 0, study.trials
+    while True:
+        look += 1
+        missing = [trial for trial in trials if trial.seeds.build_seed <= builds and comparable(trial) not in now]
         now |= {comparable(outcome.trial): outcome for outcome in measure(missing)}
+        clock.measured(len(missing))
         changes = _changes(baseline, now.values())
         unchanged = _unchanged(study, changes)
-        lines = decide(then, now, unchanged=unchanged, margin=margin, steps=len(steps))
-        failed = bool(scoring) or any(line.verdict in FAILURES for line in lines)
-        trials = _undecided(study, lines)
-        if failed or not trials:
+        lines = decide(then, now, unchanged=unchanged, margin=margin, look=look)
+        failed = bool(contract or scoring) or any(line.verdict in FAILURES for line in lines)
+        undecided = _open(lines, beyond=builds >= baseline.builds)
+        most = (
+            baseline.builds
+            if budget is None
+            else builds + clock.affordable(len(_of(undecided, study.trials)) / baseline.builds)
+        )
+        if failed or not undecided or builds >= most:
             break
+        builds = min(2 * builds, most)
+        trials = _of(undecided, with_builds(study, max(builds, baseline.builds)).trials)
     return Report(
         baseline=baseline.name,
         saved=baseline.saved,
         reason=baseline.reason,
         margin=margin,
-        passed=not failed,
+        strict=strict,
+        passed=not failed and not (strict and any(line.verdict == UNDECIDED for line in lines)),
         changes=[change.text for change in changes],
         unchanged=unchanged,
+        contract=contract,
         scoring=scoring,
+        looks=look,
+        spent=bool(undecided) and not failed and budget is not None,
         lines=sorted(lines, key=lambda line: (WORST_FIRST.index(line.verdict), line.difference)),
     )
+
+
+class _Clock:
+    """What is left of a budget of seconds, by what trials took so far."""
+
+    def __init__(self, budget: float | None) -> None:
+        self._start, self._budget, self._trials = time.monotonic(), budget, 0
+
+    def measured(self, trials: int) -> None:
+        self._trials += trials
+
+    def affordable(self, trials: float) -> int:
+        """How many more builds of each order fit what is left, of which one is so many trials in all."""
+        if self._budget is None or not trials:
+            return 0
+        taken = time.monotonic() - self._start
+        return max(int((self._budget - taken) / (taken / max(self._trials, 1) * trials)), 0)
 
 
 def _changes(baseline: Baseline, outcomes: Iterable[Outcome]) -> list[Change]:
@@ -91,12 +152,36 @@ def _unchanged(study: Study, changes: Sequence[Change]) -> list[str]:
     return [engine for engine in engines if not any(change.concerns(engine) for change in changes)]
 
 
-def _undecided(study: Study, lines: Sequence[Line]) -> list[Trial]:
-    """The trials of undecided lines; where an engine's own is, all of that engine."""
-    undecided = [line for line in lines if line.verdict == UNDECIDED]
-    engines = {line.engine for line in undecided if line.case is None}
-    cases = {line.case for line in undecided}
-    return [trial for trial in study.trials if trial.index.engine in engines or case_of(trial) in cases]
+def broken_promises(study: Study) -> list[str]:
+    """What the engines of a study do not keep of what they promise, a line each, by experiment on small data."""
+    metrics: dict[str, None] = dict.fromkeys(dataset.metric for dataset in study.datasets.values())
+    return [
+        f"{engine}, {metric}: {verdict.check}: {verdict.evidence}"
+        for engine in dict.fromkeys(index.engine for index in study.indexes)
+        for metric in metrics
+        for verdict in verdicts(INDEXES[engine], metric, of_order=True)
+        if not verdict.holds
+    ]
+
+
+def smallest_falls(outcomes: Sequence[BaselineOutcome], first: int, builds: int, margin: float = MARGIN) -> Found:
+    """What a gate that begins with `first` builds finds by a baseline of these outcomes."""
+    falls = found({comparable(outcome.trial): outcome for outcome in outcomes}, len(looks(first, builds)), margin)
+    engines = {str(key): fall for key, fall in falls.items() if isinstance(key, str)}
+    lines = sorted(fall for key, fall in falls.items() if not isinstance(key, str))
+    return Found(len(lines), lines[len(lines) // 2], lines[-1], engines)
+
+
+def _open(lines: Sequence[Line], beyond: bool) -> list[Line]:
+    """The lines that more builds may decide; beyond those of the baseline, some that no number does are left."""
+    return [line for line in lines if line.verdict == UNDECIDED and (line.settles or not beyond)]
+
+
+def _of(lines: Sequence[Line], trials: Iterable[Trial]) -> list[Trial]:
+    """The trials of these lines; where one is of all of an engine's, all of that engine."""
+    engines = {line.engine for line in lines if line.case is None}
+    cases = {line.case for line in lines}
+    return [trial for trial in trials if trial.index.engine in engines or case_of(trial) in cases]
 
 
 def looks(first: int, most: int) -> list[int]:

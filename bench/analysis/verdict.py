@@ -3,18 +3,21 @@
 A setting whose builds return the very ids of the baseline, to the same hits, is bit-exact, and needs no statistics.
 Where they may differ, the miss rate must not be shown to have risen, and is to be shown not to have risen by the
 margin: `fell` is a fall that is significant *and* larger than the margin, `holds` one whose interval excludes
-the margin, and what is neither is `undecided` and gets more builds, as many as the baseline has.
+the margin, and what is neither is `undecided` and gets more builds.
 
-The difference is estimated in four ways: paired by build seed, which is sharp where a release hardly changes the
-graphs, and unpaired, which has more degrees of freedom where it does; each for these very queries, of which a few may
-lose everything, and for queries like these, which takes fewer builds where all lose a little. Any of them may decide,
-at a quarter of the error. A line over all settings of an engine finds small falls everywhere, which no setting shows by
-itself.
+It is the recall of these very queries that is judged: they are the same as then, of which a few may lose everything.
+Whether a verdict also stands for queries like these is said beside it. The difference is estimated in two ways, either
+of which may decide at half of the error: paired by build seed, which is sharp where a release hardly changes the
+graphs, and unpaired. Builds of now are few, and three that agree by luck say little, so they are taken to vary at least
+as much as the baseline's, with the degrees of freedom of these: where both vary alike, that errs no more often than a t
+test by the baseline's variance. A line over all settings of an engine finds small falls everywhere, which no setting
+shows by itself.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,12 +25,15 @@ import numpy as np
 from bench.analysis import stats
 from bench.analysis.sample import Sample, sample_of, seeds_of
 from bench.analysis.stats import Estimate
+from bench.analysis.variance import builds_part
 from bench.study.baseline import BaselineOutcome, comparable
 from bench.study.outcome import Outcome
 from bench.study.trial import Index, Order, Setting, Trial
 
 MARGIN = 0.005  # of recall, half a point
 ALPHA = 0.01  # false alarms, over all lines and looks of a gate
+THESE, LIKE_THESE = "these queries", "queries like these"
+_WAYS = 2  # in which a difference is estimated
 
 NOT_EXACT, RESCORED, FELL, UNDECIDED = "not bit-exact", "hits differ", "fell", "undecided"
 HOLDS, ROSE, BIT_EXACT = "holds", "rose", "bit-exact"
@@ -37,7 +43,7 @@ ABOUT = {
     NOT_EXACT: "other ids, though versions, threads and machine are those of the baseline",
     RESCORED: "the same ids, but other hits, though nothing has changed: ground truth or recall is wrong",
     FELL: "a significant fall that is larger than the margin",
-    UNDECIDED: "neither a fall nor its absence is shown by as many builds as the baseline has",
+    UNDECIDED: "neither a fall nor its absence is shown by these builds",
     HOLDS: "the interval excludes a fall as large as the margin",
     ROSE: "a significant rise that is larger than the margin: if it is meant, save a new baseline",
     BIT_EXACT: "the very ids of the baseline",
@@ -57,8 +63,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     case: the setting and order; None for an engine's line.
     was, now: mean recall over the builds that are compared.
     difference: now - was.
-    low, high: the 95 % interval of the difference, the narrowest of four that hold at once; NaN where there is nothing
-        to estimate.
+    low, high: the 95 % interval of the difference on these queries, the narrower of two that hold at once; NaN where
+        there is nothing to estimate.
+    like_low, like_high: that on queries like these.
+    question: which queries the verdict stands for: THESE, or LIKE_THESE too; empty where it says nothing of recall.
+    found: the smallest fall that nine of ten gates find with as many builds as the baseline has; NaN where ids decide.
+    settles: whether more builds than the baseline has could decide it, its own builds being what they are.
     builds: of the baseline, and now.
     """
 
@@ -70,6 +80,11 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     difference: float
     low: float
     high: float
+    like_low: float
+    like_high: float
+    question: str
+    found: float
+    settles: bool
     builds: tuple[int, int]
 
 
@@ -86,19 +101,19 @@ def decide(
     *,
     unchanged: Collection[str],
     margin: float = MARGIN,
-    steps: int = 1,
+    look: int = 1,
 ) -> list[Line]:
     """A Line a setting and order, and one for all those of an engine that have to be compared.
 
-    then, now: by `comparable` trial.
+    then, now: by `comparable` trial; now may have seeds that then has not.
     unchanged: engines whose versions, threads and machine are the same.
-    steps: how often it is decided in all, since they share the error.
+    look: the how manieth time it is decided, since all share the error.
     """
     then_trials = _by_case(then)
     exact: list[Line] = []
     pairs: dict[Case, _Pair] = {}
     for case, trials in _by_case(now).items():
-        builds = [(then[trial], now[trial]) for trial in trials]
+        builds = [(then[trial], now[trial]) for trial in trials if trial in then]
         if verdict := _by_ids(case.setting.index, builds, unchanged):
             exact.append(_exact_line(verdict, case, builds))
         else:
@@ -107,10 +122,38 @@ def decide(
     for engine in dict.fromkeys(case.setting.index.engine for case in pairs):
         of_engine = {one: pair for one, pair in pairs.items() if one.setting.index.engine == engine}
         engines[engine] = _Pair(*(_pooled({one: pair[side] for one, pair in of_engine.items()}) for side in (0, 1)))
-    alpha = ALPHA / 2 / steps
     of_settings = [(case.setting.index.engine, case, pair) for case, pair in pairs.items()]
     of_engines = [(engine, None, pair) for engine, pair in engines.items()]
-    return exact + _judged(of_settings, margin, alpha) + _judged(of_engines, margin, alpha)
+    return exact + _judged(of_settings, margin, spent(look)) + _judged(of_engines, margin, spent(look))
+
+
+def spent(look: int) -> float:
+    """What of the error, of settings or of engines, the how manieth look has: all looks together have ALPHA / 2,
+    however many there come to be (Lan and DeMets 1983)."""
+    return ALPHA / 2 / (look * (look + 1))
+
+
+def found(then: Mapping[Trial, BaselineOutcome], looks: int, margin: float = MARGIN) -> dict[Case | str, float]:
+    """The smallest fall that nine of ten gates find with as many builds as a baseline has, by case and by engine."""
+    samples = {case: _sample(then, trials) for case, trials in _by_case(then).items()}
+    engines = dict.fromkeys(case.setting.index.engine for case in samples)
+    pooled = {
+        engine: _pooled({case: sample for case, sample in samples.items() if case.setting.index.engine == engine})
+        for engine in engines
+    }
+    families: list[Mapping[Any, Sample]] = [samples, pooled]
+    alpha = spent(looks)
+    return {key: _found(sample, margin, alpha / len(of)) for of in families for key, sample in of.items()}
+
+
+def _found(then: Sample, margin: float, alpha: float) -> float:
+    """The smallest fall that is found in nine of ten gates at this one-sided error."""
+    from scipy.special import stdtrit
+
+    variance, df = builds_part(then)
+    se = (2 * variance) ** 0.5
+    significant, spare = (se * float(stdtrit(df, share)) for share in (1 - alpha / _WAYS, 0.9))
+    return float(max(significant, margin) + spare)
 
 
 def _by_ids(index: Index, builds: Sequence[tuple[BaselineOutcome, Outcome]], unchanged: Collection[str]) -> str | None:
@@ -127,14 +170,7 @@ def _by_ids(index: Index, builds: Sequence[tuple[BaselineOutcome, Outcome]], unc
 
 def _judged(pairs: Sequence[tuple[str, Case | None, _Pair]], margin: float, alpha: float) -> list[Line]:
     """Lines for pairs of samples; p values are adjusted for their number, and significant below `alpha`, one-sided."""
-    estimates = [
-        [
-            estimate(pair.now, pair.then, same_queries=same)
-            for estimate in (stats.difference, stats.paired_difference)
-            for same in (False, True)
-        ]
-        for _, _, pair in pairs
-    ]
+    estimates = [[_unpaired(pair), *_paired(pair)] for _, _, pair in pairs]
     falls = stats.holm([_one_sided(of_pair) for of_pair in estimates])
     rises = stats.holm([_one_sided([_turned(estimate) for estimate in of_pair]) for of_pair in estimates])
     lines = []
@@ -146,19 +182,42 @@ def _judged(pairs: Sequence[tuple[str, Case | None, _Pair]], margin: float, alph
             verdict = ROSE
         else:
             verdict = HOLDS if estimate.low > -margin else UNDECIDED
-        lines.append(_line(verdict, engine, case, pair, estimate))
+        line = _line(verdict, engine, case, pair, estimate, margin)
+        lines.append(msgspec.structs.replace(line, found=_found(pair.then, margin, alpha / len(pairs))))
     return lines
+
+
+def _unpaired(pair: _Pair) -> Estimate:
+    """Now minus then, on these queries; builds of now vary as much as those of then at least."""
+    then, now = (len(sample.recalls) for sample in pair)
+    variance, df = builds_part(pair.then)
+    of_one = variance * then
+    of_one_now = builds_part(pair.now)[0] * now if now > 1 else 0.0
+    value = float(pair.now.recalls.mean() - pair.then.recalls.mean())
+    return stats.combined_difference(value, [(variance + max(of_one, of_one_now) / now, df)])
+
+
+def _paired(pair: _Pair) -> list[Estimate]:
+    """The same of builds with the same seeds; nothing where fewer than two have any."""
+    then = set(seeds_of(pair.then))
+    rows = [row for row, seeds in enumerate(seeds_of(pair.now)) if seeds in then]
+    if len(rows) < 2:
+        return []
+    now = pair.now
+    same = now._replace(recalls=now.recalls[rows], order_seeds=now.order_seeds[rows], build_seeds=now.build_seeds[rows])
+    return [stats.paired_difference(same, pair.then, same_queries=True)]
 
 
 def _narrowest(estimates: Sequence[Estimate]) -> Estimate:
     """The estimate with the narrowest interval; each has its part of the error, so any may be the one."""
-    intervals = [stats.simultaneous(estimate, len(estimates)) for estimate in estimates]
-    known = [interval for interval in intervals if not np.isnan(interval.se)]
-    return min(known or intervals, key=lambda interval: interval.half_width)
+    intervals = [stats.simultaneous(estimate, _WAYS) for estimate in estimates]
+    return min(intervals, key=lambda interval: interval.half_width)
 
 
-def _line(verdict: str, engine: str, case: Case | None, pair: _Pair, estimate: Estimate) -> Line:
+def _line(verdict: str, engine: str, case: Case | None, pair: _Pair, estimate: Estimate, margin: float) -> Line:
     now = float(pair.now.recalls.mean())
+    like = stats.difference(pair.now, pair.then)
+    stands = {FELL: like.high < 0, ROSE: like.low > 0, HOLDS: like.low > -margin}
     return Line(
         verdict=verdict,
         engine=engine,
@@ -168,8 +227,20 @@ def _line(verdict: str, engine: str, case: Case | None, pair: _Pair, estimate: E
         difference=estimate.value,
         low=estimate.low,
         high=estimate.high,
+        like_low=like.low,
+        like_high=like.high,
+        question=LIKE_THESE if stands.get(verdict, False) else THESE,
+        found=math.nan,
+        settles=verdict == UNDECIDED and _settles(pair, margin),
         builds=(len(pair.then.recalls), len(pair.now.recalls)),
     )
+
+
+def _settles(pair: _Pair, margin: float) -> bool:
+    """Whether builds without number could decide, should recall be as it seems now."""
+    value = float(pair.now.recalls.mean() - pair.then.recalls.mean())
+    limit = stats.simultaneous(stats.combined_difference(value, [builds_part(pair.then)]), _WAYS)
+    return limit.low > -margin or (limit.high < 0 and value < -margin)
 
 
 def _one_sided(estimates: Sequence[Estimate]) -> float:
@@ -179,7 +250,7 @@ def _one_sided(estimates: Sequence[Estimate]) -> float:
         half = stats.p_value(estimate) / 2
         ps.append(half if estimate.value < 0 else 1 - half)
     known = [p for p in ps if not np.isnan(p)]
-    return min(1.0, len(ps) * min(known)) if known else float("nan")
+    return min(1.0, _WAYS * min(known)) if known else float("nan")
 
 
 def _turned(estimate: Estimate) -> Estimate:
@@ -199,6 +270,11 @@ def _exact_line(verdict: str, case: Case, builds: Sequence[tuple[BaselineOutcome
         difference=is_now - was,
         low=unknown,
         high=unknown,
+        like_low=unknown,
+        like_high=unknown,
+        question="",
+        found=math.nan,
+        settles=False,
         builds=(len(builds), len(builds)),
     )
 
@@ -230,4 +306,6 @@ def _pooled(samples: Mapping[Case, Sample]) -> Sample:
         by_dataset[case.setting.data.dataset].append(sample.recalls[[row[seeds] for seeds in common]])
     recalls = np.hstack([np.mean(of_dataset, axis=0) for of_dataset in by_dataset.values()])
     order_seeds, build_seeds = np.array(common).T
-    return Sample(recalls, order_seeds, build_seeds)
+    # One hit is worth the less, the more settings a query's recall is the mean of
+    k = round(np.mean([len(of_dataset) for of_dataset in by_dataset.values()]) * max(s.k for s in samples.values()))
+    return Sample(recalls, order_seeds, build_seeds, k)

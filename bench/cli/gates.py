@@ -23,7 +23,7 @@ from bench.cli.terminal import (
     workers,
     write,
 )
-from bench.convert import as_text
+from bench.convert import as_text, duration
 from bench.errors import BenchError
 from bench.streams import check_stdout
 
@@ -64,7 +64,10 @@ def baseline_save(
       bench baseline save default --reason "first release"
       bench baseline save mine --experiment mine.toml --builds 20 --reason "new embedding model"
     """
+    from bench.analysis.gate import smallest_falls
+    from bench.present.gate import found_text
     from bench.study import baseline
+    from bench.study.experiment import read_experiment
     from bench.study.study import read, with_builds
 
     path = baseline.path_of(name)
@@ -94,11 +97,21 @@ def baseline_save(
     write(path, lambda stream: stream.write(baseline.text(saved).encode()))
     replaced = f", in place of that of {before.saved} ({before.reason})" if before else ""
     print(f"{path}: {len(saved.outcomes)} outcomes{replaced}")
+    falls = smallest_falls(saved.outcomes, read_experiment(experiment)[1].build_seeds, builds)
+    print(terminal_layout(wide=False).note(found_text(falls)))
 
 
 def gate(
     name: Annotated[str, typer.Argument(help="A baseline's name in results/baselines, or the path of its file.")],
     margin: Annotated[float, typer.Option(help="A fall in recall, in points, that is too small to matter.")] = 0.5,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Time, as 90s, 10m or 2h, to go on building until every line is decided; without it at most as many "
+            "builds as the baseline has."
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on what is left undecided too.")] = False,
     store: GateStoreOption = None,
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
@@ -111,6 +124,7 @@ def gate(
     Example:
       bench gate default
       bench gate default --margin 1 --json
+      bench gate default --budget 10m --strict
     """
     from bench.analysis.gate import check
     from bench.present.gate import flat, text
@@ -119,6 +133,7 @@ def gate(
 
     if not 0 < margin < 100:
         raise BenchError(f"--margin {margin}: give points of recall, above 0 and below 100")
+    seconds = None if budget is None else duration(budget, "--budget")
     saved = baseline.read(baseline.path_of(name))
     if saved.experiment.endswith(".toml") and not Path(saved.experiment).is_file():
         raise BenchError(f"baseline {name}: its experiment {saved.experiment} does not exist: go to where it was saved")
@@ -127,7 +142,7 @@ def gate(
     study = with_builds(study, saved.builds)
     baseline.check_repeats(saved, study)  # before anything is built
     with _measuring(study, store, workers(jobs, timeout)) as measure:
-        report = check(saved, study, measure, first, margin / 100)
+        report = check(saved, study, measure, first, margin / 100, budget=seconds, strict=strict)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with Path(summary).open("a", encoding="utf-8") as stream:

@@ -7,9 +7,18 @@ from typing import Any
 
 import msgspec
 
-from bench.analysis.gate import Report
+from bench.analysis.gate import Found, Report
 from bench.analysis.setting import fields_of, labels_of, split
-from bench.analysis.verdict import ABOUT, BIT_EXACT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line
+from bench.analysis.verdict import (
+    ABOUT,
+    BIT_EXACT,
+    FAILURES,
+    LIKE_THESE,
+    NOT_EXACT,
+    UNDECIDED,
+    WORST_FIRST,
+    Line,
+)
 from bench.present.text import Layout, cells, heading, title
 from bench.study.trial import Order
 
@@ -22,30 +31,79 @@ def text(report: Report, layout: Layout) -> str:
     verdicts = Counter(line.verdict for line in report.lines)
     counts = {name: verdicts[name] for name in WORST_FIRST if name in verdicts}
     passed = "no fall is shown, nor excluded everywhere" if UNDECIDED in counts else "recall has not fallen"
-    verdict = passed if report.passed else "FAILED"
+    strictly = report.strict and not any(name in counts for name in FAILURES)
+    undecided = "FAILED, since what is undecided fails (--strict)"
+    verdict = passed if report.passed else undecided if strictly and not _broken(report) else "FAILED"
     summary = ", ".join(f"{count} {name}" for name, count in counts.items())
     parts = [
         f"gate {report.baseline}: {verdict}: {summary}",
         f"Baseline of {report.saved}: {report.reason}",
         _environment(report, NOT_EXACT in counts),
     ]
-    if report.scoring:
-        parts.append("Recall is counted wrong: " + "; ".join(report.scoring))
+    parts += _broken(report)
     before = len(parts)
     about = ABOUT if report.passed else ABOUT | {UNDECIDED: "not decided when the gate failed, which ends it"}
     notes = [f"{name}: {about[name]}" for name in counts]
     margin = f"margin {100 * report.margin:g} points"
-    parts.append(f"{margin}; difference with its 95 % interval, in points. " + "; ".join(notes) + ".")
-    if report.passed and (worst := [line for line in report.lines if line.verdict == UNDECIDED]):
-        low = min(line.low for line in worst)
-        below = sum(line.high < 0 for line in worst)
-        seems = f" {below} of them seem to have fallen, which is not sure among so many lines." if below else ""
-        parts.append(
-            f"Undecided lines do not fail the gate; a fall of up to {-100 * low:.2f} points is not excluded.{seems}"
-            " A baseline of more builds decides them (`bench baseline save --builds`)."
-        )
+    parts.append(f"{margin}; difference on these queries with its 95 % interval, in points. " + "; ".join(notes) + ".")
+    parts += [*_undecided(report), *_questions(report.lines)]
+    if falls := [line for line in report.lines if not math.isnan(line.found)]:
+        of_orders = sorted(line.found for line in falls if line.case)
+        engines = {line.engine: line.found for line in falls if line.case is None}
+        parts.append(found_text(Found(len(of_orders), of_orders[len(of_orders) // 2], of_orders[-1], engines)))
     texts = [layout.note(part) for part in parts]
     return "\n\n".join([*texts[:before], *_tables(report.lines, layout), *texts[before:]])
+
+
+def _broken(report: Report) -> list[str]:
+    """What is wrong whatever recall says."""
+    broken = []
+    if report.contract:
+        broken.append("Engines break what they promise: " + "; ".join(report.contract) + ".")
+    if report.scoring:
+        broken.append("Recall is counted wrong: " + "; ".join(report.scoring))
+    return broken
+
+
+def _undecided(report: Report) -> list[str]:
+    """What is open where nothing failed, and what would decide it."""
+    left = [line for line in report.lines if line.verdict == UNDECIDED]
+    if not left or any(line.verdict in FAILURES for line in report.lines):
+        return []
+    low = min(line.low for line in left)
+    below = sum(line.high < 0 for line in left)
+    seems = f" {below} of them seem to have fallen, which is not sure among so many lines." if below else ""
+    fails = "" if report.strict else "Undecided lines do not fail the gate (--strict); "
+    text = f"{fails}a fall of up to {-100 * low:.2f} points is not excluded.{seems}"
+    never = sum(not line.settles for line in left)
+    if never:
+        text += (
+            f" No number of builds decides {never} of them, the baseline's being as few as they are: save one of more"
+        )
+        text += " builds (`bench baseline save --builds`)."
+    if never < len(left):
+        text += " The time is spent: a longer `--budget`" if report.spent else " `--budget 10m` builds on: that"
+        text += f" decides {'others' if never else 'them'}, if differences are as they seem."
+    return [text[0].upper() + text[1:]]
+
+
+def _questions(lines: Sequence[Line]) -> list[str]:
+    """Which of the two questions verdicts answer."""
+    of_recall = [line for line in lines if line.question and line.verdict != UNDECIDED]
+    like = sum(line.question == LIKE_THESE for line in of_recall)
+    if not of_recall:
+        return []
+    return [
+        f"Verdicts are of recall on these very queries; {like} of {len(of_recall)} also stand for queries like these."
+    ]
+
+
+def found_text(found: Found) -> str:
+    """The smallest falls that nine of ten gates find."""
+    of_all = " and ".join(f"{100 * fall:.2f} ({engine})" for engine, fall in found.engines.items())
+    largest = f" (median of {found.lines}; {100 * found.largest:.2f} where builds vary most)" if found.lines > 1 else ""
+    one = f"{100 * found.median:.2f} points of one order in one setting{largest}"
+    return f"With as many builds as the baseline has, nine of ten gates find a fall of {one}, of {of_all} everywhere."
 
 
 def _environment(report: Report, other_ids: bool) -> str:
@@ -86,13 +144,17 @@ def _tables(lines: Sequence[Line], layout: Layout) -> list[str]:
         if layout.wide:
             builds = "{} → {}".format(*line.builds)
             recalls = [f"{line.was:.4f}", f"{line.now:.4f}"]
-            rows.append([verdict, line.engine, *cells(setting, varying), order, *recalls, points, builds])
+            like = "" if math.isnan(line.like_low) else f"[{100 * line.like_low:+.2f}, {100 * line.like_high:+.2f}]"
+            found = "" if math.isnan(line.found) else f"{100 * line.found:.2f}"
+            figures = [points, like, found, builds]
+            rows.append([verdict, line.engine, *cells(setting, varying), order, *recalls, *figures])
         else:
             where = heading({"engine": line.engine, **setting}, ["engine", *varying])
             rows.append([verdict, where, order, f"{line.now:.4f}", points])
     header = ["verdict", "setting", "order", "recall", "difference, points"]
     if layout.wide:
-        header = ["verdict", "engine", *varying, "order", "was", "now", "difference, points", "builds"]
+        header = ["verdict", "engine", *varying, "order", "was", "now", "difference, points"]
+        header += ["on queries like these", "fall found", "builds"]
     left = len(varying) + 3 if layout.wide else 3
     return [layout.note(title(common)), *([layout.table(header, rows, left)] if rows else [])]
 

@@ -1,9 +1,10 @@
+from contextlib import contextmanager
 from unittest import mock
 
 import msgspec
 import numpy as np
 import pytest
-from support.faults import FAULTS, MISCOUNTS, measured
+from support.faults import FAULTS, MISCOUNTS, adapters, measured
 
 from bench.analysis.gate import check, looks
 from bench.analysis.verdict import BIT_EXACT, FELL, HOLDS, NOT_EXACT, RESCORED, UNDECIDED, decide
@@ -135,6 +136,40 @@ def test_known_answers_are_scored_as_they_must_be(study):
     assert wrong_scores(study) == []
     with MISCOUNTS["a duplicate id counted twice"](None):
         assert wrong_scores(study) == [f"{name}: one row repeated does not score 1 of 10" for name in study.datasets]
+
+
+def test_what_is_undecided_is_built_on_while_there_is_time(study, saved, store):
+    counts = []
+
+    def measure(trials):
+        counts.append(max(trial.seeds.build_seed for trial in trials))
+        return measured(study, trials, store, shift=3000)
+
+    report = check(saved, study, measure, first=3, budget=60)
+    assert report.passed
+    left = [line for line in report.lines if line.verdict == UNDECIDED]
+    assert all(not line.settles for line in left) or report.spent
+    strict = check(saved, study, lambda trials: measured(study, trials, store, shift=3000), first=3, strict=True)
+    assert strict.passed == (not [line for line in strict.lines if line.verdict == UNDECIDED])
+    assert strict.passed or "--strict" in said(strict)
+
+
+@contextmanager
+def last_rows_first():
+    def moved(order, params):
+        tenth = len(order) // 10
+        return np.concatenate([order[-tenth:], order[:-tenth]]), params
+
+    with adapters(moved):
+        yield
+
+
+def test_a_broken_promise_fails_whatever_recall_says(study, saved, store):
+    with last_rows_first():
+        report = check(saved, study, lambda trials: measured(study, trials, store, shift=4000), first=3)
+    assert not report.passed
+    assert any("hnswlib" in line and "the last rows come last" in line for line in report.contract)
+    assert "Engines break what they promise: hnswlib, l2: the last rows come last" in said(report)
 
 
 def test_looks_double_up_to_the_baselines_builds():

@@ -4,7 +4,7 @@ import pytest
 from support.datasets import clustered
 from support.examples import example_of
 
-from bench.analysis.verdict import FELL, HOLDS, ROSE, UNDECIDED, decide
+from bench.analysis.verdict import FELL, HOLDS, LIKE_THESE, ROSE, THESE, UNDECIDED, decide, found, spent
 from bench.study.baseline import BaselineOutcome, comparable
 from bench.study.experiment import Experiment
 from bench.study.study import Study
@@ -92,3 +92,57 @@ def test_versions_that_hardly_change_the_graphs_are_decided_by_pairs(simulated):
         now[key] = msgspec.structs.replace(outcome, hits=hits, ids_sha256="other" + outcome.ids_sha256)
     was = as_saved(then)
     assert {line.verdict for line in decide(was, now, unchanged=[])} == {HOLDS}
+
+
+def test_builds_that_agree_by_luck_do_not_make_a_fall(simulated):
+    """Three builds of now alike to the hit, and a point below the mean of ten that vary by a point."""
+    rng = np.random.default_rng(1)
+    was = as_saved(drawn(simulated, 0.9, rng, 0.01))
+    level = np.mean([outcome.hits.mean() for outcome in was.values()]) - 0.1
+    base = np.full(4000, int(level))
+    base[: round(4000 * (level - int(level)))] += 1
+    now = {comparable(t): example_of(t, base, f"other{n}") for n, t in enumerate(simulated) if t.seeds.build_seed <= 3}
+    lines = decide(was, now, unchanged=[])
+    assert {line.verdict for line in lines} == {UNDECIDED}
+    assert all(line.high - line.low > 0.02 for line in lines)
+
+
+def test_twenty_queries_that_agree_are_no_proof(simulated):
+    """A fall of two hits of two hundred, the same in every build."""
+    experiment = Experiment(
+        datasets=["clustered"], orders=["random"], index=[{"engine": "hnswlib"}], ef_search=10, build_seeds=10
+    )
+    trials = Study("e", experiment, [clustered(n=1500, queries=20)]).trials
+    then, now = (np.full(20, 9), np.array([8] * 2 + [9] * 18))
+    was = as_saved({comparable(t): example_of(t, then, f"{n}") for n, t in enumerate(trials)})
+    builds = {comparable(t): example_of(t, now, f"o{n}") for n, t in enumerate(trials) if t.seeds.build_seed <= 3}
+    assert {line.verdict for line in decide(was, builds, unchanged=[])} == {UNDECIDED}
+
+
+def test_a_fall_of_a_few_queries_is_one_on_these_and_not_on_queries_like_them(simulated):
+    rng = np.random.default_rng(8)
+    was = drawn(simulated, 0.9, rng, 0.0005)
+    lost = {k: msgspec.structs.replace(o, hits=np.where(np.arange(4000) < 36, 0, o.hits)) for k, o in was.items()}
+    lost = {k: msgspec.structs.replace(o, ids_sha256="o" + o.ids_sha256) for k, o in lost.items()}
+    [line, _] = decide(as_saved(was), lost, unchanged=[])
+    assert (line.verdict, line.question) == (FELL, LIKE_THESE)
+    few = {k: msgspec.structs.replace(o, hits=np.where(np.arange(4000) < 3, 0, o.hits)) for k, o in was.items()}
+    few = {k: msgspec.structs.replace(o, ids_sha256="o" + o.ids_sha256) for k, o in few.items()}
+    [line, _] = decide(as_saved(was), few, unchanged=[], margin=0.0005)
+    assert (line.verdict, line.question) == (FELL, THESE)
+
+
+def test_all_looks_together_spend_the_whole_error():
+    assert sum(spent(look) for look in range(1, 10_000)) == pytest.approx(0.005, rel=1e-3)
+
+
+def test_the_fall_that_nine_of_ten_gates_find_is_found_by_nine_of_ten(simulated):
+    rng = np.random.default_rng(9)
+    times = 0
+    for _ in range(60):
+        was = as_saved(drawn(simulated, 0.9, rng, 0.004))
+        falls = found(was, looks=1)
+        now = drawn(simulated, 0.9 - falls["hnswlib"], rng, 0.004, "other")
+        times += any(line.verdict == FELL for line in decide(was, now, unchanged=[]))
+    # 90 % of 60 is 54, with a standard error of 2.3; two orders of one case are two lines that may find it
+    assert times >= 47

@@ -91,6 +91,7 @@ RNG = np.random.default_rng(0)
 FAULTS = {
     "the order reaches the graph": faulty(order=np.sort),
     "the order is the caller's": faulty(order=np.sort),
+    "the last rows come last": faulty(order=lambda order: np.roll(order, len(order) // 10)),
     "builds repeat": faulty(order=RNG.permutation),
     "the seed reaches the graph": faulty(seed=lambda seed: 100),
     "parameters reach the graph": faulty(params=lambda params: Params(M=6, ef_construction=30)),
