@@ -28,20 +28,30 @@ class Interval(msgspec.Struct, frozen=True):
     high: float
 
 
-def means(tables: Sequence[np.ndarray], resamples: int = RESAMPLES, seed: int = _SEED) -> np.ndarray:
+def means(
+    tables: Sequence[np.ndarray],
+    resamples: int = RESAMPLES,
+    seed: int = _SEED,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
     """Means of each table (builds, queries) over builds and queries drawn with replacement: (tables, resamples).
 
     The queries drawn are the same for all tables, the builds are drawn for each: a seed shared by two tables
     draws other graphs for them. A table of one build has no more to draw from, as exact search has.
+    groups: (queries,) where these are not independent: then whole groups are drawn, and a mean is over the queries of
+    those drawn.
     """
     queries = tables[0].shape[1]
+    codes = np.arange(queries) if groups is None else np.unique(groups, return_inverse=True)[1]
+    sizes = np.bincount(codes)
     drawn = np.empty((len(tables), resamples))
     rng = np.random.default_rng([seed, *b"rankings"])
     step = max(1, _BLOCK_VALUES // queries)
     for start in range(0, resamples, step):
         block = slice(start, min(start + step, resamples))
         size = block.stop - block.start
-        weights = rng.multinomial(queries, np.full(queries, 1 / queries), size=size) / queries
+        of_groups = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=size)
+        weights = (of_groups / (of_groups @ sizes)[:, None])[:, codes]
         for table, row in zip(tables, drawn, strict=True):
             builds = len(table)
             of_builds = rng.multinomial(builds, np.full(builds, 1 / builds), size=size) / builds

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from bench.analysis import stats
-from bench.analysis.sample import Sample, seeds_of
+from bench.analysis.sample import Sample, seeds_of, units
 from bench.analysis.setting import Outcomes, Setting, by_setting, samples
 from bench.analysis.stats import CONFIDENCE, Estimate
 from bench.analysis.variance import interaction
@@ -136,13 +136,15 @@ def _possible_range(expected: float) -> float:
 def crossed(by_order: Mapping[Order, Sample]) -> tuple[list[Order], np.ndarray]:
     """Orders and recalls (orders, seeds, queries) of permutations that were all built with the same seeds.
 
+    Where queries have groups, in place of queries' recalls those of groups, see `sample.units`.
+
     Where a run was cut short: of those that have the seed that most have, and of the seeds that all these have.
     """
     rows = {order: {seed: row for row, seed in enumerate(seeds_of(sample))} for order, sample in by_order.items()}
     [(most, _)] = Counter(seed for of_order in rows.values() for seed in of_order).most_common(1)
     orders = [order for order, of_order in rows.items() if most in of_order]
     seeds = sorted(set.intersection(*(set(rows[order]) for order in orders)))
-    return orders, np.stack([by_order[order].recalls[[rows[order][seed] for seed in seeds]] for order in orders])
+    return orders, np.stack([units(by_order[order])[[rows[order][seed] for seed in seeds]] for order in orders])
 
 
 def variances(recalls: np.ndarray) -> tuple[float, float]:

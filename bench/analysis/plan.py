@@ -55,7 +55,8 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
         searched = sum((t.search.ef_search, t.search.k) == (probe.ef_search, probe.k) for t in same)
         builds = len({trial.build for trial in same})
         seconds += searched * probe.search_seconds + builds * probe.build_seconds / len(study.experiment.searches)
-        random, other = (independent(recalls) for recalls in probe.recalls.values())
+        groups = study.datasets[probe.dataset].query_groups
+        random, other = (independent(recalls, groups=groups) for recalls in probe.recalls.values())
         detectable = power.minimum_detectable_effect(power.planned(other, random, repeats), comparisons)
         lines.append(
             Line(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bench.analysis import stats
-from bench.analysis.sample import Sample, crossed, units
+from bench.analysis.sample import Sample, crossed, effective_units
 from bench.analysis.stats import Estimate
 from bench.analysis.variance import Part, builds_part, query_part, residual_parts
 
@@ -46,12 +46,12 @@ def needed(sample: Sample, reference: Sample, comparisons: float = 1, margin: fl
     shown. Nothing is known of a single build, nor where order and build seeds are crossed, as then it is either of the
     two.
     """
-    builds, queries = min(len(sample.recalls), len(reference.recalls)), units(sample).shape[1]
+    builds, queries = min(len(sample.recalls), len(reference.recalls)), sample.recalls.shape[1]
     if min(builds, queries) < 2 or any(crossed(each) is not None for each in (sample, reference)):
         return Needed(None, None)
     settled = _settled(sample, reference, comparisons, margin)
     # What queries add is an estimate too: where builds seem enough, it is likely one that is too small
-    doubt = 1 + math.sqrt(2 / query_part(stats.by_query(sample, reference))[1])
+    doubt = 1 + math.sqrt(2 / query_part(stats.by_query(sample, reference), effective_units(sample))[1])
     enough = _first(builds + 1, _MOST_BUILDS, lambda count: settled(count, queries / doubt))
     if enough is not None:
         return Needed(enough, None)
@@ -100,14 +100,14 @@ def _settled(sample: Sample, reference: Sample, comparisons: float, margin: floa
 
 def planned(sample: Sample, reference: Sample, builds: int) -> Estimate:
     """What the difference's interval is to be expected like with `builds` builds of each, by these samples."""
-    return _plan(sample, reference)(builds, units(sample).shape[1])
+    return _plan(sample, reference)(builds, sample.recalls.shape[1])
 
 
 def _plan(sample: Sample, reference: Sample) -> Callable[[int, float], Estimate]:
     """As `planned`, by the number of builds and queries; what does not depend on them is computed once."""
     value = float(sample.recalls.mean() - reference.recalls.mean())
-    queries = units(sample).shape[1]
-    of_queries = query_part(stats.by_query(sample, reference), unseen=sample.step)
+    queries = sample.recalls.shape[1]
+    of_queries = query_part(stats.by_query(sample, reference), effective_units(sample), unseen=sample.step)
     rest = sum(part for part, _ in (*residual_parts(sample), *residual_parts(reference)))
     query = max(of_queries[0] + rest, 0.0)
     of_one_build = sum(builds_part(each)[0] * len(each.recalls) for each in (sample, reference))

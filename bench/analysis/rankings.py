@@ -1,10 +1,10 @@
 """Do models keep their ranking when an index answers instead of exact search, and is a move more than noise?
 
 Models are datasets that share their judgements: the same documents and queries in other vectors. A ranking goes by
-mean nDCG@10. Whether two models really change places is seen from resamples: queries are drawn with replacement, the
-same for every model and for exact search, and builds within each model, engine and order. The probability of a swap
-is the share of resamples in which an index orders the two otherwise than the reference does in the same resample. So
-queries that favour one model under both are no swap.
+mean nDCG@10. Whether two models really change places is seen from resamples: queries are drawn with replacement (whole
+groups of them, where any of the models' datasets has groups), the same for every model and for exact search, and builds
+within each model, engine and order. The probability of a swap is the share of resamples in which an index orders the
+two otherwise than the reference does in the same resample. So queries that favour one model under both are no swap.
 """
 
 import warnings
@@ -170,12 +170,14 @@ def _ranked(
     names: Mapping[Order, str],
 ) -> Rankings:
     """The Rankings of the models that have every column."""
-    exact = {model: retrieval.sample(next(iter(columns.values()))[model], MEASURE)[1] for model in models}
+    first = {model: retrieval.sample(next(iter(columns.values()))[model], MEASURE) for model in models}
+    exact = {model: of_exact for model, (_, of_exact) in first.items()}
+    groups = next((scored.groups for scored, _ in first.values() if scored.groups is not None), None)
     models = sorted(models, key=lambda model: -float(exact[model].mean()))
     tables = {BY_EXACT: [exact[model][None, :] for model in models]}  # of (builds, judged queries), as all that follow
     for searched, by_model in columns.items():
         tables[searched] = [retrieval.sample(by_model[model], MEASURE)[0].recalls for model in models]
-    scores = _scores(tables)
+    scores = _scores(tables, groups)
     recalls = {
         searched: np.array([_recall(by_model[model]) for model in models]) for searched, by_model in columns.items()
     }
@@ -196,9 +198,9 @@ def _ranked(
     )
 
 
-def _scores(tables: Mapping[Searched, Sequence[np.ndarray]]) -> dict[Searched, _Scores]:
-    """The scores of every column, from a table (builds, judged queries) of every model."""
-    drawn = bootstrap.means([table for row in tables.values() for table in row])
+def _scores(tables: Mapping[Searched, Sequence[np.ndarray]], groups: np.ndarray | None) -> dict[Searched, _Scores]:
+    """The scores of every column, from a table (builds, judged queries) of every model; groups: of these queries."""
+    drawn = bootstrap.means([table for row in tables.values() for table in row], groups=groups)
     resampled = drawn.reshape(len(tables), -1, drawn.shape[1])
     return {
         searched: _Scores(np.array([table.mean() for table in row]), of_column)

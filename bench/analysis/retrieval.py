@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from bench.analysis import stats
-from bench.analysis.sample import Sample, sample_of
+from bench.analysis.sample import Sample, by_group, sample_of
 from bench.analysis.setting import Outcomes, Setting, by_setting, labels
 from bench.analysis.stats import Estimate
 from bench.study.outcome import Outcome
@@ -63,9 +63,12 @@ def sample(outcomes: Sequence[Outcome], measure: str) -> tuple[Sample, np.ndarra
     exact = outcomes[0].retrieval_exact[measure].astype(np.float64)
     judged = np.isfinite(exact)
     scores = [outcome.retrieval[measure][judged] for outcome in outcomes]
-    return sample_of(scores, [outcome.trial for outcome in outcomes]), exact[judged]
+    groups = outcomes[0].query_groups
+    of_judged = None if groups is None else groups[judged]
+    return sample_of(scores, [outcome.trial for outcome in outcomes], of_judged), exact[judged]
 
 
 def _score(scored: Sample, exact: np.ndarray) -> Score:
     differences = scored._replace(recalls=scored.recalls - exact)
-    return Score(stats.mean(scored), stats.mean_over_queries(exact), stats.mean_difference(differences))
+    exact_units = by_group(exact, scored.groups)
+    return Score(stats.mean(scored), stats.mean_over_queries(exact_units), stats.mean_difference(differences))

@@ -17,12 +17,14 @@ class Sample(NamedTuple):
         crossed, or no two rows share a seed, so that they are independent (or all have one order seed, and what is
         estimated is that order's recall).
     k: neighbours that every query is answered with; 0 where values are no counts of them.
+    groups: (queries,) which group a query belongs to, where those of a group are not independent; None where all are.
     """
 
     recalls: np.ndarray
     order_seeds: np.ndarray
     build_seeds: np.ndarray
     k: int = 0
+    groups: np.ndarray | None = None
 
     @property
     def step(self) -> float:
@@ -30,8 +32,8 @@ class Sample(NamedTuple):
         return 1 / (self.k or 10)
 
 
-def sample_of(recalls: Sequence[np.ndarray], trials: Sequence[Trial]) -> Sample:
-    """The Sample of recalls (queries,) of builds, with the seeds of their trials.
+def sample_of(recalls: Sequence[np.ndarray], trials: Sequence[Trial], groups: np.ndarray | None = None) -> Sample:
+    """The Sample of recalls (queries,) of builds, with the seeds of their trials and the groups of their queries.
 
     Where a crossing is not complete (a run was cut short, or two experiments asked for other seeds), builds are left
     out until the others are crossed or independent: rows that share seeds must not pass for independent.
@@ -39,9 +41,8 @@ def sample_of(recalls: Sequence[np.ndarray], trials: Sequence[Trial]) -> Sample:
     pairs = [(trial.seeds.order_seed, trial.seeds.build_seed) for trial in trials]
     rows = balanced(pairs)
     order_seeds, build_seeds = np.array([pairs[row] for row in rows]).T
-    return Sample(
-        np.array([recalls[row] for row in rows], dtype=np.float64), order_seeds, build_seeds, trials[0].search.k
-    )
+    table = np.array([recalls[row] for row in rows], dtype=np.float64)
+    return Sample(table, order_seeds, build_seeds, trials[0].search.k, groups)
 
 
 def balanced(pairs: Sequence[tuple[int, int]]) -> list[int]:
@@ -59,10 +60,49 @@ def balanced(pairs: Sequence[tuple[int, int]]) -> list[int]:
     return [row for row, pair in enumerate(pairs) if pair in largest]
 
 
-def independent(recalls: np.ndarray, k: int = 0) -> Sample:
-    """A Sample of builds (builds, queries) that each drew an order and levels of its own."""
+def independent(recalls: np.ndarray, k: int = 0, groups: np.ndarray | None = None) -> Sample:
+    """A Sample of builds (builds, queries) that each drew an order and levels of its own; groups: (queries,)."""
     seeds = np.arange(1, len(recalls) + 1)
-    return Sample(recalls, seeds, seeds, k)
+    return Sample(recalls, seeds, seeds, k, groups)
+
+
+def units(sample: Sample) -> np.ndarray:
+    """(builds, units) what is independent of each other beside builds; its row means are the builds' mean recalls.
+
+    Without groups the recalls. With groups a unit is a group, linearised: the variance of a row's units, over their
+    number, is the cluster-robust variance of its mean (Liang and Zeger 1986), whatever the groups' sizes; and units are
+    linear in the recalls, so those of a difference are the difference of those of two samples of the same queries.
+    """
+    return by_group(sample.recalls, sample.groups)
+
+
+def by_group(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """(..., groups) the units, as of `units`, of values (..., queries); the values themselves without groups.
+
+    With G groups of Q queries the unit of a group is m + G / Q * sum(y - m) over its queries, with m the mean of all.
+    """
+    if groups is None:
+        return values
+    by_code = np.argsort(groups, kind="stable")
+    _, starts = np.unique(groups[by_code], return_index=True)
+    mean = values.mean(axis=-1, keepdims=True)
+    sums = np.add.reduceat((values - mean)[..., by_code], starts, axis=-1)
+    return np.asarray(mean + len(starts) / len(groups) * sums)
+
+
+def effective_units(sample: Sample) -> float:
+    """How many units of one size say as much of others as the sample's: (sum of sizes)^2 / sum of squares (Kish 1965).
+
+    What a variance over units is known with goes by it: a few large groups are few, however many small ones there are.
+    """
+    if sample.groups is None:
+        return float(sample.recalls.shape[1])
+    return effective_number(np.unique(sample.groups, return_counts=True)[1])
+
+
+def effective_number(sizes: np.ndarray) -> float:
+    """As `effective_units`, of the sizes (groups,)."""
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def seeds_of(sample: Sample) -> list[tuple[int, int]]:

@@ -82,7 +82,7 @@ def samples(by_order: ByOrder, ties: bool = False) -> dict[Order, Sample]:
 
 def _sample(outcomes: Sequence[Outcome], ties: bool) -> Sample:
     recalls = [(outcome.hits_tie if ties else outcome.hits) / outcome.trial.search.k for outcome in outcomes]
-    return sample_of(recalls, [outcome.trial for outcome in outcomes])
+    return sample_of(recalls, [outcome.trial for outcome in outcomes], outcomes[0].query_groups)
 
 
 def without_ef_search(setting: Setting) -> Setting:

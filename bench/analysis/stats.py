@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from bench.analysis.sample import Sample, seeds_of, units
+from bench.analysis.sample import Sample, effective_units, seeds_of, units
 from bench.analysis.variance import Part, builds_part, query_part, residual_parts, satterthwaite
 
 CONFIDENCE = 0.95
@@ -55,15 +55,19 @@ def mean(sample: Sample) -> Estimate:
     Poisson count (Garwood 1936) of the neighbours missed, or found.
     """
     recalls = sample.recalls
-    parts = [builds_part(sample), query_part(units(sample).mean(axis=0), tails=False), *residual_parts(sample)]
+    parts = [
+        builds_part(sample),
+        query_part(units(sample).mean(axis=0), effective_units(sample), tails=False),
+        *residual_parts(sample),
+    ]
     estimate = combined(float(recalls.mean()), parts)
     if math.isnan(estimate.se):
         return estimate
     low, high = _in_log_odds(estimate)
-    if sample.k and (recalls < 1).any(axis=0).sum() < _FEW:
+    if sample.k and _units_with(sample, recalls < 1) < _FEW:
         fewest, most = _rare(1 - estimate.value, recalls.shape[1] * sample.k)
         low, high = min(low, 1 - most), max(high, 1 - fewest)
-    if sample.k and (recalls > 0).any(axis=0).sum() < _FEW:
+    if sample.k and _units_with(sample, recalls > 0) < _FEW:
         fewest, most = _rare(estimate.value, recalls.shape[1] * sample.k)
         low, high = min(low, fewest), max(high, most)
     return _within(msgspec.structs.replace(estimate, low=low, high=high), 0.0, 1.0)
@@ -78,6 +82,12 @@ def _in_log_odds(estimate: Estimate) -> tuple[float, float]:
     odds, factor = value / (1 - value), math.exp(min(half / (value * (1 - value)), 500))
     low, high = odds / factor, odds * factor
     return max(low / (1 + low), value - 2 * half), min(high / (1 + high), value + 2 * half)
+
+
+def _units_with(sample: Sample, true: np.ndarray) -> int:
+    """Of how many queries, or groups of them, this (builds, queries) is true in any build."""
+    queries = np.flatnonzero(true.any(axis=0))
+    return len(queries if sample.groups is None else np.unique(sample.groups[queries]))
 
 
 def _rare(share: float, neighbors: int) -> tuple[float, float]:
@@ -116,7 +126,10 @@ def mean_difference(sample: Sample, *, same_queries: bool = False) -> Estimate:
     """
     parts = [builds_part(sample)]
     if not same_queries:
-        parts += [query_part(units(sample).mean(axis=0), unseen=sample.step), *residual_parts(sample)]
+        parts += [
+            query_part(units(sample).mean(axis=0), effective_units(sample), unseen=sample.step),
+            *residual_parts(sample),
+        ]
     return combined_difference(float(sample.recalls.mean()), parts)
 
 
@@ -133,7 +146,7 @@ def paired_difference(sample: Sample, reference: Sample, *, same_queries: bool =
 
 def mean_over_queries(values: np.ndarray) -> Estimate:
     """Mean of values (queries,) from 0 to 1 that no build has a part in, as those of exact search."""
-    return _within(combined(float(values.mean()), [query_part(values)]), 0.0, 1.0)
+    return _within(combined(float(values.mean()), [query_part(values, len(values))]), 0.0, 1.0)
 
 
 def difference(sample: Sample, reference: Sample, *, same_queries: bool = False) -> Estimate:
@@ -146,7 +159,7 @@ def difference(sample: Sample, reference: Sample, *, same_queries: bool = False)
         raise ValueError("samples of different queries cannot be paired")
     parts = [builds_part(sample, reference)]
     if not same_queries:
-        parts += [query_part(by_query(sample, reference), unseen=sample.step)]
+        parts += [query_part(by_query(sample, reference), effective_units(sample), unseen=sample.step)]
         parts += [*residual_parts(sample), *residual_parts(reference)]
     return combined_difference(float(sample.recalls.mean() - reference.recalls.mean()), parts)
 
@@ -171,7 +184,7 @@ def misses_removed(sample: Sample, reference: Sample, comparisons: float = 1) ->
     linear = difference(sample, reference._replace(recalls=(1 - share) * reference.recalls))
     half_width = reach(linear, comparisons) / missed
     low = share - half_width
-    if sample.k and (sample.recalls < 1).any(axis=0).sum() < _FEW:
+    if sample.k and _units_with(sample, sample.recalls < 1) < _FEW:
         low = min(low, 1 - (1 - mean(sample).low) / missed)
     return Estimate(share, low, min(share + half_width, 1.0), linear.se / missed, linear.df)
 

@@ -24,7 +24,7 @@ def builds_part(*samples: Sample) -> Part:
         total = sum(part for part, _ in parts)
         if math.isnan(total):
             return math.nan, 1.0
-        hit = sample.step / units(sample).shape[1]
+        hit = sample.step / sample.recalls.shape[1]
         variance += max(total, hit**2 / len(sample.recalls))
         df = min(df, satterthwaite(total, parts))
     return variance, df
@@ -55,9 +55,10 @@ def satterthwaite(variance: float, parts: Sequence[Part]) -> float:
     return max(variance**2 / known, least) if known else least
 
 
-def query_part(by_query: np.ndarray, *, tails: bool = True, unseen: float = 0.0) -> Part:
+def query_part(by_query: np.ndarray, effective: float, *, tails: bool = True, unseen: float = 0.0) -> Part:
     """What the draw of queries adds to the variance of the mean of `by_query` (units,).
 
+    effective: how many units of one size these say as much as; see `effective_units`.
     tails: whether its degrees of freedom shrink with the kurtosis (Box 1953).
     unseen: above 0, a query that was not drawn is allowed for that differs by as much, or by the most that any does:
         where few queries make all of a difference, their number in a sample is luck.
@@ -68,8 +69,8 @@ def query_part(by_query: np.ndarray, *, tails: bool = True, unseen: float = 0.0)
     variance = float(by_query.var(ddof=1)) / queries
     if unseen:
         variance += (max(float(np.abs(by_query).max()), unseen) / queries) ** 2
-    effective = 2 * queries / (2 + _excess_kurtosis(by_query)) if tails else queries
-    return variance, min(effective, queries - 1.0)
+    known = 2 * queries / (2 + _excess_kurtosis(by_query)) if tails else queries
+    return variance, max(min(known, effective - 1.0), 1.0)
 
 
 def _excess_kurtosis(values: np.ndarray) -> float:

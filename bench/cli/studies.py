@@ -49,6 +49,13 @@ QueriesOption = Annotated[
     Path | None,
     typer.Option(help="A file of queries; else those that the base's file or TOML has, else base rows are held out."),
 ]
+QueryGroupsOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="A file of one label a query, .txt one a line: queries of one label, as paraphrases or one user's, count "
+        "as a group that is drawn as a whole."
+    ),
+]
 OrdersOption = Annotated[
     str | None,
     typer.Option(
@@ -105,6 +112,7 @@ def compare(
         Path | None, typer.Option(help="A file of the queries' nearest base rows, to verify against exact search.")
     ] = None,
     metric: MetricOption = None,
+    query_groups: QueryGroupsOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows of the base, drawn by seed.")] = None,
     orders: OrdersOption = None,
     engines: EnginesOption = "hnswlib,faiss",
@@ -124,7 +132,8 @@ def compare(
 ) -> None:
     """Compare orders of insertion on your own vectors, or on a dataset of the catalogue.
 
-    What is given as --queries, --labels, --neighbors or --metric takes the place of what a file or dataset states.
+    What is given as --queries, --query-groups, --labels, --neighbors or --metric takes the place of what a file or
+    dataset states.
 
     \b
     Example:
@@ -141,7 +150,15 @@ def compare(
     graph = {name: value for name, value in shape.items() if value is not None}
     efs = str(max(k, 1)) if chosen else "10,40" if ef_search is None else ef_search  # a preset's own come later
     study = comparison(
-        Source(base=base, queries=queries, labels=labels, neighbors=neighbors, metric=metric, rows=limit),
+        Source(
+            base=base,
+            queries=queries,
+            labels=labels,
+            neighbors=neighbors,
+            metric=metric,
+            query_groups=query_groups,
+            rows=limit,
+        ),
         orders=None if orders is None else [order_table(text, "--orders") for text in items(orders, "--orders")],
         index=[{"engine": name, **graph} for name in items(engines, "--engines")],
         k=k,

@@ -65,10 +65,34 @@ def _bad(block: np.ndarray, squares: np.ndarray, metric: str) -> tuple[int, str]
 
 def check_labels(labels: np.ndarray, where: str, n: int) -> np.ndarray:
     """(n,) labels, also of what is one column, or a BenchError that names `where`."""
+    return _labels(labels, where, n, f"the base has {n} rows: one label a row is needed")
+
+
+def check_query_groups(groups: np.ndarray, where: str, queries: int) -> np.ndarray:
+    """(queries,) labels of the groups that queries belong to, or a BenchError that names `where`."""
+    return _labels(groups, where, queries, f"there are {queries} queries: one group a query is needed")
+
+
+def group_codes(groups: np.ndarray, where: str) -> np.ndarray | None:
+    """(queries,) int64 numbers of groups, from 0 by sorted label; None where every query is a group of its own.
+
+    A BenchError that names `where` if all are of one group, since one says nothing of others.
+    """
+    names, codes = np.unique(groups, return_inverse=True)
+    if len(names) == len(groups):
+        return None
+    if len(names) == 1:
+        raise BenchError(
+            f"{where} has one group alone, which says nothing of others: name two at least, or leave it out"
+        )
+    return read_only(codes.astype(np.int64))
+
+
+def _labels(labels: np.ndarray, where: str, n: int, needed: str) -> np.ndarray:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.shape[0] != n:
-        raise BenchError(f"{where} has shape {labels.shape}, the base has {n} rows: one label a row is needed")
+        raise BenchError(f"{where} has shape {labels.shape}, {needed}")
     if labels.dtype.kind not in "iuSU":
         raise BenchError(f"{where} has type {labels.dtype}: labels are integers or strings")
     if labels.dtype.kind == "S":

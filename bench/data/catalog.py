@@ -17,7 +17,7 @@ import numpy as np
 from bench import cache, digests
 from bench.convert import converted
 from bench.data import formats, generators, records
-from bench.data.dataset import METRICS, Dataset, checked, fingerprint, warn_unverified
+from bench.data.dataset import METRICS, Dataset, checked, fingerprint, warn_other_groups, warn_unverified
 from bench.data.fetch import FetchedFile, Progress, Published, fetch_file, required_path
 from bench.data.from_files import Replacement, from_files, replaced, whole_file
 from bench.data.spec import Spec as Spec
@@ -93,8 +93,16 @@ def _load(path: Path, spec: Spec, parameters: dict[str, Any], replacement: Repla
         return _read_files(path, spec, replacement)
     file = _local_path(path, spec, spec.download[0])
     _check_stated(path, spec, formats.read(file))
-    queries, labels, neighbors = replacement.queries, replacement.labels, replacement.neighbors
-    return from_files(file, queries, labels, spec.metric, neighbors=neighbors, name=stem, drop_zeros=True)
+    return from_files(
+        file,
+        replacement.queries,
+        replacement.labels,
+        spec.metric,
+        neighbors=replacement.neighbors,
+        query_groups=replacement.query_groups,
+        name=stem,
+        drop_zeros=True,
+    )
 
 
 def _verify(path: Path, spec: Spec) -> None:
@@ -106,13 +114,16 @@ def _verify(path: Path, spec: Spec) -> None:
 def _read_files(path: Path, spec: Spec, replacement: Replacement) -> Dataset:
     """The Dataset of `files`: what takes their place comes in before queries would be held out of the base."""
     assert spec.files is not None
-    stated = {part: getattr(spec.files, part) for part in ("queries", "labels", "neighbors")}
+    parts = ("queries", "labels", "neighbors", "query_groups")
+    stated = {part: getattr(spec.files, part) for part in parts}
     files = {part: path.parent / file for part, file in stated.items() if file}
     if replacement.queries and "neighbors" in files and not replacement.neighbors:
         warn_unverified(str(files.pop("neighbors")), "other queries")
-    queries, labels, neighbors = (getattr(replacement, part) or files.get(part) for part in stated)
+    if replacement.queries and "query_groups" in files and not replacement.query_groups:
+        warn_other_groups(str(files.pop("query_groups")))
+    queries, labels, neighbors, groups = (getattr(replacement, part) or files.get(part) for part in parts)
     base = path.parent / spec.files.base
-    dataset = from_files(base, queries, labels, spec.metric, neighbors=neighbors, name=path.stem)
+    dataset = from_files(base, queries, labels, spec.metric, neighbors=neighbors, query_groups=groups, name=path.stem)
     if dataset.source_rows is not None:
         line = f"{path}: {len(dataset.queries)} rows held out as queries; files.queries names your own"
         warnings.warn(line, BenchWarning, stacklevel=2)
@@ -208,8 +219,9 @@ def _read_records(path: Path, spec: Spec) -> Dataset:
     vectors, described_by = (_local_path(path, spec, file) for file in spec.published)
 
     def make() -> dict[str, np.ndarray]:
-        base, queries, labels = records.read(vectors, described_by, source)
-        return _arrays(checked(name, base, queries, metric, labels))
+        base, queries, labels, groups = records.read(vectors, described_by, source)
+        files = {"query_groups": f"{path}: records.query_group_field"}
+        return _arrays(checked(name, base, queries, metric, labels, query_groups=groups, files=files))
 
     code = digests.code_digest(Path(records.__file__))
     key = {"metric": metric, "records": msgspec.to_builtins(source), "code": code}
@@ -236,8 +248,8 @@ def _check_stated(path: Path, spec: Spec, contents: formats.Contents) -> None:
 
 
 def _arrays(dataset: Dataset) -> dict[str, np.ndarray]:
-    arrays = {"base": dataset.base, "queries": dataset.queries}
-    return arrays if dataset.labels is None else arrays | {"labels": dataset.labels}
+    parts = {part: getattr(dataset, part) for part in ("base", "queries", "labels", "query_groups")}
+    return {part: array for part, array in parts.items() if array is not None}
 
 
 def _from_entry(name: str, metric: str, entry: cache.Entry) -> Dataset:
@@ -245,4 +257,5 @@ def _from_entry(name: str, metric: str, entry: cache.Entry) -> Dataset:
     base, queries, labels = (entry.arrays.get(part) for part in ("base", "queries", "labels"))
     assert base is not None
     assert queries is not None
-    return Dataset(name, base, queries, metric, labels, fingerprint(entry.digests))
+    groups = entry.arrays.get("query_groups")
+    return Dataset(name, base, queries, metric, labels, fingerprint(entry.digests), query_groups=groups)

@@ -14,8 +14,10 @@ from bench.data.arrays import (
     cached_rows,
     check_labels,
     check_neighbors,
+    check_query_groups,
     check_vectors,
     few,
+    group_codes,
     read_only,
     rows_at_a_time,
 )
@@ -23,6 +25,7 @@ from bench.errors import BenchError, BenchWarning, unknown
 
 Metric = Literal["l2", "cosine", "ip"]
 METRICS: tuple[str, ...] = get_args(Metric)
+_PARTS = ("base", "queries", "labels", "neighbors", "query_groups")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Dataset:
     source_rows: (n,) which rows of their source the base rows are, where queries were held out of them or some were
         left out; None where they are all.
     source_size: how many rows the source has, where they are not all.
+    query_groups: (q,) int64, from 0, which group a query belongs to, where queries are not independent of each other;
+        None where they are, or nothing is known.
     """
 
     name: str
@@ -77,6 +82,7 @@ class Dataset:
     neighbors: np.ndarray | None = None
     source_rows: np.ndarray | None = None
     source_size: int = 0
+    query_groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", as_text(self.name))  # which may be a file's
@@ -107,16 +113,19 @@ def checked(
     rows: dict[str, np.ndarray] | None = None,
     source_size: int = 0,
     judgements: Judgements | None = None,
+    query_groups: np.ndarray | None = None,
 ) -> Dataset:
     """A Dataset of these arrays, or a BenchError that says what is wrong with which of them.
 
     Arrays of another type than float32 are converted; float64 and integers may lose digits.
-    files: where `base`, `queries`, `labels` and `neighbors` came from, for the error; by default the dataset's name.
+    files: where `base`, `queries`, `labels`, `neighbors` and `query_groups` came from, for the error; by default the
+        dataset's name.
     rows: of `base` and `queries` that are not all rows of their file, which they are.
     source_size: how many rows the base's file has, where rows of it are given.
     judgements: carried along; the fingerprint is that of the arrays alone, so that recall is shared.
+    query_groups: (q,) labels of any kind; where every query has one of its own it is as if there were none.
     """
-    where = {part: f"{name}: {part}" for part in ("base", "queries", "labels", "neighbors")} | (files or {})
+    where = {part: f"{name}: {part}" for part in _PARTS} | (files or {})
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
     base = check_vectors(base, where["base"], metric, (rows or {}).get("base"))
@@ -136,8 +145,11 @@ def checked(
         )
     if neighbors is not None:
         neighbors = check_neighbors(neighbors, where["neighbors"], len(queries))
+    if query_groups is not None:
+        query_groups = check_query_groups(query_groups, where["query_groups"], len(queries))
+        query_groups = group_codes(query_groups, where["query_groups"])
     part = (rows or {}).get("base") if source_size > len(base) else None
-    return _dataset(name, base, queries, metric, labels, neighbors, judgements, part, source_size)
+    return _dataset(name, base, queries, metric, labels, neighbors, judgements, part, source_size, query_groups)
 
 
 def _dataset(
@@ -150,13 +162,15 @@ def _dataset(
     judgements: Judgements | None = None,
     source_rows: np.ndarray | None = None,
     source_size: int = 0,
+    query_groups: np.ndarray | None = None,
 ) -> Dataset:
     """A Dataset of arrays that are checked already."""
     base, queries, labels = read_only(base), read_only(queries), None if labels is None else read_only(labels)
-    arrays = {"base": base, "queries": queries} | ({} if labels is None else {"labels": labels})
-    by_part = {part: digests.array_digest(array) for part, array in arrays.items()}
-    digest = fingerprint(by_part)
-    return Dataset(name, base, queries, metric, labels, digest, judgements, neighbors, source_rows, source_size)
+    arrays = {"base": base, "queries": queries, "labels": labels, "query_groups": query_groups}
+    digest = fingerprint({part: digests.array_digest(array) for part, array in arrays.items() if array is not None})
+    return Dataset(
+        name, base, queries, metric, labels, digest, judgements, neighbors, source_rows, source_size, query_groups
+    )
 
 
 def fingerprint(by_part: dict[str, str]) -> str:
@@ -198,6 +212,7 @@ def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
         judgements=judgements,
         source_rows=source_rows,
         source_size=dataset.source_count,
+        query_groups=dataset.query_groups,
     )
 
 
@@ -205,6 +220,15 @@ def warn_unverified(where: str, of: str = "all its rows") -> None:
     """A BenchWarning that given neighbours are left out, since they are those of something else."""
     warnings.warn(
         f"{where}: the neighbours that came with the data are those of {of}; left out, and not verified",
+        BenchWarning,
+        stacklevel=3,
+    )
+
+
+def warn_other_groups(where: str) -> None:
+    """A BenchWarning that groups of queries are left out, since the queries are others."""
+    warnings.warn(
+        f"{where}: its groups of queries are those of other queries; left out (--query-groups gives those of yours)",
         BenchWarning,
         stacklevel=3,
     )

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.data import formats
-from bench.data.arrays import check_labels
-from bench.data.dataset import METRICS, Dataset, checked, drawn, warn_unverified
+from bench.data.arrays import check_labels, check_query_groups
+from bench.data.dataset import METRICS, Dataset, checked, drawn, warn_other_groups, warn_unverified
 from bench.data.formats import hdf5
 from bench.data.formats.array import FileArray, check, nonzero, vectors, whole
 from bench.errors import BenchError, BenchWarning, Log, unknown
@@ -19,16 +19,18 @@ from bench.errors import BenchError, BenchWarning, Log, unknown
 class Replacement:
     """What takes the place of what a dataset states, and fills in what it does not.
 
-    queries: a file of them. Neighbours and judgements of those before are left out.
+    queries: a file of them. Neighbours, judgements and groups of those before are left out.
     labels: a file of one label a row of the source.
     neighbors: a file of the queries' nearest base rows.
     metric: one of METRICS.
+    query_groups: a file of one label a query: queries of one label are not independent of each other.
     """
 
     queries: Path | None = None
     labels: Path | None = None
     neighbors: Path | None = None
     metric: str | None = None
+    query_groups: Path | None = None
 
 
 def from_files(
@@ -38,6 +40,7 @@ def from_files(
     metric: str | None = None,
     *,
     neighbors: Path | None = None,
+    query_groups: Path | None = None,
     name: str | None = None,
     limit: int | None = None,
     drop_zeros: bool = False,
@@ -45,15 +48,15 @@ def from_files(
 ) -> Dataset:
     """A Dataset of files in any of `formats.READERS`.
 
-    A bundle (HDF5, npz) brings queries, labels, neighbours and its metric; what is given beside it takes
-    their place, and neighbours of other queries or another metric are left out. Without a metric it is l2;
+    A bundle (HDF5, npz) brings queries, their groups, labels, neighbours and its metric; what is given beside it takes
+    their place, and groups or neighbours of other queries or another metric are left out. Without a metric it is l2;
     without queries, a tenth of the base, at most 1,000 rows, is held out of it, by seed, so that no query finds itself.
     limit: at most so many rows of the base that stays, as `dataset.limit` draws them. drop_zeros: whether under cosine
     rows of zeros are left out, with a warning, rather than refused. log: is called with a line on what was chosen.
 
     Only rows that are taken are read if the file allows it. Errors count rows as the file does.
     """
-    parts = _open(base, queries, labels, metric, neighbors, log)
+    parts = _open(base, Replacement(queries, labels, neighbors, metric, query_groups), log)
     stem = name or parts.name
     base_rows, query_rows = _choose_rows(parts, stem, drop_zeros and parts.metric == "cosine", log)
     if limit is not None and limit < len(base_rows):
@@ -68,6 +71,7 @@ def from_files(
         parts.metric,
         row_labels,
         neighbors=_neighbors(parts, len(base_rows), len(query_rows)),
+        query_groups=_groups_of(parts, query_rows),
         files=parts.files,
         rows={"base": base_rows, "queries": query_rows},
         source_size=parts.base.shape[0],
@@ -75,11 +79,12 @@ def from_files(
 
 
 def replaced(dataset: Dataset, replacement: Replacement) -> Dataset:
-    """The dataset with queries, labels and neighbours from files in place of its own; its metric is left as it is.
+    """The dataset with parts from files in place of its own; its metric is left as it is.
 
-    A BenchWarning names what belongs to queries that are replaced, and is left out: neighbours and judgements.
+    A BenchWarning names what belongs to queries that are replaced, and is left out: neighbours, judgements and groups.
     """
     queries, labels, neighbors, judgements = dataset.queries, dataset.labels, dataset.neighbors, dataset.judgements
+    query_groups = dataset.query_groups
     files = {}
     if replacement.queries:
         source = _queries(replacement.queries)
@@ -90,7 +95,9 @@ def replaced(dataset: Dataset, replacement: Replacement) -> Dataset:
         if judgements:
             line = f"{dataset.name}: its judgements are those of other queries; left out, so retrieval is not scored"
             warnings.warn(line, BenchWarning, stacklevel=3)
-        neighbors = judgements = None
+        if query_groups is not None and not replacement.query_groups:
+            warn_other_groups(dataset.name)
+        neighbors = judgements = query_groups = None
     if replacement.labels:
         labels, files["labels"] = formats.read_labels(replacement.labels), str(replacement.labels)
         labels = check_labels(labels, files["labels"], dataset.source_count)
@@ -98,6 +105,9 @@ def replaced(dataset: Dataset, replacement: Replacement) -> Dataset:
     if replacement.neighbors:
         source = formats.get(formats.read(replacement.neighbors), "neighbors")
         neighbors, files["neighbors"] = whole(source), source.where
+    if replacement.query_groups:
+        query_groups = formats.read_labels(replacement.query_groups, "query_groups")
+        files["query_groups"] = str(replacement.query_groups)
     if not files:
         return dataset
     return checked(
@@ -111,6 +121,7 @@ def replaced(dataset: Dataset, replacement: Replacement) -> Dataset:
         rows=None if dataset.source_rows is None else {"base": dataset.source_rows},
         source_size=dataset.source_size,
         judgements=judgements,
+        query_groups=query_groups,
     )
 
 
@@ -137,6 +148,7 @@ class _Parts(NamedTuple):
     queries: None if the files have none.
     neighbors: None if the files have none, or those of other queries or another metric.
     labels: one a row of the base, not checked yet; None if the files have none.
+    query_groups: labels of the queries' groups, the same; None too if they are of other queries.
     files: by part, the place that an error names.
     """
 
@@ -146,33 +158,37 @@ class _Parts(NamedTuple):
     queries: FileArray | None
     neighbors: FileArray | None
     labels: np.ndarray | None
+    query_groups: np.ndarray | None
     files: dict[str, str]
 
 
-def _open(
-    base: Path, queries: Path | None, labels: Path | None, metric: str | None, neighbors: Path | None, log: Log
-) -> _Parts:
+def _open(base: Path, beside: Replacement, log: Log) -> _Parts:
     bundle = formats.read(base)
     base_source = formats.get(bundle, "base")
-    query_source = _queries(queries) if queries else formats.find(bundle, "queries")
-    if neighbors and query_source is None:
-        raise BenchError(f"{neighbors}: neighbours are those of queries; give the queries as well")
-    chosen_metric = _metric(bundle, metric, log)
+    query_source = _queries(beside.queries) if beside.queries else formats.find(bundle, "queries")
+    for what, path in (("neighbours", beside.neighbors), ("groups", beside.query_groups)):
+        if path and query_source is None:
+            raise BenchError(f"{path}: {what} are those of queries; give the queries as well")
+    chosen_metric = _metric(bundle, beside.metric, log)
     neighbor_source = formats.find(bundle, "neighbors")
-    if neighbors:
-        neighbor_source = formats.get(formats.read(neighbors), "neighbors")
+    if beside.neighbors:
+        neighbor_source = formats.get(formats.read(beside.neighbors), "neighbors")
     elif bundle.metric not in (None, chosen_metric):
         neighbor_source = None
-    elif queries and neighbor_source:
+    elif beside.queries and neighbor_source:
         warn_unverified(neighbor_source.where, "other queries")
         neighbor_source = None
-    row_labels, labels_file = _labels(bundle, labels)
+    row_labels, labels_file = _labels(bundle, beside.labels)
+    groups, groups_file = _query_groups(bundle, beside)
     sources = {"base": base_source, "queries": query_source or base_source, "neighbors": neighbor_source}
-    files = {part: source.where for part, source in sources.items() if source} | labels_file
+    files = {part: source.where for part, source in sources.items() if source}
+    files |= labels_file | groups_file
     check(base_source)
     if query_source:
         _check_queries(query_source)
-    return _Parts(bundle.path.stem, chosen_metric, base_source, query_source, neighbor_source, row_labels, files)
+    return _Parts(
+        bundle.path.stem, chosen_metric, base_source, query_source, neighbor_source, row_labels, groups, files
+    )
 
 
 def _queries(path: Path) -> FileArray:
@@ -222,12 +238,34 @@ def _neighbors(parts: _Parts, base_rows: int, query_rows: int) -> np.ndarray | N
     return whole(source) if source else None
 
 
-def _labels(bundle: formats.Contents, path: Path | None) -> tuple[np.ndarray | None, dict[str, str]]:
-    """The labels in a file beside a bundle, else those in it, or None; and the place that an error names."""
+def _labels(
+    bundle: formats.Contents, path: Path | None, part: str = "labels"
+) -> tuple[np.ndarray | None, dict[str, str]]:
+    """The labels in a file beside a bundle, else those in it, or None; and the place that an error names.
+
+    part: `labels` of rows, or `query_groups`.
+    """
     if path:
-        return formats.read_labels(path), {"labels": str(path)}
-    source = formats.find(bundle, "labels")
-    return (whole(source), {"labels": source.where}) if source else (None, {})
+        return formats.read_labels(path, part), {part: str(path)}
+    source = formats.find(bundle, part)
+    return (whole(source), {part: source.where}) if source else (None, {})
+
+
+def _query_groups(bundle: formats.Contents, beside: Replacement) -> tuple[np.ndarray | None, dict[str, str]]:
+    """As `_labels`, of queries; None, with a warning, if the bundle's are those of other queries than are given."""
+    source = formats.find(bundle, "query_groups")
+    if source and beside.queries and not beside.query_groups:
+        warn_other_groups(source.where)
+        return None, {}
+    return _labels(bundle, beside.query_groups, "query_groups")
+
+
+def _groups_of(parts: _Parts, query_rows: np.ndarray) -> np.ndarray | None:
+    """The labels of the groups of the queries that are taken; None where there are none, or queries are held out."""
+    if parts.query_groups is None or parts.queries is None:
+        return None
+    groups = check_query_groups(parts.query_groups, parts.files["query_groups"], parts.queries.shape[0])
+    return np.asarray(groups[query_rows])
 
 
 def _metric(bundle: formats.Contents, requested: str | None, log: Log = lambda line: None) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -23,6 +24,7 @@ class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     label_field: what a row's label is; None for no labels.
     labels: of the records to take, of queries too unless `query_labels` is given; None for all.
     query_labels: of the queries to take.
+    query_group_field: what a query's group is, where queries are not independent; None for no groups.
     """
 
     vectors: str
@@ -34,28 +36,51 @@ class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     label_field: str | None = None
     labels: list[str] | None = None
     query_labels: list[str] | None = None
+    query_group_field: str | None = None
 
 
-def read(vectors: Path, records: Path, source: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Base (n, d), queries (q, d) and, where the source has a label field, the base's labels (n,)."""
+class Contents(NamedTuple):
+    """What records give.
+
+    base: (n, d).
+    queries: (q, d).
+    labels: (n,) of the base, None without a label field.
+    query_groups: (q,) labels, None without a field for them.
+    """
+
+    base: np.ndarray
+    queries: np.ndarray
+    labels: np.ndarray | None
+    query_groups: np.ndarray | None
+
+
+def read(vectors: Path, records: Path, source: Records) -> Contents:
+    """The Contents of two files, or a BenchError where they do not match or lack what the source names."""
     array, rows = read_vectors(vectors), list(_rows(records, source))
     if len(rows) != len(array):
         raise BenchError(f"{records} has {len(rows)} lines, {vectors} has {len(array)} rows: they must match")
-    split, label = (np.array(column, dtype=str) for column in zip(*rows, strict=True))
+    split, label, group = (np.array(column, dtype=str) for column in zip(*rows, strict=True))
     is_query = np.isin(split, source.query_splits)
     base = ~is_query & _has(label, source.labels, records)
     queries = is_query & _has(label, source.query_labels or source.labels, records)
-    return array[base], array[queries][: source.max_queries], label[base] if source.label_field else None
+    places = np.flatnonzero(queries)[: source.max_queries]
+    return Contents(
+        array[base],
+        array[places],
+        label[base] if source.label_field else None,
+        group[places] if source.query_group_field else None,
+    )
 
 
-def _rows(records: Path, source: Records) -> Iterator[tuple[str, str]]:
-    """Split and label of every record."""
-    fields = [field for field in (source.split_field, source.label_field) if field]
+def _rows(records: Path, source: Records) -> Iterator[tuple[str, ...]]:
+    """Split, label and query group of every record, '' where the source has no field for one."""
+    columns = (source.split_field, source.label_field, source.query_group_field)
+    fields = list(dict.fromkeys(field for field in columns if field))
     with records.open(encoding="utf-8") as stream:
         for number, line in enumerate(stream, start=1):
             try:
                 row = json.loads(line)
-                yield row[source.split_field], row[source.label_field] if source.label_field else ""
+                yield tuple(row[field] if field else "" for field in columns)
             except (json.JSONDecodeError, KeyError, TypeError):
                 raise BenchError(
                     f"{records}: line {number} is not a JSON object with {' and '.join(fields)}: get the file again"

@@ -23,6 +23,7 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queries: str | None = None
     labels: str | None = None
     neighbors: str | None = None
+    query_groups: str | None = None
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

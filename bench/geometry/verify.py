@@ -1,14 +1,19 @@
-"""What came with the data, held against exact search: neighbours, and queries that may be rows of the base."""
+"""What came with the data, held against exact search: neighbours, queries that may be rows, or repeat each other."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 
+from bench import digests
 from bench.errors import BenchWarning
 from bench.geometry import Geometry, knn
 from bench.geometry.describe import profile
 
 _LEAST_SHARE = 0.01  # of the queries, which move recall by less than that: people repeat each other's words
+_NEAR = 0.25  # of the distance to the nearest row: two queries that near have nearly the same neighbours
+_OTHERS = 16  # queries looked at for each: enough to connect those of a cluster
+_ENOUGH = 0.9  # of the queries, in effect: an interval is then too narrow by 5 % at most
 
 
 def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:
@@ -74,3 +79,60 @@ def warn_of_rows_as_queries(geometry: Geometry) -> None:
             BenchWarning,
             stacklevel=2,
         )
+
+
+def warn_of_near_duplicates(geometry: Geometry) -> None:
+    """A BenchWarning where queries nearly repeat each other, so that they say less of others than as many new ones.
+
+    Nothing is said where groups of queries are known, and where in effect there are at least 90 % as many.
+    """
+    dataset = geometry.dataset
+    if dataset.query_groups is not None:
+        return
+    sizes, queries = near_duplicates(geometry), len(dataset.queries)
+    effective = sizes.sum() ** 2 / (sizes**2).sum() if len(sizes) else queries
+    if effective < _ENOUGH * queries:
+        warnings.warn(
+            f"{dataset.name}: {int(sizes[sizes > 1].sum()):,} of {queries:,} queries nearly repeat another, so that "
+            f"all say no more than {effective:,.0f} that do not, and intervals are too narrow: leave repeats out, or "
+            "give the groups that queries belong to (--query-groups FILE)",
+            BenchWarning,
+            stacklevel=2,
+        )
+
+
+def near_duplicates(geometry: Geometry) -> np.ndarray:
+    """Sizes (clusters,) int64 of the clusters of queries that are near-duplicates, 1 where a query repeats none.
+
+    A query is one of another that lies at most a quarter as far as the nearest row, or is equal to it but for rounding;
+    clusters are what such pairs connect. Where there are more queries than rows, which brings them closer, it is a
+    quarter times rows over queries. By Euclidean distance, as `warn_of_rows_as_queries`. The 16 nearest other queries
+    are looked at, so of more that are equal a cluster may come apart. Nothing of fewer than three rows.
+    """
+    nearest = profile(geometry).get("query_nearest")
+    queries = geometry.query_points
+    if nearest is None:
+        return np.empty(0, dtype=np.int64)
+    if len(queries) < 2:
+        return np.ones(len(queries), dtype=np.int64)
+
+    def make() -> dict[str, np.ndarray]:
+        geometry.log("neighbours of the queries among queries")
+        distances, ids = knn.neighbors(queries, min(_OTHERS, len(queries) - 1))
+        near = _NEAR * min(1.0, geometry.dataset.n / len(queries)) * nearest
+        within = np.maximum(near, knn.rounding(queries, geometry.points))
+        return {"sizes": _cluster_sizes(ids, distances <= within[:, None])}
+
+    key = {"code": digests.definition_digest(near_duplicates, Path(__file__).parent)}
+    return geometry.cached("near_duplicates", key, make)["sizes"]
+
+
+def _cluster_sizes(ids: np.ndarray, connected: np.ndarray) -> np.ndarray:
+    """Sizes (clusters,) of what the pairs (row, id) connect, where `connected` (q, k), of ids (q, k)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    rows, columns = np.nonzero(connected)
+    pairs = coo_array((np.ones(len(rows)), (rows, ids[rows, columns])), shape=(len(ids), len(ids)))
+    _, cluster = connected_components(pairs, directed=False)
+    return np.bincount(cluster)

@@ -23,7 +23,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where vectors come from.
 
     base: a file of vectors, or a dataset by its name or TOML file.
-    queries, labels, neighbors, metric: what takes the place of what that states, or of what it lacks.
+    queries, labels, neighbors, metric, query_groups: what takes the place of what that states, or of what it lacks.
     rows: at most so many rows of the base, drawn by seed.
     """
 
@@ -32,6 +32,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     labels: Path | None = None
     neighbors: Path | None = None
     metric: str | None = None
+    query_groups: Path | None = None
     rows: int | None = None
 
 
@@ -71,8 +72,9 @@ def comparison(
 def _load(source: Source, log: Log) -> Dataset:
     if catalog.is_file(source.base):
         files = (Path(source.base), source.queries, source.labels, source.metric)
-        return from_files(*files, neighbors=source.neighbors, limit=source.rows, log=log)
-    replacement = Replacement(source.queries, source.labels, source.neighbors, source.metric)
+        neighbors, groups = source.neighbors, source.query_groups
+        return from_files(*files, neighbors=neighbors, query_groups=groups, limit=source.rows, log=log)
+    replacement = Replacement(source.queries, source.labels, source.neighbors, source.metric, source.query_groups)
     dataset = catalog.load(source.base, replacement=replacement)
     return limit(dataset, source.rows) if source.rows else dataset
 

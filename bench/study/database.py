@@ -12,7 +12,7 @@ import msgspec
 from bench.errors import BenchError
 from bench.study.trial import FIELDS, Data, Search
 
-SCHEMA = 3
+SCHEMA = 4
 DATA = [field.name for field in msgspec.structs.fields(Data)]
 SEARCH = [field.name for field in msgspec.structs.fields(Search)]
 BUILD = [name for name in FIELDS if name not in (*DATA, *SEARCH)]
@@ -30,7 +30,7 @@ def _columns(names: Iterable[str]) -> str:
 # another environment is another row of builds.
 _TABLES = f"""
 CREATE TABLE environments (id TEXT PRIMARY KEY, content TEXT NOT NULL);
-CREATE TABLE datasets (id TEXT PRIMARY KEY, {_columns(DATA)}, profile BLOB);
+CREATE TABLE datasets (id TEXT PRIMARY KEY, {_columns(DATA)}, profile BLOB, query_groups BLOB);
 CREATE TABLE builds (id TEXT PRIMARY KEY, dataset_id TEXT NOT NULL REFERENCES datasets, {_columns(BUILD)},
     order_seconds REAL NOT NULL, build_seconds REAL NOT NULL, environment TEXT NOT NULL REFERENCES environments);
 CREATE TABLE scores (id TEXT PRIMARY KEY, content BLOB NOT NULL);

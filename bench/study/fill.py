@@ -10,7 +10,7 @@ import msgspec
 
 from bench.errors import Log
 from bench.geometry import Geometry
-from bench.geometry.verify import verify_given, warn_of_rows_as_queries
+from bench.geometry.verify import verify_given, warn_of_near_duplicates, warn_of_rows_as_queries
 from bench.study.environment import differences, environment
 from bench.study.outcome import Failure, Outcome
 from bench.study.run import run
@@ -91,6 +91,7 @@ def _verify(studies: Sequence[Study], log: Log) -> None:
         geometry = Geometry(dataset, log)
         verify_given(geometry)
         warn_of_rows_as_queries(geometry)
+        warn_of_near_duplicates(geometry)
 
 
 def _changed(outcome: Outcome, here: dict[str, Any]) -> bool:

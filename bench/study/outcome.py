@@ -32,6 +32,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     search_seconds: of all queries.
     retrieval: by measure (q,) float32, see `measure.retrieval`; empty without judgements.
     retrieval_exact: the same of the exact neighbours.
+    query_groups: (q,) int64, of its dataset, see `Dataset`; None where it has none.
     """
 
     trial: Trial
@@ -42,6 +43,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     search_seconds: float
     retrieval: dict[str, np.ndarray] = {}
     retrieval_exact: dict[str, np.ndarray] = {}
+    query_groups: np.ndarray | None = None
 
     @property
     def recall(self) -> float:

@@ -47,6 +47,23 @@ def scores(key: str, content: Any) -> Scores:
     return {name: np.frombuffer(blob, dtype="<f4") for name, blob in packed.items()}
 
 
+def packed_groups(groups: np.ndarray | None) -> bytes | None:
+    """Numbers of the groups of queries: uint32, little-endian; None where there are none."""
+    return None if groups is None else groups.astype("<u4").tobytes()
+
+
+def groups(key: str, content: Any) -> np.ndarray | None:
+    """The query groups of a row of a dataset, numbered from 0."""
+    if content is None:
+        return None
+    whole = isinstance(content, bytes) and len(content) % 4 == 0
+    codes = np.frombuffer(content if whole else b"", dtype="<u4").astype(np.int64)
+    if len(codes) == 0 or codes.max() >= len(codes) or np.bincount(codes).min() == 0:
+        raise DamagedError(f"the query groups of dataset {key} are not what was stored")
+    codes.flags.writeable = False  # one array for all outcomes
+    return codes
+
+
 def environment(key: str, content: Any) -> dict[str, Any]:
     """The environment of a row."""
     try:
@@ -59,9 +76,12 @@ def environment(key: str, content: Any) -> dict[str, Any]:
 
 
 def outcome(
-    row: Mapping[str, Any], environments: Callable[[str], dict[str, Any]], scores_of: Callable[[str], Scores]
+    row: Mapping[str, Any],
+    environments: Callable[[str], dict[str, Any]],
+    scores_of: Callable[[str], Scores],
+    groups_of: Callable[[str], np.ndarray | None],
 ) -> Outcome:
-    """The Outcome of a row of an outcome with its build and dataset. environments, scores_of: by id."""
+    """The Outcome of a row of an outcome with its build and dataset. environments, scores_of, groups_of: by id."""
     where = f"outcome {row['key']}"
     trial = grouped({name: row[name] for name in FIELDS})
     if trial.key != row["key"]:
@@ -74,6 +94,9 @@ def outcome(
     )
     if any(len(values) != trial.data.queries for of_one in (retrieval, retrieval_exact) for values in of_one.values()):
         raise DamagedError(f"{where} has scores of other queries")
+    query_groups = groups_of(row["dataset_id"])
+    if query_groups is not None and len(query_groups) != trial.data.queries:
+        raise DamagedError(f"{where} has query groups of other queries than its {trial.data.queries}")
     return Outcome(
         trial=trial,
         build=Build(
@@ -88,6 +111,7 @@ def outcome(
         search_seconds=row["search_seconds"],
         retrieval=retrieval,
         retrieval_exact=retrieval_exact,
+        query_groups=query_groups,
     )
 
 

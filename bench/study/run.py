@@ -45,8 +45,9 @@ def run(
     jobs = _jobs(study, store, missing, workers.count if workers else 1, log)
     for result in in_workers(jobs, workers, log) if workers else _here(jobs, log):
         if isinstance(result, Outcome):
-            scores = exact(result.trial.data.dataset, result.trial.search.k)
-            outcome = msgspec.structs.replace(result, retrieval_exact=scores)
+            name = result.trial.data.dataset
+            scores, groups = exact(name, result.trial.search.k), study.datasets[name].query_groups
+            outcome = msgspec.structs.replace(result, retrieval_exact=scores, query_groups=groups)
             store.add(outcome, study.name)
             yield outcome
         else:

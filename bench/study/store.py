@@ -21,7 +21,7 @@ from bench.study.trial import Data, Trial, flat
 T = TypeVar("T")
 
 _OUTCOMES = ("key", "hits", "hits_tie", "ids_sha256", "search_seconds", "retrieval", "retrieval_exact")
-_OF_BUILD = ("id", "order_seconds", "build_seconds", "environment")
+_OF_BUILD = ("id", "dataset_id", "order_seconds", "build_seconds", "environment")
 
 
 class Store:
@@ -135,7 +135,7 @@ class Store:
         with self._usable(), self._connection as connection:
             environment = json.dumps(build.environment, sort_keys=True)
             connection.execute("INSERT OR IGNORE INTO environments VALUES (?, ?)", (environment_id, environment))
-            _insert_data(connection, trial.data)
+            _insert_data(connection, trial.data, packing.packed_groups(outcome.query_groups))
             _replace(connection, "builds", (*build_row, build.order_seconds, build.build_seconds, environment_id))
             connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", (row for row in scores if row[0]))
             _replace(connection, "outcomes", (*outcome_row, *measured, *(key for key, _ in scores)))
@@ -199,13 +199,14 @@ class Store:
             # After the rows: what another process adds meanwhile has its environment and scores in any case.
             environments = self._content("environments", packing.environment)
             scores = self._content("scores", packing.scores)
+            groups = self._content("datasets", packing.groups, column="query_groups")
             names = [name for of_one in of_table.values() for name in of_one]
             for name, *fields in rows:
-                yield name, packing.outcome(dict(zip(names, fields, strict=True)), environments, scores)
+                yield name, packing.outcome(dict(zip(names, fields, strict=True)), environments, scores, groups)
 
-    def _content(self, table: str, read: Callable[[str, Any], T]) -> Callable[[str], T]:
+    def _content(self, table: str, read: Callable[[str, Any], T], column: str = "content") -> Callable[[str], T]:
         """What gives the content of a row of a table by its id, read once."""
-        content = dict(self._connection.execute(f"SELECT id, content FROM {table}").fetchall())
+        content = dict(self._connection.execute(f"SELECT id, {column} FROM {table}").fetchall())
 
         @cache
         def of(key: str) -> T:
@@ -221,9 +222,14 @@ def _add_member(connection: sqlite3.Connection, experiment: str | None, trial: T
         connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?)", (experiment, trial.key))
 
 
-def _insert_data(connection: sqlite3.Connection, data: Data) -> None:
-    row = (packing.content_id(data), *msgspec.structs.astuple(data), None)
-    connection.execute(f"INSERT OR IGNORE INTO datasets VALUES ({_places(row)})", row)
+def _insert_data(connection: sqlite3.Connection, data: Data, query_groups: bytes | None = None) -> None:
+    """Add a dataset's row where there is none, and its packed groups where the row has none."""
+    row = (packing.content_id(data), *msgspec.structs.astuple(data), None, query_groups)
+    connection.execute(
+        f"INSERT INTO datasets VALUES ({_places(row)}) ON CONFLICT (id) DO UPDATE SET query_groups = "
+        "excluded.query_groups WHERE query_groups IS NULL AND excluded.query_groups IS NOT NULL",
+        row,
+    )
 
 
 def _replace(connection: sqlite3.Connection, table: str, row: Sequence[Any]) -> None:

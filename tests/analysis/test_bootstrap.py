@@ -16,6 +16,24 @@ def test_resampled_means_spread_as_the_means_do():
     assert drawn.std() == pytest.approx(builds[:, 0].std() / 4**0.5, rel=0.05)
 
 
+def test_resampled_means_of_groups_spread_as_the_groups_means_do():
+    """50 groups of 8 equal queries: the standard error is that of 50 values, not of 400."""
+    by_group = np.random.default_rng(7).standard_normal(50)
+    groups = np.random.default_rng(8).permutation(np.repeat(np.arange(50), 8))
+    [drawn] = bootstrap.means([by_group[groups][None]], groups=groups)
+    assert drawn.mean() == pytest.approx(by_group.mean(), abs=0.01)
+    assert drawn.std() == pytest.approx(by_group.std() / 50**0.5, rel=0.05)
+    alone = np.arange(400)
+    table = np.random.default_rng(9).standard_normal((2, 400))
+    assert bootstrap.means([table], groups=alone) == pytest.approx(bootstrap.means([table]))
+
+
+def test_a_resampled_mean_is_over_the_queries_of_the_groups_drawn():
+    """Of two groups, of 1 and of 3 queries: 0, 1, or both, (0 + 3) / 4."""
+    [drawn] = bootstrap.means([np.array([[0.0, 1.0, 1.0, 1.0]])], groups=np.array([5, 6, 6, 6]))
+    assert np.unique(drawn.round(12)).tolist() == [0, 0.75, 1]
+
+
 def test_tables_share_their_queries_and_not_their_builds():
     rng = np.random.default_rng(1)
     hard = rng.standard_normal((1, 40))

@@ -199,6 +199,14 @@ def test_a_run_cut_short_shows_the_seeds_that_all_have():
     assert recalls[:, :, 0].tolist() == [[0.2], [0.4], [0.9]]
 
 
+def test_queries_of_permutations_count_by_their_groups():
+    seeds, groups = np.array([1, 2]), np.array([0, 0, 1, 1])
+    recalls = np.array([[0.1, 0.3, 0.5, 0.9], [0.2, 0.2, 0.6, 0.6]])
+    samples = {name: Sample(recalls, seeds, seeds, groups=groups) for name in "xy"}
+    _, by_group = crossed(samples)
+    assert by_group == pytest.approx(np.array([[[0.2, 0.7], [0.2, 0.6]]] * 2))
+
+
 def test_permutations_are_separated_from_other_orders_where_they_are_many():
     many = [of(name, [1, 1]) for name in SIX]
     few = [of(name, [1, 1], experiment="f") for name in SIX[: categories.FEWEST - 1]]

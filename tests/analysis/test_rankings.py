@@ -57,6 +57,22 @@ def test_a_ranking_by_hand():
     assert (swap.reference, swap.index) == pytest.approx((0.1, -0.1), abs=1e-6)
 
 
+def test_queries_of_a_group_are_no_independent_evidence_of_a_swap():
+    """Of four groups two favour a under the index and two b; any three or four drawn of the first keep a ahead: 5/16.
+
+    One model of the two states the groups: they are those of its queries, which both share.
+    """
+    groups = np.arange(QUERIES) // 50
+    index = np.array([0.2, 0.2, 0.7, 0.7])[groups]
+    exact = np.full(QUERIES, 0.5)
+    outcomes = [outcome("a", index, exact + 0.1), outcome("b", exact, exact)]
+    name, of_b = outcomes[1]
+    grouped = [outcomes[0], (name, msgspec.structs.replace(of_b, query_groups=groups))]
+    for of_one, probability in ((outcomes, 1.0), (grouped, 11 / 16)):
+        [swap] = rankings(of_one)[0].columns[0].swaps
+        assert swap.probability == pytest.approx(probability, abs=0.03)  # 4,000 resamples: ± 0.015
+
+
 def test_models_that_lack_documents_are_ranked_with_the_others():
     """A digest of judgements is of queries and relevance, then a dot, then of documents that a model has vectors of."""
     judged = {"a": "q.all", "b": "q.some", "c": "other.all", "d": "other.all"}

@@ -1,11 +1,12 @@
 import json
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from support import examples
 
-from bench.analysis.retrieval import retrieval
+from bench.analysis.retrieval import retrieval, sample
 from bench.cli.results import print_table
 
 
@@ -47,6 +48,18 @@ def test_what_equals_exact_search_on_some_queries_is_not_sure_to_do_so_on_all():
     assert few.value == many.value == 0
     assert few.high > 0.05
     assert 0 < many.high < 0.0005
+
+
+def test_groups_are_those_of_the_judged_queries():
+    exact = [1.0, math.nan, 0.0, 0.5, math.nan, 0.25]
+    plain = [outcome(exact, exact, build_seed=seed) for seed in (1, 2)]
+    groups = np.array([0, 0, 1, 1, 2, 0])
+    grouped = [(name, msgspec.structs.replace(of_one, query_groups=groups)) for name, of_one in plain]
+    assert sample([of_one for _, of_one in grouped], "nDCG@10")[0].groups.tolist() == [0, 1, 1, 0]
+    [row] = retrieval(grouped)
+    # Groups' means are 0.625 and 0.25: half their distance is the standard error of a mean of two.
+    assert row.scores["nDCG@10"].exact.value == pytest.approx(0.4375)
+    assert row.scores["nDCG@10"].exact.se == pytest.approx(0.1875)
 
 
 def test_outcomes_without_judgements_are_left_out_and_others_never_mixed():

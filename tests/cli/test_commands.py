@@ -325,6 +325,11 @@ def write_zero(path):
         (["compare", "my.npy", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["compare", "my.npy", "--limit", "0"], "Invalid value for '--limit'"),
         (["compare", "my.npy", "--neighbors", "l.npy"], "neighbours are those of queries"),
+        (["compare", "my.npy", "--query-groups", "l.npy"], "groups are those of queries"),
+        (
+            ["compare", "my.npy", "--queries", "q.npy", "--query-groups", "l.npy"],
+            "l.npy has shape (400,), there are 30",
+        ),
         (["compare", "my.npy", "--queries", "q.npy", "--neighbors", "l.npy"], "l.npy has shape (400,), there are 30"),
         (["compare", "my.csv"], "my.csv does not exist"),
         (["compare", "my.npy", "--seeds", "x"], "Invalid value for '--seeds'"),

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from bench.study.store import Store
+
 ONE = ["--orders", "given,random", "--seeds", "1", "--engines", "hnswlib", "--M", "6", "--ef-construction", "30"]
 
 
@@ -72,3 +74,17 @@ def test_queries_that_are_rows_of_the_base_are_named_once_before_anything_is_bui
         assert lines[place].startswith("warning: my: ")
         assert not any("outcomes," in line or "1 of " in line for line in lines[:place])
     assert "are rows of the base" not in cli("compare", "my.npy", "--queries", "q.npy", *ONE, check=0).stderr
+
+
+def test_groups_of_queries_are_kept_with_what_is_compared(cli, tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "my.npy", rng.standard_normal((300, 8)).astype(np.float32))
+    np.save(tmp_path / "q.npy", np.repeat(rng.standard_normal((10, 8)), 3, axis=0).astype(np.float32))
+    (tmp_path / "g.txt").write_text("".join(f"user {number // 3}\n" for number in range(30)))
+    words = ("compare", "my.npy", "--queries", "q.npy", "--orders", "random", "--engines", "hnswlib", "--seeds", "1")
+    assert "30 of 30 queries nearly repeat another, so that all say no more than 10" in cli(*words, check=0).stderr
+    done = cli(*words, "--query-groups", "g.txt", check=0)
+    assert "nearly repeat" not in done.stderr
+    stored = [outcome.query_groups for _, outcome in Store.open(tmp_path / "results/store.sqlite").outcomes()]
+    assert [None if groups is None else groups.tolist() for groups in stored].count(sorted([*range(10)] * 3)) == 2
+    assert len(stored) == 4

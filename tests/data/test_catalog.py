@@ -344,6 +344,47 @@ def test_other_labels_take_the_place_of_those_that_a_toml_file_states(stated):
         load(stated, labels="l2.txt")
 
 
+def test_groups_of_queries_are_those_of_a_toml_file_or_of_what_takes_their_place(stated):
+    (stated / "g.txt").write_text("a\nb\na\nb\nc\n")
+    (stated / "g2.txt").write_text("a\nb\na\nb\nc\nc\nc\n")
+    (stated / "grouped.toml").write_text((stated / "my.toml").read_text() + "query_groups = 'g.txt'\n")
+    assert load(stated, "grouped.toml").query_groups.tolist() == [0, 1, 0, 1, 2]
+    assert load(stated, query_groups="g.txt").fingerprint == load(stated, "grouped.toml").fingerprint
+    others = {"queries": "q2.npy", "neighbors": "gt2.npy"}
+    with pytest.warns(BenchWarning, match=r"g\.txt: its groups of queries are those of other queries; left out"):
+        assert load(stated, "grouped.toml", **others).query_groups is None
+    assert load(stated, "grouped.toml", query_groups="g2.txt", **others).query_groups.tolist() == [0, 1, 0, 1, 2, 2, 2]
+    with pytest.raises(BenchError, match=r"g2\.txt has shape \(7,\), there are 5 queries"):
+        load(stated, query_groups="g2.txt")
+    with pytest.raises(BenchError, match=r"g\.txt: groups are those of queries; give the queries as well"):
+        load(stated, "bare.toml", query_groups="g.txt")
+
+
+def test_groups_of_generated_queries_may_come_from_a_file(tmp_path):
+    np.save(tmp_path / "g.npy", np.arange(200) // 2)
+    grouped = load(tmp_path, "digits", query_groups="g.npy")
+    assert grouped.query_groups.tolist() == (np.arange(200) // 2).tolist()
+    assert grouped.fingerprint != catalog.load("digits").fingerprint
+
+
+@pytest.mark.parametrize(("name", "intents"), [("clinc150-in-scope", 150), ("clinc150-10", 150), ("clinc150-5", 75)])
+def test_test_queries_of_clinc150_are_thirty_of_each_intent(mirror, name, intents):
+    assert np.bincount(catalog.load(name).query_groups).tolist() == [30] * intents
+
+
+def test_groups_that_records_cannot_give_are_named_with_their_toml_file(mirror, tmp_path):
+    text = (catalog.folder() / "clinc150-5-oos.toml").read_text()
+    (tmp_path / "my.toml").write_text(text.replace("label_field", 'query_group_field = "intent"\nlabel_field', 1))
+    with pytest.raises(BenchError, match=r"my\.toml: records\.query_group_field has one group alone"):
+        catalog.load(str(tmp_path / "my.toml"))
+
+
+def test_other_queries_leave_the_groups_of_records_out(mirror, tmp_path):
+    np.save(tmp_path / "q.npy", np.ones((3, 384), np.float32))
+    with pytest.warns(BenchWarning, match="clinc150-5: its groups of queries are those of other queries"):
+        assert load(tmp_path, "clinc150-5", queries="q.npy").query_groups is None
+
+
 def test_another_metric_leaves_given_neighbours_out(stated):
     with pytest.warns(BenchWarning, match="my: the neighbours .* are those of the metric cosine; left out"):
         dataset = load(stated, metric="l2")

@@ -122,6 +122,46 @@ def test_given_neighbours_are_kept_until_the_base_changes():
             checked("x", BASE, QUERIES, "l2", neighbors=bad)
 
 
+def test_groups_of_queries_are_numbers_by_sorted_label_and_part_of_the_fingerprint():
+    plain = checked("x", BASE, QUERIES, "l2")
+    texts = checked("x", BASE, QUERIES, "l2", query_groups=np.array(["b", "a", "b", "c", "a"]))
+    numbers = checked("x", BASE, QUERIES, "l2", query_groups=np.array([7, -1, 7, 9, -1]))
+    assert texts.query_groups.tolist() == numbers.query_groups.tolist() == [1, 0, 1, 2, 0]
+    assert texts.query_groups.dtype == np.int64
+    assert not texts.query_groups.flags.writeable
+    assert texts.fingerprint == numbers.fingerprint != plain.fingerprint
+    assert limit(texts, 20).query_groups is texts.query_groups
+
+
+def test_a_fingerprint_without_groups_is_what_it_was_before_there_were_any():
+    """Baselines and the cache go by it."""
+    plain = checked("x", np.arange(12).reshape(6, 2), np.arange(4).reshape(2, 2), "l2", np.arange(6))
+    assert plain.fingerprint == "6acaa8d2bfcf596a486d54cb580990a1f8f8e269279adf61be2883fcfe08d872"
+
+
+def test_queries_that_are_all_of_one_group_are_refused_and_groups_of_one_query_are_none():
+    with pytest.raises(
+        BenchError, match=r"x: query_groups has one group alone, .*: name two at least, or leave it out"
+    ):
+        checked("x", BASE, QUERIES, "l2", query_groups=np.zeros(5, int))
+    assert checked("x", BASE, QUERIES, "l2", query_groups=np.arange(5)[::-1]).query_groups is None
+    assert checked("x", BASE, QUERIES[:1], "l2", query_groups=np.zeros(1, int)).query_groups is None
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (np.zeros(4, int), r"g\.txt has shape \(4,\), there are 5 queries: one group a query"),
+        (np.zeros((5, 2), int), "one group a query"),
+        (np.array([0, 1, np.nan, 1, 0]), "labels are integers or strings"),
+        (np.array([b"a", b"\xff", b"a", b"b", b"b"]), "not UTF-8"),
+    ],
+)
+def test_bad_groups_of_queries_are_refused_with_their_file(groups, message):
+    with pytest.raises(BenchError, match=message):
+        checked("x", BASE, QUERIES, "l2", query_groups=groups, files={"query_groups": "g.txt"})
+
+
 def test_a_limit_draws_rows_in_their_given_order_and_renames():
     labels = np.arange(50)
     dataset = checked("x", np.repeat(labels[:, None], 4, axis=1), QUERIES, "l2", labels)

@@ -234,3 +234,60 @@ def test_labels_may_be_one_column(tmp_path):
     np.save(tmp_path / "b.npy", ROWS)
     (tmp_path / "l.ivecs").write_bytes(b"".join(struct.pack("<2i", 1, row % 7) for row in range(60)))
     assert whole_file(tmp_path / "b.npy", labels=tmp_path / "l.ivecs").labels.tolist() == [n % 7 for n in range(60)]
+
+
+GROUPS = ["u1", "u2", "u1", "u3", "u2"]
+
+
+@pytest.fixture
+def grouped(tmp_path):
+    """A folder with a bundle of queries and their groups, other queries, and files of groups."""
+    np.savez(tmp_path / "b.npz", base=ROWS, queries=ROWS[:5] + 1, query_groups=GROUPS)
+    np.save(tmp_path / "base.npy", ROWS)
+    np.save(tmp_path / "q.npy", ROWS[:4] + 2)
+    (tmp_path / "g.txt").write_text("a\nb\nb\na\n")
+    return tmp_path
+
+
+def test_groups_of_queries_come_from_a_bundle_or_a_file(grouped):
+    dataset = from_files(grouped / "b.npz")
+    assert dataset.query_groups.tolist() == [0, 1, 0, 2, 1]
+    assert dataset.fingerprint != from_files(grouped / "base.npy", grouped / "b.npz").fingerprint
+    assert from_files(grouped / "b.npz", limit=30).query_groups.tolist() == [0, 1, 0, 2, 1]
+    given = from_files(grouped / "base.npy", grouped / "q.npy", query_groups=grouped / "g.txt")
+    assert given.query_groups.tolist() == [0, 1, 1, 0]
+    assert whole_file(grouped / "b.npz").query_groups is None
+    other = grouped / "b.npz#query_groups"
+    assert from_files(grouped / "base.npy", grouped / "b.npz", query_groups=other).query_groups.tolist() == [
+        0,
+        1,
+        0,
+        2,
+        1,
+    ]
+
+
+def test_groups_of_other_queries_are_left_out_with_a_warning(grouped):
+    with pytest.warns(BenchWarning, match=r"b\.npz: query_groups: its groups of queries are those of other queries"):
+        assert from_files(grouped / "b.npz", grouped / "q.npy").query_groups is None
+    given = from_files(grouped / "b.npz", grouped / "q.npy", query_groups=grouped / "g.txt")
+    assert given.query_groups.tolist() == [0, 1, 1, 0]
+
+
+def test_groups_that_do_not_fit_the_queries_are_refused_with_their_file(grouped):
+    with pytest.raises(BenchError, match=r"g\.txt has shape \(4,\), there are 5 queries: one group a query"):
+        from_files(grouped / "b.npz", query_groups=grouped / "g.txt")
+    with pytest.raises(BenchError, match=r"g\.txt: groups are those of queries; give the queries as well"):
+        from_files(grouped / "base.npy", query_groups=grouped / "g.txt")
+    (grouped / "g.txt").write_text("a\n" * 4)
+    with pytest.raises(BenchError, match=r"g\.txt has one group alone"):
+        from_files(grouped / "base.npy", grouped / "q.npy", query_groups=grouped / "g.txt")
+
+
+@pytest.mark.filterwarnings("ignore:.* are all zeros")
+def test_groups_stay_with_queries_where_others_are_dropped(tmp_path):
+    queries = SMALL[:5].copy()
+    queries[1] = 0
+    np.savez(tmp_path / "s.npz", base=SMALL, queries=queries, query_groups=[4, 4, 6, 6, 8])
+    dataset = from_files(tmp_path / "s.npz", metric="cosine", drop_zeros=True)
+    assert dataset.query_groups.tolist() == [0, 1, 1, 2]

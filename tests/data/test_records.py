@@ -37,25 +37,33 @@ def numbers(rows):
 
 
 def test_splits_part_rows_in_file_order(files):
-    base, queries, labels = read(*files, source(max_queries=2))
+    base, queries, labels, _ = read(*files, source(max_queries=2))
     assert (numbers(base), numbers(queries), labels.tolist()) == ([0, 2, 5], [1, 3], ["a", "b", "c"])
 
 
 def test_without_a_label_field_there_are_no_labels(files):
-    base, queries, labels = read(*files, source(label_field=None))
+    base, queries, labels, _ = read(*files, source(label_field=None))
     assert (numbers(base), numbers(queries), labels) == ([0, 2, 5], [1, 3, 4], None)
 
 
 def test_records_of_some_labels_are_taken_queries_too(files):
-    base, queries, labels = read(*files, source(labels=["c", "a"]))
+    base, queries, labels, _ = read(*files, source(labels=["c", "a"]))
     assert (numbers(base), numbers(queries), labels.tolist()) == ([0, 5], [3, 4], ["a", "c"])
 
 
 def test_queries_may_have_labels_of_their_own(files):
-    base, queries, _ = read(*files, source(labels=["c", "a"], query_labels=["b"]))
+    base, queries, *_ = read(*files, source(labels=["c", "a"], query_labels=["b"]))
     assert (numbers(base), numbers(queries)) == ([0, 5], [1])
-    base, queries, _ = read(*files, source(query_labels=["b"]))
+    base, queries, *_ = read(*files, source(query_labels=["b"]))
     assert (numbers(base), numbers(queries)) == ([0, 2, 5], [1])
+
+
+def test_queries_have_the_groups_that_a_field_of_their_records_states(files):
+    contents = read(*files, source(max_queries=2, query_group_field="label"))
+    assert (numbers(contents.queries), contents.query_groups.tolist()) == ([1, 3], ["b", "a"])
+    assert read(*files, source()).query_groups is None
+    with pytest.raises(BenchError, match="line 1 is not a JSON object with split and label and intent"):
+        read(*files, source(query_group_field="intent"))
 
 
 @pytest.mark.parametrize("part", ["labels", "query_labels"])

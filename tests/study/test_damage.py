@@ -37,6 +37,8 @@ def edit(path, statement, *values):
     connection.close()
 
 
+_GROUPS = "UPDATE datasets SET query_groups = ?"
+
 # An edit of one thing, and what is said of it
 EDITS = {
     "the order of a build": ('UPDATE builds SET "order" = ?', "given", "states another trial"),
@@ -61,6 +63,10 @@ EDITS = {
     "scores cut": ("UPDATE scores SET content = substr(content, 1, ?)", 9, "scores .* are not what was stored"),
     "scores that are text": ("UPDATE scores SET content = ?", "x", "scores .* are not what was stored"),
     "the id of scores": ("UPDATE scores SET id = ?", "x", "is not in its table scores"),
+    "groups of other queries": (_GROUPS, b"\0\0\0\0\1\0\0\0", "has query groups of other queries than its 3"),
+    "groups cut": (_GROUPS, b"\0\0\0", "the query groups of dataset .* are not what was stored"),
+    "groups beyond their number": (_GROUPS, b"\0\0\0\0" * 2 + b"\5\0\0\0", "the query groups of dataset .* are not"),
+    "groups that are text": (_GROUPS, "abcdabcdabcd", "the query groups of dataset .* are not what was stored"),
     "scores of another outcome": ("UPDATE outcomes SET retrieval = ?", b"\xff", "is not in its table scores"),
 }
 

@@ -174,6 +174,16 @@ def test_judged_data_is_scored_beside_exact_search(models, store):
             assert np.nanmean(found) < np.nanmean(exact)
 
 
+def test_outcomes_have_the_groups_of_their_queries_when_they_are_made_and_when_they_are_read(small, store):
+    groups = np.arange(len(small.queries)) // 4
+    grouped = checked("grouped", small.base, small.queries, "l2", query_groups=groups)
+    study = Study("s", msgspec.structs.replace(EXPERIMENT, orders=["random"]), [small, grouped])
+    for outcomes in (running.run(study, store), (outcome for _, outcome in store.outcomes())):
+        by_name = {outcome.trial.data.dataset: outcome.query_groups for outcome in outcomes}
+        assert by_name[small.name] is None
+        assert np.array_equal(by_name["grouped"], groups)
+
+
 def test_the_same_vectors_with_other_judgements_are_other_trials(models, store):
     dataset = models[0]
     study = Study("judged", EXPERIMENT, [dataset])

@@ -58,6 +58,21 @@ def test_searches_of_a_build_share_its_row_and_a_build_of_another_environment_ha
     assert sqlite3.connect(path).execute(builds).fetchone() == (1,)
 
 
+def test_groups_of_queries_come_back_whichever_of_outcome_and_profile_came_first(path):
+    groups = np.array([1, 0, 1])
+    grouped = [msgspec.structs.replace(one(build_seed=seed), query_groups=groups) for seed in (1, 2)]
+    store = Store.create(path)
+    store.describe(TRIAL.data, {"rows": np.array([3, 5])})
+    for each in grouped:
+        store.add(each)
+    store.add(one(fingerprint="other"))
+    by_data = {o.trial.data.fingerprint: o.query_groups for _, o in Store.open(path).outcomes()}
+    assert by_data["other"] is None
+    assert by_data["f"].tolist() == [1, 0, 1]
+    assert by_data["f"].dtype == np.int64
+    assert store.profile(TRIAL.data)["rows"].tolist() == [3, 5]
+
+
 def scored(**fields):
     scores = {"nDCG@10": np.array([0.5, np.nan, 1.0], np.float32), "RR@10": np.array([1, np.nan, 0.5], np.float32)}
     exact = {"nDCG@10": np.array([1, np.nan, 1], np.float32)}

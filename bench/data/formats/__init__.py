@@ -57,6 +57,7 @@ NAMES = {
     "queries": ("queries", "test"),
     "neighbors": ("neighbors",),
     "labels": ("labels",),
+    "query_groups": ("query_groups",),
 }
 
 
@@ -128,10 +129,10 @@ def read_vectors(path: Path, part: str = "base") -> np.ndarray:
     return vectors(source)
 
 
-def read_labels(path: Path) -> np.ndarray:
-    """(n,) labels: the array of a file, or the lines of a .txt file."""
+def read_labels(path: Path, part: str = "labels") -> np.ndarray:
+    """(n,) labels: the array that is `part` of a file, or the lines of a .txt file."""
     if path.suffix.lower() != ".txt":
-        return whole(get(read(path), "labels"))
+        return whole(get(read(path), part))
     try:
         with _readable(path):
             if not path.is_file():
