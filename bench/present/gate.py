@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from bench.analysis.gate import Report
-from bench.analysis.setting import fields_of, labels_of, split
+from bench.analysis.setting import fields_of, split
 from bench.analysis.verdict import ABOUT, BIT_EXACT, FAILURES, NOT_EXACT, UNDECIDED, WORST_FIRST, Line
 from bench.present.text import Layout, cells, heading, title
+from bench.study.order_labels import labels_of
 from bench.study.trial import Order
 
 
