@@ -17,8 +17,9 @@ from tabulate import tabulate
 
 from bench.analysis import stats
 from bench.analysis.sample import independent
-from bench.analysis.setting import by_setting, label, samples
+from bench.analysis.setting import by_setting, samples
 from bench.analysis.summary import verdicts
+from bench.study.order_labels import label
 from bench.study.run import run
 from bench.study.store import Store
 from bench.study.study import read

@@ -36,6 +36,7 @@ class Plan(msgspec.Struct, frozen=True):
     missing: of these, not in the store yet.
     builds: that the missing ones take.
     seconds: expected of the builds and their searches.
+    ladder: how many of the outcomes are of the reference's ladder, which no line is about.
     """
 
     outcomes: int
@@ -43,10 +44,11 @@ class Plan(msgspec.Struct, frozen=True):
     builds: int
     seconds: float
     lines: list[Line]
+    ladder: int = 0
 
 
 def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], jobs: int = 1) -> Plan:
-    """The Plan of a study whose `missing` trials are to be run, `jobs` builds side by side."""
+    """The Plan of a study whose `missing` trials, of `study.with_ladder`, are to be run, `jobs` builds side by side."""
     repeats = len(study.experiment.seeds)
     comparisons = max(len(orders) - 1 for orders in study.orders.values()) or 1
     lines, seconds = [], 0.0
@@ -54,7 +56,10 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
         same = [t for t in missing if (t.data.dataset, t.index) == (probe.dataset, probe.index)]
         searched = sum((t.search.ef_search, t.search.k) == (probe.ef_search, probe.k) for t in same)
         builds = len({trial.build for trial in same})
-        seconds += searched * probe.search_seconds + builds * probe.build_seconds / len(study.experiment.searches)
+        seconds += searched * probe.search_seconds
+        if (probe.ef_search, probe.k) not in study.experiment.searches:
+            continue
+        seconds += builds * probe.build_seconds / len(study.experiment.searches)
         groups = study.datasets[probe.dataset].query_groups
         random, other = (independent(recalls, groups=groups) for recalls in probe.recalls.values())
         detectable = power.minimum_detectable_effect(power.planned(other, random, repeats), comparisons)
@@ -69,4 +74,11 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
                 detectable=None if math.isnan(detectable) else detectable,
             )
         )
-    return Plan(len(study.trials), len(missing), len({trial.build for trial in missing}), seconds / jobs, lines)
+    return Plan(
+        outcomes=len(study.with_ladder),
+        missing=len(missing),
+        builds=len({trial.build for trial in missing}),
+        seconds=seconds / jobs,
+        lines=lines,
+        ladder=len(study.ladder),
+    )

@@ -110,11 +110,6 @@ def seeds_of(sample: Sample) -> list[tuple[int, int]]:
     return list(zip(sample.order_seeds.tolist(), sample.build_seeds.tolist(), strict=True))
 
 
-def units(sample: Sample) -> np.ndarray:
-    """The table (builds, queries) by which queries count as drawn independently."""
-    return sample.recalls
-
-
 def crossed(sample: Sample) -> np.ndarray | None:
     """The units (order seeds, build seeds, queries) where every combination of seeds occurs once; else None."""
     orders, row = np.unique(sample.order_seeds, return_inverse=True)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,9 +11,10 @@ import msgspec
 
 from bench import digests
 from bench.analysis.sample import Sample, sample_of
-from bench.labels import MOST, listed, quoted
+from bench.labels import MOST, quoted
 from bench.orders import ORDERS, parameters
 from bench.study import trial as trials
+from bench.study.order_labels import label, labels_of
 from bench.study.outcome import Outcome
 from bench.study.trial import DIGESTS, Data, Order, Provenance, flat
 
@@ -85,43 +86,12 @@ def _sample(outcomes: Sequence[Outcome], ties: bool) -> Sample:
     return sample_of(recalls, [outcome.trial for outcome in outcomes], outcomes[0].query_groups)
 
 
-def without_ef_search(setting: Setting) -> Setting:
-    """The same for all settings that differ in their ef_search alone."""
-    search = msgspec.structs.replace(setting.of.search, ef_search=0)
-    return msgspec.structs.replace(setting, of=msgspec.structs.replace(setting.of, search=search))
-
-
 def labels(outcomes: Outcomes) -> dict[Order, str]:
     """What tables call every order that has outcomes; see `labels_of`, experiments having tables of their own."""
     orders: dict[str, set[Order]] = defaultdict(set)
     for experiment, outcome in outcomes:
         orders[experiment].add(outcome.trial.order)
     return labels_of(*orders.values())
-
-
-def labels_of(*tables: Collection[Order]) -> dict[Order, str]:
-    """What tables call their orders; digits of a digest distinguish orders of one label that share a table."""
-    by_label: dict[tuple[int, str], set[Order]] = defaultdict(set)
-    for number, orders in enumerate(tables):
-        for order in orders:
-            by_label[number, label(order)].add(order)
-    alike = {order for same in by_label.values() if len(same) > 1 for order in same}
-    return {
-        order: f"{name} #{digests.key_digest(msgspec.to_builtins(order))[:6]}" if order in alike else name
-        for (_, name), same in by_label.items()
-        for order in same
-    }
-
-
-@cache
-def label(order: Order) -> str:
-    """An order as a table calls it: its name, and the parameters that are not at their defaults."""
-    defaults = parameters(order.order, {}) if order.order in ORDERS else {}
-    params = json.loads(order.order_params)
-    if order.order in ORDERS and (named_by := ORDERS[order.order].named_by):
-        return str(params[named_by])
-    changed = {key: value for key, value in params.items() if key not in defaults or value != defaults[key]}
-    return order.order + "".join(f" {key}={_short(value)}" for key, value in changed.items())
 
 
 @cache
@@ -137,10 +107,6 @@ def option(order: Order) -> str | None:
         key: "+".join(map(quoted, value)) if isinstance(value, list) else value for key, value in changed.items()
     }
     return ":".join([order.order, *(f"{key}={value}" for key, value in spelled.items())])
-
-
-def _short(value: object) -> str:
-    return listed(value, "+") if isinstance(value, list) else str(value)
 
 
 def split(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:

@@ -224,20 +224,6 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def equivalent_ef(recall: float, efs: Sequence[int], reference: Sequence[float]) -> float:
-    """The ef_search at which the reference reaches `recall`, linear in log ef between measured points.
-
-    efs: ascending; reference: recall at each. Minus or plus infinity where `recall` lies outside.
-    """
-    curve = np.maximum.accumulate(reference)
-    if recall < curve[0] - _ROUNDING:
-        return float("-inf")
-    if recall > curve[-1] + _ROUNDING:
-        return float("inf")
-    distinct = np.append(True, np.diff(curve) > 0)
-    return float(np.exp(np.interp(recall, curve[distinct], np.log(np.asarray(efs)[distinct]))))
-
-
 def combined_difference(value: float, parts: Sequence[Part]) -> Estimate:
     """As `combined`, of a difference between two recalls: the interval ends at -1 and 1."""
     return _within(combined(value, parts), -1.0, 1.0)

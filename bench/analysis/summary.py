@@ -1,22 +1,21 @@
 """Outcomes -> one summary an order and setting, with verdicts in plain words."""
 
-import math
 import warnings
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from bench.analysis import power, stats, variance
+from bench.analysis import equal_ef, power, stats, variance
 from bench.analysis.max_t import effective_comparisons
 from bench.analysis.power import Needed
 from bench.analysis.sample import Sample
-from bench.analysis.setting import Outcomes, Setting, by_setting, label, labels, option, samples, without_ef_search
+from bench.analysis.setting import Outcomes, Setting, by_setting, labels, option, samples
 from bench.analysis.stats import Estimate
 from bench.errors import BenchError, BenchWarning
 from bench.study.environment import differences
+from bench.study.order_labels import label
 from bench.study.outcome import Outcome
 from bench.study.trial import Order
 
@@ -52,8 +51,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     recall: mean over builds and queries.
     sd: standard deviation over builds of a build's mean recall; NaN for one build.
     against: the comparison with the reference order, None for itself or where it was not run.
-    equivalent_ef: the ef_search at which the reference reaches this recall, and the ends of its interval by that of the
-        difference; infinite outside what was measured, None without a comparison or with a single ef_search.
+    equivalent_ef: the ef_search at which the reference reaches this recall, and the ends of its interval, see
+        `equal_ef`; None without a comparison, or where the reference has a single ef_search.
     below_half: share of queries with recall below 0.5, over builds and queries.
     percentile_5: the 5th percentile of recall over builds and queries, since a mean hides who suffers.
     recall_tie: mean with ties counted.
@@ -83,11 +82,13 @@ class Shares(msgspec.Struct, frozen=True):
     shares: dict[str, float]
 
 
-def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False) -> list[Summary]:
+def summarize(
+    outcomes: Outcomes, reference: str = "random", ties: bool = False, ladder: Outcomes = ()
+) -> list[Summary]:
     """A Summary of every order in every setting: settings in a natural sequence, best order first.
 
     outcomes: (experiment, outcome) pairs. reference: an order's label. ties: whether recall counts rows as near as the
-    k-th true neighbour, rather than going by id.
+    k-th true neighbour, rather than going by id. ladder: of the reference, at more ef_search; see `equal_ef`.
     """
     listed = list(outcomes)
     if not listed:
@@ -97,16 +98,15 @@ def summarize(outcomes: Outcomes, reference: str = "random", ties: bool = False)
     settings = by_setting(listed)
     _warn_of_environments(settings)
     recalls = {setting: samples(by_order, ties) for setting, by_order in settings.items()}
-    curves = _curves(recalls, names, reference)
+    curves = equal_ef.curves([*listed, *ladder], names, reference, ties)
     summaries = []
     for setting, by_order in settings.items():
-        curve = curves.get(without_ef_search(setting), {})
         compared = _compared(recalls[setting], names, reference)
         rows = []
         for order, built in by_order.items():
             against = compared.get(order)
             row = _summary(setting, order, names[order], recalls[setting][order], built, against)
-            equivalent = _equivalent(against, setting.of.search.ef_search, curve)
+            equivalent = equal_ef.of(setting, recalls[setting][order], curves) if against else None
             rows.append(msgspec.structs.replace(row, equivalent_ef=equivalent))
         summaries += sorted(rows, key=lambda row: (-round(row.recall.value, 9), row.order))  # sums round
     return summaries
@@ -179,23 +179,6 @@ def _summary(
     )
 
 
-def _equivalent(
-    against: Verdict | None, ef_search: int, curve: Mapping[int, float]
-) -> tuple[float, float, float] | None:
-    """The ef_search at which the reference is as good, and those at which it is as good as the interval's ends.
-
-    curve: the reference's recall at every ef_search measured, ascending; a single one is no curve.
-    """
-    if against is None or len(curve) < 2:
-        return None
-    here, difference = curve[ef_search], against.difference
-    value, low, high = (
-        stats.equivalent_ef(here + part, list(curve), list(curve.values())) if not math.isnan(part) else math.nan
-        for part in (difference.value, difference.low, difference.high)
-    )
-    return value, low, high
-
-
 def shares(outcomes: Outcomes, ties: bool = False) -> list[Shares]:
     """Where the spread comes from, in every setting that has two orders and two builds of each at least."""
     listed = []
@@ -235,15 +218,3 @@ def _verdict(sample: Sample, reference: Sample, estimate: Estimate, comparisons:
         needed=needed,
         detectable=power.minimum_detectable_effect(estimate, comparisons),
     )
-
-
-def _curves(
-    recalls: Mapping[Setting, Mapping[Order, Sample]], names: Mapping[Order, str], reference: str
-) -> dict[Setting, dict[int, float]]:
-    """By setting without its search, the reference's mean recall at every ef_search measured, ascending, for each k."""
-    curves: dict[Setting, dict[int, float]] = defaultdict(dict)
-    for setting, by_order in sorted(recalls.items(), key=lambda item: item[0].of.search.ef_search):
-        for order, sample in by_order.items():
-            if names[order] == reference:
-                curves[without_ef_search(setting)][setting.of.search.ef_search] = float(sample.recalls.mean())
-    return curves

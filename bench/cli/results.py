@@ -33,14 +33,21 @@ def table(
       bench table default
       bench table default --ties
     """
+    from bench.analysis.categories import separated
+    from bench.analysis.setting import labels
+    from bench.study.experiment import REFERENCE
     from bench.study.store import Store
 
     opened = Store.open(store)
     outcomes = opened.outcomes(experiment)
     _warn_of_unfinished(opened, experiment)
     failures = [failure for _, failure in opened.failures(experiment)]
-    listed = ((name, outcome) for name, outcome in outcomes if name)
-    print_table(listed, None if as_json else terminal_layout(wide), reference, ties, failures)
+    listed = [(name, outcome) for name, outcome in outcomes if name]
+    known = labels(separated(listed)[1]).values()
+    if reference is not None and reference not in known:
+        raise unknown("order", reference, sorted(set(known)))
+    layout = None if as_json else terminal_layout(wide)
+    print_table(listed, layout, reference or REFERENCE, ties, failures, opened.ladder(experiment))
 
 
 def rankings(
@@ -111,14 +118,14 @@ def _warn_of_unfinished(store: "Store", experiment: str | None) -> None:
 def print_table(
     outcomes: "Iterable[tuple[str, Outcome]]",
     layout: "Layout | None",
-    reference: str | None = None,
+    reference: str,
     ties: bool = False,
     failures: "Sequence[Failure]" = (),
+    ladder: "Iterable[tuple[str, Outcome]]" = (),
 ) -> None:
     """Print what outcomes show, and which trials failed; as JSON without a layout."""
     from bench.analysis.categories import permuted, separated
     from bench.analysis.retrieval import retrieval
-    from bench.analysis.setting import labels
     from bench.analysis.summary import shares, summarize
     from bench.present.categories import permuted_text
     from bench.present.failures import failures_flat, failures_text
@@ -127,10 +134,8 @@ def print_table(
 
     listed = list(outcomes)
     of_permutations, others = separated(listed)
-    if reference is not None and reference not in (known := labels(others).values()):
-        raise unknown("order", reference, sorted(set(known)))
-    reference = reference or "random"
-    summaries = summarize(others, reference, ties) if others or not (of_permutations or failures) else []
+    climbed = list(ladder)
+    summaries = summarize(others, reference, ties, climbed) if others or not (of_permutations or failures) else []
     scored, categories, sources = retrieval(others), permuted(of_permutations, ties), shares(others, ties)
     if layout is None:
         print_json([*summary_rows(summaries, sources, scored), *categories, *failures_flat(failures)])
@@ -138,5 +143,5 @@ def print_table(
     texts = [summary_text(summaries, sources, reference, ties, layout)] if summaries else []
     texts += [retrieval_text(scored, layout)] if scored else []
     texts += [permuted_text(categories, layout)] if categories else []
-    texts += [failures_text(failures, len(listed) + len(failures), layout)] if failures else []
+    texts += [failures_text(failures, len(listed) + len(climbed) + len(failures), layout)] if failures else []
     print("\n\n".join(texts))

@@ -124,6 +124,9 @@ def compare(
     ] = None,
     preset: PresetOption = None,
     seeds: Annotated[int, typer.Option(min=1, help="Builds of every order.")] = 5,
+    reference: Annotated[
+        str | None, typer.Option(help="The order that others are compared with; random by default.")
+    ] = None,
     store: StoreOption = STORE,
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
@@ -146,7 +149,7 @@ def compare(
     from bench.study.comparison import Source, comparison
 
     shape = {"M": m, "ef_construction": ef_construction}
-    chosen = _chosen(preset, {**shape, "ef_search": ef_search})
+    chosen = _chosen(preset, {**shape, "ef_search": ef_search, "reference": reference})
     graph = {name: value for name, value in shape.items() if value is not None}
     efs = str(max(k, 1)) if chosen else "10,40" if ef_search is None else ef_search  # a preset's own come later
     study = comparison(
@@ -164,6 +167,7 @@ def compare(
         k=k,
         ef_search=[integer(text, "--ef-search") for text in items(efs, "--ef-search")],
         build_seeds=seeds,
+        reference=reference,
         log=say,
     )
     layout = None if as_json else terminal_layout(wide)
@@ -175,8 +179,11 @@ def compare(
 
 def _run(study: "Study", path: Path, workers: "Workers", layout: "Layout | None", resume: str) -> None:
     """Run what a store misses of a study, with progress, and print the study's table."""
+    from bench.study.experiment import REFERENCE
+
     results = _filled([study], path, workers, resume)
-    print_table(results.outcomes, layout, failures=results.failures)
+    reference = study.experiment.reference or REFERENCE
+    print_table(results.outcomes, layout, reference, failures=results.failures, ladder=results.ladder)
     exit_after(results.failures)
 
 
@@ -203,7 +210,7 @@ def _plan(study: "Study", path: Path, jobs: int, layout: "Layout | None") -> Non
     from bench.study.store import Store
 
     check_stdout()
-    missing = Store.open(path).missing(study.trials) if os.path.lexists(path) else study.trials
+    missing = Store.open(path).missing(study.with_ladder) if os.path.lexists(path) else study.with_ladder
     plan = planned(study, missing, list(probe(study, say)), jobs)
     if layout is None:
         print_json(plan)
@@ -219,6 +226,8 @@ def _chosen(preset: str | None, given: dict[str, object]) -> "dict[str, Preset]"
         return {}
     from bench.indexes.presets import ALL, SURVEYED, chosen, presets
 
+    if given["reference"] is not None:
+        raise BenchError(f"--preset {preset} compares every order with every other: leave --reference out")
     for name in SURVEYED:
         if given[name] is not None:
             raise BenchError(f"--preset {preset} sets --{name.replace('_', '-')} itself: leave one of the two out")

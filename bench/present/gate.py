@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bench.analysis.gate import Found, Report
-from bench.analysis.setting import fields_of, labels_of, split
+from bench.analysis.setting import fields_of, split
 from bench.analysis.verdict import (
     ABOUT,
     BIT_EXACT,
@@ -20,6 +20,7 @@ from bench.analysis.verdict import (
     Line,
 )
 from bench.present.text import Layout, cells, heading, title
+from bench.study.order_labels import labels_of
 from bench.study.trial import Order
 
 

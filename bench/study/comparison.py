@@ -13,7 +13,7 @@ from bench.data.dataset import Dataset, limit
 from bench.data.from_files import Replacement, from_files
 from bench.errors import BenchError, BenchWarning, Log
 from bench.orders import ORDERS, parameters
-from bench.study.experiment import Experiment, check
+from bench.study.experiment import REFERENCE, Experiment, check
 from bench.study.study import Study
 
 DEFAULT_ORDERS = ("given", "random", "lid-ascending", "lid-descending", "radius-descending", "residual-descending")
@@ -44,6 +44,7 @@ def comparison(
     k: int,
     ef_search: Sequence[int],
     build_seeds: int,
+    reference: str | None = None,
     log: Log,
 ) -> Study:
     """The Study of orders on one dataset, named after it. What is wrong whatever the data is said before it is read.
@@ -60,6 +61,7 @@ def comparison(
         k=k,
         ef_search=list(ef_search),
         build_seeds=build_seeds,
+        reference=REFERENCE if reference is None else reference,
     )
     name = f"compare-{stem}"
     check(experiment, name)

@@ -38,7 +38,7 @@ CREATE TABLE outcomes (key TEXT PRIMARY KEY, build_id TEXT NOT NULL REFERENCES b
     hits BLOB NOT NULL, hits_tie BLOB NOT NULL, ids_sha256 TEXT NOT NULL, search_seconds REAL NOT NULL,
     retrieval TEXT NOT NULL, retrieval_exact TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE failures (key TEXT PRIMARY KEY, trial TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE members (experiment TEXT, key TEXT, PRIMARY KEY (experiment, key)) WITHOUT ROWID;
+CREATE TABLE members (experiment TEXT, key TEXT, ladder INTEGER NOT NULL, PRIMARY KEY (experiment, key)) WITHOUT ROWID;
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {SCHEMA};
 """

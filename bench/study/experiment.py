@@ -15,6 +15,9 @@ from bench.indexes.engine import own_params, params_of, version
 from bench.study.provenance import order_code
 from bench.study.trial import Index, Order
 
+REFERENCE = "random"  # unless an experiment states another
+LADDER_REACH, LADDER_RUNGS = 64, 16  # times k, and how many ef_search: each is a third above the one before
+
 EXPERIMENTS = Path(__file__).parent / "experiments"
 
 
@@ -34,6 +37,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     build_seeds: builds of each order, seeds 1, 2, ...
     order_seeds: how many seeds of each order are crossed with them; without it every build draws an order of its own,
         with the build's seed.
+    reference: the order that others are compared with, as tables show it: it is searched on the `ladder` too. Without
+        it among the orders, or by an empty text, none is.
     """
 
     datasets: list[str | dict[str, Any]]
@@ -44,11 +49,24 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ef_search: int | list[int] = msgspec.field(default_factory=lambda: [10, 40])
     build_seeds: int = 5
     order_seeds: int | None = None
+    reference: str = REFERENCE
 
     @property
     def searches(self) -> list[tuple[int, int]]:
         """(ef_search, k) of every search of a build."""
         return [(ef, k) for k in _listed(self.k) for ef in _listed(self.ef_search) if ef >= k]
+
+    def ladder(self, n: int) -> list[tuple[int, int]]:
+        """(ef_search, k) of the searches of n rows that show what the reference is worth in ef_search, but its own.
+
+        For each k from k to LADDER_REACH k, in equal ratios, and at most n, which is all that a search can look at.
+        """
+        rungs = [
+            (min(round(k * LADDER_REACH ** (rung / (LADDER_RUNGS - 1))), n), k)
+            for k in _listed(self.k)
+            for rung in range(LADDER_RUNGS)
+        ]
+        return [search for search in dict.fromkeys(rungs) if search not in self.searches]
 
     @property
     def seeds(self) -> list[tuple[int, int]]:

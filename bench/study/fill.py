@@ -30,10 +30,12 @@ class Results(msgspec.Struct, frozen=True):
     """What a store has of studies of one name.
 
     outcomes: (experiment, outcome).
+    ladder: the same of their ladders.
     failures: of trials without an outcome.
     """
 
     outcomes: list[tuple[str, Outcome]]
+    ladder: list[tuple[str, Outcome]]
     failures: list[Failure]
 
 
@@ -60,10 +62,12 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
 
     Raises Interrupted at Ctrl-C; what finished is in the store.
     """
-    name, trials = studies[0].name, [trial for study in studies for trial in study.trials]
+    name, trials = studies[0].name, [trial for study in studies for trial in study.with_ladder]
+    own = {trial for study in studies for trial in study.trials}
+    ladder = [trial for trial in trials if trial not in own]
     missing = store.missing(trials)
     finished = 0
-    store.enlist(name, trials)
+    store.enlist(name, own, ladder)
     store.forget(name, but=trials)
     log(f"{name}: {len(trials)} outcomes in all, {len(missing)} missing in {store.path}")
     if missing:  # what stands in the way is said before anything is built
@@ -73,15 +77,17 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
         with progress(len(missing)) as (log_beside, step):
             _verify(studies, log_beside)
             for study in studies:
-                for _ in run(study, store, workers, log_beside):
+                for _ in run(study, store, workers, log_beside, study.with_ladder):
                     finished += 1
                     step()
     except KeyboardInterrupt:
         raise Interrupted(finished, len(missing)) from None
-    keys = {trial.key for trial in trials}
+    stored = [*store.outcomes(name), *store.ladder(name)]
+    wanted = set(trials)
     return Results(
-        outcomes=[(experiment, outcome) for experiment, outcome in store.outcomes(name) if outcome.trial.key in keys],
-        failures=[failure for _, failure in store.failures(name) if failure.trial.key in keys],
+        outcomes=[pair for pair in stored if pair[1].trial in own],
+        ladder=[pair for pair in stored if pair[1].trial in wanted - own],
+        failures=[failure for _, failure in store.failures(name) if failure.trial in wanted],
     )
 
 

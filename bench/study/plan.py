@@ -25,7 +25,7 @@ class Probe(msgspec.Struct, frozen=True):
     """What a few builds of a part of a dataset showed for one index and one search.
 
     build_seconds: expected of a build of the whole, from t = c n^a through the two sizes probed.
-    recalls: by order of ORDERS, (seeds, queries) recall a query on the part.
+    recalls: by order of ORDERS, (seeds, queries) recall a query on the part; on the ladder of one seed.
     """
 
     dataset: str
@@ -38,7 +38,7 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 def probe(study: Study, log: Log = lambda line: None) -> Iterator[Probe]:
-    """A Probe of every dataset × index × search of the study; nothing is stored."""
+    """A Probe of every dataset × index × search of the study, its ladder's too; nothing is stored."""
     searches = study.experiment.searches
     for dataset in study.datasets.values():
         part = limit(dataset, PROBE_ROWS)
@@ -52,9 +52,11 @@ def probe(study: Study, log: Log = lambda line: None) -> Iterator[Probe]:
             log(f"{dataset.name}: probing {index.engine} on {part.n:,} of {dataset.n:,} rows")
             seconds, builds = _builds(part, index, orders_by_name)
             whole = _extrapolated(part, index, orders_by_name["random"][0], seconds, dataset.n)
-            for ef_search, k in searches:
+            one = {name: of_name[:1] for name, of_name in builds.items()}
+            for ef_search, k in [*searches, *study.ladder_searches(dataset, index)]:
                 if k <= part.n:
-                    recalls, search_seconds = _search(part, truth[:, :k], builds, ef_search)
+                    searched = builds if (ef_search, k) in searches else one
+                    recalls, search_seconds = _search(part, truth[:, :k], searched, ef_search)
                     yield Probe(dataset.name, index, ef_search, k, whole, search_seconds, recalls)
 
 

@@ -48,6 +48,7 @@ def studies(name: str, experiment: Experiment, wanted: Mapping[str, Search], dat
                 experiment,
                 index=[{**index, "M": M, "ef_construction": ef_construction} for index in experiment.index],
                 ef_search=sorted(efs),
+                reference="",  # a system has one ef_search, which is not to be moved
             ),
             [dataset],
         )

@@ -31,6 +31,7 @@ def run(
 ) -> Iterator[Outcome | Failure]:
     """What the trials of a study, or some of them, come to that the store misses, each on disk before it is given out.
 
+    trials: of `study.with_ladder`; without them `study.trials`.
     workers: processes that build; recall stays the same, times do not. Without them builds run in this process, where
         an engine that dies or hangs takes the run with it.
     log: called with a line before anything that takes time other than builds.
@@ -40,7 +41,12 @@ def run(
     missing = list(requested) if again else store.missing(requested)
     if missing:
         store.check_writable()
-    store.enlist(study.name, requested)
+    of_ladder = set(study.ladder)
+    store.enlist(
+        study.name,
+        [trial for trial in requested if trial not in of_ladder],
+        [trial for trial in requested if trial in of_ladder],
+    )
     exact = cache_once(partial(_exact_scores, study))
     jobs = _jobs(study, store, missing, workers.count if workers else 1, log)
     for result in in_workers(jobs, workers, log) if workers else _here(jobs, log):

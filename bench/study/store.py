@@ -71,14 +71,18 @@ class Store:
 
     def check(self, experiment: str) -> None:
         """A BenchError where outcomes of an experiment are not what was stored, which costs as much as to read them."""
-        for _ in self._outcomes(experiment):
-            pass
+        for of_ladder in (False, True):
+            for _ in self._outcomes(experiment, of_ladder):
+                pass
 
-    def enlist(self, experiment: str, trials: Iterable[Trial]) -> None:
-        """Count these trials among those of `experiment`."""
+    def enlist(self, experiment: str, trials: Iterable[Trial], ladder: Iterable[Trial] = ()) -> None:
+        """Count these trials among those of `experiment`, and these on its ladder; what it has as its own stays so."""
+        rows = [(experiment, trial.key, on) for on, of in ((True, ladder), (False, trials)) for trial in of]
         with self._usable(), self._connection as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO members VALUES (?, ?)", ((experiment, trial.key) for trial in trials)
+                "INSERT INTO members VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET ladder = excluded.ladder "
+                "WHERE excluded.ladder = 0 OR key NOT IN (SELECT key FROM outcomes)",
+                rows,
             )
 
     def forget(self, experiment: str, but: Iterable[Trial]) -> None:
@@ -183,18 +187,22 @@ class Store:
         """(experiment, outcome) of one experiment; without a name of all, and outcomes of none under ''."""
         if experiment is not None and experiment not in self.experiments():
             raise BenchError(f"{self.path}: {unknown('experiment', experiment, self.experiments())}")
-        return self._outcomes(experiment)
+        return self._outcomes(experiment, of_ladder=False)
 
-    def _outcomes(self, experiment: str | None) -> Iterator[tuple[str, Outcome]]:
+    def ladder(self, experiment: str | None = None) -> Iterator[tuple[str, Outcome]]:
+        """(experiment, outcome) of the ladder of one experiment, or of all; see `Study.ladder`."""
+        return self._outcomes(experiment, of_ladder=True)
+
+    def _outcomes(self, experiment: str | None, of_ladder: bool) -> Iterator[tuple[str, Outcome]]:
         of_table = {"datasets": DATA, "builds": [*BUILD, *_OF_BUILD], "outcomes": [*SEARCH, *_OUTCOMES]}
         columns = [f'{table}."{name}"' for table, names in of_table.items() for name in names]
         with self._usable():
             rows = self._connection.execute(
                 f"SELECT coalesce(experiment, ''), {', '.join(columns)} FROM outcomes "
                 "LEFT JOIN builds ON builds.id = build_id LEFT JOIN datasets ON datasets.id = dataset_id "
-                "LEFT JOIN members USING (key) WHERE ?1 IS NULL OR experiment = ?1 "
+                "LEFT JOIN members USING (key) WHERE (?1 IS NULL OR experiment = ?1) AND coalesce(ladder, 0) = ?2 "
                 "ORDER BY 1, dataset, engine, order_seed, build_seed, key",
-                (experiment,),
+                (experiment, of_ladder),
             ).fetchall()
             # After the rows: what another process adds meanwhile has its environment and scores in any case.
             environments = self._content("environments", packing.environment)
@@ -219,7 +227,7 @@ class Store:
 
 def _add_member(connection: sqlite3.Connection, experiment: str | None, trial: Trial) -> None:
     if experiment is not None:
-        connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?)", (experiment, trial.key))
+        connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, 0)", (experiment, trial.key))
 
 
 def _insert_data(connection: sqlite3.Connection, data: Data, query_groups: bytes | None = None) -> None:

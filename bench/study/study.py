@@ -10,12 +10,22 @@ from bench import orders
 from bench.convert import as_text
 from bench.data import catalog
 from bench.data.dataset import Dataset, limit
-from bench.errors import BenchError, BenchWarning
+from bench.errors import BenchError, BenchWarning, unknown
 from bench.indexes import INDEXES
 from bench.measure import retrieval
-from bench.study.experiment import Checked, Experiment, OrderSpec, check, order_of, read_experiment, split_table
+from bench.study.experiment import (
+    REFERENCE,
+    Checked,
+    Experiment,
+    OrderSpec,
+    check,
+    order_of,
+    read_experiment,
+    split_table,
+)
+from bench.study.order_labels import labels_of
 from bench.study.provenance import provenance
-from bench.study.trial import Data, Order, Search, Seeds, Trial
+from bench.study.trial import Data, Index, Order, Search, Seeds, Trial
 
 
 class Study:
@@ -24,6 +34,7 @@ class Study:
     datasets: by name.
     indexes: engines with their parameters.
     orders: of every dataset, by its name.
+    labels: what tables call the orders.
     """
 
     def __init__(self, name: str, experiment: Experiment, datasets: Sequence[Dataset]) -> None:
@@ -36,19 +47,48 @@ class Study:
         _check_data(name, experiment, checked, datasets)
         self.indexes = checked.indexes
         self.orders = {dataset.name: _expanded(checked.orders, dataset) for dataset in datasets}
+        self.labels = labels_of({order for orders in self.orders.values() for order in orders})
+        known = {REFERENCE, *self.labels.values()}
+        if experiment.reference and experiment.reference not in known:
+            raise BenchError(f"{name}: reference: {unknown('order', experiment.reference, sorted(known))}")
 
     @cached_property
     def trials(self) -> list[Trial]:
         """Every trial, by dataset, then seed: a study cut short has all orders at fewer seeds, not fewer orders."""
-        return list(self._trials())
+        return [trial for trial in self.with_ladder if not self._on_ladder(trial)]
 
-    def _trials(self) -> Iterator[Trial]:
+    @cached_property
+    def ladder(self) -> list[Trial]:
+        """The reference's trials at ef_search that are not the experiment's own, which tell what others equal."""
+        return [trial for trial in self.with_ladder if self._on_ladder(trial)]
+
+    @cached_property
+    def with_ladder(self) -> list[Trial]:
+        """Trials and ladder, each beside what the same build serves."""
+        return list(self._with_ladder())
+
+    def _on_ladder(self, trial: Trial) -> bool:
+        return (trial.search.ef_search, trial.search.k) not in self.experiment.searches
+
+    def ladder_searches(self, dataset: Dataset, index: Index) -> list[tuple[int, int]]:
+        """(ef_search, k) of the ladder of one index, but the experiment's own.
+
+        None where the reference is not compared with another order, or ef_search does nothing.
+        """
+        names = [self.labels[order] for order in self.orders[dataset.name]]
+        compared = self.experiment.reference in names and len(names) > 1
+        climbs = compared and INDEXES[index.engine].promises.has_ef_search
+        return self.experiment.ladder(dataset.n) if climbs else []
+
+    def _with_ladder(self) -> Iterator[Trial]:
         for dataset in self.datasets.values():
             data = data_of(dataset)
             for build_seed, order_seed in self.experiment.seeds:
                 for index in self.indexes:
+                    ladder = self.ladder_searches(dataset, index)
                     for order in self.orders[dataset.name]:
-                        for ef_search, k in self.experiment.searches:
+                        climbs = self.labels[order] == self.experiment.reference
+                        for ef_search, k in [*self.experiment.searches, *(ladder if climbs else [])]:
                             yield Trial(
                                 data=data,
                                 index=index,

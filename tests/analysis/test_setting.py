@@ -5,7 +5,8 @@ import pytest
 from support import examples
 from support.examples import TRIAL
 
-from bench.analysis.setting import FOLLOWS, by_setting, fields_of, label, labels, samples, split
+from bench.analysis.setting import FOLLOWS, by_setting, fields_of, labels, samples, split
+from bench.study.order_labels import label
 from bench.study.trial import DIGESTS, FIELDS, Order, Setting, changed
 
 

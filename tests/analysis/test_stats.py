@@ -229,15 +229,6 @@ def test_holm_by_hand():
     assert stats.holm([]) == []
 
 
-def test_equivalent_ef_by_hand():
-    efs, curve = [10, 40, 160], [0.6, 0.8, 0.9]
-    assert stats.equivalent_ef(0.8, efs, curve) == pytest.approx(40)
-    assert stats.equivalent_ef(0.7, efs, curve) == pytest.approx(20)  # half way in log ef
-    assert stats.equivalent_ef(0.59, efs, curve) == -math.inf
-    assert stats.equivalent_ef(0.91, efs, curve) == math.inf
-    assert stats.equivalent_ef(0.8, [10, 20, 40], [0.8, 0.8, 0.9]) == pytest.approx(10)
-
-
 def missing(rng, builds, queries, share):
     """Recalls (builds, queries) of ten neighbours, of which this share is missed."""
     return independent(1 - rng.binomial(10, share, size=(builds, queries)) / 10, 10)

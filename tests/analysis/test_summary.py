@@ -58,7 +58,7 @@ def test_one_build_has_no_spread_and_no_reference_no_comparison():
 def test_an_order_is_worth_the_ef_at_which_the_reference_is_as_good():
     outcomes = [outcome([6, 6]), outcome([8, 8], ef_search=40), outcome([7, 7], order="given")]
     by_order = {(s.order, s.setting.fields["ef_search"]): s for s in summarize(outcomes)}
-    assert by_order["given", 10].equivalent_ef[0] == pytest.approx(20)
+    assert by_order["given", 10].equivalent_ef[0] == pytest.approx(10 * 4 ** (math.log(4 / 3) / math.log(2)))
 
 
 def test_parameters_tell_orders_apart():

@@ -77,8 +77,22 @@ def test_compare_needs_nothing_but_vectors(cli, vectors):
     assert "block=50" in done.stdout
     assert (vectors / "results" / "store.sqlite").is_file()
     again = cli("compare", "my.npy", *SMALL, check=0)
-    assert "24 outcomes in all, 0 missing" in again.stderr
+    ladder = 2 * 2 * 12  # engines × seeds × from 10 to the 360 rows, but 10 and 40
+    assert f"{24 + ladder} outcomes in all, 0 missing" in again.stderr
     assert again.stdout == done.stdout
+
+
+def test_another_reference_is_searched_on_the_ladder_and_compared_with(cli, vectors):
+    few = ["compare", "my.npy", "--orders", "given,random", "--engines", "hnswlib", "--seeds", "2", "--ef-search", "10"]
+    by_order = {row["order"]: row for row in json.loads(cli(*few, "--reference", "given", "--json", check=0).stdout)}
+    assert by_order["given"]["equivalent_ef"] is None
+    assert by_order["random"]["equivalent_ef"] is not None
+    exported = list(csv.DictReader(io.StringIO(cli("export", check=0).stdout)))
+    assert {row["ef_search"] for row in exported} == {"10"}
+    assert "equals ef" in cli("table", "--reference", "given", check=0).stdout
+    assert "equals ef" not in cli("table", check=0).stdout  # random was searched at a single ef_search
+    assert "order 'gven'; known: given, random" in one_line(cli(*few, "--reference", "gven"))
+    assert "leave --reference out" in one_line(cli(*few[:4], "--preset", "pgvector", "--reference", "given"))
 
 
 def test_few_rows_are_compared_in_the_orders_that_they_have(cli, vectors):
@@ -460,7 +474,7 @@ def test_a_preset_sets_the_parameters_and_leaves_the_engines(cli, vectors):
         ("faiss", 16, 64, 40),
     }
     plain = cli(*words, "--M", "16", "--ef-construction", "64", "--ef-search", "40", "--json", check=0)
-    assert "0 missing" in plain.stderr
+    assert f"{8 + 52} outcomes in all, 52 missing" in plain.stderr  # what random is searched at besides
     assert {(row["engine"], row["order"], row["recall"]) for row in json.loads(plain.stdout)} == {
         (row["engine"], order, found["value"]) for row in rows for order, found in row["recall"].items()
     }
@@ -497,7 +511,7 @@ def test_labels_with_odd_characters_stay_whole_in_table_json_export_and_store(cl
     # One of them by the label that tables have of it, whose outcomes are there already
     named = 'category:permutation=r/d+"R+D, HR, IT"+"a,b"+"e:f=g"'
     again = cli(*words, f"random,{named}", "--json", check=0)
-    assert "4 outcomes in all, 0 missing" in again.stderr
+    assert "30 outcomes in all, 0 missing" in again.stderr  # 4, and 26 of the ladder
     assert {row["order"] for row in json.loads(again.stdout)} == {"random", named.replace(":", " ", 1)}
     assert 'known: "R+D, HR, IT", ' in one_line(cli(*words, "category:permutation=R+D"))
 
@@ -509,7 +523,7 @@ def test_permutations_have_a_table_of_their_own(cli, vectors):
         "[[index]]\nengine = 'hnswlib'\nM = 4\nef_construction = 10\n"
     )
     ran = cli("run", "my.toml", check=0)
-    assert "14 outcomes in all" in ran.stderr
+    assert "36 outcomes in all" in ran.stderr  # 14, and 22 of the ladder
     assert "my: permutations of categories" in ran.stdout
     lines = ran.stdout.splitlines()
     assert sum(line.startswith(("best (0.", "worst (0.")) for line in lines) == 2

@@ -110,7 +110,7 @@ def test_a_failure_of_a_later_harness_with_a_field_more_is_named(path):
     later["search"]["beam"] = 3
     key = msgspec.json.encode(later).decode()
     edit(path, "INSERT INTO failures VALUES ('0', ?, 'x')", key)
-    edit(path, "INSERT INTO members VALUES ('e', '0')")
+    edit(path, "INSERT INTO members VALUES ('e', '0', 0)")
     with pytest.raises(BenchError, match="failure 0 states another trial than was stored"):
         Store.open(path).failures()
 
@@ -128,7 +128,7 @@ def test_an_edited_profile_is_named(path, content):
         ('ALTER TABLE builds DROP COLUMN "M"', "columns of its table builds differ in M"),
         ("ALTER TABLE builds ADD COLUMN beam INTEGER", "columns of its table builds differ in beam"),
         ("ALTER TABLE outcomes RENAME COLUMN hits TO found", "columns of its table outcomes differ in found, hits"),
-        ("DROP TABLE members", "columns of its table members differ in experiment, key"),
+        ("DROP TABLE members", "columns of its table members differ in experiment, key, ladder"),
         ("UPDATE members SET experiment = x'00ff'", "an experiment's name in its table members is no text"),
     ],
 )

@@ -10,6 +10,8 @@ from bench.study.run import run
 from bench.study.store import Store
 from bench.study.study import Study
 
+RUNGS = 13  # of the ladder from 10 to the 400 rows, but 10 and 40
+
 
 @pytest.fixture
 def study(small):
@@ -30,9 +32,12 @@ def study(small):
 def test_a_plan_counts_what_is_missing_by_index(study, tmp_path):
     store = Store.create(tmp_path / "s.sqlite")
     probes = list(planning.probe(study))
-    assert len(probes) == 3 * 2
-    whole = planned(study, study.trials, probes)
-    assert (whole.outcomes, whole.missing, whole.builds) == (48, 48, 24)
+    assert len(probes) == 3 * (2 + RUNGS)
+    whole = planned(study, study.with_ladder, probes)
+    ladder = 3 * 4 * RUNGS
+    assert (whole.outcomes, whole.missing, whole.builds) == (48 + ladder, 48 + ladder, 24)
+    assert whole.ladder == ladder
+    assert whole.seconds > planned(study, study.trials, probes).seconds
     assert [line.builds for line in whole.lines] == [8] * 6
     assert [(line.engine, line.M) for line in whole.lines] == [("hnswlib", 6)] * 2 + [("hnswlib", 8)] * 2 + [
         ("faiss", 6)
@@ -41,11 +46,12 @@ def test_a_plan_counts_what_is_missing_by_index(study, tmp_path):
     for _ in range(20):
         next(running)
     running.close()
-    rest = planned(study, store.missing(study.trials), probes)
-    assert (rest.missing, rest.builds) == (28, 14)
+    rest = planned(study, store.missing(study.with_ladder), probes)
+    assert (rest.missing, rest.builds) == (28 + ladder, 14 + 10 // 2)
     assert 0 < rest.seconds < whole.seconds
-    assert planned(study, study.trials, probes, jobs=2).seconds == pytest.approx(whole.seconds / 2)
-    assert "48 outcomes, 28 missing: 14 builds" in plan_text("small", rest, Layout())
+    assert planned(study, study.with_ladder, probes, jobs=2).seconds == pytest.approx(whole.seconds / 2)
+    text = plan_text("small", rest, Layout(width=100))
+    assert "204 outcomes (156 of them to tell what ef_search an order equals), 184 missing: 19 builds" in text
 
 
 def test_time_is_carried_from_the_part_to_the_whole(study, monkeypatch):

@@ -243,8 +243,9 @@ def test_a_process_interrupted_keeps_what_finished_and_resumes(tmp_path, bench_s
             break
     process.send_signal(sign)
     said = process.communicate(timeout=60)[1]
-    kept = len(list(Store.open(path).outcomes()))
-    assert 3 <= kept < 48
+    opened = Store.open(path)
+    kept = len([*opened.outcomes(), *opened.ladder()])
+    assert 3 <= kept < 228
     if sign == signal.SIGINT:
         assert process.returncode == 3, said
         [line] = [line for line in said.splitlines() if line.startswith("interrupted: ")]
@@ -252,7 +253,8 @@ def test_a_process_interrupted_keeps_what_finished_and_resumes(tmp_path, bench_s
         assert "Traceback" not in said
     resumed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=os.environ)
     assert resumed.returncode == 0, resumed.stderr
-    assert f"48 outcomes in all, {48 - kept} missing" in resumed.stderr
+    in_all = 48 + 2 * 6 * 15  # the ladder from 10 to 640 but 10, in two engines
+    assert f"{in_all} outcomes in all, {in_all - kept} missing" in resumed.stderr
     whole = subprocess.run([*words[:4], "whole.sqlite"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert whole.returncode == 0, whole.stderr
     assert content(Store.open(path)) == content(Store.open(tmp_path / "whole.sqlite"))

@@ -257,3 +257,50 @@ def test_what_an_experiment_asked_and_never_got_is_counted(path):
     store.add(one(build_seed=2))
     assert store.unfinished() == {}
     assert len(list(store.outcomes("e"))) == 2
+
+
+def test_the_ladder_is_an_experiments_and_apart_from_its_own_outcomes(path):
+    store = Store.create(path)
+    own, rung = one(ef_search=10), one(ef_search=20)
+    store.enlist("e", [own.trial], ladder=[rung.trial])
+    store.enlist("f", [rung.trial])
+    assert store.unfinished() == {"e": 2, "f": 1}
+    store.add(own, "e")
+    store.add(rung, "e")
+    assert [(name, o.trial.search.ef_search) for name, o in store.outcomes()] == [("e", 10), ("f", 20)]
+    assert [(name, o.trial.search.ef_search) for name, o in store.ladder()] == [("e", 20)]
+    assert [o.trial for _, o in store.ladder("e")] == [rung.trial]
+    assert store.missing([own.trial, rung.trial]) == []
+
+
+def test_what_an_experiment_asks_for_as_its_own_is_no_longer_of_its_ladder(path):
+    store = Store.create(path)
+    rung = one(ef_search=20)
+    store.enlist("e", [], ladder=[rung.trial])
+    store.add(rung, "e")
+    store.enlist("e", [rung.trial])
+    assert len(list(store.outcomes("e"))) == 1
+    store.enlist("e", [], ladder=[rung.trial])  # it has it, and tables show what it ever asked for
+    assert len(list(store.outcomes("e"))) == 1
+    assert list(store.ladder("e")) == []
+
+
+def test_what_an_experiment_never_got_of_its_own_can_be_of_its_ladder(path):
+    store = Store.create(path)
+    rung = one(ef_search=20)
+    store.enlist("e", [rung.trial])
+    store.enlist("e", [], ladder=[rung.trial])
+    store.add(rung, "e")
+    assert list(store.outcomes("e")) == []
+    assert len(list(store.ladder("e"))) == 1
+
+
+def test_failures_of_the_ladder_are_the_experiments_and_forgotten_like_others(path):
+    store = Store.create(path)
+    rung = one(ef_search=20).trial
+    store.enlist("e", [], ladder=[rung])
+    store.fail(Failure(trial=rung, reason="search: no luck"), "e")
+    assert store.failures("e") == [("e", Failure(trial=rung, reason="search: no luck"))]
+    assert store.unfinished() == {}
+    store.forget("e", but=[])
+    assert store.failures("e") == []

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from bench.indexes.engine import Params
 from bench.study import experiment as experiments
 from bench.study.experiment import Experiment
 from bench.study.study import Study, read
+from bench.study.trial import Search
 
 GOOD = """
 title = "x"
@@ -229,3 +231,72 @@ def test_an_engine_without_the_datasets_metric_is_refused(write, monkeypatch):
     monkeypatch.setitem(INDEXES, "plain", msgspec.structs.replace(INDEXES["hnswlib"], metrics=("cosine",)))
     with pytest.raises(BenchError, match=r"engine 'plain' has no metric l2, .*'digits'"):
         read(write(GOOD.replace('engine = "hnswlib"', 'engine = "plain"')))
+
+
+LADDER = [13, 17, 23, 30, 53, 70, 92, 121, 160, 211, 279, 368, 485, 640]  # from 10 to 640, but 10 and 40
+
+
+def searched(study, order):
+    """The ef_search of every build of an order, in the sequence of the trials."""
+    trials = [trial for trial in study.with_ladder if trial.order.order == order]
+    builds = {trial.build: [] for trial in trials}
+    for trial in trials:
+        builds[trial.build].append(trial.search.ef_search)
+    return list(builds.values())
+
+
+def test_the_reference_is_searched_on_the_ladder_beside_its_own_searches(write):
+    study = read(write(GOOD))
+    assert searched(study, "random") == [[10, 40, *LADDER]] * 4
+    assert searched(study, "block-shuffle") == [[10, 40]] * 4
+    assert [trial.search.ef_search for trial in study.ladder] == LADDER * 4
+    assert sorted([*study.trials, *study.ladder], key=str) == sorted(study.with_ladder, key=str)
+    builds = [trial.build for trial in study.with_ladder]
+    assert sum(one != other for one, other in pairwise(builds)) == len(set(builds)) - 1  # one build serves both
+    half = study.with_ladder[: len(builds) // 2]
+    assert {trial.seeds.build_seed for trial in half} == {1}
+
+
+def test_the_ladder_is_of_the_reference_that_an_experiment_states(write):
+    study = read(write('reference = "block-shuffle block=100"\n' + GOOD))
+    assert {trial.order.order for trial in study.ladder} == {"block-shuffle"}
+    with pytest.raises(BenchError, match=r"my: reference: unknown order 'given'; known: block-shuffle block=100, r"):
+        read(write('reference = "given"\n' + GOOD))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("title", 'reference = ""\ntitle'),
+        ('"random", {', '"given", {'),
+        (', { name = "block-shuffle", block = 100 }', ""),
+    ],
+)
+def test_without_two_orders_of_which_one_is_the_reference_there_is_no_ladder(write, old, new):
+    study = read(write(GOOD.replace(old, new)))
+    assert study.ladder == []
+    assert study.with_ladder == study.trials
+
+
+def test_an_engine_without_ef_search_has_no_ladder(write, monkeypatch):
+    engine = INDEXES["hnswlib"]
+    promises = msgspec.structs.replace(engine.promises, has_ef_search=False)
+    monkeypatch.setitem(INDEXES, "hnswlib", msgspec.structs.replace(engine, promises=promises))
+    assert {trial.index.engine for trial in read(write(GOOD)).ladder} == {"faiss"}
+
+
+def test_the_ladder_ends_at_the_number_of_rows(small):
+    experiment = Experiment(
+        datasets=["clustered"],
+        orders=["random", "given"],
+        index=[{"engine": "faiss"}],
+        k=[10, 100],
+        ef_search=[10, 100],
+    )
+    assert [ef for ef, k in experiment.ladder(small.n) if k == 10] == [
+        13, 17, 23, 30, 40, 53, 70, 92, 121, 160, 211, 279, 368, 400
+    ]  # fmt: skip
+    assert [ef for ef, k in experiment.ladder(small.n) if k == 100] == [132, 174, 230, 303, 400]
+    assert {trial.search for trial in Study("x", experiment, [small]).ladder} == {
+        Search(k=k, ef_search=ef) for ef, k in experiment.ladder(small.n)
+    }

@@ -1,0 +1,93 @@
+"""The ef_search at which the reference is as good as an order: where its curve of misses crosses the order's.
+
+Misses fall nearly as a power of ef_search, so that between two points of the curve their logarithm is taken for
+straight against that of ef_search; recall itself is far from straight. The interval is of all ef_search at which a test
+at its level finds no difference (the test inverted, as Fieller 1954): the curve's own error is in it, since every
+difference is one of the order's builds and the reference's, on the same queries.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from bench.analysis import stats
+from bench.analysis.sample import Sample
+from bench.analysis.setting import Outcomes, Setting, by_setting, samples
+from bench.study import trial
+from bench.study.trial import Order
+
+EqualEf = tuple[float, float, float]
+_Key = tuple[str, trial.Setting]  # of an experiment, without ef_search
+
+
+def equal_ef(sample: Sample, reference: Mapping[int, Sample]) -> EqualEf:
+    """The ef_search at which the reference's mean recall is the sample's, and the ends of its 95 % interval.
+
+    reference: by ef_search, two at least, of the sample's queries. Minus or plus infinity outside these ef_search; ends
+    are NaN from a single build.
+    """
+    efs = sorted(reference)
+    worth = 1 / max(reference[efs[0]].recalls.size * reference[efs[0]].k, 1)  # of one hit: no misses have no logarithm
+    own = 1 - float(sample.recalls.mean())
+    curve = np.array([1 - float(reference[ef].recalls.mean()) for ef in efs])
+    reaches = np.array([stats.reach(stats.difference(sample, reference[ef]), 1) for ef in efs])
+    log_efs, log_curve = np.log(efs), _log(curve, worth)
+    value = _crossing(log_efs, np.minimum.accumulate(log_curve) - _log(own, worth))
+    if np.isnan(reaches).any():
+        return value, math.nan, math.nan
+    low = _crossing(log_efs, np.minimum.accumulate(log_curve - _log(own + reaches, worth)))
+    # From the far end, so that the interval is the whole of what is not told apart
+    falling = np.maximum.accumulate((log_curve - _log(own - reaches, worth))[::-1])[::-1]
+    high = math.inf if (own - reaches)[-1] <= 0 else _crossing(log_efs, falling)
+    return value, low, high
+
+
+def of(setting: Setting, sample: Sample, curves: Mapping[_Key, Mapping[int, Sample]]) -> EqualEf | None:
+    """As `equal_ef`, of an order's sample in a setting; None where the reference has a single ef_search there."""
+    curve = curves.get(_without_ef_search(setting), {})
+    return equal_ef(sample, curve) if len(curve) > 1 else None
+
+
+def curves(outcomes: Outcomes, names: Mapping[Order, str], reference: str, ties: bool) -> dict[_Key, dict[int, Sample]]:
+    """The reference's samples by ef_search, in every setting without its ef_search.
+
+    outcomes: the ladder's among them. names: of orders, as `labels` has them.
+    """
+    by_key: dict[_Key, dict[int, Sample]] = defaultdict(dict)
+    for setting, by_order in by_setting(outcomes).items():
+        of_reference = {order: built for order, built in by_order.items() if names.get(order) == reference}
+        for sample in samples(of_reference, ties).values():
+            by_key[_without_ef_search(setting)][setting.of.search.ef_search] = sample
+    return {key: _repeated(curve) for key, curve in by_key.items()}
+
+
+def _repeated(curve: dict[int, Sample]) -> dict[int, Sample]:
+    """A curve without points of a single build where others have more, as in a run that was cut short."""
+    most = max(len(sample.recalls) for sample in curve.values())
+    return {ef: sample for ef, sample in curve.items() if len(sample.recalls) > 1 or most == 1}
+
+
+def _without_ef_search(setting: Setting) -> _Key:
+    search = msgspec.structs.replace(setting.of.search, ef_search=0)
+    return setting.experiment, msgspec.structs.replace(setting.of, search=search)
+
+
+def _log(misses: float | np.ndarray, worth: float) -> np.ndarray:
+    """Log of misses, of none as of what one hit is worth."""
+    return np.asarray(np.log(np.maximum(misses, worth)))
+
+
+def _crossing(log_efs: np.ndarray, gaps: np.ndarray) -> float:
+    """Where gaps, which never rise, first reach 0; between two points they are straight."""
+    if gaps[0] < 0:
+        return -math.inf
+    if gaps[-1] > 0:
+        return math.inf
+    after = int(np.argmax(gaps <= 0))
+    if after == 0:
+        return float(np.exp(log_efs[0]))
+    share = gaps[after - 1] / (gaps[after - 1] - gaps[after])
+    return float(np.exp(log_efs[after - 1] + share * (log_efs[after] - log_efs[after - 1])))
