@@ -7,7 +7,9 @@ queries with replacement, so that the truth is known: the population's mean.
 import numpy as np
 
 from bench.analysis import stats
-from bench.analysis.sample import Sample, independent, units
+from bench.analysis.sample import independent
+
+K = 10
 
 
 def coverage(population, groups, rng, builds, drawn, studies=1000):
@@ -23,15 +25,10 @@ def coverage(population, groups, rng, builds, drawn, studies=1000):
         chosen = [places[number] for number in rng.integers(len(places), size=drawn)]
         recalls = population[rng.integers(len(population), size=builds)][:, np.concatenate(chosen)]
         labels = np.repeat(np.arange(drawn), [len(group) for group in chosen])  # one drawn twice counts as two
-        for name, sample in (("naive", independent(recalls)), ("by groups", independent(recalls, groups=labels))):
-            estimate = interval(sample)
+        for name, sample in (("naive", independent(recalls, K)), ("by groups", independent(recalls, K, labels))):
+            estimate = stats.mean(sample)
             held[name] += estimate.low <= truth <= estimate.high
     return {name: count / studies for name, count in held.items()}
-
-
-def interval(sample: Sample):
-    """Of a mean, by the recalls of a sample's units in place of those of its queries."""
-    return stats.mean(independent(units(sample)))
 
 
 def intraclass_correlation(values, groups):

@@ -14,8 +14,10 @@ import msgspec
 import numpy as np
 
 from bench.analysis import stats
-from bench.analysis.sample import Sample
+from bench.analysis.sample import Sample, effective_units
 from bench.analysis.setting import Outcomes, Setting, by_setting, samples
+from bench.analysis.stats import Estimate
+from bench.analysis.variance import builds_part, query_part, residual_parts
 from bench.study import trial
 from bench.study.trial import Order
 
@@ -33,7 +35,7 @@ def equal_ef(sample: Sample, reference: Mapping[int, Sample]) -> EqualEf:
     worth = 1 / max(reference[efs[0]].recalls.size * reference[efs[0]].k, 1)  # of one hit: no misses have no logarithm
     own = 1 - float(sample.recalls.mean())
     curve = np.array([1 - float(reference[ef].recalls.mean()) for ef in efs])
-    reaches = np.array([stats.reach(stats.difference(sample, reference[ef]), 1) for ef in efs])
+    reaches = np.array([stats.reach(_difference(sample, reference[ef]), 1) for ef in efs])
     log_efs, log_curve = np.log(efs), _log(curve, worth)
     value = _crossing(log_efs, np.minimum.accumulate(log_curve) - _log(own, worth))
     if np.isnan(reaches).any():
@@ -43,6 +45,15 @@ def equal_ef(sample: Sample, reference: Mapping[int, Sample]) -> EqualEf:
     falling = np.maximum.accumulate((log_curve - _log(own - reaches, worth))[::-1])[::-1]
     high = math.inf if (own - reaches)[-1] <= 0 else _crossing(log_efs, falling)
     return value, low, high
+
+
+def _difference(sample: Sample, reference: Sample) -> Estimate:
+    """As `stats.difference`, for an interval by itself, which no verdict rests on: each side's builds are a part of
+    their own, and no query is allowed for that was not drawn. So it holds what it promises, and not more."""
+    by_query = stats.by_query(sample, reference)
+    parts = [builds_part(sample), builds_part(reference), query_part(by_query, effective_units(sample))]
+    parts += [*residual_parts(sample), *residual_parts(reference)]
+    return stats.combined_difference(float(sample.recalls.mean() - reference.recalls.mean()), parts)
 
 
 def of(setting: Setting, sample: Sample, curves: Mapping[_Key, Mapping[int, Sample]]) -> EqualEf | None:

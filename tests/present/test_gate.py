@@ -1,7 +1,7 @@
 from support.examples import TRIAL
 
 from bench.analysis.gate import Report
-from bench.analysis.verdict import HOLDS, UNDECIDED, Case, Line
+from bench.analysis.verdict import HOLDS, THESE, UNDECIDED, Case, Line
 from bench.present.gate import flat, text
 from bench.present.text import Layout
 from bench.study.trial import Order
@@ -18,6 +18,11 @@ def line(low=-0.001, high=0.001, verdict=HOLDS, order="random", **fields):
         difference=middle,
         low=low,
         high=high,
+        like_low=2 * low,
+        like_high=2 * high,
+        question=THESE,
+        found=0.0123,
+        settles=verdict == UNDECIDED,
         builds=(5, 5),
     )
 
@@ -28,6 +33,10 @@ def report(*lines):
         saved="2026-01-01",
         reason="r",
         margin=0.005,
+        strict=False,
+        contract=[],
+        looks=1,
+        spent=False,
         passed=True,
         changes=[],
         unchanged=[],

@@ -56,6 +56,7 @@ for build in (raises, dies, hangs):
 TOML = """
 datasets = [{ name = "digits", queries = 50 }]
 orders = ["random", "given"]
+reference = ""
 ef_search = [10, 20]
 build_seeds = 3
 [[index]]

@@ -1,0 +1,137 @@
+"""Populations of real builds, from which `make calibrate` draws studies whose truth is known.
+
+Data that nothing was tuned on as well: generators with seeds that no test uses, tails, scales and dimensions that none
+of the shipped data has, and real sentence embeddings where `BENCH_MIRROR` has them.
+"""
+
+import os
+import sys
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.data import catalog, dataset
+from bench.study.experiment import Experiment
+from bench.study.order_labels import label
+from bench.study.run import run
+from bench.study.store import Store
+from bench.study.study import Study
+from bench.study.workers import Workers
+
+ORDERS = ("random", "lid-descending", "radius-ascending")  # the last two are those that move recall most
+EF_SEARCH = (10, 40)
+K = 10
+BUILDS = 100
+ROWS = 3000
+REAL_ROWS = 4000  # of sentence embeddings
+
+
+class Population(NamedTuple):
+    """Builds of one dataset in one engine.
+
+    name: of both.
+    recalls: {ef_search: {order: (builds, queries)}}, of an order the same builds at every ef_search; at EF_SEARCH of
+        all orders, on the ladder beyond of `random` alone.
+    groups: (queries,) where queries belong together.
+    """
+
+    name: str
+    recalls: dict[int, dict[str, np.ndarray]]
+    groups: np.ndarray | None
+
+
+def heavy_tails(rng):
+    """Rows of 24 independent values of Student's t with 2.5 degrees of freedom."""
+    return rng.standard_t(2.5, (ROWS + 1000, 24))
+
+
+def three_dimensions(rng):
+    """Recall close to 1."""
+    return rng.standard_normal((ROWS + 1000, 3))
+
+
+def two_hundred_dimensions(rng):
+    """Recall far from 1."""
+    return rng.standard_normal((ROWS + 1000, 200))
+
+
+def scales(rng):
+    """Sixteen dimensions whose spread differs from row to row by four times and more."""
+    return rng.standard_normal((ROWS + 1000, 16)) * np.exp(rng.normal(1, 0.7, (ROWS + 1000, 1)))
+
+
+def cube(rng):
+    """Uniform in eight dimensions, so that a third of the rows lies near an edge."""
+    return rng.random((ROWS + 1000, 8))
+
+
+OWN = (heavy_tails, three_dimensions, two_hundred_dimensions, scales, cube)
+GENERATED = (
+    ("image-patches", {"n": ROWS}),
+    ("digits", {}),
+    ("image-patches", {"n": ROWS, "seed": 77}),
+    ("subspace", {"n": ROWS, "d": 96, "intrinsic_dimension": 12, "seed": 79}),
+    ("mixture", {"n": ROWS, "dimensions": [2, 6, 12, 24], "seed": 78}),
+)
+REAL = ("clinc150", "clinc150-in-scope")
+
+
+def datasets():
+    """All that there are; without BENCH_MIRROR none of real data."""
+    loaded = [catalog.load(name, parameters) for name, parameters in GENERATED]
+    loaded += [_own(number) for number in range(len(OWN))]
+    if os.environ.get("BENCH_MIRROR"):
+        loaded += [dataset.limit(catalog.load(name), REAL_ROWS) for name in REAL]
+    return loaded
+
+
+def _own(number):
+    points = OWN[number](np.random.default_rng([2026, number])).astype(np.float32)
+    return dataset.checked(OWN[number].__name__, points[:ROWS], points[ROWS:], "l2")
+
+
+def studies(loaded, builds):
+    """A Study of every dataset in hnswlib, and in FAISS of those that ship."""
+    for of_data in loaded:
+        ships = of_data.name in ("image-patches(n=3000)", "digits")
+        for engine in ("hnswlib", "faiss") if ships else ("hnswlib",):
+            experiment = Experiment(
+                datasets=[of_data.name],
+                orders=list(ORDERS),
+                index=[{"engine": engine}],
+                ef_search=list(EF_SEARCH),
+                build_seeds=builds,
+            )
+            yield f"{of_data.name}, {engine}", Study("calibration", experiment, [of_data])
+
+
+def populations(path, jobs=1, builds=BUILDS, loaded=None):
+    """Every Population, built where the store at `path` has not got it."""
+    store = Store.create(path)
+    found = []
+    for name, study in studies(datasets() if loaded is None else loaded, builds):
+        print(f"{name}: {len(store.missing(study.with_ladder))} outcomes to build", file=sys.stderr, flush=True)  # noqa: T201
+        for _ in run(study, store, Workers(jobs), trials=study.with_ladder):
+            pass
+        found.append(_population(name, study, store))
+    return found
+
+
+def _population(name, study, store):
+    wanted = {trial.key for trial in study.with_ladder}
+    rows, groups = {}, None
+    for _, outcome in [*store.outcomes("calibration"), *store.ladder("calibration")]:
+        trial = outcome.trial
+        if trial.key in wanted:
+            key = trial.search.ef_search, label(trial.order)
+            rows.setdefault(key, []).append((trial.seeds.build_seed, outcome.hits / K))
+            groups = outcome.query_groups
+    recalls = {}
+    for (ef, order), built in sorted(rows.items()):
+        recalls.setdefault(ef, {})[order] = np.array([recall for _, recall in sorted(built, key=lambda row: row[0])])
+    return Population(name, recalls, groups)
+
+
+def small(path, jobs=1):
+    """Two quick ones, of 40 builds."""
+    return populations(path, jobs, 40, [catalog.load("image-patches", {"n": 1000, "seed": 83}), _own(1)])
