@@ -1,31 +1,154 @@
-"""How often does the gate raise a false alarm, and how often does it find a planted fault? Part of `make calibrate`.
+"""How often does the gate raise a false alarm, and does it find what it says it finds? Part of `make calibrate`.
 
-Everything is built for real, on small data, always with build seeds that the baseline has not, and as if another
-version were installed, so that the intervals have to decide. A share p over R runs has a standard error of
-sqrt(p (1 - p) / R).
+Gates run in the command's own path (`gate.check`), with builds drawn from `populations`: a baseline of some builds, and
+now others, which the baseline has not, as if of another version, so that intervals have to decide. Planted faults are
+built for real. A share p over R runs has a standard error of sqrt(p (1 - p) / R).
 """
 
 import argparse
+import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
+import msgspec
 import numpy as np
+import populations
 from joblib import Parallel, delayed
+from scipy.stats import binomtest
+from support.examples import example_of
 from support.faults import FAULTS, MISCOUNTS, measured
 from tabulate import tabulate
 
 from bench.analysis import gate, verdict
-from bench.data import catalog
+from bench.data import catalog, dataset
 from bench.study import baseline
 from bench.study.experiment import Experiment
+from bench.study.order_labels import label
 from bench.study.store import Store
 from bench.study.study import Study
 
-BUILDS = 10  # that a baseline has
-FIRST = 3  # with which a gate begins
-BASELINES = 10  # among which the runs are shared
+FIRST = 3  # builds with which a gate begins
+BASELINES = 10  # among which the runs of planted faults are shared
+K = populations.K
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=200, help="gates a cell with nothing changed")
+    parser.add_argument("--faults", type=int, default=50, help="runs of each planted fault; 0 for none")
+    parser.add_argument("--store", type=Path, default=Path("results/calibration.sqlite"))
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="two small populations and few gates, for a first look")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        found, cells, runs, faults = (
+            populations.small(arguments.store, arguments.jobs),
+            ((5, 20, 12), (20, 500, 12)),
+            40,
+            0,
+        )
+    else:
+        found = populations.populations(arguments.store, arguments.jobs)
+        cells = [(b, q, n) for b in (5, 10, 20, 40) for q in (20, 200, 1000) for n in (6, 72)] + [(10, 200, 504)]
+        runs, faults = arguments.runs, arguments.faults
+    parallel = Parallel(n_jobs=arguments.jobs)
+    rows, alarms, gates = [], 0, 0
+    for builds, queries, lines in cells:
+        times = runs if lines <= 100 else max(runs // 8, 1)
+        failed = parallel(delayed(drawn)(found, builds, queries, lines, run) for run in range(times))
+        alarms, gates = alarms + sum(failed), gates + times
+        point = parallel(delayed(drawn)(found, builds, queries, lines, run, planted=1) for run in range(times // 4))
+        rows.append([builds, queries, lines, times, *_interval(sum(failed), times), 100 * np.mean(point)])
+    header = ["builds", "queries", "lines", "gates", "false alarms, %", "95 % interval", "a fall it says it finds, %"]
+    print(tabulate(rows, header, tablefmt="pipe", floatfmt=".1f"))
+    share, interval = _interval(alarms, gates)
+    print(f"\nIn all {alarms} false alarms in {gates} gates: {share} % {interval}", flush=True)
+    if faults:
+        planted(faults, parallel)
+    sys.exit(int(binomtest(alarms, gates, verdict.ALPHA, "greater").pvalue < 0.001))
+
+
+def _interval(times, runs):
+    """A share in percent, and its binomial interval (Clopper and Pearson 1934)."""
+    share = binomtest(int(times), runs).proportion_ci()
+    return f"{100 * times / runs:.1f}", f"[{100 * share.low:.1f}, {100 * share.high:.1f}]"
+
+
+def drawn(found, builds, queries, lines, run, planted=0):
+    """Whether a gate fails whose builds, then and now, are drawn from populations and have nothing else changed.
+
+    planted: of how many of its lines recall falls by as much as the gate says that it finds in nine of ten; then
+    whether these fell.
+    """
+    rng = np.random.default_rng([builds, queries, lines, run, planted])
+    study, pools = _study(rng, found, builds, queries, lines)
+    pool = _Pool(rng, pools, queries)
+    saved = baseline.create("b", study, "e", "r", [pool.outcome(trial, "then") for trial in study.trials])
+    cases, fall = [], 0.0
+    if planted:
+        falls = verdict.found({baseline.comparable(o.trial): o for o in saved.outcomes}, len(gate.looks(FIRST, builds)))
+        able = [(case, size) for case, size in falls.items() if not isinstance(case, str) and size < 0.3]
+        case, fall = able[rng.integers(len(able))]
+        cases = [case]
+
+    def measure(trials):
+        return [pool.outcome(t, "now", fall if verdict.case_of(t) in cases else 0.0) for t in trials]
+
+    with mock.patch.object(gate, "broken_promises", return_value=[]), mock.patch.object(gate, "misscored", list_none):
+        report = gate.check(saved, study, measure, FIRST)
+    return any(line.verdict == verdict.FELL and (not cases or line.case in cases) for line in report.lines)
+
+
+def list_none(*_):
+    return []
+
+
+def _study(rng, found, builds, queries, lines):
+    """A Study of so many settings and orders, of data that stand for populations, and these by the data's name."""
+    wanted = max(min(lines // 6, len(found)), 1)
+    chosen = [found[place] for place in rng.choice(len(found), wanted, replace=False)]
+    data = [
+        dataset.checked(f"p{number}", rng.random((200, 4)), rng.random((queries, 4)), "l2")
+        for number in range(len(chosen))
+    ]
+    copies = max(lines // (6 * wanted), 1)  # of an index, each with builds of its own
+    experiment = Experiment(
+        datasets=[one.name for one in data],
+        orders=["random", "lid-descending", "radius-ascending"],
+        index=[{"engine": "hnswlib", "M": 16 + number} for number in range(copies)],
+        ef_search=list(populations.EF_SEARCH),
+        build_seeds=builds,
+    )
+    return Study("gate", experiment, data), {one.name: of for one, of in zip(data, chosen, strict=True)}
+
+
+class _Pool:
+    """Outcomes whose builds are drawn from populations, those of now without those of then."""
+
+    def __init__(self, rng, pools, queries) -> None:
+        self._rng, self._pools, self._rows = rng, pools, {}
+        self._columns = {
+            name: rng.integers(next(iter(of.recalls[10].values())).shape[1], size=queries) for name, of in pools.items()
+        }
+
+    def outcome(self, trial, when, fall=0.0):
+        name, order = trial.data.dataset, label(trial.order)
+        recalls = self._pools[name].recalls[trial.search.ef_search][order]
+        key = (name, order, trial.index)
+        if key not in self._rows:
+            self._rows[key] = self._rng.permutation(len(recalls))
+        row = self._rows[key][(trial.seeds.build_seed - 1) * 2 + (when == "now")]
+        hits = np.rint(recalls[row][self._columns[name]] * K).astype(np.int64)
+        if fall:  # so many hits, whichever: builds vary as before
+            each = np.repeat(np.arange(queries := len(hits)), hits)
+            lost = self._rng.choice(each, min(round(fall * K * queries), len(each)), replace=False)
+            hits = hits - np.bincount(lost, minlength=queries)
+        outcome = example_of(trial, hits, f"{when}-{row}")
+        environment = {"versions": {"hnswlib": when}, "binaries": {}}
+        return msgspec.structs.replace(outcome, build=msgspec.structs.replace(outcome.build, environment=environment))
 
 
 def study():
@@ -34,48 +157,34 @@ def study():
         datasets=["image-patches", "digits"],
         orders=["random", "lid-descending", "radius-ascending"],
         index=[{"engine": "hnswlib"}, {"engine": "faiss"}],
-        build_seeds=BUILDS,
+        build_seeds=10,
     )
     patches = catalog.load("image-patches", {"n": 1000, "queries": 200})
     return Study("gate", experiment, [patches, catalog.load("digits")])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=200, help="runs with nothing changed")
-    parser.add_argument("--faults", type=int, default=50, help="runs of each planted fault")
-    parser.add_argument("--jobs", type=int, default=2)
-    arguments = parser.parse_args()
+def planted(runs, parallel):
+    """Print how often planted faults are found, of real builds with seeds that the baseline has not."""
     with TemporaryDirectory() as folder:
-        parallel = Parallel(n_jobs=arguments.jobs)
         baselines = parallel(delayed(save)(Path(folder), number) for number in range(BASELINES))
-        print(f"{len(study().trials) // BUILDS} settings, {BUILDS} builds in a baseline, {BASELINES} baselines")
         rows = []
-        for name, runs in {
-            "nothing changed": arguments.runs,
-            **dict.fromkeys(FAULTS | MISCOUNTS, arguments.faults),
-        }.items():
+        for name in FAULTS | MISCOUNTS:
             start = time.perf_counter()
             against = [baselines[run % BASELINES] for run in range(runs)]
             reports = parallel(delayed(repeat)(Path(folder), one, name, run) for run, one in enumerate(against))
-            alarms = np.mean([not report.passed for report in reports])
-            fallen = [sum(line.verdict == verdict.FELL for line in report.lines) for report in reports]
-            undecided = [sum(line.verdict == verdict.UNDECIDED for line in report.lines) for report in reports]
-            miscounts = [len(report.scoring) for report in reports]
-            builds = [max(line.builds[1] for line in report.lines) for report in reports]
             rows.append(
                 [
                     name,
                     runs,
-                    f"{100 * alarms:.1f}",
-                    np.mean(fallen),
-                    np.mean(undecided),
-                    np.mean(miscounts),
-                    np.mean(builds),
+                    100 * np.mean([any(line.verdict == verdict.FELL for line in report.lines) for report in reports]),
+                    100 * np.mean([bool(report.contract) for report in reports]),
+                    100 * np.mean([bool(report.scoring) for report in reports]),
+                    np.mean([sum(line.verdict == verdict.FELL for line in report.lines) for report in reports]),
+                    np.mean([max(line.builds[1] for line in report.lines) for report in reports]),
                 ]
             )
-            print(f"{name}: {100 * alarms:.1f} % alarms, {time.perf_counter() - start:.0f} s", flush=True)
-    header = ["fault", "runs", "alarms, %", "lines fell", "lines undecided", "known answers wrong", "builds used"]
+            print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    header = ["fault", "runs", "by recall, %", "by its promises, %", "by known answers, %", "lines fell", "builds used"]
     print(tabulate(rows, header, tablefmt="pipe", floatfmt=".1f"))
 
 
@@ -92,8 +201,8 @@ def repeat(folder, against, name, run):
     repeated = study()
     path = folder / f"{name.replace(' ', '-')}-{run}.sqlite"
     store = Store.create(path)
-    planted = (FAULTS | MISCOUNTS)[name](np.random.default_rng(run)) if name in FAULTS | MISCOUNTS else nullcontext()
-    with planted:
+    fault = (FAULTS | MISCOUNTS)[name](np.random.default_rng(run)) if name else nullcontext()
+    with fault:
         report = gate.check(
             against, repeated, lambda trials: measured(repeated, trials, store, 10_000_000 + 1000 * run), FIRST
         )
