@@ -5,7 +5,7 @@ queries beside its mean, and the noise of every build, query by query. A study d
 an effect of permutations whose standard deviation is known: 0, where permutations are levelled to no difference.
 """
 
-import itertools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -51,15 +51,15 @@ def population(recalls: np.ndarray, sequences: Sequence[Sequence[str]]) -> Popul
 def stand_ins(rng: np.random.Generator, sequences: Sequence[tuple[str, ...]]) -> np.ndarray:
     """Permutations (permutations,) that stand for each in a study.
 
-    Where all permutations are there, the categories are renamed at random, so that those that begin alike still do;
-    of a sample, permutations are drawn.
+    Where all permutations are there, categories and places change names at random, so that permutations with a category
+    at the same place still share luck; of a sample, permutations are drawn.
     """
     place = {sequence: number for number, sequence in enumerate(sequences)}
     labels = sorted(sequences[0])
-    if len(place) < len(list(itertools.islice(itertools.permutations(labels), len(place) + 1))):
+    if len(place) < math.factorial(len(labels)):
         return rng.integers(len(sequences), size=len(sequences))
-    renamed = dict(zip(labels, rng.permutation(labels), strict=True))
-    return np.array([place[tuple(renamed[label] for label in sequence)] for sequence in sequences])
+    renamed, places = dict(zip(labels, rng.permutation(labels), strict=True)), rng.permutation(len(labels))
+    return np.array([place[tuple(renamed[sequence[at]] for at in places)] for sequence in sequences])
 
 
 def levelled(rng: np.random.Generator, of: Population, seeds: int, queries: int) -> np.ndarray:

@@ -9,7 +9,6 @@ interval of the standard deviation is that of Tukey (1951) and Williams (1962), 
 """
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 
@@ -20,6 +19,7 @@ from bench.analysis.stats import CONFIDENCE
 from bench.analysis.variance import interaction
 
 _MOST = 0.5  # the largest standard deviation that recalls can have
+_RANK = 1e-9  # of the largest singular value: smaller ones are rounding
 _ROUNDING = 1e-24  # of variances: the least step of a mean recall is larger than its root
 
 
@@ -119,31 +119,32 @@ def luck_of_queries(recalls: np.ndarray) -> tuple[float, float]:
 
 
 def df_kept(builds: np.ndarray, sequences: Sequence[Sequence[str]]) -> float:
-    """The share of the degrees of freedom that is left since noise of permutations correlates (Box 1954).
+    """The share of the degrees of freedom that is left since luck of permutations correlates (Box 1954).
 
-    builds: (permutations, seeds). Builds of one seed are the same graph for as long as their permutations are the same:
-    their noise correlates by how many labels both begin with. Pairs of as many share a correlation.
+    builds: (permutations, seeds). A seed draws levels by place, so that permutations which have a category at the same
+    place share luck. Hence two variances, estimated as if permutations did not matter: of what a category at a place
+    adds to a build, and of the rest. 1 where permutations are too few to tell them apart.
     """
-    permutations = len(builds)
-    noise = builds - builds.mean(axis=0) - builds.mean(axis=1, keepdims=True) + builds.mean()
-    squares = float((noise**2).sum())
-    if squares < _ROUNDING:
+    df = len(sequences) - 1
+    if (len(sequences[0]) - 1) ** 2 >= df:
         return 1.0
-    pairs: list[int] = []  # of permutations that begin with so many labels alike, or more
-    products: list[float] = []
-    while not pairs or pairs[-1]:
-        groups = defaultdict(list)
-        for place, sequence in enumerate(sequences):
-            groups[tuple(sequence[: len(pairs) + 1])].append(place)
-        pairs.append(sum(len(group) * (len(group) - 1) for group in groups.values()))
-        products.append(sum(float((noise[group].sum(axis=0) ** 2).sum()) for group in groups.values()) - squares)
-    lost = 0.0
-    for count, product in zip(-np.diff(pairs), -np.diff(products), strict=True):
-        if count:
-            # Without their mean, which has been taken off, those that do not correlate have one of -1 / permutations.
-            correlation = product / count / squares * (permutations - 1) + 1 / permutations
-            lost += count * min(max(float(correlation), 0.0), 1.0) ** 2
-    return float(1 / (1 + lost / permutations))
+    centred = builds - builds.mean(axis=0)
+    at_places = _of_places(sequences)
+    shared = at_places.shape[1]
+    in_shared = float(((at_places.T @ centred) ** 2).sum())
+    rest_df = df - shared
+    more, less = in_shared / shared, (float((centred**2).sum()) - in_shared) / rest_df
+    if more <= less:
+        return 1.0
+    return float((shared * more + rest_df * less) ** 2 / (df * (shared * more**2 + rest_df * less**2)))
+
+
+def _of_places(sequences: Sequence[Sequence[str]]) -> np.ndarray:
+    """An orthonormal basis (permutations, dimensions) of sums over places of anything that a category there adds."""
+    places = np.array([np.argsort(sequence) for sequence in sequences])  # of each label, (permutations, labels)
+    indicators = np.eye(places.shape[1])[places].reshape(len(places), -1)
+    u, values, _ = np.linalg.svd(indicators - indicators.mean(axis=0), full_matrices=False)
+    return np.asarray(u[:, values > _RANK * values[0]])
 
 
 @cache
