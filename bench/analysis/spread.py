@@ -3,9 +3,10 @@
 Builds of permutations cross seeds with permutations, and every build answers every query. So the variance of the
 permutations' means holds three parts: what permutations differ by for queries like these, which is sought; the luck of
 builds, from the interaction of permutations and seeds; and the luck of queries, from the interaction of permutations
-and queries without that of builds. F is the first variance over both kinds of luck (Satterthwaite 1946), and the
-interval of the standard deviation is that of Tukey (1951) and Williams (1962), as of permutations drawn at random.
-`tests/calibrate_permutations.py` measures how often F is false and what it finds.
+and queries without that of builds. F is the variance of the means over both kinds of luck (Satterthwaite 1946), and the
+interval of the standard deviation is that of Tukey (1951) and Williams (1962), as of permutations drawn at random. So
+all of it is for queries like these, not for these very queries. results/calibration.md has how often F is false, what
+it finds and what intervals hold.
 """
 
 import math
