@@ -1,17 +1,16 @@
 """What the order of whole categories does to recall, beside what chance alone would seem to do.
 
-The best of 120 permutations lies well above the worst even where the permutation does not matter, since
-builds differ by their seed. So the range is given beside the range that as many draws of that noise have;
-and two permutations are picked as best and worst by half of the seeds on half of the queries, and compared by the
-others on the others, which had no part in the choice: that difference is not biased by the luck of either.
+The best of 120 permutations lies well above the worst even where the permutation does not matter, since builds differ
+by their seed, and permutations on the queries that happen to be drawn. So the range is given beside the range that as
+many draws of such luck have, and beside that which permutations truly have without it. All of it is for queries like
+these: of the range, of the F test and of the true spread alike, the draw of queries is a part of luck.
 """
 
-import itertools
 import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from functools import cache
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -20,8 +19,7 @@ import numpy as np
 from bench.analysis import stats
 from bench.analysis.sample import Sample, seeds_of, units
 from bench.analysis.setting import Outcomes, Setting, by_setting, samples
-from bench.analysis.stats import CONFIDENCE, Estimate
-from bench.analysis.variance import interaction
+from bench.analysis.spread import Interval, mean_range, spread
 from bench.study.outcome import Outcome
 from bench.study.trial import Order
 
@@ -40,13 +38,13 @@ class Permuted(msgspec.Struct, frozen=True, kw_only=True):
     lowest, median, highest: recall of permutations, each a mean over seeds.
     worst, best: the permutations that give the extremes, as lists of labels.
     range: highest minus lowest.
-    noise_range: what to expect of it were all permutations alike.
-    noise_range_95: what it would exceed once in 20 times.
-    one_build_range: the range from one build a permutation, mean over seeds; one_build_noise: what to expect of that.
-    found_again: recall of the best minus that of the worst permutation, picked and measured on different seeds and
-        queries; None from one seed.
-    sd_permutations, sd_seeds: of recall, between permutations without the noise of builds and queries, and of builds of
-        one permutation; NaN from one seed.
+    range_by_luck: what to expect of it were all permutations alike.
+    sd: the standard deviation of permutations without luck.
+    true_range: what the recalls of so many permutations, normal with that standard deviation, span in the mean.
+    f: variance of the permutations' means over that of luck; df: its degrees of freedom.
+    p: that permutations differ no more than by luck, adjusted for the settings of the experiment (Holm).
+
+    What stands behind `range` is NaN from one seed or one query.
     """
 
     experiment: str
@@ -61,13 +59,12 @@ class Permuted(msgspec.Struct, frozen=True, kw_only=True):
     worst: list[str]
     best: list[str]
     range: float
-    noise_range: float
-    noise_range_95: float
-    one_build_range: float
-    one_build_noise: float
-    found_again: Estimate | None
-    sd_permutations: float
-    sd_seeds: float
+    range_by_luck: float
+    sd: Interval
+    true_range: Interval
+    f: float
+    df: tuple[float, float]
+    p: float
 
 
 def separated(outcomes: Outcomes) -> tuple[list[tuple[str, Outcome]], list[tuple[str, Outcome]]]:
@@ -94,43 +91,41 @@ def permutation(order: Order) -> list[str]:
 
 def permuted(outcomes: Outcomes, ties: bool = False) -> list[Permuted]:
     """A Permuted of every setting; outcomes: of category permutations."""
-    return [_permuted(setting, samples(by_order, ties)) for setting, by_order in by_setting(outcomes).items()]
+    rows = [_permuted(setting, samples(by_order, ties)) for setting, by_order in by_setting(outcomes).items()]
+    by_experiment = [list(group) for _, group in groupby(rows, key=lambda row: row.experiment)]
+    return [
+        msgspec.structs.replace(row, p=p)
+        for group in by_experiment
+        for row, p in zip(group, stats.holm([row.p for row in group]), strict=True)
+    ]
 
 
 def _permuted(setting: Setting, by_order: Mapping[Order, Sample]) -> Permuted:
     orders, recalls = crossed(by_order)
-    builds = recalls.mean(axis=2)
-    means = builds.mean(axis=1)
-    seeds = builds.shape[1]
-    between, noise = variances(recalls)
-    expected, exceeded = noise_range(len(orders), (len(orders) - 1) * (seeds - 1))
-    sd_mean = (noise / seeds) ** 0.5
+    sequences = [permutation(order) for order in orders]
+    means = recalls.mean(axis=2).mean(axis=1)
+    found = spread(recalls, sequences)
+    of_normal = mean_range(len(orders))
     return Permuted(
         experiment=setting.experiment,
         setting=setting.fields,
         permutations=len(orders),
-        labels=(labels := len(permutation(orders[0]))),
+        labels=(labels := len(sequences[0])),
         possible=math.factorial(labels) if labels <= _MOST_COUNTED else None,
-        seeds=seeds,
+        seeds=recalls.shape[1],
         lowest=float(means.min()),
         median=float(np.median(means)),
         highest=float(means.max()),
-        worst=permutation(orders[int(means.argmin())]),
-        best=permutation(orders[int(means.argmax())]),
+        worst=sequences[int(means.argmin())],
+        best=sequences[int(means.argmax())],
         range=float(np.ptp(means)),
-        noise_range=_possible_range(expected * sd_mean),
-        noise_range_95=_possible_range(exceeded * sd_mean),
-        one_build_range=float(np.ptp(builds, axis=0).mean()),
-        one_build_noise=_possible_range(expected * noise**0.5),
-        found_again=found_again(recalls) if min(recalls.shape[1:]) > 1 else None,
-        sd_permutations=between**0.5,
-        sd_seeds=noise**0.5,
+        range_by_luck=found.luck if math.isnan(found.luck) else min(of_normal * found.luck, 1.0),
+        sd=found.sd,
+        true_range=found.sd.times(of_normal, 1.0),
+        f=found.f,
+        df=found.df,
+        p=found.p,
     )
-
-
-def _possible_range(expected: float) -> float:
-    """A range that normal draws would have, within what recalls can have."""
-    return expected if math.isnan(expected) else min(expected, 1.0)
 
 
 def crossed(by_order: Mapping[Order, Sample]) -> tuple[list[Order], np.ndarray]:
@@ -145,65 +140,3 @@ def crossed(by_order: Mapping[Order, Sample]) -> tuple[list[Order], np.ndarray]:
     orders = [order for order, of_order in rows.items() if most in of_order]
     seeds = sorted(set.intersection(*(set(rows[order]) for order in orders)))
     return orders, np.stack([units(by_order[order])[[rows[order][seed] for seed in seeds]] for order in orders])
-
-
-def variances(recalls: np.ndarray) -> tuple[float, float]:
-    """Variance of recall between permutations, and of a build's noise, by analysis of variance.
-
-    recalls: (permutations, seeds, queries). Noise is what a build's mean over the queries has that neither its
-    permutation nor its seed has in all; it is taken off the first, and so is what permutations owe to these queries.
-    NaN from one seed.
-    """
-    _, seeds, queries = recalls.shape
-    if seeds < 2:
-        return float("nan"), float("nan")
-    builds, by_query = recalls.mean(axis=2), recalls.mean(axis=1)
-    noise, residual = interaction(builds), _residual(recalls)
-    luck = max(interaction(by_query) - residual / seeds, 0.0) / queries
-    return max(float(builds.mean(axis=1).var(ddof=1)) - noise / seeds - luck, 0.0), noise
-
-
-@cache
-def noise_range(draws: int, df: int) -> tuple[float, float]:
-    """The mean range of so many independent normal draws of unit variance, and what one range in 20 exceeds.
-
-    df: degrees of freedom with which their variance is estimated, which makes the second the studentized range's; NaN
-    where it is 0. Normal, since a build's recall is a mean over many queries.
-    """
-    from scipy.integrate import quad
-    from scipy.special import ndtr
-    from scipy.stats import studentized_range
-
-    if df == 0:
-        return float("nan"), float("nan")
-    expected, _ = quad(lambda x: 1 - ndtr(x) ** draws - ndtr(-x) ** draws, -np.inf, np.inf)
-    return float(expected), float(studentized_range.ppf(CONFIDENCE, draws, df))
-
-
-def found_again(recalls: np.ndarray) -> Estimate:
-    """Recall of the best permutation minus that of the worst, both picked without what they are measured on.
-
-    recalls: (permutations, seeds, queries), two seeds and queries at least. Best and worst are picked by every other
-    seed on every other query and measured by the other seeds on the other queries, in all four ways; the value is the
-    mean. It is what the two picked differ by, hence no more than the true extremes do. The interval is over builds and
-    queries; the noise of a build is taken from all permutations.
-    """
-    permutations, seeds, queries = recalls.shape
-    by_query = np.zeros(queries)
-    for seed, query in itertools.product((0, 1), repeat=2):
-        means = recalls[:, seed::2, query::2].mean(axis=(1, 2))
-        others = recalls[:, 1 - seed :: 2, 1 - query :: 2].mean(axis=1)
-        by_query[1 - query :: 2] += (others[means.argmax()] - others[means.argmin()]) / 2
-    builds = 2 / (1 / ((seeds + 1) // 2) + 1 / (seeds // 2))  # in effect, of each of the two
-    parts = [
-        (variances(recalls)[1] / builds, (permutations - 1.0) * (seeds - 1.0)),
-        (float(by_query.var(ddof=1)) / queries, queries - 1.0),
-        # In both: the noise of builds and the spread over queries are of means that contain it.
-        (-_residual(recalls) / (builds * queries), permutations * (seeds - 1.0) * (queries - 1.0)),
-    ]
-    return stats.combined_difference(float(by_query.mean()), parts)
-
-
-def _residual(recalls: np.ndarray) -> float:
-    """Variance of a query's recall that neither the query nor the build explains, within permutations."""
-    return float(np.mean([interaction(of_permutation) for of_permutation in recalls]))

@@ -11,7 +11,7 @@ from bench.analysis.presets import UnderPreset
 from bench.analysis.rankings import SURE, Rankings
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
-from bench.analysis.stats import Estimate
+from bench.analysis.stats import CONFIDENCE, Estimate
 from bench.analysis.summary import BETTER, WORSE, Summary
 from bench.orders import ORDERS
 from bench.present.text import heading, points
@@ -190,7 +190,11 @@ def _in(row: Summary, varying: Sequence[str]) -> str:
 
 def _named(row: Summary, varying: Sequence[str]) -> str:
     """A setting in brackets, where there are several."""
-    named = heading(row.setting.fields, varying)
+    return _bracketed(row.setting.fields, varying)
+
+
+def _bracketed(setting: Mapping[str, Any], varying: Sequence[str]) -> str:
+    named = heading(setting, varying)
     return f" ({named})" if named else ""
 
 
@@ -257,13 +261,24 @@ def of_presets(rows: Sequence[UnderPreset]) -> list[str]:
 
 
 def of_permutations(rows: Sequence[Permuted], varying: Sequence[str]) -> str:
-    """Whether the order of whole categories is shown to matter, by the difference that is found again."""
-    shown = [(row, row.found_again) for row in rows if row.found_again and row.found_again.low > 0]
-    if not any(row.found_again for row in rows):
-        return "One seed shows no noise: run two at least, to see whether permutations differ by more than builds do."
+    """Whether the order of whole categories is shown to matter, and how far permutations are truly apart."""
+    tested = [row for row in rows if not math.isnan(row.p)]
+    if not tested:
+        return "One seed or one query shows no luck: two of each at least tell whether permutations differ by more."
+    shown = [row for row in tested if row.p < 1 - CONFIDENCE]
     if not shown:
-        return "No permutation of categories is shown to be better than another: load categories in any sequence."
-    row, again = max(shown, key=lambda pair: pair[1].value)
-    named = heading(row.setting, varying)
-    where = f" ({named})" if named else ""
-    return f"The best and the worst permutation differ by {_size(again)} when they are measured anew{where}."
+        row = max(tested, key=lambda row: row.true_range.high)
+        return (
+            "Permutations of categories are not shown to differ: load categories in any sequence. A true range of"
+            f" {100 * row.true_range.high:.2f} points is not excluded{_bracketed(row.setting, varying)}."
+        )
+    row = max(shown, key=lambda row: row.true_range.value)
+    value, low, high = (100 * end for end in row.true_range.ends)
+    share = f" in {len(shown)} of {len(tested)} settings" if len(tested) > 1 else ""
+    most = ", where it is most" if len(shown) > 1 else ""
+    most = ", where it is most" if len(shown) > 1 else ""
+    return (
+        f"Permutations of categories differ{share}: {row.permutations:,} truly span about {value:.2f}"
+        f" [{low:.2f}, {high:.2f}] points of recall{most}{_bracketed(row.setting, varying)}. Luck has a part in which"
+        " one is best: build those near it again, with more seeds, before you choose."
+    )

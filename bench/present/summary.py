@@ -14,7 +14,18 @@ from bench.analysis.stats import Estimate
 from bench.analysis.summary import NO_DIFFERENCE, UNDECIDED, Shares, Summary, Verdict
 from bench.present import retrieval as of_retrieval
 from bench.present.advice import sentences, ties_first
-from bench.present.text import TIES_MATTER, Layout, by_setting, cells, interval, number, points, ties_note, title
+from bench.present.text import (
+    TIES_MATTER,
+    Layout,
+    by_setting,
+    cells,
+    interval,
+    number,
+    p_value,
+    points,
+    ties_note,
+    title,
+)
 
 MORE = "undecided: more builds or queries"
 SHORT = {NO_DIFFERENCE: "no difference"}  # for a narrow column
@@ -121,8 +132,12 @@ def _comparison(row: Summary, wide: bool, curve: bool) -> list[str]:
     if row.against is None:
         return [""] * (2 + wide + curve)
     against = row.against
-    p = "" if math.isnan(against.p) else "< 0.001" if against.p < 0.001 else f"{against.p:.3f}"
-    return [points(against.difference), *[p] * wide, _verdict(against, wide), *[_equal_ef(row, wide)] * curve]
+    return [
+        points(against.difference),
+        *[p_value(against.p)] * wide,
+        _verdict(against, wide),
+        *[_equal_ef(row, wide)] * curve,
+    ]
 
 
 def _verdict(against: Verdict, wide: bool) -> str:

@@ -132,6 +132,11 @@ def number(value: float, form: str, factor: float = 1) -> str:
     return "" if math.isnan(value) else form.format(factor * value)
 
 
+def p_value(p: float) -> str:
+    """A p value, or nothing for NaN."""
+    return "< 0.001" if p < 0.001 else number(p, "{:.3f}")
+
+
 def pipe(lines: Sequence[Cells], header: Sequence[str], left: int) -> str:
     """A Markdown table, its first `left` columns to the left."""
     alignment = ["left"] * left + ["right"] * (len(header) - left)

@@ -531,6 +531,8 @@ def test_permutations_have_a_table_of_their_own(cli, vectors):
     random, permuted = json.loads(cli("table", "--json", check=0).stdout)
     assert (random["order"], permuted["permutations"], permuted["seeds"]) == ("random", 6, 2)
     assert permuted["lowest"] <= permuted["median"] <= permuted["highest"]
+    assert 0 <= permuted["true_range"]["low"] <= permuted["true_range"]["value"] <= permuted["true_range"]["high"] <= 1
+    assert 0 <= permuted["p"] <= 1
     assert sorted(permuted["best"]) == ["0", "1", "2"]
 
 
