@@ -197,7 +197,7 @@ def _legend(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> 
             note += "; undecided" + (": N builds" if wide else " (N): N builds of each order")
             note += " would settle it in four studies of five"
         if any(row.equivalent_ef for row in rows):
-            note += f"; equals ef: the ef_search at which {reference} is as good, within those measured"
+            note += f"; equals ef: the ef_search at which {reference} is as good"
         note += f"; misses removed: of those of {reference}" * wide
     if wide:
         note += "; below 0.5, 5th %: share of queries with recall below 0.5, and 5th percentile of recall"

@@ -153,7 +153,7 @@ def _check_numbers(experiment: Experiment, where: str) -> None:
                 lacks = "below every k" if what == "ef_search" else "above every ef_search"
                 least = min(_listed(experiment.k)) if what == "ef_search" else number
                 raise BenchError(
-                    f"{where}: {what} = {number} is {lacks}: hnswlib raises ef_search to k, FAISS searches less; give "
+                    f"{where}: {what} = {number} is {lacks}: hnswlib raises ef_search to k, FAISS does not; give "
                     f"an ef_search of at least {least}"
                 )
 
