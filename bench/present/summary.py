@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from bench.analysis.advice import Advice, advise
+from bench.analysis.power import Needed
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
 from bench.analysis.stats import Estimate
@@ -148,7 +149,7 @@ def _verdict(against: Verdict, wide: bool) -> str:
         return MORE if wide else UNDECIDED
     if wide:
         return f"undecided: {builds} builds" + (f", {queries:,} queries" if queries else "")
-    return f"undecided ({builds}{', more queries' if queries else ''})"
+    return f"undecided ({'q' if queries else builds})"
 
 
 def _equal_ef(row: Summary, wide: bool) -> str:
@@ -193,9 +194,7 @@ def _legend(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> 
         note += f"; vs {reference}: difference of the means, with its 95 % interval over builds and queries"
         note += ", which holds for all orders of a setting at once"
         note += "; p: likewise" * wide
-        if any(row.against and row.against.needed.builds for row in rows):
-            note += "; undecided" + (": N builds" if wide else " (N): N builds of each order")
-            note += " would settle it in four studies of five"
+        note += _needed_legend([row.against.needed for row in rows if row.against], wide)
         if any(row.equivalent_ef for row in rows):
             note += f"; equals ef: the ef_search at which {reference} is as good"
         note += f"; misses removed: of those of {reference}" * wide
@@ -205,6 +204,19 @@ def _legend(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> 
     if known:
         note += f". Smallest difference these builds show (power 80 %): {100 * max(known):.2f} points or less"
     return note + ("." if wide else ". --wide shows all columns, and where the variance comes from.")
+
+
+def _needed_legend(needed: Sequence[Needed], wide: bool) -> str:
+    """What stands beside `undecided`."""
+    settles = " would settle it in four studies of five"
+    if wide:
+        return f"; undecided: what{settles}" if any(one.builds for one in needed) else ""
+    note = ""
+    if any(one.builds and not one.queries for one in needed):
+        note += f"; undecided (N): N builds of each order{settles}"
+    if any(one.queries for one in needed):
+        note += "; undecided (q): no number of builds is enough with so few queries, --wide says how many are"
+    return note
 
 
 def summary_rows(
