@@ -17,7 +17,9 @@ def saved(cli, tmp_path):
     """A folder with an experiment and its baseline."""
     (tmp_path / "mine.toml").write_text(EXPERIMENT)
     done = cli("baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "5", "--reason", "first", check=0)
-    assert done.stdout == "results/baselines/mine.json: 10 outcomes\n"
+    first, _, falls = done.stdout.partition("\n")
+    assert first == "results/baselines/mine.json: 10 outcomes"
+    assert "nine of ten gates find a fall of" in " ".join(falls.split())
     return tmp_path
 
 
@@ -50,6 +52,28 @@ class Index(hnswlib.Index):
     def init_index(self, *, M, **rest): super().init_index(M=M // 2, **rest)
 hnswlib.Index = Index
 """
+
+
+# Every engine's last tenth of the rows goes in first: recall may stay, the order does not.
+MOVED = """
+import hnswlib, numpy
+class Index(hnswlib.Index):
+    def add_items(self, data, ids=None, *rest, **more):
+        ids = numpy.arange(len(data)) if ids is None else ids
+        rows = numpy.roll(numpy.arange(len(data)), len(data) // 10)
+        super().add_items(data[rows], ids[rows], *rest, **more)
+hnswlib.Index = Index
+"""
+
+
+def test_a_gate_fails_where_an_engine_breaks_a_promise(cli, saved):
+    (saved / "sitecustomize.py").write_text(MOVED)
+    done = cli("gate", "mine", "--budget", "5s", check=1, PYTHONPATH=str(saved))
+    assert "Engines break what they promise: hnswlib, l2: the last rows come last" in " ".join(done.stdout.split())
+
+
+def test_what_is_left_undecided_fails_where_that_is_asked_for(cli, saved):
+    assert json.loads(cli("gate", "mine", "--strict", "--json", check=0).stdout)["strict"]
 
 
 def test_a_failed_gate_exits_with_1(cli, saved):
@@ -125,6 +149,7 @@ def test_changed_settings_and_data_are_refused(cli, saved):
     [
         (["gate", "nosuch"], "results/baselines/nosuch.json; known: none"),
         (["gate", "a/b"], "a name is made of letters"),
+        (["gate", "x", "--budget", "10"], "--budget 10: give a time above 0, as 90s, 10m or 2h"),
         (["gate", "x", "--margin", "0"], "--margin 0.0: give points of recall"),
         (["baseline", "save", "x", "--reason", " "], "--reason is empty"),
         (["baseline", "save", "x", "--reason", "y", "--builds", "2"], "--builds 2: give at least 5"),
