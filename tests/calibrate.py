@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import calibrate_equal_ef
 import calibrate_groups
+import calibrate_variances
 import numpy as np
 import populations
 from joblib import Parallel, delayed
@@ -59,6 +60,7 @@ def main() -> None:
     broken = []
     for title, measure, part in (
         ("Intervals and verdicts", decisions, 1),
+        ("Four ways to know the variance of builds", variances, 8),
         ("What `undecided` says is needed", settled, 10),
         ("The ef_search that an order equals", equal_efs, 10),
         ("Groups of queries", grouped, 4),
@@ -154,6 +156,15 @@ def _called(verdict) -> bool:
     return verdict.verdict in ("better", "worse")
 
 
+def variances(population, cell, studies):
+    """False verdicts, and a point found, where the variance of builds is known in other ways."""
+    builds, queries = cell
+    by_order, rng = population.recalls[10], _seeded(population, cell, 10)
+    orders = [order for order in leveled(by_order) for _ in range(COPIES)]
+    shares = calibrate_variances.shares(rng, orders, builds, queries, studies)
+    return [Row(population.name, 10, *cell, {name: (share, studies) for name, share in shares.items()})]
+
+
 def settled(population, cell, studies):
     """Of comparisons that are undecided, how many are decided by what they say is needed: more builds on the same
     queries, or more queries beside them."""
@@ -171,7 +182,7 @@ def settled(population, cell, studies):
                     if verdict.verdict == UNDECIDED and verdict.needed.builds and verdict.needed.builds <= 300:
                         then = _more(rng, orders, now, columns, verdict.needed)
                         decided.append(verdicts(then[1:], then[0])[place].verdict != UNDECIDED)
-    if len(decided) < 40:
+    if len(decided) < 20:
         return []
     return [Row(population.name, 0, builds, queries, {"settled": (float(np.mean(decided)), len(decided))})]
 
