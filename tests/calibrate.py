@@ -5,10 +5,8 @@ truth is known. A share p over R studies has a standard error of sqrt(p (1 - p) 
 more than four of these is listed at the end, and the exit code is 1.
 """
 
-import argparse
 import sys
 from collections import defaultdict
-from pathlib import Path
 from typing import NamedTuple
 
 import calibrate_equal_ef
@@ -19,7 +17,7 @@ import populations
 from joblib import Parallel, delayed
 from tabulate import tabulate
 
-from bench.analysis import stats
+from bench.analysis import power, stats
 from bench.analysis.sample import independent
 from bench.analysis.summary import UNDECIDED, verdicts
 
@@ -43,31 +41,30 @@ PROMISES = {
     "settled": Promise(0.70, 0.90),
     "equal ef held": Promise(0.93, 1),
     "by groups": Promise(0.90, 1),
+    "planned difference shown": Promise(0.65, 0.95),
 }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = populations.parser(__doc__)
     parser.add_argument("--studies", type=int, default=4000, help="simulated studies a cell")
-    parser.add_argument("--store", type=Path, default=Path("results/calibration.sqlite"))
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="two small populations and few studies, for a first look")
     arguments = parser.parse_args()
     if arguments.quick:
-        found, studies, cells = populations.small(arguments.store, arguments.jobs), 250, ((3, 200), (5, 500))
+        pools, studies, cells = populations.small(arguments.store, arguments.jobs), 250, ((3, 200), (5, 500))
     else:
-        found, studies, cells = populations.populations(arguments.store, arguments.jobs), arguments.studies, CELLS
+        pools, studies, cells = populations.populations(arguments.store, arguments.jobs), arguments.studies, CELLS
     broken = []
     for title, measure, part in (
         ("Intervals and verdicts", decisions, 1),
         ("Four ways to know the variance of builds", variances, 8),
         ("What `undecided` says is needed", settled, 10),
+        ("The smallest difference that a pilot plans for", planned, 4),
         ("The ef_search that an order equals", equal_efs, 10),
         ("Groups of queries", grouped, 4),
     ):
         count = max(studies // part, 40)
         rows = Parallel(n_jobs=arguments.jobs)(
-            delayed(measure)(population, cell, count) for population in found for cell in cells
+            delayed(measure)(population, cell, count) for population in pools for cell in cells
         )
         broken += table(f"{title}; {count} studies a cell", [row for of_one in rows for row in of_one])
     for line in broken:
@@ -185,6 +182,33 @@ def settled(population, cell, studies):
     if len(decided) < 20:
         return []
     return [Row(population.name, 0, builds, queries, {"settled": (float(np.mean(decided)), len(decided))})]
+
+
+def planned(population, cell, studies):
+    """How often a study shows a difference as large as its pilot of three builds says that it shows in 80 %.
+
+    The order that differs is one that interacts with the queries; among five comparisons.
+    """
+    builds, queries = cell
+    rows = []
+    for ef in populations.EF_SEARCH:
+        rng, shown = _seeded(population, cell, ef), []
+        orders = [order for order in leveled(population.recalls[ef]) for _ in range(COPIES)]
+        for _ in range(studies):
+            columns = rng.integers(orders[0].shape[1], size=queries)
+            pilot = [independent(draw(rng, order, 3, columns), K) for order in (orders[-1], orders[0])]
+            expected = power.planned(*pilot, builds)
+            size = power.minimum_detectable_effect(expected, len(orders) - 1)
+            if np.isnan(size):
+                continue
+            columns = rng.integers(orders[0].shape[1], size=queries)
+            reference, *others = (independent(draw(rng, order, builds, columns), K) for order in orders)
+            moved = others[-1]._replace(recalls=others[-1].recalls + size)
+            shown.append(_called(verdicts([*others[:-1], moved], reference)[-1]))
+        if shown:
+            shares = {"planned difference shown": (float(np.mean(shown)), len(shown))}
+            rows.append(Row(population.name, ef, builds, queries, shares))
+    return rows
 
 
 def _more(rng, orders, now, columns, needed):

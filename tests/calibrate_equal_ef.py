@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.analysis.equal_ef import equal_ef
+from bench.analysis.equal_ef import equal_ef, point
 from bench.analysis.sample import independent
 
 K = 10
@@ -38,7 +38,7 @@ def coverage(rng, population, order, ef_search, builds, queries, studies, refere
         columns = rng.integers(own.shape[1], size=queries)
         rows = np.ix_(rng.integers(len(own), size=builds), columns)
         of_reference = np.ix_(rng.integers(len(population[ef_search][reference]), size=builds), columns)
-        curve = {ef: independent(of[reference][of_reference], K) for ef, of in population.items()}
+        curve = {ef: point(independent(of[reference][of_reference], K)) for ef, of in population.items()}
         _, low, high = equal_ef(independent(own[rows], K), curve)
         held["below" if high < truth else "above" if low > truth else "held"] += 1
         held["ends"] += bool(np.isfinite([low, high]).all())

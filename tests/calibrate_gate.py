@@ -5,7 +5,6 @@ now others, which the baseline has not, as if of another version, so that interv
 built for real. A share p over R runs has a standard error of sqrt(p (1 - p) / R).
 """
 
-import argparse
 import sys
 import time
 from contextlib import nullcontext
@@ -23,6 +22,7 @@ from support.faults import FAULTS, MISCOUNTS, measured
 from tabulate import tabulate
 
 from bench.analysis import gate, verdict
+from bench.analysis.fall import ALPHA
 from bench.data import catalog, dataset
 from bench.study import baseline
 from bench.study.experiment import Experiment
@@ -36,31 +36,28 @@ K = populations.K
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = populations.parser(__doc__)
     parser.add_argument("--runs", type=int, default=200, help="gates a cell with nothing changed")
     parser.add_argument("--faults", type=int, default=50, help="runs of each planted fault; 0 for none")
-    parser.add_argument("--store", type=Path, default=Path("results/calibration.sqlite"))
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="two small populations and few gates, for a first look")
     arguments = parser.parse_args()
     if arguments.quick:
-        found, cells, runs, faults = (
+        pools, cells, runs, faults = (
             populations.small(arguments.store, arguments.jobs),
             ((5, 20, 12), (20, 500, 12)),
             40,
             0,
         )
     else:
-        found = populations.populations(arguments.store, arguments.jobs)
+        pools = populations.populations(arguments.store, arguments.jobs)
         cells = [(b, q, n) for b in (5, 10, 20, 40) for q in (20, 200, 1000) for n in (6, 72)] + [(10, 200, 504)]
         runs, faults = arguments.runs, arguments.faults
     parallel = Parallel(n_jobs=arguments.jobs)
     rows, alarms, gates = [], 0, 0
     for builds, queries, lines in cells:
         times = runs if lines <= 100 else max(runs // 8, 1)
-        failed = parallel(delayed(drawn)(found, builds, queries, lines, run) for run in range(times))
+        failed = parallel(delayed(drawn)(pools, builds, queries, lines, run) for run in range(times))
         alarms, gates = alarms + sum(failed), gates + times
-        point = parallel(delayed(drawn)(found, builds, queries, lines, run, planted=1) for run in range(times // 4))
+        point = parallel(delayed(drawn)(pools, builds, queries, lines, run, planted=1) for run in range(times // 4))
         rows.append([builds, queries, lines, times, *_interval(sum(failed), times), 100 * np.mean(point)])
     header = ["builds", "queries", "lines", "gates", "false alarms, %", "95 % interval", "a fall it says it finds, %"]
     print(tabulate(rows, header, tablefmt="pipe", floatfmt=".1f"))
@@ -68,7 +65,7 @@ def main() -> None:
     print(f"\nIn all {alarms} false alarms in {gates} gates: {share} % {interval}", flush=True)
     if faults:
         planted(faults, parallel)
-    sys.exit(int(binomtest(alarms, gates, verdict.ALPHA, "greater").pvalue < 0.001))
+    sys.exit(int(binomtest(alarms, gates, ALPHA, "greater").pvalue < 0.001))
 
 
 def _interval(times, runs):
@@ -77,20 +74,19 @@ def _interval(times, runs):
     return f"{100 * times / runs:.1f}", f"[{100 * share.low:.1f}, {100 * share.high:.1f}]"
 
 
-def drawn(found, builds, queries, lines, run, planted=0):
+def drawn(pools, builds, queries, lines, run, planted=0):
     """Whether a gate fails whose builds, then and now, are drawn from populations and have nothing else changed.
 
     planted: of how many of its lines recall falls by as much as the gate says that it finds in nine of ten; then
     whether these fell.
     """
     rng = np.random.default_rng([builds, queries, lines, run, planted])
-    study, pools = _study(rng, found, builds, queries, lines)
-    pool = _Pool(rng, pools, queries)
+    study, by_name = _study(rng, pools, builds, queries, lines)
+    pool = _Pool(rng, by_name, queries)
     saved = baseline.create("b", study, "e", "r", [pool.outcome(trial, "then") for trial in study.trials])
     cases, fall = [], 0.0
     if planted:
-        falls = verdict.found({baseline.comparable(o.trial): o for o in saved.outcomes}, len(gate.looks(FIRST, builds)))
-        able = [(case, size) for case, size in falls.items() if not isinstance(case, str) and size < 0.3]
+        able = [(case, size) for case, size in gate.found_by(saved, FIRST).cases.items() if size < 0.3]
         case, fall = able[rng.integers(len(able))]
         cases = [case]
 
@@ -106,10 +102,10 @@ def list_none(*_):
     return []
 
 
-def _study(rng, found, builds, queries, lines):
+def _study(rng, pools, builds, queries, lines):
     """A Study of so many settings and orders, of data that stand for populations, and these by the data's name."""
-    wanted = max(min(lines // 6, len(found)), 1)
-    chosen = [found[place] for place in rng.choice(len(found), wanted, replace=False)]
+    wanted = max(min(lines // 6, len(pools)), 1)
+    chosen = [pools[place] for place in rng.choice(len(pools), wanted, replace=False)]
     data = [
         dataset.checked(f"p{number}", rng.random((200, 4)), rng.random((queries, 4)), "l2")
         for number in range(len(chosen))

@@ -4,8 +4,10 @@ Data that nothing was tuned on as well: generators with seeds that no test uses,
 of the shipped data has, and real sentence embeddings where `BENCH_MIRROR` has them.
 """
 
+import argparse
 import os
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -105,16 +107,25 @@ def studies(loaded, builds):
             yield f"{of_data.name}, {engine}", Study("calibration", experiment, [of_data])
 
 
+def parser(about):
+    """What every calibration takes."""
+    options = argparse.ArgumentParser(description=about.splitlines()[0])
+    options.add_argument("--store", type=Path, default=Path("results/calibration.sqlite"))
+    options.add_argument("--jobs", type=int, default=1)
+    options.add_argument("--quick", action="store_true", help="two small populations and few studies, for a first look")
+    return options
+
+
 def populations(path, jobs=1, builds=BUILDS, loaded=None):
     """Every Population, built where the store at `path` has not got it."""
     store = Store.create(path)
-    found = []
+    built = []
     for name, study in studies(datasets() if loaded is None else loaded, builds):
         print(f"{name}: {len(store.missing(study.with_ladder))} outcomes to build", file=sys.stderr, flush=True)  # noqa: T201
         for _ in run(study, store, Workers(jobs), trials=study.with_ladder):
             pass
-        found.append(_population(name, study, store))
-    return found
+        built.append(_population(name, study, store))
+    return built
 
 
 def _population(name, study, store):

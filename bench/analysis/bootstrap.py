@@ -6,26 +6,14 @@ as well as the intervals of `stats` (`make calibrate`).
 
 from collections.abc import Callable, Sequence
 
-import msgspec
 import numpy as np
 
-from bench.analysis.stats import CONFIDENCE
+from bench.analysis.stats import CONFIDENCE, Interval
 
 RESAMPLES = 4000  # a probability of one half is then known to ± 1.5 points
 _SEED = 0
 _BLOCK_VALUES = 1 << 22
 NO_DIFFERENCE = 1e-9  # below it, two means differ by the rounding of sums
-
-
-class Interval(msgspec.Struct, frozen=True):
-    """A value with its interval.
-
-    low, high: between which 95 % of its resamples lie; NaN without any.
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 def means(

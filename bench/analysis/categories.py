@@ -19,7 +19,8 @@ import numpy as np
 from bench.analysis import stats
 from bench.analysis.sample import Sample, seeds_of, units
 from bench.analysis.setting import Outcomes, Setting, by_setting, samples
-from bench.analysis.spread import Interval, mean_range, spread
+from bench.analysis.spread import mean_range, spread, times
+from bench.analysis.stats import Interval
 from bench.study.outcome import Outcome
 from bench.study.trial import Order
 
@@ -104,7 +105,7 @@ def _permuted(setting: Setting, by_order: Mapping[Order, Sample]) -> Permuted:
     orders, recalls = crossed(by_order)
     sequences = [permutation(order) for order in orders]
     means = recalls.mean(axis=2).mean(axis=1)
-    found = spread(recalls, sequences)
+    apart = spread(recalls, sequences)
     of_normal = mean_range(len(orders))
     return Permuted(
         experiment=setting.experiment,
@@ -119,12 +120,12 @@ def _permuted(setting: Setting, by_order: Mapping[Order, Sample]) -> Permuted:
         worst=sequences[int(means.argmin())],
         best=sequences[int(means.argmax())],
         range=float(np.ptp(means)),
-        range_by_luck=found.luck if math.isnan(found.luck) else min(of_normal * found.luck, 1.0),
-        sd=found.sd,
-        true_range=found.sd.times(of_normal, 1.0),
-        f=found.f,
-        df=found.df,
-        p=found.p,
+        range_by_luck=apart.luck if math.isnan(apart.luck) else min(of_normal * apart.luck, 1.0),
+        sd=apart.sd,
+        true_range=times(apart.sd, of_normal, 1.0),
+        f=apart.f,
+        df=apart.df,
+        p=apart.p,
     )
 
 

@@ -9,6 +9,7 @@ difference is one of the order's builds and the reference's, on the same queries
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,7 +18,7 @@ from bench.analysis import stats
 from bench.analysis.sample import Sample, effective_units
 from bench.analysis.setting import Outcomes, Setting, by_setting, samples
 from bench.analysis.stats import Estimate
-from bench.analysis.variance import builds_part, query_part, residual_parts
+from bench.analysis.variance import Part, builds_part, query_part, residual_parts
 from bench.study import trial
 from bench.study.trial import Order
 
@@ -25,17 +26,29 @@ EqualEf = tuple[float, float, float]
 _Key = tuple[str, trial.Setting]  # of an experiment, without ef_search
 
 
-def equal_ef(sample: Sample, reference: Mapping[int, Sample]) -> EqualEf:
+class Point(NamedTuple):
+    """A sample with the parts of its variance that are its own, which serve every comparison with it."""
+
+    sample: Sample
+    parts: list[Part]
+
+
+def point(sample: Sample) -> Point:
+    return Point(sample, [builds_part(sample), *residual_parts(sample)])
+
+
+def equal_ef(sample: Sample, reference: Mapping[int, Point]) -> EqualEf:
     """The ef_search at which the reference's mean recall is the sample's, and the ends of its 95 % interval.
 
     reference: by ef_search, two at least, of the sample's queries. Minus or plus infinity outside these ef_search; ends
     are NaN from a single build.
     """
     efs = sorted(reference)
-    worth = 1 / max(reference[efs[0]].recalls.size * reference[efs[0]].k, 1)  # of one hit: no misses have no logarithm
-    own = 1 - float(sample.recalls.mean())
-    curve = np.array([1 - float(reference[ef].recalls.mean()) for ef in efs])
-    reaches = np.array([stats.reach(_difference(sample, reference[ef]), 1) for ef in efs])
+    of_first = reference[efs[0]].sample
+    worth = 1 / max(of_first.recalls.size * of_first.k, 1)  # of one hit: no misses have no logarithm
+    own, here = 1 - float(sample.recalls.mean()), point(sample)
+    curve = np.array([1 - float(reference[ef].sample.recalls.mean()) for ef in efs])
+    reaches = np.array([stats.reach(_difference(here, reference[ef]), 1) for ef in efs])
     log_efs, log_curve = np.log(efs), _log(curve, worth)
     value = _crossing(log_efs, np.minimum.accumulate(log_curve) - _log(own, worth))
     if np.isnan(reaches).any():
@@ -47,23 +60,22 @@ def equal_ef(sample: Sample, reference: Mapping[int, Sample]) -> EqualEf:
     return value, low, high
 
 
-def _difference(sample: Sample, reference: Sample) -> Estimate:
+def _difference(here: Point, there: Point) -> Estimate:
     """As `stats.difference`, for an interval by itself, which no verdict rests on: each side's builds are a part of
     their own, and no query is allowed for that was not drawn. So it holds what it promises, and not more."""
-    by_query = stats.by_query(sample, reference)
-    parts = [builds_part(sample), builds_part(reference), query_part(by_query, effective_units(sample))]
-    parts += [*residual_parts(sample), *residual_parts(reference)]
-    return stats.combined_difference(float(sample.recalls.mean() - reference.recalls.mean()), parts)
+    queries = query_part(stats.by_query(here.sample, there.sample), effective_units(here.sample))
+    value = float(here.sample.recalls.mean() - there.sample.recalls.mean())
+    return stats.combined_difference(value, [queries, *here.parts, *there.parts])
 
 
-def of(setting: Setting, sample: Sample, curves: Mapping[_Key, Mapping[int, Sample]]) -> EqualEf | None:
+def of(setting: Setting, sample: Sample, curves: Mapping[_Key, Mapping[int, Point]]) -> EqualEf | None:
     """As `equal_ef`, of an order's sample in a setting; None where the reference has a single ef_search there."""
     curve = curves.get(_without_ef_search(setting), {})
     return equal_ef(sample, curve) if len(curve) > 1 else None
 
 
-def curves(outcomes: Outcomes, names: Mapping[Order, str], reference: str, ties: bool) -> dict[_Key, dict[int, Sample]]:
-    """The reference's samples by ef_search, in every setting without its ef_search.
+def curves(outcomes: Outcomes, names: Mapping[Order, str], reference: str, ties: bool) -> dict[_Key, dict[int, Point]]:
+    """The reference's points by ef_search, in every setting without its ef_search.
 
     outcomes: the ladder's among them. names: of orders, as `labels` has them.
     """
@@ -75,10 +87,10 @@ def curves(outcomes: Outcomes, names: Mapping[Order, str], reference: str, ties:
     return {key: _repeated(curve) for key, curve in by_key.items()}
 
 
-def _repeated(curve: dict[int, Sample]) -> dict[int, Sample]:
+def _repeated(curve: dict[int, Sample]) -> dict[int, Point]:
     """A curve without points of a single build where others have more, as in a run that was cut short."""
     most = max(len(sample.recalls) for sample in curve.values())
-    return {ef: sample for ef, sample in curve.items() if len(sample.recalls) > 1 or most == 1}
+    return {ef: point(sample) for ef, sample in curve.items() if len(sample.recalls) > 1 or most == 1}
 
 
 def _without_ef_search(setting: Setting) -> _Key:

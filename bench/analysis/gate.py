@@ -9,15 +9,30 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from bench.analysis.verdict import FAILURES, MARGIN, UNDECIDED, WORST_FIRST, Line, case_of, decide, found
+from bench.analysis.verdict import FAILURES, MARGIN, UNDECIDED, WORST_FIRST, Case, Line, case_of, decide, smallest_falls
 from bench.indexes import INDEXES
 from bench.indexes.contract import verdicts
 from bench.measure.known_answers import misscored
-from bench.study.baseline import Baseline, BaselineOutcome, check_repeats, comparable
+from bench.study.baseline import Baseline, check_repeats, comparable
 from bench.study.environment import Change, differences
 from bench.study.outcome import Outcome
 from bench.study.study import Study, with_builds
 from bench.study.trial import Trial
+
+
+class SmallestFalls(msgspec.Struct, frozen=True):
+    """The smallest falls in recall that nine of ten gates find with as many builds as a baseline has.
+
+    cases: of one order in one setting.
+    engines: of all of an engine's at once, by its name.
+    """
+
+    cases: dict[Case, float]
+    engines: dict[str, float]
+
+    def of(self, line: Line) -> float:
+        """The fall that is found of a line's."""
+        return self.engines[line.engine] if line.case is None else self.cases[line.case]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +44,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     contract: what engines do not keep of what they promise, a line each.
     scoring: known answers that are scored wrong.
     looks: how often it was decided.
+    smallest: falls that it would find.
     spent: whether it ended because its time was over.
     """
 
@@ -43,22 +59,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     contract: list[str]
     scoring: list[str]
     looks: int
+    smallest: SmallestFalls
     spent: bool
     lines: list[Line]
-
-
-class Found(msgspec.Struct, frozen=True):
-    """The smallest falls that nine of ten gates find, in recall.
-
-    lines: how many there are.
-    median, largest: of one order in one setting.
-    engines: of all of an engine's at once, by its name.
-    """
-
-    lines: int
-    median: float
-    largest: float
-    engines: dict[str, float]
 
 
 def check(
@@ -105,7 +108,7 @@ def check(
         if failed or not undecided or builds >= most:
             break
         builds = min(2 * builds, most)
-        trials = _of(undecided, with_builds(study, max(builds, baseline.builds)).trials)
+        trials = _of(undecided, (study if builds <= baseline.builds else with_builds(study, builds)).trials)
     return Report(
         baseline=baseline.name,
         saved=baseline.saved,
@@ -118,6 +121,7 @@ def check(
         contract=contract,
         scoring=scoring,
         looks=look,
+        smallest=found_by(baseline, first, margin),
         spent=bool(undecided) and not failed and budget is not None,
         lines=sorted(lines, key=lambda line: (WORST_FIRST.index(line.verdict), line.difference)),
     )
@@ -164,12 +168,10 @@ def broken_promises(study: Study) -> list[str]:
     ]
 
 
-def smallest_falls(outcomes: Sequence[BaselineOutcome], first: int, builds: int, margin: float = MARGIN) -> Found:
-    """What a gate that begins with `first` builds finds by a baseline of these outcomes."""
-    falls = found({comparable(outcome.trial): outcome for outcome in outcomes}, len(looks(first, builds)), margin)
-    engines = {str(key): fall for key, fall in falls.items() if isinstance(key, str)}
-    lines = sorted(fall for key, fall in falls.items() if not isinstance(key, str))
-    return Found(len(lines), lines[len(lines) // 2], lines[-1], engines)
+def found_by(baseline: Baseline, first: int, margin: float = MARGIN) -> SmallestFalls:
+    """What gates find by a baseline, which begin with `first` builds."""
+    then = {comparable(outcome.trial): outcome for outcome in baseline.outcomes}
+    return SmallestFalls(*smallest_falls(then, len(looks(first, baseline.builds)), margin))
 
 
 def _open(lines: Sequence[Line], beyond: bool) -> list[Line]:

@@ -108,8 +108,8 @@ def _plan(sample: Sample, reference: Sample) -> Callable[[int, float], Estimate]
     value = float(sample.recalls.mean() - reference.recalls.mean())
     queries = sample.recalls.shape[1]
     of_queries = query_part(stats.by_query(sample, reference), effective_units(sample), unseen=sample.step)
-    rest = sum(part for part, _ in (*residual_parts(sample), *residual_parts(reference)))
-    query = max(of_queries[0] + rest, 0.0)
+    residual = sum(part for part, _ in (*residual_parts(sample), *residual_parts(reference)))
+    query = max(of_queries[0] + residual, 0.0)
     of_one_build = sum(builds_part(each)[0] * len(each.recalls) for each in (sample, reference))
 
     def expected(builds: int, count: float) -> Estimate:

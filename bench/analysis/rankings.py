@@ -16,7 +16,6 @@ import msgspec
 import numpy as np
 
 from bench.analysis import bootstrap, retrieval
-from bench.analysis.bootstrap import Interval
 from bench.analysis.conditions import (
     BY_EXACT,
     EXACT,
@@ -29,6 +28,7 @@ from bench.analysis.conditions import (
     references_of,
 )
 from bench.analysis.setting import Outcomes, labels
+from bench.analysis.stats import Interval
 from bench.errors import BenchError, BenchWarning, unknown
 from bench.study.outcome import Outcome
 from bench.study.trial import Order

@@ -16,28 +16,12 @@ from functools import cache
 import msgspec
 import numpy as np
 
-from bench.analysis.stats import CONFIDENCE
+from bench.analysis.stats import CONFIDENCE, Interval
 from bench.analysis.variance import interaction
 
 _MOST = 0.5  # the largest standard deviation that recalls can have
 _RANK = 1e-9  # of the largest singular value: smaller ones are rounding
 _ROUNDING = 1e-24  # of variances: the least step of a mean recall is larger than its root
-
-
-class Interval(msgspec.Struct, frozen=True):
-    """A value, and the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def times(self, factor: float, most: float) -> "Interval":
-        """All of it so many times, and none of it beyond `most`."""
-        return Interval(*(value if math.isnan(value) else min(factor * value, most) for value in self.ends))
-
-    @property
-    def ends(self) -> tuple[float, float, float]:
-        return self.value, self.low, self.high
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -69,25 +53,25 @@ def spread(recalls: np.ndarray, sequences: Sequence[Sequence[str]]) -> Spread:
     permutations, seeds, queries = recalls.shape
     if min(seeds, queries) < 2:
         return UNKNOWN
-    kept = df_kept(recalls.mean(axis=2), sequences)
+    df_share = share_of_df(recalls.mean(axis=2), sequences)
     builds = interaction(recalls.mean(axis=2)) / seeds
     of_queries, se = luck_of_queries(recalls)
     luck = builds + of_queries
     variance = float(recalls.mean(axis=(1, 2)).var(ddof=1))
     luck_df = math.inf
     if luck >= _ROUNDING:
-        luck_df = 2 * luck**2 / (2 * builds**2 / (kept * (permutations - 1) * (seeds - 1)) + se**2)
-    return without_luck(variance, luck, permutations, kept, luck_df)
+        luck_df = 2 * luck**2 / (2 * builds**2 / (df_share * (permutations - 1) * (seeds - 1)) + se**2)
+    return without_luck(variance, luck, permutations, df_share, luck_df)
 
 
-def without_luck(variance: float, luck: float, permutations: int, kept: float, luck_df: float) -> Spread:
+def without_luck(variance: float, luck: float, permutations: int, df_share: float, luck_df: float) -> Spread:
     """The Spread of permutations whose means have this variance, of which so much is luck.
 
-    kept: share of the degrees of freedom of luck that is left; luck_df: of `luck` itself.
+    df_share: of the degrees of freedom of luck, what is left; luck_df: of `luck` itself.
     """
     from scipy.special import chdtri, fdtrc, fdtri
 
-    df = (kept * (permutations - 1), luck_df)
+    df = (df_share * (permutations - 1), luck_df)
     if luck < _ROUNDING:
         f, p = (math.inf, 0.0) if variance >= _ROUNDING else (NAN, 1.0)
     else:
@@ -95,13 +79,18 @@ def without_luck(variance: float, luck: float, permutations: int, kept: float, l
     if not f > 0:
         return Spread(Interval(0.0, 0.0, 0.0), luck**0.5, f, df, p)
     # Luck correlates and what permutations do does not: of a variance that is luck for the most part, less is known.
-    known = (permutations - 1) / (1 + (1 / kept - 1) / max(f, 1.0) ** 2)
+    known = (permutations - 1) / (1 + (1 / df_share - 1) / max(f, 1.0) ** 2)
     luck_df, tail = min(luck_df, 1e9), (1 - CONFIDENCE) / 2  # which scipy's F has a limit of
     low = variance * known / chdtri(known, tail) * (1 - fdtri(known, luck_df, 1 - tail) / f)
     high = variance * known / chdtri(known, 1 - tail) * (1 - fdtri(known, luck_df, tail) / f)
     ends = (variance * (1 - 1 / f), low, high)
-    sd = Interval(*(float(max(part, 0.0)) ** 0.5 for part in ends)).times(1, _MOST)
+    sd = times(Interval(*(float(max(part, 0.0)) ** 0.5 for part in ends)), 1, _MOST)
     return Spread(sd, luck**0.5, f, df, p)
+
+
+def times(interval: Interval, factor: float, most: float) -> Interval:
+    """All of it so many times, and none of it beyond `most`."""
+    return Interval(*(value if math.isnan(value) else min(factor * value, most) for value in interval.ends))
 
 
 def luck_of_queries(recalls: np.ndarray) -> tuple[float, float]:
@@ -119,7 +108,7 @@ def luck_of_queries(recalls: np.ndarray) -> tuple[float, float]:
     return (luck, float(by_query.std(ddof=1)) / queries**0.5) if luck > 0 else (0.0, 0.0)
 
 
-def df_kept(builds: np.ndarray, sequences: Sequence[Sequence[str]]) -> float:
+def share_of_df(builds: np.ndarray, sequences: Sequence[Sequence[str]]) -> float:
     """The share of the degrees of freedom that is left since luck of permutations correlates (Box 1954).
 
     builds: (permutations, seeds). A seed draws levels by place, so that permutations which have a category at the same

@@ -47,6 +47,18 @@ class Estimate(msgspec.Struct, frozen=True):
         return (self.high - self.low) / 2
 
 
+class Interval(msgspec.Struct, frozen=True):
+    """A value, and the ends of its 95 % interval, of which no standard error is known."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def ends(self) -> tuple[float, float, float]:
+        return self.value, self.low, self.high
+
+
 def mean(sample: Sample) -> Estimate:
     """Mean recall over builds and queries; the interval is symmetric in log-odds, so it stays within 0 and 1.
 
@@ -104,19 +116,18 @@ def share(sample: Sample, of: np.ndarray) -> Estimate:
     return mean(sample._replace(recalls=of.astype(np.float64), k=1))
 
 
-def percentile(sample: Sample, at: float) -> Estimate:
+def percentile(sample: Sample, at: float) -> Interval:
     """The recall that this share of queries does not exceed, over builds and queries.
 
-    Its interval reaches as far as that of the share of queries below it does (Woodruff 1952); there is no standard
-    error, since recalls are few distinct values.
+    Its interval reaches as far as that of the share of queries below it does (Woodruff 1952).
     """
     value = float(np.quantile(sample.recalls, at))
     below = share(sample, sample.recalls <= value)
     if math.isnan(below.se):
-        return Estimate(value, *[math.nan] * 4)
+        return Interval(value, math.nan, math.nan)
     least, most = (min(max(at + end - below.value, 0.0), 1.0) for end in (below.low, below.high))
     low, high = np.quantile(sample.recalls, [least, most])
-    return Estimate(value, float(low), float(high), math.nan, math.nan)
+    return Interval(value, float(low), float(high))
 
 
 def mean_difference(sample: Sample, *, same_queries: bool = False) -> Estimate:

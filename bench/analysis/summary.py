@@ -12,7 +12,7 @@ from bench.analysis.max_t import effective_comparisons
 from bench.analysis.power import Needed
 from bench.analysis.sample import Sample
 from bench.analysis.setting import Outcomes, Setting, by_setting, labels, option, samples
-from bench.analysis.stats import Estimate
+from bench.analysis.stats import Estimate, Interval
 from bench.errors import BenchError, BenchWarning
 from bench.study.environment import differences
 from bench.study.order_labels import label
@@ -68,7 +68,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     against: Verdict | None
     equivalent_ef: tuple[float, float, float] | None
     below_half: Estimate
-    percentile_5: Estimate
+    percentile_5: Interval
     recall_tie: float
     order_seconds: float
     build_seconds: float

@@ -94,13 +94,13 @@ def residual_parts(sample: Sample) -> list[Part]:
     if queries < 2:
         return []
     by_order, by_build = table.mean(axis=1), table.mean(axis=0)
-    rest = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean(axis=(0, 1))
-    rest -= rest.mean(axis=2, keepdims=True)
+    residuals = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean(axis=(0, 1))
+    residuals -= residuals.mean(axis=2, keepdims=True)
     df = (a - 1.0) * (b - 1.0) * (queries - 1.0)
     return [
         (-interaction(by_order) / by_order.size, _interaction_df(by_order)),
         (-interaction(by_build) / by_build.size, _interaction_df(by_build)),
-        (float((rest**2).sum()) / df / table.size, df),
+        (float((residuals**2).sum()) / df / table.size, df),
     ]
 
 

@@ -64,10 +64,9 @@ def baseline_save(
       bench baseline save default --reason "first release"
       bench baseline save mine --experiment mine.toml --builds 20 --reason "new embedding model"
     """
-    from bench.analysis.gate import smallest_falls
-    from bench.present.gate import found_text
+    from bench.analysis.gate import found_by
+    from bench.present.gate import smallest_text
     from bench.study import baseline
-    from bench.study.experiment import read_experiment
     from bench.study.study import read, with_builds
 
     path = baseline.path_of(name)
@@ -76,7 +75,9 @@ def baseline_save(
     if builds < baseline.LEAST_BUILDS:
         raise BenchError(f"--builds {builds}: give at least {baseline.LEAST_BUILDS}, since fewer show no fall")
     before = baseline.read(path) if path.exists() else None  # a file that is no baseline is not overwritten
-    study = with_builds(read(experiment), builds)
+    study = read(experiment)
+    first = study.experiment.build_seeds  # with which a gate begins
+    study = with_builds(study, builds)
     for dataset in study.datasets.values():
         if len(dataset.queries) < baseline.LEAST_QUERIES:
             raise BenchError(
@@ -97,8 +98,7 @@ def baseline_save(
     write(path, lambda stream: stream.write(baseline.text(saved).encode()))
     replaced = f", in place of that of {before.saved} ({before.reason})" if before else ""
     print(f"{path}: {len(saved.outcomes)} outcomes{replaced}")
-    falls = smallest_falls(saved.outcomes, read_experiment(experiment)[1].build_seeds, builds)
-    print(terminal_layout(wide=False).note(found_text(falls)))
+    print(terminal_layout(wide=False).note(smallest_text(found_by(saved, first))))
 
 
 def gate(

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.analysis.categories import Permuted
 from bench.analysis.setting import split
-from bench.analysis.spread import Interval
+from bench.analysis.stats import Interval
 from bench.labels import listed
 from bench.present.advice import of_permutations
 from bench.present.text import Layout, by_setting, heading, number, p_value, plain, title

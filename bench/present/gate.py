@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bench.analysis.gate import Found, Report
+from bench.analysis.gate import Report, SmallestFalls
 from bench.analysis.setting import fields_of, split
 from bench.analysis.verdict import (
     ABOUT,
@@ -48,12 +48,10 @@ def text(report: Report, layout: Layout) -> str:
     margin = f"margin {100 * report.margin:g} points"
     parts.append(f"{margin}; difference on these queries with its 95 % interval, in points. " + "; ".join(notes) + ".")
     parts += [*_undecided(report), *_questions(report.lines)]
-    if falls := [line for line in report.lines if not math.isnan(line.found)]:
-        of_orders = sorted(line.found for line in falls if line.case)
-        engines = {line.engine: line.found for line in falls if line.case is None}
-        parts.append(found_text(Found(len(of_orders), of_orders[len(of_orders) // 2], of_orders[-1], engines)))
+    if any(line.question for line in report.lines):  # where ids do not say it all
+        parts.append(smallest_text(report.smallest))
     texts = [layout.note(part) for part in parts]
-    return "\n\n".join([*texts[:before], *_tables(report.lines, layout), *texts[before:]])
+    return "\n\n".join([*texts[:before], *_tables(report, layout), *texts[before:]])
 
 
 def _broken(report: Report) -> list[str]:
@@ -99,11 +97,12 @@ def _questions(lines: Sequence[Line]) -> list[str]:
     ]
 
 
-def found_text(found: Found) -> str:
+def smallest_text(smallest: SmallestFalls) -> str:
     """The smallest falls that nine of ten gates find."""
-    of_all = " and ".join(f"{100 * fall:.2f} ({engine})" for engine, fall in found.engines.items())
-    largest = f" (median of {found.lines}; {100 * found.largest:.2f} where builds vary most)" if found.lines > 1 else ""
-    one = f"{100 * found.median:.2f} points of one order in one setting{largest}"
+    falls = sorted(smallest.cases.values())
+    of_all = " and ".join(f"{100 * fall:.2f} ({engine})" for engine, fall in smallest.engines.items())
+    most = f" (median of {len(falls)}; {100 * falls[-1]:.2f} where builds vary most)" if len(falls) > 1 else ""
+    one = f"{100 * falls[len(falls) // 2]:.2f} points of one order in one setting{most}"
     return f"With as many builds as the baseline has, nine of ten gates find a fall of {one}, of {of_all} everywhere."
 
 
@@ -123,12 +122,15 @@ def flat(report: Report) -> dict[str, Any]:
         row = msgspec.structs.asdict(line)
         if case := row.pop("case"):
             row |= {**fields_of(case.setting), "order": names[case.order]}
-        rows.append(row)
-    return {**msgspec.structs.asdict(report), "lines": rows}
+        rows.append(row | {"smallest_fall_found": report.smallest.of(line)})
+    plain = msgspec.structs.asdict(report)
+    del plain["smallest"]
+    return {**plain, "lines": rows}
 
 
-def _tables(lines: Sequence[Line], layout: Layout) -> list[str]:
+def _tables(report: Report, layout: Layout) -> list[str]:
     """What all lines have in common, and a table of them."""
+    lines = report.lines
     settings = [fields_of(line.case.setting) if line.case else {"dataset": "all"} for line in lines]
     common, differing = split([fields for fields, line in zip(settings, lines, strict=True) if line.case])
     varying = [name for name in differing if name != "engine"]
@@ -146,8 +148,8 @@ def _tables(lines: Sequence[Line], layout: Layout) -> list[str]:
             builds = "{} → {}".format(*line.builds)
             recalls = [f"{line.was:.4f}", f"{line.now:.4f}"]
             like = "" if math.isnan(line.like_low) else f"[{100 * line.like_low:+.2f}, {100 * line.like_high:+.2f}]"
-            found = "" if math.isnan(line.found) else f"{100 * line.found:.2f}"
-            figures = [points, like, found, builds]
+            smallest = f"{100 * report.smallest.of(line):.2f}" if line.question else ""
+            figures = [points, like, smallest, builds]
             rows.append([verdict, line.engine, *cells(setting, varying), order, *recalls, *figures])
         else:
             where = heading({"engine": line.engine, **setting}, ["engine", *varying])
@@ -155,7 +157,7 @@ def _tables(lines: Sequence[Line], layout: Layout) -> list[str]:
     header = ["verdict", "setting", "order", "recall", "difference, points"]
     if layout.wide:
         header = ["verdict", "engine", *varying, "order", "was", "now", "difference, points"]
-        header += ["on queries like these", "fall found", "builds"]
+        header += ["on queries like these", "smallest fall found", "builds"]
     left = len(varying) + 3 if layout.wide else 3
     return [layout.note(title(common)), *([layout.table(header, rows, left)] if rows else [])]
 

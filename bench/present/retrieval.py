@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from bench.analysis.bootstrap import Interval
 from bench.analysis.conditions import EXACT, MEASURE
 from bench.analysis.rankings import SURE, Column, Rankings
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
+from bench.analysis.stats import Interval
 from bench.present.advice import of_rankings, of_retrieval
 from bench.present.text import Layout, by_setting, interval, points, title
 

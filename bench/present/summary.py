@@ -11,7 +11,7 @@ from bench.analysis.advice import Advice, advise
 from bench.analysis.power import Needed
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
-from bench.analysis.stats import Estimate
+from bench.analysis.stats import Estimate, Interval
 from bench.analysis.summary import NO_DIFFERENCE, UNDECIDED, Shares, Summary, Verdict
 from bench.present import retrieval as of_retrieval
 from bench.present.advice import sentences, ties_first
@@ -113,7 +113,7 @@ def _tenths(share: Estimate) -> str:
     )
 
 
-def _tail(percentile: Estimate) -> str:
+def _tail(percentile: Interval) -> str:
     return (
         number(percentile.value, "{:.2f}") + number(percentile.low, " [{:.2f}, ") + number(percentile.high, "{:.2f}]")
     )

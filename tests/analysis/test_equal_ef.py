@@ -5,7 +5,7 @@ import pytest
 from calibrate_equal_ef import coverage, true_equal_ef
 from support import examples
 
-from bench.analysis.equal_ef import equal_ef
+from bench.analysis.equal_ef import equal_ef, point
 from bench.analysis.sample import independent
 from bench.analysis.summary import summarize
 
@@ -17,7 +17,7 @@ def one_build(recall):
 
 
 def value(recall, curve):
-    return equal_ef(one_build(recall), {ef: one_build(of_curve) for ef, of_curve in curve.items()})[0]
+    return equal_ef(one_build(recall), {ef: point(one_build(of_curve)) for ef, of_curve in curve.items()})[0]
 
 
 def test_between_two_points_log_misses_are_straight_against_log_ef():
@@ -41,7 +41,7 @@ def test_what_misses_nothing_equals_the_first_point_that_misses_nothing():
 
 
 def test_a_single_build_has_no_interval():
-    assert np.isnan(equal_ef(one_build(0.8), {10: one_build(0.6), 40: one_build(0.9)})[1:]).all()
+    assert np.isnan(equal_ef(one_build(0.8), {10: point(one_build(0.6)), 40: point(one_build(0.9))})[1:]).all()
 
 
 def population(rng, builds=40, queries=400):
@@ -72,7 +72,9 @@ def test_an_uncertain_curve_widens_the_interval():
     rng = np.random.default_rng(5)
     own = {ef: of for ef, of in population(rng).items() if ef in (10, 14, 20, 28, 40, 57)}
     sample = independent(own[20]["good"], 10)
-    few, many = (equal_ef(sample, {ef: independent(of["random"][:b], 10) for ef, of in own.items()}) for b in (4, 40))
+    few, many = (
+        equal_ef(sample, {ef: point(independent(of["random"][:b], 10)) for ef, of in own.items()}) for b in (4, 40)
+    )
     for of in (few, many):
         assert of[1] < of[0] < of[2]
     assert math.log(few[2] / few[1]) > 1.3 * math.log(many[2] / many[1])
@@ -82,7 +84,7 @@ def test_where_too_few_are_missed_there_is_no_upper_end():
     ones = np.ones((3, 50))
     one_miss = ones.copy()
     one_miss[0, 0] = 0.9
-    curve = {10: independent(ones - 0.1, 10), 20: independent(ones, 10), 40: independent(ones, 10)}
+    curve = {ef: point(independent(recalls, 10)) for ef, recalls in ((10, ones - 0.1), (20, ones), (40, ones))}
     assert equal_ef(independent(one_miss, 10), curve)[2] == math.inf
     assert equal_ef(independent(ones, 10), curve)[2] == math.inf
 

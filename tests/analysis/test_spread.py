@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.analysis import spread as module
-from bench.analysis.spread import df_kept, luck_of_queries, mean_range, spread, without_luck
+from bench.analysis.spread import luck_of_queries, mean_range, share_of_df, spread, without_luck
 from bench.analysis.variance import interaction
 
 STUDIES = 300
@@ -107,18 +107,20 @@ def by_place(rng, share, studies):
 
 def test_permutations_with_a_category_at_the_same_place_count_for_fewer():
     rng = np.random.default_rng(0)
-    alone, half, all_of_it = (np.mean([df_kept(b, FIVE) for b in by_place(rng, share, 50)]) for share in (0, 0.5, 1))
+    alone, half, all_of_it = (
+        np.mean([share_of_df(b, FIVE) for b in by_place(rng, share, 50)]) for share in (0, 0.5, 1)
+    )
     assert alone > 0.95
     assert half < 0.8
     assert all_of_it == pytest.approx(16 / 119)  # (5 - 1)² that a category at a place may add
-    assert df_kept(np.ones((120, 2)), FIVE) == 1
+    assert share_of_df(np.ones((120, 2)), FIVE) == 1
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
 def test_shared_luck_does_not_seem_to_be_permutations_that_differ(share):
     false = []
     for builds in by_place(np.random.default_rng(1), share, 1000):
-        kept = df_kept(builds, FIVE)
+        kept = share_of_df(builds, FIVE)
         result = without_luck(builds.mean(axis=1).var(ddof=1), interaction(builds) / 2, 120, kept, kept * 119)
         false.append(result.p < 0.05)
     assert np.mean(false) < 0.05 + 4 * (0.05 * 0.95 / 1000) ** 0.5

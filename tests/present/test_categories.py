@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from bench.analysis.categories import Permuted
-from bench.analysis.spread import UNKNOWN, Interval
+from bench.analysis.spread import UNKNOWN
+from bench.analysis.stats import Interval
 from bench.present.advice import of_permutations
 from bench.present.categories import permuted_text
 from bench.present.text import Layout

@@ -1,6 +1,6 @@
 from support.examples import TRIAL
 
-from bench.analysis.gate import Report
+from bench.analysis.gate import Report, SmallestFalls
 from bench.analysis.verdict import HOLDS, THESE, UNDECIDED, Case, Line
 from bench.present.gate import flat, text
 from bench.present.text import Layout
@@ -21,7 +21,6 @@ def line(low=-0.001, high=0.001, verdict=HOLDS, order="random", **fields):
         like_low=2 * low,
         like_high=2 * high,
         question=THESE,
-        found=0.0123,
         settles=verdict == UNDECIDED,
         builds=(5, 5),
     )
@@ -36,6 +35,7 @@ def report(*lines):
         strict=False,
         contract=[],
         looks=1,
+        smallest=SmallestFalls(dict.fromkeys((one.case for one in lines), 0.0123), {"hnswlib": 0.004}),
         spent=False,
         passed=True,
         changes=[],
