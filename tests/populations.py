@@ -7,6 +7,8 @@ of the shipped data has, and real sentence embeddings where `BENCH_MIRROR` has t
 import argparse
 import os
 import sys
+from collections import defaultdict
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,24 +121,27 @@ def parser(about):
 def populations(path, jobs=1, builds=BUILDS, loaded=None):
     """Every Population, built where the store at `path` has not got it."""
     store = Store.create(path)
-    built = []
-    for name, study in studies(datasets() if loaded is None else loaded, builds):
+    named = list(studies(datasets() if loaded is None else loaded, builds))
+    for name, study in named:
         print(f"{name}: {len(store.missing(study.with_ladder))} outcomes to build", file=sys.stderr, flush=True)  # noqa: T201
         for _ in run(study, store, Workers(jobs), trials=study.with_ladder):
             pass
-        built.append(_population(name, study, store))
-    return built
+    population_of = {trial.key: name for name, study in named for trial in study.with_ladder}
+    of_population = defaultdict(list)
+    for _, outcome in chain(store.outcomes("calibration"), store.ladder("calibration")):
+        name = population_of.get(outcome.trial.key)
+        if name is not None:
+            of_population[name].append(outcome)
+    return [_population(name, of_population.pop(name)) for name, _ in named]
 
 
-def _population(name, study, store):
-    wanted = {trial.key for trial in study.with_ladder}
+def _population(name, outcomes):
     rows, groups = {}, None
-    for _, outcome in [*store.outcomes("calibration"), *store.ladder("calibration")]:
+    for outcome in outcomes:
         trial = outcome.trial
-        if trial.key in wanted:
-            key = trial.search.ef_search, label(trial.order)
-            rows.setdefault(key, []).append((trial.seeds.build_seed, outcome.hits / K))
-            groups = outcome.query_groups
+        key = trial.search.ef_search, label(trial.order)
+        rows.setdefault(key, []).append((trial.seeds.build_seed, outcome.hits / K))
+        groups = outcome.query_groups
     recalls = {}
     for (ef, order), built in sorted(rows.items()):
         recalls.setdefault(ef, {})[order] = np.array([recall for _, recall in sorted(built, key=lambda row: row[0])])

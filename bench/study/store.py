@@ -198,9 +198,13 @@ class Store:
         columns = [f'{table}."{name}"' for table, names in of_table.items() for name in names]
         with self._usable():
             rows = self._connection.execute(
-                f"SELECT coalesce(experiment, ''), {', '.join(columns)} FROM outcomes "
+                # Outcomes are looked up by the key of a member, which is indexed: the other way about each would read
+                # all members.
+                "WITH named AS (SELECT experiment, key, ladder FROM members UNION ALL "
+                "SELECT '', key, 0 FROM outcomes WHERE key NOT IN (SELECT key FROM members)) "
+                f"SELECT experiment, {', '.join(columns)} FROM named CROSS JOIN outcomes USING (key) "
                 "LEFT JOIN builds ON builds.id = build_id LEFT JOIN datasets ON datasets.id = dataset_id "
-                "LEFT JOIN members USING (key) WHERE (?1 IS NULL OR experiment = ?1) AND coalesce(ladder, 0) = ?2 "
+                "WHERE (?1 IS NULL OR experiment = ?1) AND ladder = ?2 "
                 "ORDER BY 1, dataset, engine, order_seed, build_seed, key",
                 (experiment, of_ladder),
             ).fetchall()
