@@ -23,6 +23,7 @@ from bench.study import trial
 from bench.study.trial import Order
 
 EqualEf = tuple[float, float, float]
+_LEAST_MISSES = 1e-5  # of a curve that is read off: none has no logarithm
 _Key = tuple[str, trial.Setting]  # of an experiment, without ef_search
 
 
@@ -85,6 +86,22 @@ def curves(outcomes: Outcomes, names: Mapping[Order, str], reference: str, ties:
         for sample in samples(of_reference, ties).values():
             by_key[_without_ef_search(setting)][setting.of.search.ef_search] = sample
     return {key: _repeated(curve) for key, curve in by_key.items()}
+
+
+def ladder(outcomes: Outcomes, ties: bool) -> list[tuple[Setting, int, float]]:
+    """(setting, ef_search, mean recall) of the ladder's outcomes, over builds and queries."""
+    return [
+        (setting, setting.of.search.ef_search, float(sample.recalls.mean()))
+        for setting, by_order in by_setting(outcomes).items()
+        for sample in samples(by_order, ties).values()
+    ]
+
+
+def reached(curve: Mapping[int, float], recall: float) -> float:
+    """The ef_search at which a curve {ef_search: mean recall} reaches a recall; infinite where it does not."""
+    efs = sorted(curve)
+    misses = _log(1 - np.array([curve[ef] for ef in efs]), _LEAST_MISSES)
+    return _crossing(np.log(efs), np.minimum.accumulate(misses) - _log(1 - recall, _LEAST_MISSES))
 
 
 def _repeated(curve: dict[int, Sample]) -> dict[int, Point]:

@@ -1,7 +1,6 @@
 """Commands that show what a store has."""
 
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +10,8 @@ from bench.cli.terminal import STORE, JsonOption, StoreOption, WideOption, print
 from bench.errors import unknown
 
 if TYPE_CHECKING:
+    from bench.analysis.findings import Findings
     from bench.present.text import Layout
-    from bench.study.outcome import Failure, Outcome
     from bench.study.store import Store
 
 
@@ -33,7 +32,7 @@ def table(
       bench table default
       bench table default --ties
     """
-    from bench.analysis.categories import separated
+    from bench.analysis.findings import Findings
     from bench.analysis.setting import labels
     from bench.study.experiment import REFERENCE
     from bench.study.store import Store
@@ -43,11 +42,12 @@ def table(
     _warn_of_unfinished(opened, experiment)
     failures = [failure for _, failure in opened.failures(experiment)]
     listed = [(name, outcome) for name, outcome in outcomes if name]
-    known = labels(separated(listed)[1]).values()
+    findings = Findings(listed, opened.ladder(experiment), failures, reference or REFERENCE, ties)
+    known = labels(findings.compared).values()
     if reference is not None and reference not in known:
         raise unknown("order", reference, sorted(set(known)))
     layout = None if as_json else terminal_layout(wide)
-    print_table(listed, layout, reference or REFERENCE, ties, failures, opened.ladder(experiment))
+    print_table(findings, layout)
 
 
 def rankings(
@@ -115,33 +115,20 @@ def _warn_of_unfinished(store: "Store", experiment: str | None) -> None:
             say(f"warning: {name} is not finished: {count:,} of the outcomes that it asks for are missing")
 
 
-def print_table(
-    outcomes: "Iterable[tuple[str, Outcome]]",
-    layout: "Layout | None",
-    reference: str,
-    ties: bool = False,
-    failures: "Sequence[Failure]" = (),
-    ladder: "Iterable[tuple[str, Outcome]]" = (),
-) -> None:
+def print_table(findings: "Findings", layout: "Layout | None") -> None:
     """Print what outcomes show, and which trials failed; as JSON without a layout."""
-    from bench.analysis.categories import permuted, separated
-    from bench.analysis.retrieval import retrieval
-    from bench.analysis.summary import shares, summarize
     from bench.present.categories import permuted_text
     from bench.present.failures import failures_flat, failures_text
     from bench.present.retrieval import retrieval_text
     from bench.present.summary import summary_rows, summary_text
 
-    listed = list(outcomes)
-    of_permutations, others = separated(listed)
-    climbed = list(ladder)
-    summaries = summarize(others, reference, ties, climbed) if others or not (of_permutations or failures) else []
-    scored, categories, sources = retrieval(others), permuted(of_permutations, ties), shares(others, ties)
     if layout is None:
-        print_json([*summary_rows(summaries, sources, scored), *categories, *failures_flat(failures)])
+        listed = summary_rows(findings.summaries, findings.shares, findings.retrieval)
+        print_json([*listed, *findings.permuted, *failures_flat(findings.failures)])
         return
-    texts = [summary_text(summaries, sources, reference, ties, layout)] if summaries else []
-    texts += [retrieval_text(scored, layout)] if scored else []
-    texts += [permuted_text(categories, layout)] if categories else []
-    texts += [failures_text(failures, len(listed) + len(climbed) + len(failures), layout)] if failures else []
+    rows, shares = findings.summaries, findings.shares
+    texts = [summary_text(rows, shares, findings.reference, findings.ties, layout)] if rows else []
+    texts += [retrieval_text(findings.retrieval, layout)] if findings.retrieval else []
+    texts += [permuted_text(findings.permuted, layout)] if findings.permuted else []
+    texts += [failures_text(findings.failures, findings.trials, layout)] if findings.failures else []
     print("\n\n".join(texts))

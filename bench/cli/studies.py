@@ -179,11 +179,12 @@ def compare(
 
 def _run(study: "Study", path: Path, workers: "Workers", layout: "Layout | None", resume: str) -> None:
     """Run what a store misses of a study, with progress, and print the study's table."""
+    from bench.analysis.findings import Findings
     from bench.study.experiment import REFERENCE
 
     results = _filled([study], path, workers, resume)
     reference = study.experiment.reference or REFERENCE
-    print_table(results.outcomes, layout, reference, failures=results.failures, ladder=results.ladder)
+    print_table(Findings(results.outcomes, results.ladder, results.failures, reference), layout)
     exit_after(results.failures)
 
 

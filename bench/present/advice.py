@@ -36,7 +36,8 @@ def sentences(advice: Advice, settings: Sequence[Mapping[str, Any]]) -> list[str
         return [f"Nothing is compared: add {advice.reference} to the orders, to see what order costs against it."]
     if not advice.compared:
         return ["One query shows no interval: give more with `--queries`." if advice.queries == 1 else ONE_BUILD]
-    texts = [*_given(advice, varying), *_best(advice, varying), *_worst(advice, varying), _what_to_do(advice)]
+    said = [_matters(advice), _given(advice, varying), _best(advice, varying), _worst(advice, varying)]
+    texts = [*(text for of_one in said for text in of_one), _what_to_do(advice)]
     if advice.without_interval:
         have = _counted(advice.without_interval, "comparison has", "comparisons have")
         texts.append(f"{have} a single build, and no part in this.")
@@ -53,6 +54,15 @@ def ties_first(experiment: str) -> str:
 
 def _reference(advice: Advice) -> str:
     return "a shuffle" if advice.reference == RANDOM else advice.reference
+
+
+def _matters(advice: Advice) -> list[str]:
+    """Whether order matters, where it is shown to; where it is not, `_nothing_shown` says what is known."""
+    if not advice.shown:
+        return []
+    differ = _counted(advice.differ, "comparison", "comparisons", advice.compared)
+    show = "shows" if advice.differ == 1 else "show"
+    return [f"Order matters here: {differ} with {_reference(advice)} {show} a difference."]
 
 
 def _given(advice: Advice, varying: Sequence[str]) -> list[str]:
@@ -114,8 +124,8 @@ def _equal_ef(equivalent: tuple[float, float, float] | None, ef_search: int, ref
 
 
 def _worst(advice: Advice, varying: Sequence[str]) -> list[str]:
-    """What is at stake, where the file's order is not compared."""
-    if not advice.worse or advice.given:
+    """What is at stake, where the file's order is not itself the worst."""
+    if not advice.worse or advice.worse[0] is advice.given:
         return []
     effect = advice.worse[0]
     return [f"Worst is {effect.order}: it costs {_in(effect.of(WORSE)[0], varying)}{_share(effect)}."]

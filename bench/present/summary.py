@@ -69,12 +69,19 @@ def _experiment_text(
         layout.note(f"{advice.experiment}: {title(common)}, {' or '.join(map(str, builds))} builds of each order"),
         by_setting(layout, settings, varying, header, [cells_of(row) for row in rows], 1),
     ]
-    if said := [ties_first(advice.experiment)] if _ties_decide(rows, ties) else sentences(advice, settings):
+    if said := what_now(advice, rows, ties):
         parts.append(layout.what_now(said))
     parts += [layout.note(note) for note in _notes(rows, advice, ties, layout.wide)]
     if shares and layout.wide:
         parts += ["Where the variance of a query's recall comes from, %:", _shares_table(shares, varying, layout)]
     return "\n\n".join(parts)
+
+
+def what_now(advice: Advice, rows: Sequence[Summary], ties: bool) -> list[str]:
+    """What to make of the rows of one experiment, in sentences."""
+    if _ties_decide(rows, ties):
+        return [ties_first(advice.experiment)]
+    return sentences(advice, [row.setting.fields for row in rows])
 
 
 def _columns(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support import examples
 
+from bench.analysis.findings import Findings
 from bench.analysis.retrieval import retrieval, sample
 from bench.cli.results import print_table
 
@@ -84,6 +85,6 @@ def test_json_rows_of_two_library_versions_keep_their_own_scores(capsys):
         outcome([0.9, 0.9, 0.9], [1, 1, 1], libraries="l 1"),
         outcome([0.1, 0.1, 0.1], [1, 1, 1], libraries="l 2"),
     ]
-    print_table(outcomes, None, "random")
+    print_table(Findings(outcomes), None)
     rows = json.loads(capsys.readouterr().out)
     assert sorted(row["nDCG@10"] for row in rows) == pytest.approx([0.1, 0.9])

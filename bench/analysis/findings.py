@@ -1,0 +1,87 @@
+"""All that outcomes mean, computed once, for tables, page, charts and notebooks alike."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from bench.analysis.advice import Advice, advise
+from bench.analysis.categories import Permuted, permuted, separated
+from bench.analysis.losses import Losses, Profiles, losses
+from bench.analysis.retrieval import Retrieval, retrieval
+from bench.analysis.setting import Outcomes
+from bench.analysis.summary import Shares, Summary, shares, summarize
+from bench.study.experiment import REFERENCE
+from bench.study.outcome import Failure, Outcome
+
+
+class Findings:
+    """What outcomes of one experiment, or several, mean; each part is computed when it is first asked for.
+
+    outcomes: (experiment, outcome) pairs, all of them.
+    ladder: of the reference, see `summarize`.
+    failures: of trials that have no outcome.
+    reference: the order that others are compared with, by its label.
+    ties: whether recall counts rows as near as the k-th true neighbour, rather than going by id.
+    profiles: by dataset what geometry says of it.
+    """
+
+    def __init__(
+        self,
+        outcomes: Outcomes,
+        ladder: Outcomes = (),
+        failures: Sequence[Failure] = (),
+        reference: str = REFERENCE,
+        ties: bool = False,
+        profiles: Profiles | None = None,
+    ) -> None:
+        self.outcomes = list(outcomes)
+        self.ladder = list(ladder)
+        self.failures = list(failures)
+        self.reference = reference
+        self.ties = ties
+        self.profiles: Profiles = profiles or {}
+
+    @cached_property
+    def _separated(self) -> tuple[list[tuple[str, Outcome]], list[tuple[str, Outcome]]]:
+        return separated(self.outcomes)
+
+    @property
+    def compared(self) -> list[tuple[str, Outcome]]:
+        """The outcomes that are compared order by order: all but those of category permutations."""
+        return self._separated[1]
+
+    @cached_property
+    def summaries(self) -> list[Summary]:
+        """One an order and setting; see `summarize`."""
+        if not self.compared and (self._separated[0] or self.failures):
+            return []
+        return summarize(self.compared, self.reference, self.ties, self.ladder)
+
+    @cached_property
+    def shares(self) -> list[Shares]:
+        """Where the variance comes from, a setting each."""
+        return shares(self.compared, self.ties)
+
+    @cached_property
+    def advice(self) -> list[Advice]:
+        """What to make of each experiment."""
+        return advise(self.summaries, self.reference)
+
+    @cached_property
+    def retrieval(self) -> list[Retrieval]:
+        """Retrieval quality, where data is judged."""
+        return retrieval(self.compared)
+
+    @cached_property
+    def permuted(self) -> list[Permuted]:
+        """Permutations of categories, a setting each."""
+        return permuted(self._separated[0], self.ties)
+
+    @cached_property
+    def losses(self) -> list[Losses]:
+        """Recall by query, one an order and setting."""
+        return losses(self.compared, self.profiles, self.ties)
+
+    @property
+    def trials(self) -> int:
+        """How many were tried."""
+        return len(self.outcomes) + len(self.ladder) + len(self.failures)

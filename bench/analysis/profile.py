@@ -1,0 +1,76 @@
+"""What the data looks like, in the figures that go with an effect of order."""
+
+import msgspec
+import numpy as np
+
+from bench.analysis.losses import Profiles
+from bench.study.trial import Data
+
+# Of data on which orders were compared in hnswlib at ef_search 10, see results/study.md: sd of ln r10, how far queries
+# lie, and points of recall between the best and the worst order
+KNOWN = (
+    ("image-patches", 1.14, 0.99, 12),
+    ("clinc150, queries out of scope", 0.27, 1.46, 13),
+    ("clinc150, queries in scope", 0.27, 1.01, 3),
+    ("npl", 0.10, 1.01, 4),
+)
+UNEVEN, OUTSIDE = 0.5, 1.2  # above which density, and the distance of queries, is called so
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """One dataset.
+
+    lid_5_percent, lid_median, lid_95_percent: local intrinsic dimension of rows; query_lid_median: of queries.
+    scale_spread: standard deviation over rows of the logarithm of the distance to the tenth neighbour.
+    queries_outside: the median distance of queries to their tenth neighbour, over that of rows.
+    duplicates: share of the rows that have another at no distance.
+    rows: how many these figures come from, drawn by seed; queries: all.
+    """
+
+    data: Data
+    rows: int
+    queries: int
+    lid_5_percent: float
+    lid_median: float
+    lid_95_percent: float
+    query_lid_median: float
+    scale_spread: float
+    queries_outside: float
+    duplicates: float
+
+    @property
+    def uneven(self) -> bool:
+        """Whether density varies as much as where order was seen to matter most."""
+        return self.scale_spread > UNEVEN
+
+    @property
+    def outside(self) -> bool:
+        """Whether queries lie farther from the rows than rows from each other."""
+        return self.queries_outside > OUTSIDE
+
+
+def profile(data: Data, arrays: Profiles) -> Profile | None:
+    """The Profile of a dataset; None where nothing is known of it."""
+    known = arrays.get(data)
+    if not known:
+        return None
+    low, median, high = _quantiles(known["row_lid"], [0.05, 0.5, 0.95])
+    radius = known["row_radius"][known["row_radius"] > 0].astype(np.float64)
+    queries = _quantiles(known["query_radius"], [0.5])[0]
+    return Profile(
+        data=data,
+        rows=len(known["rows"]),
+        queries=len(known["query_lid"]),
+        lid_5_percent=low,
+        lid_median=median,
+        lid_95_percent=high,
+        query_lid_median=_quantiles(known["query_lid"], [0.5])[0],
+        scale_spread=float(np.log(radius).std()) if len(radius) > 1 else float("nan"),
+        queries_outside=float(queries / np.median(radius)) if len(radius) else float("nan"),
+        duplicates=float((known["row_nearest"] == 0).mean()),
+    )
+
+
+def _quantiles(values: np.ndarray, at: list[float]) -> list[float]:
+    known = values[np.isfinite(values)].astype(np.float64)
+    return [float(value) for value in np.quantile(known, at)] if len(known) else [float("nan")] * len(at)

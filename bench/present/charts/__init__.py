@@ -1,0 +1,221 @@
+"""Every chart, defined once for page, notebook, SVG and PNG.
+
+A chart is drawn of a frame, see `frames`, whose rows are of the setting that is chosen by `dataset`, `index` and
+`search`, as far as the chart goes by them. Colour never stands alone: shapes, words or places say the same.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bench.analysis.findings import Findings
+from bench.errors import BenchError, unknown
+from bench.present import frames
+from bench.present.charts import comparison, parts
+from bench.present.charts.marks import CONFIG
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Chart(NamedTuple):
+    """What a chart shows.
+
+    title: its heading. about: what its marks are, in words; a chart's text alternative too.
+    frame: its rows of all settings; empty where there is nothing to draw.
+    draw: it, of these rows; labels of orders, the reference first, give colours and shapes.
+    by: which of dataset, index, search and k choose its rows.
+    """
+
+    title: str
+    about: str
+    frame: Callable[[Findings], "pd.DataFrame"]
+    draw: Callable[[Any, Sequence[str]], Any]
+    by: tuple[str, ...]
+
+
+def orders(findings: Findings) -> list[str]:
+    """Labels of all orders, the reference first."""
+    labels = sorted({row.order for row in findings.summaries} - {findings.reference})
+    return [findings.reference, *labels]
+
+
+def names(findings: Findings) -> list[str]:
+    """The charts that there is something to draw in."""
+    return [name for name, chart in CHARTS.items() if len(chart.frame(findings))]
+
+
+def chart(findings: Findings, name: str, **choice: str) -> Any:
+    """A chart of CHARTS. choice: values of `dataset`, `index` and `search`; the first of each is taken without one.
+
+    Raises BenchError for an unknown name, a choice that there is not, or where there is nothing to draw.
+    """
+    if name not in CHARTS:
+        raise unknown("chart", name, CHARTS)
+    of, frame = CHARTS[name], CHARTS[name].frame(findings)
+    if not len(frame):
+        raise BenchError(
+            f"chart {name!r}: these results have nothing to draw in it; there are: {', '.join(names(findings))}"
+        )
+    rows, chosen = frame, []
+    for key in of.by:
+        if key not in rows:
+            continue
+        values = list(dict.fromkeys(rows[key]))
+        value = choice.get(key, values[0])
+        if value not in values:
+            raise unknown(key, str(value), [str(one) for one in values])
+        rows = rows[rows[key] == value]
+        chosen.append(str(value) if key in ("dataset", "index") else f"{_WORDS.get(key, key)} {value}")
+    title = ", ".join([of.title, *chosen])
+    return of.draw(rows, orders(findings)).properties(title=title, width=480).configure(**CONFIG)
+
+
+_WORDS = {"search": "ef_search"}
+
+
+def _several(frame: Callable[[Findings], "pd.DataFrame"], column: str) -> Callable[[Findings], "pd.DataFrame"]:
+    """A frame where the column has two values at least; else an empty one."""
+
+    def rows(findings: Findings) -> "pd.DataFrame":
+        full = frame(findings)
+        return full if len(full) and full[column].nunique() > 1 else full.iloc[:0]
+
+    return rows
+
+
+def _heat(findings: Findings) -> "pd.DataFrame":
+    rows = _several(frames.differences, "dataset")(findings)
+    return rows.assign(absolute=rows["difference"].abs()) if len(rows) else rows
+
+
+def _difficulty(of: str) -> Callable[[Findings], "pd.DataFrame"]:
+    return lambda findings: frames.by_difficulty(findings, of)
+
+
+def _memory(findings: Findings) -> "pd.DataFrame":
+    rows = frames.costs(findings)
+    return rows[rows["megabytes"].notna()] if len(rows) else rows
+
+
+def _lines(findings: Findings) -> "pd.DataFrame":
+    rows = frames.curves(findings)
+    return rows if len(rows) and rows["ef_search"].nunique() > 1 else rows.iloc[:0]
+
+
+_CURVE = (
+    "by order, with 95 % intervals; the line of the reference goes through the ladder of ef_search that it is searched"
+    " on. Move the pointer: the rule reads off the ef_search at which each order has the same recall."
+)
+_OF_SETTING = ("dataset", "index", "search")
+
+CHARTS = {
+    "difference": Chart(
+        "Difference to the reference",
+        "A row an order: the difference of its mean recall to the reference, with the 95 % interval for all orders at"
+        " once. Grey band: what two builds of the reference differ by in 95 of 100 pairs, by their seed alone. Between"
+        " the dashed lines, ± 1 point: no difference worth a word.",
+        frames.differences,
+        comparison.difference,
+        _OF_SETTING,
+    ),
+    "curves": Chart(
+        "Recall against ef_search", f"Recall {_CURVE}", _lines, comparison.curves, ("dataset", "index", "k")
+    ),
+    "misses": Chart(
+        "Misses against ef_search",
+        f"Misses (1 - recall), on log axes, {_CURVE}",
+        _lines,
+        comparison.misses,
+        ("dataset", "index", "k"),
+    ),
+    "losses": Chart(
+        "How recall spreads over queries",
+        "The share of queries whose recall, the mean over builds, is this or less: a line that rises early has many"
+        " that"
+        " find little.",
+        frames.losses,
+        parts.losses,
+        _OF_SETTING,
+    ),
+    "by_dimension": Chart(
+        "Recall by the queries' dimension",
+        "Mean recall of each tenth of the queries by their local intrinsic dimension.",
+        _difficulty("lid"),
+        parts.by_dimension,
+        _OF_SETTING,
+    ),
+    "by_distance": Chart(
+        "Recall by the queries' distance to the data",
+        "Mean recall of each tenth of the queries by their distance to the nearest row.",
+        _difficulty("distance"),
+        parts.by_distance,
+        _OF_SETTING,
+    ),
+    "heat": Chart(
+        "Datasets and orders",
+        "Difference to the reference in points; ▲ better, ▼ worse, = no difference shown, ? undecided.",
+        _heat,
+        comparison.heat,
+        ("index", "search"),
+    ),
+    "engines": Chart(
+        "Engines side by side",
+        "Difference of each order to the reference in the same engine, with 95 % intervals.",
+        _several(frames.differences, "index"),
+        comparison.engines,
+        ("dataset", "search"),
+    ),
+    "sweep": Chart(
+        "Recall along a sweep",
+        "Mean recall by order against the parameter that the datasets differ in, with 95 % intervals.",
+        frames.sweep,
+        comparison.sweep,
+        ("sweep", "index", "search"),
+    ),
+    "permutations": Chart(
+        "Permutations of categories against luck",
+        "How far the best and the worst permutation lie apart as seen, by luck alone, and truly (with its 95 %"
+        " interval).",
+        frames.permutations,
+        parts.permutations,
+        (),
+    ),
+    "rankings": Chart(
+        "Rankings of models",
+        "The rank of each model by nDCG@10 under exact search, and under each engine and order; a line that crosses"
+        " another is a change of places, which need not be more than noise.",
+        frames.rankings,
+        parts.rankings,
+        ("ranking",),
+    ),
+    "dimensions": Chart(
+        "Local intrinsic dimension",
+        "Its distribution over rows (a sample of 2,000 at most) and queries.",
+        frames.dimensions,
+        parts.dimensions,
+        ("dataset",),
+    ),
+    "shares": Chart(
+        "Where the variance comes from",
+        "Sources of the variance of a single query's recall, over orders, builds and queries.",
+        frames.shares,
+        parts.shares,
+        _OF_SETTING,
+    ),
+    "seconds": Chart(
+        "Time by part",
+        "Seconds to make the order (cached ones as when they were made), to insert all rows, and to search all"
+        " queries.",
+        frames.costs,
+        parts.seconds,
+        _OF_SETTING,
+    ),
+    "megabytes": Chart(
+        "Memory by part",
+        "How far the peak memory of the process rose while the order was made, rows were inserted, and queries"
+        " searched.",
+        _memory,
+        parts.megabytes,
+        _OF_SETTING,
+    ),
+}

@@ -1,0 +1,160 @@
+"""Charts of what lies behind a comparison: queries, data, variance, costs; permutations and rankings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.present.charts.marks import COLOURS, REFERENCE, ROW, SHAPES, colours, listed, names, shapes, tips
+
+
+def losses(rows: Any, labels: Sequence[str]) -> Any:
+    """How recall spreads over queries."""
+    import altair as alt
+
+    return (
+        alt.Chart(rows)
+        .mark_line(interpolate="step-after", point=alt.OverlayMarkDef(size=24, filled=True))
+        .encode(
+            x=alt.X("recall:Q", title="recall of a query, mean over builds", scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("queries:Q", title="% of queries at most"),
+            color=colours(labels),
+            shape=shapes(labels),
+            tooltip=tips("order", "recall", "queries"),
+        )
+        .properties(height=260)
+    )
+
+
+def _tenths(rows: Any, labels: Sequence[str], title: str) -> Any:
+    import altair as alt
+
+    return (
+        alt.Chart(rows)
+        .mark_line(point=alt.OverlayMarkDef(size=50, filled=True))
+        .encode(
+            x=alt.X("tenth:O", title=title, axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("recall:Q", scale=alt.Scale(zero=False)),
+            color=colours(labels),
+            shape=shapes(labels),
+            tooltip=tips("order", "tenth", "recall"),
+        )
+        .properties(height=240)
+    )
+
+
+def by_dimension(rows: Any, labels: Sequence[str]) -> Any:
+    """Recall by tenth of the queries' dimension."""
+    return _tenths(rows, labels, "tenth of the queries by LID, the lowest first")
+
+
+def by_distance(rows: Any, labels: Sequence[str]) -> Any:
+    """Recall by tenth of the queries' distance to the data."""
+    return _tenths(rows, labels, "tenth of the queries by distance to the nearest row, the nearest first")
+
+
+def permutations(rows: Any, labels: Sequence[str]) -> Any:
+    """Ranges of category permutations beside those of luck."""
+    import altair as alt
+
+    ranges = ["range seen", "range by luck alone", "true range"]
+    colour, shape = listed("range", ranges, (COLOURS[1], REFERENCE, COLOURS[0])), listed("range", ranges, SHAPES)
+    y = alt.Y("setting:N", title=None, axis=names(), sort=alt.EncodingSortField("place"))
+    base = alt.Chart(rows).encode(y=y, yOffset=alt.YOffset("range:N", sort=ranges))
+    return alt.layer(
+        base.transform_filter("isValid(datum.low)")
+        .mark_rule(strokeWidth=2)
+        .encode(x=alt.X("low:Q", title="points of recall"), x2="high:Q", color=alt.Color("range:N", **colour)),
+        base.mark_point(filled=True, size=60, opacity=1).encode(
+            x=alt.X("points:Q", title="points of recall"),
+            color=alt.Color("range:N", **colour),
+            shape=alt.Shape("range:N", **shape),
+            tooltip=tips("setting", "range", "points", "low", "high"),
+        ),
+    ).properties(height=alt.Step(10))
+
+
+def rankings(rows: Any, labels: Sequence[str]) -> Any:
+    """A bump chart: the rank of every model by engine and order."""
+    import altair as alt
+
+    x = alt.X("column:N", sort=alt.EncodingSortField("place"), title=None, axis=alt.Axis(labelAngle=-35))
+    y = alt.Y("rank:Q", scale=alt.Scale(reverse=True, nice=False, padding=14), axis=alt.Axis(tickMinStep=1))
+    models = list(dict.fromkeys(rows["model"]))
+    colour = alt.Color("model:N", **listed("model", models, COLOURS))
+    base = alt.Chart(rows)
+    return alt.layer(
+        base.mark_line().encode(x=x, y=y, color=colour),
+        base.mark_point(filled=True, size=80, opacity=1).encode(
+            x=x,
+            y=y,
+            color=colour,
+            shape=alt.Shape("model:N", **listed("model", models, SHAPES)),
+            tooltip=tips("model", "column", "rank", "ndcg"),
+        ),
+    ).properties(height=320)
+
+
+def dimensions(rows: Any, labels: Sequence[str]) -> Any:
+    """The distribution of local intrinsic dimension."""
+    import altair as alt
+
+    of = ["rows", "queries"]
+    of_both = listed("of", of, COLOURS)
+    dash = alt.Scale(domain=of, range=[[1, 0], [4, 3]])
+    return (
+        alt.Chart(rows)
+        .mark_line(interpolate="step-after", strokeWidth=2)
+        .encode(
+            x=alt.X("low:Q", title="local intrinsic dimension", scale=alt.Scale(zero=False)),
+            y=alt.Y("percent:Q", title="% of them"),
+            color=alt.Color("of:N", **of_both),
+            strokeDash=alt.StrokeDash("of:N", scale=dash, legend=of_both["legend"]),
+            tooltip=tips("of", "low", "high", "percent"),
+        )
+        .properties(height=220)
+    )
+
+
+def shares(rows: Any, labels: Sequence[str]) -> Any:
+    """Where the variance of a query's recall comes from."""
+    import altair as alt
+
+    return (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(
+            y=alt.Y("source:N", title=None, axis=names(), sort=alt.EncodingSortField("place")),
+            x=alt.X("percent:Q", title="% of the variance"),
+            color=alt.value(COLOURS[0]),
+            tooltip=tips("source", "percent"),
+        )
+        .properties(height=alt.Step(ROW))
+    )
+
+
+def _cost(rows: Any, field: str, title: str) -> Any:
+    import altair as alt
+
+    parts = ["order", "build", "search"]
+    return (
+        alt.Chart(rows)
+        .transform_filter(f"isValid(datum.{field})")
+        .mark_point(filled=True, size=70, opacity=1)
+        .encode(
+            y=alt.Y("order:N", title=None, axis=names()),
+            x=alt.X(f"{field}:Q", title=title),
+            color=alt.Color("part:N", **listed("part", parts, COLOURS)),
+            shape=alt.Shape("part:N", **listed("part", parts, SHAPES)),
+            tooltip=tips("order", "part", field),
+        )
+        .properties(height=alt.Step(ROW))
+    )
+
+
+def seconds(rows: Any, labels: Sequence[str]) -> Any:
+    """Time by part."""
+    return _cost(rows, "seconds", "seconds, mean over builds")
+
+
+def megabytes(rows: Any, labels: Sequence[str]) -> Any:
+    """Memory by part."""
+    return _cost(rows, "megabytes", "MB of memory, mean over builds")

@@ -1,0 +1,348 @@
+"""Findings as pandas frames: one row an order and setting, or whatever a chart has a mark for.
+
+Every frame names the setting by `dataset`, `index` (the engine, with what else varies among indexes) and `search` (the
+ef_search, and k where it varies), so that one choice of the three serves all charts.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from bench.analysis import equal_ef, power
+from bench.analysis.findings import Findings
+from bench.analysis.losses import DECILES, LEVELS
+from bench.analysis.profile import Profile, profile
+from bench.analysis.setting import Setting, split
+from bench.analysis.stats import CONFIDENCE
+from bench.present.summary import summary_rows
+from bench.present.text import heading
+from bench.study.trial import Data
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = list[dict[str, Any]]
+
+READINGS = 60  # levels of recall at which curves are read off
+BINS = 30  # of a distribution of dimension
+_PARTS = ("order", "build", "search")
+_OF_DATA = [field.name for field in msgspec.structs.fields(Data)]
+
+
+class Panel(msgspec.Struct, frozen=True):
+    """What is chosen on a page to see one setting."""
+
+    dataset: str
+    index: str
+    search: str
+
+
+def panels(findings: Findings) -> dict[Setting, Panel]:
+    """Every setting as a Panel, no two alike, in the sequence of tables."""
+    settings = list(dict.fromkeys(row.setting for row in findings.summaries))
+    if not settings:
+        return {}
+    _, varying = split([setting.fields for setting in settings])
+    of_index = [name for name in varying if name not in (*_OF_DATA, "engine", "ef_search", "k")]
+    named = {}
+    for setting in settings:
+        fields, search = setting.fields, setting.of.search
+        index = heading(fields, ["engine", *of_index])
+        named[setting] = Panel(
+            setting.name, index, f"{search.ef_search}" + (f", k {search.k}" if "k" in varying else "")
+        )
+    return named
+
+
+def _named(panel: Panel) -> dict[str, Any]:
+    return msgspec.structs.asdict(panel)
+
+
+def summary(findings: Findings) -> "pd.DataFrame":
+    """One row an order and setting, with intervals and verdicts: what `bench table --json` prints."""
+    return _frame(summary_rows(findings.summaries, findings.shares, findings.retrieval))
+
+
+def differences(findings: Findings) -> "pd.DataFrame":
+    """Difference to the reference, in points; `noise`: what two builds of the reference differ by in 95 % of cases."""
+    of_panel, rows = panels(findings), []
+    noise = {row.setting: _noise(row.sd) for row in findings.summaries if row.order == findings.reference}
+    for place, row in enumerate(findings.summaries):
+        if row.against is None:
+            continue
+        value, low, high = (100 * end for end in (row.against.difference.value, *_ends(row.against.difference)))
+        rows.append(
+            _named(of_panel[row.setting])
+            | {"order": row.order, "difference": value, "low": low, "high": high, "verdict": row.against.verdict}
+            | {"noise": 100 * noise.get(row.setting, math.nan), "margin": 100 * power.MARGIN, "place": place}
+        )
+    return _frame(rows)
+
+
+def _ends(estimate: Any) -> tuple[float, float]:
+    return estimate.low, estimate.high
+
+
+def _noise(sd: float) -> float:
+    return NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(2) * sd
+
+
+def curves(findings: Findings) -> "pd.DataFrame":
+    """Recall and misses by ef_search.
+
+    kind: `measured`, with intervals; `ladder`, the reference between and beyond them; `reading`, the ef_search at which
+    an order's curve reaches a level of recall, straight between points in the logarithms of misses and ef_search.
+    """
+    of_panel, rows = panels(findings), []
+    points: dict[tuple[str, str, int, str], dict[int, float]] = {}
+    for row in findings.summaries:
+        panel, search = of_panel[row.setting], row.setting.of.search
+        key = (panel.dataset, panel.index, search.k, row.order)
+        points.setdefault(key, {})[search.ef_search] = row.recall.value
+        rows.append(_on_curve(key, search.ef_search, row.recall.value, *_ends(row.recall), kind="measured"))
+    by_setting = {_apart(setting): panel for setting, panel in of_panel.items()}
+    for setting, ef, recall in equal_ef.ladder(findings.ladder, findings.ties):
+        if of_graph := by_setting.get(_apart(setting)):
+            key = (of_graph.dataset, of_graph.index, setting.of.search.k, findings.reference)
+            points.setdefault(key, {})[ef] = recall
+            rows.append(_on_curve(key, ef, recall, math.nan, math.nan, kind="ladder"))
+    frame = _frame(rows + _readings(points))
+    return frame.sort_values(["dataset", "index", "k", "order", "ef_search"], kind="stable") if len(frame) else frame
+
+
+def _apart(setting: Setting) -> tuple[str, Any]:
+    """A setting without its ef_search."""
+    search = msgspec.structs.replace(setting.of.search, ef_search=0)
+    return setting.experiment, msgspec.structs.replace(setting.of, search=search)
+
+
+def _on_curve(
+    key: tuple[str, str, int, str], ef_search: float, recall: float, low: float, high: float, *, kind: str
+) -> dict[str, Any]:
+    dataset, index, k, order = key
+    return {
+        "dataset": dataset,
+        "index": index,
+        "k": k,
+        "order": order,
+        "kind": kind,
+        "ef_search": ef_search,
+        "recall": recall,
+        "low": low,
+        "high": high,
+    }
+
+
+def _readings(points: dict[tuple[str, str, int, str], dict[int, float]]) -> Rows:
+    """Of every order of a curve with two points at least, where it reaches each of READINGS levels."""
+    rows: Rows = []
+    graphs: dict[tuple[str, str, int], dict[str, dict[int, float]]] = {}
+    for (dataset, index, k, order), curve in points.items():
+        graphs.setdefault((dataset, index, k), {})[order] = curve
+    for of_graph, by_order in graphs.items():
+        recalls = [recall for curve in by_order.values() for recall in curve.values()]
+        worst, best = 1 - min(recalls), max(1 - max(recalls), 1e-4)
+        if worst <= best:
+            continue
+        for level in 1 - np.geomspace(worst, best, READINGS):
+            for order, curve in by_order.items():
+                ef = equal_ef.reached(curve, float(level)) if len(curve) > 1 else math.inf
+                if math.isfinite(ef):
+                    rows.append(_on_curve((*of_graph, order), ef, float(level), math.nan, math.nan, kind="reading"))
+    return rows
+
+
+def losses(findings: Findings) -> "pd.DataFrame":
+    """The share of queries, in percent, whose recall is a level at most."""
+    of_panel = panels(findings)
+    return _frame(
+        [
+            _named(of_panel[row.setting]) | {"order": row.order, "recall": float(level), "queries": 100 * float(share)}
+            for row in findings.losses
+            for level, share in zip(LEVELS, row.at_most, strict=True)
+        ]
+    )
+
+
+def by_difficulty(findings: Findings, of: str) -> "pd.DataFrame":
+    """Mean recall of each tenth of the queries, the easiest first; of: one of `losses.DIFFICULTIES`."""
+    of_panel = panels(findings)
+    return _frame(
+        [
+            _named(of_panel[row.setting]) | {"order": row.order, "tenth": tenth + 1, "recall": float(recall)}
+            for row in findings.losses
+            if of in row.by_difficulty
+            for tenth, recall in zip(range(DECILES), row.by_difficulty[of], strict=True)
+        ]
+    )
+
+
+def shares(findings: Findings) -> "pd.DataFrame":
+    """Where the variance of a query's recall comes from, in percent."""
+    of_panel = panels(findings)
+    return _frame(
+        [
+            _named(of_panel[row.setting]) | {"source": source, "percent": 100 * share, "place": place}
+            for row in findings.shares
+            if row.setting in of_panel
+            for place, (source, share) in enumerate(row.shares.items())
+        ]
+    )
+
+
+def costs(findings: Findings) -> "pd.DataFrame":
+    """Seconds and megabytes of memory by part: order, build, and search of all queries; means over builds."""
+    of_panel, rows = panels(findings), []
+    for row in findings.summaries:
+        for place, part in enumerate(_PARTS):
+            memory = getattr(row, f"{part}_bytes", math.nan) / 1e6
+            seconds = getattr(row, f"{part}_seconds")
+            rows.append(
+                _named(of_panel[row.setting])
+                | {"order": row.order, "part": part, "seconds": seconds, "megabytes": memory, "place": place}
+            )
+    return _frame(rows)
+
+
+def needed(findings: Findings) -> "pd.DataFrame":
+    """Of every comparison the verdict, the smallest difference that these builds show, and what would settle it."""
+    of_panel = panels(findings)
+    return _frame(
+        [
+            _named(of_panel[row.setting])
+            | {
+                "order": row.order,
+                "builds": row.builds,
+                "verdict": row.against.verdict,
+                "detectable": 100 * row.against.detectable,
+                "builds_needed": row.against.needed.builds,
+                "queries_needed": row.against.needed.queries,
+            }
+            for row in findings.summaries
+            if row.against
+        ]
+    )
+
+
+_NUMBER = re.compile(r"(\w+)=(-?\d+(?:\.\d+)?)(?=[,)])")
+
+
+def sweep(findings: Findings) -> "pd.DataFrame":
+    """Recall against the one parameter of a generator that datasets of one name differ in; empty without such."""
+    of_panel = panels(findings)
+    by_name: dict[str, dict[str, dict[str, str]]] = {}
+    for panel in of_panel.values():
+        stem, _, rest = panel.dataset.partition("(")
+        if rest:
+            by_name.setdefault(stem, {})[panel.dataset] = dict(_NUMBER.findall(f"({rest}"))
+    places: dict[str, tuple[str, str, float]] = {}
+    for stem, parameters in by_name.items():
+        names = {name for of_one in parameters.values() for name in of_one}
+        varying = [name for name in names if len({of_one.get(name) for of_one in parameters.values()}) > 1]
+        if len(varying) == 1 and len(parameters) > 2:
+            for dataset, of_one in parameters.items():
+                if varying[0] in of_one:
+                    places[dataset] = (stem, varying[0], float(of_one[varying[0]]))
+    rows = []
+    for row in findings.summaries:
+        panel = of_panel[row.setting]
+        if panel.dataset in places:
+            stem, parameter, value = places[panel.dataset]
+            low, high = _ends(row.recall)
+            rows.append(
+                {"index": panel.index, "search": panel.search, "sweep": stem, "parameter": parameter, "value": value}
+                | {"order": row.order, "recall": row.recall.value, "low": low, "high": high}
+            )
+    return _frame(rows)
+
+
+def permutations(findings: Findings) -> "pd.DataFrame":
+    """How far permutations of categories lie apart, in points: seen, by luck alone, and truly."""
+    if not findings.permuted:
+        return _frame([])
+    _, varying = split([row.setting for row in findings.permuted])
+    rows: Rows = []
+    for place, row in enumerate(findings.permuted):
+        name = heading(row.setting, varying) or str(row.setting["dataset"])
+        true = row.true_range
+        for what, value, low, high in (
+            ("range seen", row.range, math.nan, math.nan),
+            ("range by luck alone", row.range_by_luck, math.nan, math.nan),
+            ("true range", true.value, true.low, true.high),
+        ):
+            rows.append(
+                {"setting": name, "range": what, "points": 100 * value, "low": 100 * low, "high": 100 * high}
+                | {"place": place}
+            )
+    return _frame(rows)
+
+
+def rankings(findings: Findings) -> "pd.DataFrame":
+    """The rank of every model under exact search and each engine and order."""
+    from bench.analysis.rankings import rankings as ranked
+
+    rows: Rows = []
+    if not findings.retrieval:
+        return _frame(rows)
+    for of_setting in ranked(findings.compared) if _models(findings) else []:
+        ranks = [("exact", of_setting.exact_ranks, of_setting.exact)]
+        engines = {column.engine for column in of_setting.columns}
+        ranks += [
+            (column.order if len(engines) == 1 else f"{column.engine}, {column.order}", column.ranks, column.means)
+            for column in of_setting.columns
+        ]
+        setting = heading(of_setting.setting, ["k", "ef_search"])
+        for place, (column, of_column, means) in enumerate(ranks):
+            for model, rank, mean in zip(of_setting.models, of_column, means, strict=True):
+                rows.append(
+                    {"ranking": setting, "column": column, "place": place, "model": model, "rank": rank, "ndcg": mean}
+                )
+    return _frame(rows)
+
+
+def _models(findings: Findings) -> bool:
+    """Whether two datasets share their judgements."""
+    judged: dict[str, set[str]] = {}
+    for _, outcome in findings.compared:
+        if outcome.trial.data.judgements:
+            judged.setdefault(outcome.trial.data.judgements, set()).add(outcome.trial.data.dataset)
+    return any(len(datasets) > 1 for datasets in judged.values())
+
+
+def profiles(findings: Findings) -> list[tuple[str, Profile]]:
+    """What is known of every dataset, by its name in tables."""
+    by_name = {panel.dataset: setting.of.data for setting, panel in panels(findings).items()}
+    known = ((name, profile(data, findings.profiles)) for name, data in by_name.items())
+    return [(name, of_data) for name, of_data in known if of_data]
+
+
+def dimensions(findings: Findings) -> "pd.DataFrame":
+    """The distribution of local intrinsic dimension, of rows and of queries, in percent of each."""
+    rows: Rows = []
+    for name, of_data in profiles(findings):
+        arrays = findings.profiles[of_data.data]
+        known = {what: arrays[f"{what}_lid"][np.isfinite(arrays[f"{what}_lid"])] for what in ("row", "query")}
+        together = np.concatenate(list(known.values()))
+        if not len(together):
+            continue
+        lowest, highest = np.quantile(together, [0.001, 0.999])
+        edges = np.linspace(float(lowest), float(highest), BINS + 1)
+        for what, of in known.items():
+            counts = np.histogram(np.clip(of, edges[0], edges[-1]), edges)[0]
+            for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
+                rows.append(
+                    {"dataset": name, "of": {"row": "rows", "query": "queries"}[what], "low": float(low)}
+                    | {"high": float(high), "percent": 100 * float(count) / max(len(of), 1)}
+                )
+    return _frame(rows)
+
+
+def _frame(rows: Sequence[dict[str, Any]]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(list(rows))
