@@ -37,6 +37,7 @@ for command in (
     studies.run,
     studies.compare,
     results.table,
+    results.report,
     results.rankings,
     results.export,
     gates.gate,

@@ -18,11 +18,10 @@ from bench.cli.terminal import (
     print_json,
     say,
     terminal_layout,
-    write,
 )
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.streams import check_stdout
+from bench.streams import check_stdout, write
 
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset

@@ -21,11 +21,10 @@ from bench.cli.terminal import (
     say,
     terminal_layout,
     workers,
-    write,
 )
 from bench.convert import as_text, duration
 from bench.errors import BenchError
-from bench.streams import check_stdout
+from bench.streams import check_stdout, write
 
 if TYPE_CHECKING:
     from bench.study.fill import Measure

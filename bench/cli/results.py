@@ -1,13 +1,15 @@
 """Commands that show what a store has."""
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.terminal import STORE, JsonOption, StoreOption, WideOption, print_json, say, terminal_layout, write
-from bench.errors import unknown
+from bench.cli.terminal import STORE, JsonOption, StoreOption, WideOption, print_json, say, terminal_layout
+from bench.errors import BenchError, unknown
+from bench.streams import write
 
 if TYPE_CHECKING:
     from bench.analysis.findings import Findings
@@ -42,12 +44,67 @@ def table(
     _warn_of_unfinished(opened, experiment)
     failures = [failure for _, failure in opened.failures(experiment)]
     listed = [(name, outcome) for name, outcome in outcomes if name]
-    findings = Findings(listed, opened.ladder(experiment), failures, reference or REFERENCE, ties)
-    known = labels(findings.compared).values()
+    stated = opened.noted(experiment).reference if experiment else REFERENCE
+    findings = Findings(listed, opened.ladder(experiment), failures, reference or stated or REFERENCE, ties)
+    _check_reference(reference, labels(findings.compared).values())
+    print_table(findings, None if as_json else terminal_layout(wide))
+
+
+def report(
+    experiment: Annotated[
+        str | None, typer.Argument(help="One experiment; without it, a page for each in the store.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="The order that others are compared with; by default the experiment's own.")
+    ] = None,
+    ties: Annotated[bool, typer.Option("--ties", help="Count rows as near as the k-th, not by id alone.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="The page's file; by default EXPERIMENT.html beside the store.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="A folder for every chart of every setting as SVG and PNG, and no page.")
+    ] = None,
+    store: StoreOption = STORE,
+) -> None:
+    """Write results as a page: the answer, charts, all figures and how they were made, in one file.
+
+    \b
+    Example:
+      bench report default
+      bench report clinc150 --output clinc150.html
+      bench report clinc150 --figures figures/
+    """
+    from bench import api
+    from bench.analysis.setting import labels
+    from bench.study.store import Store
+
+    opened = Store.open(store)
+    named = opened.experiments() if experiment is None else [experiment]
+    if not named:
+        raise BenchError(f"{store} has no experiment: run `bench run` first, or name another store with --store")
+    if output and len(named) > 1:
+        raise BenchError(
+            f"--output is one page, and {store} has {len(named)} experiments: name one of {', '.join(named)}"
+        )
+    _warn_of_unfinished(opened, experiment)
+    for name in named:
+        result = api.loaded(opened, name, reference, ties)
+        _check_reference(reference, labels(result.findings.compared).values())
+        if figures:
+            written = result.figures(figures)
+            print(f"{len(written)} files in {figures}")
+        else:
+            print(result.report(output or page_of(store, name)))
+
+
+def page_of(store: Path, experiment: str) -> Path:
+    """The page of an experiment: beside its store."""
+    return store.parent / f"{experiment}.html"
+
+
+def _check_reference(reference: str | None, known: "Collection[str]") -> None:
     if reference is not None and reference not in known:
         raise unknown("order", reference, sorted(set(known)))
-    layout = None if as_json else terminal_layout(wide)
-    print_table(findings, layout)
 
 
 def rankings(

@@ -1,13 +1,15 @@
 """Commands that run studies."""
 
 import os
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.results import print_table
+from bench.cli.results import page_of, print_table
 from bench.cli.terminal import (
     INTERRUPTED,
     STORE,
@@ -64,6 +66,9 @@ OrdersOption = Annotated[
         "random, and those by LID, radius and residual that the data allows."
     ),
 ]
+ReportOption = Annotated[
+    bool, typer.Option("--report/--no-report", help="Write the results as a page beside the store; see `bench report`.")
+]
 EnginesOption = Annotated[
     str, typer.Option(help="Comma-separated: names of `bench list engines`, and Python files of your own.")
 ]
@@ -78,6 +83,7 @@ def run(
     plan: Annotated[
         bool, typer.Option("--plan", help="Build nothing: say how long it would take and what it could show.")
     ] = False,
+    with_report: ReportOption = True,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -96,7 +102,7 @@ def run(
     if plan:
         _plan(study, store, jobs, layout)
     else:
-        _run(study, store, workers(jobs, timeout), layout, f"bench run {experiment}")
+        _run(study, store, workers(jobs, timeout), layout, with_report, f"bench run {experiment}")
 
 
 def compare(
@@ -130,6 +136,7 @@ def compare(
     store: StoreOption = STORE,
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
+    with_report: ReportOption = True,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -172,20 +179,37 @@ def compare(
     )
     layout = None if as_json else terminal_layout(wide)
     if chosen:
-        _run_presets(study, preset or "", chosen, store, workers(jobs, timeout), layout)
+        _run_presets(study, preset or "", chosen, store, workers(jobs, timeout), layout, with_report)
     else:
-        _run(study, store, workers(jobs, timeout), layout, "the same command")
+        _run(study, store, workers(jobs, timeout), layout, with_report, "the same command")
 
 
-def _run(study: "Study", path: Path, workers: "Workers", layout: "Layout | None", resume: str) -> None:
-    """Run what a store misses of a study, with progress, and print the study's table."""
+def _run(
+    study: "Study", path: Path, workers: "Workers", layout: "Layout | None", with_report: bool, resume: str
+) -> None:
+    """Run what a store misses of a study, with progress, print the study's table, and write its page."""
     from bench.analysis.findings import Findings
     from bench.study.experiment import REFERENCE
 
     results = _filled([study], path, workers, resume)
     reference = study.experiment.reference or REFERENCE
     print_table(Findings(results.outcomes, results.ladder, results.failures, reference), layout)
+    if with_report:
+        _report(path, study.name)
     exit_after(results.failures)
+
+
+def _report(path: Path, name: str) -> None:
+    """Write the page of an experiment; one that cannot be written costs no result."""
+    from bench import api
+
+    page = page_of(path, name)
+    try:
+        api.load(path, name).report(page)
+    except BenchError as error:
+        say(f"warning: no report: {error}")
+    else:
+        say(f"report: {page}")
 
 
 def _filled(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: str) -> "Results":
@@ -194,8 +218,11 @@ def _filled(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: 
     from bench.study.store import Store
 
     check_stdout()
+    store = Store.create(path)
+    stated = studies[0].experiment
+    store.note(studies[0].name, stated.title, stated.reference, shlex.join(["bench", *sys.argv[1:]]))
     try:
-        return fill(studies, Store.create(path), workers, progress, say)
+        return fill(studies, store, workers, progress, say)
     except Interrupted as stopped:
         say(
             f"interrupted: {stopped.finished} of {stopped.missing} outcomes finished and saved in {path}; "
@@ -239,7 +266,13 @@ def _chosen(preset: str | None, given: dict[str, object]) -> "dict[str, Preset]"
 
 
 def _run_presets(
-    study: "Study", preset: str, chosen: "dict[str, Preset]", path: Path, workers: "Workers", layout: "Layout | None"
+    study: "Study",
+    preset: str,
+    chosen: "dict[str, Preset]",
+    path: Path,
+    workers: "Workers",
+    layout: "Layout | None",
+    with_report: bool,
 ) -> None:
     """Run what a store misses of a comparison under systems' defaults, and print a row a system and engine."""
     from bench.analysis.presets import by_preset
@@ -263,4 +296,6 @@ def _run_presets(
         trials = len(results.outcomes) + len(results.failures)
         texts += [failures_text(results.failures, trials, layout)] if results.failures else []
         print("\n\n".join(texts))
+    if with_report:
+        _report(path, name)
     exit_after(results.failures)

@@ -1,13 +1,12 @@
 """What all commands share: options of one meaning, and how they read and answer."""
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -120,22 +119,6 @@ def check_folder(path: Path) -> None:
     """A BenchError where a file cannot be written since its folder does not exist, before anything is computed."""
     if not path.absolute().parent.is_dir():
         raise BenchError(f"cannot write {path}: its folder does not exist; name another file with --output")
-
-
-def write(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file whole or not at all; what is no regular file (a pipe, /dev/null) directly."""
-    part = None if path.exists() and not path.is_file() else path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with (part or path).open("wb") as stream:
-            write(stream)
-        if part:
-            part.replace(path)
-    except OSError as error:
-        raise BenchError(f"cannot write {path}: {error.strerror}; name another file") from None
-    finally:
-        if part:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
 
 
 def print_json(value: Any) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from bench.errors import BenchError
 from bench.study.trial import FIELDS, Data, Search
 
-SCHEMA = 4
+SCHEMA = 5
 DATA = [field.name for field in msgspec.structs.fields(Data)]
 SEARCH = [field.name for field in msgspec.structs.fields(Search)]
 BUILD = [name for name in FIELDS if name not in (*DATA, *SEARCH)]
@@ -37,6 +37,8 @@ CREATE TABLE scores (id TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE outcomes (key TEXT PRIMARY KEY, build_id TEXT NOT NULL REFERENCES builds, {_columns(SEARCH)},
     hits BLOB NOT NULL, hits_tie BLOB NOT NULL, ids_sha256 TEXT NOT NULL, search_seconds REAL NOT NULL,
     retrieval TEXT NOT NULL, retrieval_exact TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE experiments (name TEXT PRIMARY KEY, title TEXT NOT NULL, reference TEXT NOT NULL, command TEXT NOT NULL)
+    WITHOUT ROWID;
 CREATE TABLE failures (key TEXT PRIMARY KEY, trial TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE members (experiment TEXT, key TEXT, ladder INTEGER NOT NULL, PRIMARY KEY (experiment, key)) WITHOUT ROWID;
 PRAGMA application_id = {_APPLICATION};

@@ -15,6 +15,7 @@ import numpy as np
 from bench.errors import BenchError, unknown
 from bench.study import packing
 from bench.study.database import BUILD, DATA, SEARCH, connected, damaged, in_memory, is_writable, unusable
+from bench.study.experiment import REFERENCE
 from bench.study.outcome import Failure, Outcome
 from bench.study.trial import Data, Trial, flat
 
@@ -22,6 +23,17 @@ T = TypeVar("T")
 
 _OUTCOMES = ("key", "hits", "hits_tie", "ids_sha256", "search_seconds", "retrieval", "retrieval_exact")
 _OF_BUILD = ("id", "dataset_id", "order_seconds", "build_seconds", "environment")
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """What an experiment's outcomes do not say of it.
+
+    title: as it states. reference: the order that others are compared with. command: that it was last run by.
+    """
+
+    title: str = ""
+    reference: str = REFERENCE
+    command: str = ""
 
 
 class Store:
@@ -95,6 +107,18 @@ class Store:
                 "DELETE FROM members WHERE experiment = ? AND key = ?", ((experiment, key) for key in rows)
             )
             connection.execute("DELETE FROM builds WHERE id NOT IN (SELECT build_id FROM outcomes)")
+
+    def note(self, experiment: str, title: str, reference: str, command: str) -> None:
+        """Keep what an experiment's outcomes do not say of it, see Noted, in place of what was kept before."""
+        with self._usable(), self._connection as connection:
+            _replace(connection, "experiments", (experiment, title, reference, command))
+
+    def noted(self, experiment: str) -> Noted:
+        """What was noted of an experiment; empty where nothing was."""
+        with self._usable():
+            query = "SELECT title, reference, command FROM experiments WHERE name = ?"
+            row = self._connection.execute(query, (experiment,)).fetchone()
+            return Noted(*row) if row else Noted()
 
     def unfinished(self) -> dict[str, int]:
         """How many outcomes each experiment misses of those that it last asked for, failures aside, where any."""

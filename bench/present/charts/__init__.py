@@ -4,6 +4,7 @@ A chart is drawn of a frame, see `frames`, whose rows are of the setting that is
 `search`, as far as the chart goes by them. Colour never stands alone: shapes, words or places say the same.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,9 @@ from bench.present.charts.marks import CONFIG
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+WIDTH, DPI = 340, 300  # points of a plot, so that with its names it fits a page's width; dots an inch
 
 
 class Chart(NamedTuple):
@@ -35,8 +39,7 @@ class Chart(NamedTuple):
 
 def orders(findings: Findings) -> list[str]:
     """Labels of all orders, the reference first."""
-    labels = sorted({row.order for row in findings.summaries} - {findings.reference})
-    return [findings.reference, *labels]
+    return sorted({row.order for row in findings.summaries}, key=lambda label: (label != findings.reference, label))
 
 
 def names(findings: Findings) -> list[str]:
@@ -44,33 +47,62 @@ def names(findings: Findings) -> list[str]:
     return [name for name, chart in CHARTS.items() if len(chart.frame(findings))]
 
 
-def chart(findings: Findings, name: str, **choice: str) -> Any:
-    """A chart of CHARTS. choice: values of `dataset`, `index` and `search`; the first of each is taken without one.
+def choices(findings: Findings, name: str) -> list[dict[str, str]]:
+    """What a chart can be chosen by: every combination of its keys that there are rows of."""
+    of, frame = _found(findings, name)
+    keys = [key for key in of.by if key in frame]
+    return [
+        dict(zip(keys, values, strict=True)) for values in dict.fromkeys(zip(*(frame[k] for k in keys), strict=True))
+    ] or [{}]
 
+
+def chart(findings: Findings, name: str, **choice: Any) -> Any:
+    """A chart of CHARTS for paper or a notebook.
+
+    choice: values of what it goes by, of `dataset`, `index` and `search` as a rule; without one the first is taken.
     Raises BenchError for an unknown name, a choice that there is not, or where there is nothing to draw.
     """
+    of, rows = _found(findings, name)
+    chosen = [of.title.replace("the reference", findings.reference)]
+    for key in of.by:
+        if key in rows:
+            values = list(dict.fromkeys(rows[key]))
+            value = choice.get(key, values[0])
+            if value not in values:
+                raise unknown(key, str(value), [str(one) for one in values])
+            rows = rows[rows[key] == value]
+            chosen.append(f"{_WORDS[key]} {value}" if key in _WORDS else str(value))
+    drawn = of.draw(rows, orders(findings))
+    return drawn.properties(title=", ".join(chosen), width=WIDTH).configure(**CONFIG)
+
+
+def _found(findings: Findings, name: str) -> "tuple[Chart, pd.DataFrame]":
     if name not in CHARTS:
         raise unknown("chart", name, CHARTS)
-    of, frame = CHARTS[name], CHARTS[name].frame(findings)
+    frame = CHARTS[name].frame(findings)
     if not len(frame):
-        raise BenchError(
-            f"chart {name!r}: these results have nothing to draw in it; there are: {', '.join(names(findings))}"
-        )
-    rows, chosen = frame, []
-    for key in of.by:
-        if key not in rows:
-            continue
-        values = list(dict.fromkeys(rows[key]))
-        value = choice.get(key, values[0])
-        if value not in values:
-            raise unknown(key, str(value), [str(one) for one in values])
-        rows = rows[rows[key] == value]
-        chosen.append(str(value) if key in ("dataset", "index") else f"{_WORDS.get(key, key)} {value}")
-    title = ", ".join([of.title, *chosen])
-    return of.draw(rows, orders(findings)).properties(title=title, width=480).configure(**CONFIG)
+        has = ", ".join(names(findings)) or "none"
+        raise BenchError(f"chart {name!r}: these results have nothing to draw in it; they have: {has}")
+    return CHARTS[name], frame
 
 
-_WORDS = {"search": "ef_search"}
+def file_part(value: object) -> str:
+    """A value as a part of a file's name."""
+    return re.sub(r"[^\w.=-]+", "-", str(value)).strip("-")[:60] or "x"
+
+
+def files(drawn: Any) -> dict[str, bytes]:
+    """A chart as `svg` and `png`, the latter of DPI dots an inch."""
+    import vl_convert
+
+    spec = drawn.to_dict()
+    return {
+        "svg": vl_convert.vegalite_to_svg(spec).encode(),
+        "png": vl_convert.vegalite_to_png(spec, ppi=DPI),
+    }
+
+
+_WORDS = {"search": "ef_search", "k": "k"}
 
 
 def _several(frame: Callable[[Findings], "pd.DataFrame"], column: str) -> Callable[[Findings], "pd.DataFrame"]:

@@ -12,12 +12,13 @@ import msgspec
 from bench.analysis.findings import Findings
 from bench.analysis.setting import split
 from bench.present import frames
+from bench.present.answer import answer
 from bench.present.charts import CHARTS, orders
 from bench.present.charts.marks import DARK, LIGHT
 from bench.present.data import DESCRIBED, of_profile
 from bench.present.export import TIDY, tidy
 from bench.present.failures import failures_flat
-from bench.present.summary import summary_rows, what_now
+from bench.present.summary import summary_rows
 from bench.present.text import title as common_title
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def page(findings: Findings, about: About) -> str:
         about=about,
         generator=GENERATOR,
         findings=findings,
-        answer=_answer(findings),
+        answer=answer(findings),
         common=common_title(common),
         charts={name: CHARTS[name] for name in drawn},
         sections={name: [chart for chart in of if chart in drawn] for name, of in SECTIONS.items()},
@@ -82,18 +83,6 @@ def page(findings: Findings, about: About) -> str:
         script=(HERE / "script.js").read_text(),
     )
     return html
-
-
-def _answer(findings: Findings) -> list[str]:
-    """What to make of it: the sentences that stand below the terminal's tables."""
-    from bench.present.advice import of_permutations, of_retrieval
-
-    said = [line for advice in findings.advice for line in what_now(advice, findings.summaries, findings.ties)]
-    if findings.retrieval:
-        said.append(of_retrieval(findings.retrieval, split([row.setting.fields for row in findings.retrieval])[1]))
-    if findings.permuted:
-        said.append(of_permutations(findings.permuted, split([row.setting for row in findings.permuted])[1]))
-    return said or ["Every trial failed: the reasons stand at the end of this page."]
 
 
 def _panelled(findings: Findings) -> "pd.DataFrame":

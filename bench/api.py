@@ -1,0 +1,167 @@
+"""The harness from Python and notebooks: results as pandas frames, Altair charts and a report.
+
+The names here are stable; `import bench` gives them, and loads what they need when they are used.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import streams
+from bench.analysis.findings import Findings
+from bench.analysis.setting import by_setting, labels, samples
+from bench.errors import BenchError, BenchWarning
+from bench.present import frames
+from bench.present.export import tidy
+from bench.study.store import Noted, Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+__all__ = ["BenchError", "BenchWarning", "Result", "load"]
+
+
+class Result:
+    """What an experiment, or a comparison, came to. `load` and `compare` make one.
+
+    name: of the experiment. noted: its title, reference and the command that ran it, as far as they are known.
+    findings: what all else here is made from.
+    """
+
+    def __init__(self, name: str, findings: Findings, noted: Noted = Noted()) -> None:  # noqa: B008 - frozen
+        self.name = name
+        self.noted = noted
+        self.findings = findings
+
+    def __repr__(self) -> str:
+        return f"Result({self.name!r}, {len(self.findings.outcomes)} outcomes)"
+
+    @cached_property
+    def summary(self) -> "pd.DataFrame":
+        """One row an order and setting, best order first in each: recall, its difference to the reference with an
+        interval for all orders at once, verdict, what it equals in ef_search, and what is missed; shares from 0 to 1,
+        times in seconds. The columns are those of `bench table --json`."""
+        return frames.summary(self.findings)
+
+    @cached_property
+    def outcomes(self) -> "pd.DataFrame":
+        """One row an outcome, tidy, as `bench export` writes it."""
+        return tidy(self.findings.outcomes)
+
+    @cached_property
+    def recalls(self) -> "dict[tuple[str, str, str, str], np.ndarray]":
+        """(builds, queries) recall of every query, 0 to 1, by (dataset, index, search, order) as charts name them."""
+        of_panel, names = frames.panels(self.findings), labels(self.findings.compared)
+        return {
+            (of_panel[setting].dataset, of_panel[setting].index, of_panel[setting].search, names[order]): sample.recalls
+            for setting, by_order in by_setting(self.findings.compared).items()
+            for order, sample in samples(by_order, self.findings.ties).items()
+        }
+
+    @property
+    def advice(self) -> str:
+        """What to make of it, a sentence a line: the words below the terminal's table and above the report's charts."""
+        from bench.present.answer import answer
+
+        return "\n".join(answer(self.findings))
+
+    @property
+    def charts(self) -> list[str]:
+        """The names of the charts that there is something to draw in."""
+        from bench.present import charts
+
+        return charts.names(self.findings)
+
+    def chart(self, name: str, **choice: str) -> Any:
+        """An Altair chart.
+
+        choice: values of `dataset`, `index` and `search`, by which `recalls` goes too; the first of each by default.
+        Raises BenchError for an unknown name or choice, or where there is nothing to draw.
+        """
+        from bench.present import charts
+
+        return charts.chart(self.findings, name, **choice)
+
+    def html(self) -> str:
+        """The report: one page without a network."""
+        from bench.present.page import About, page
+
+        store = f"bench report {self.name}"
+        commands = [self.noted.command or "# not known: these results came without a command", store]
+        return page(self.findings, About(name=self.name, title=self.noted.title, commands=commands))
+
+    def report(self, path: Path | str) -> Path:
+        """Write the report to a file, whole or not at all, and give its path.
+
+        Raises BenchError where it cannot be written, or where another file than a report lies there.
+        """
+        from bench.present.page import GENERATOR
+
+        path = Path(path)
+        if path.is_file() and f'content="{GENERATOR}"'.encode() not in path.read_bytes()[:2000]:
+            raise BenchError(f"{path} is no report of this harness, and is not replaced: move it, or name another file")
+        html = self.html().encode()
+        streams.write(path, lambda stream: stream.write(html))
+        return path
+
+    def figures(self, folder: Path | str) -> list[Path]:
+        """Write every chart of every choice into a folder, as SVG and as PNG of 300 dots an inch, a page wide."""
+        from bench.present import charts
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        written = []
+        for name in self.charts:
+            for choice in charts.choices(self.findings, name):
+                chart = charts.chart(self.findings, name, **choice)
+                stem = "-".join([name, *(charts.file_part(value) for value in choice.values())])
+                for form, content in charts.files(chart).items():
+                    path = folder / f"{stem}.{form}"
+                    streams.write(path, lambda stream, content=content: stream.write(content))  # type: ignore[misc]
+                    written.append(path)
+        return written
+
+
+def load(
+    store: Path | str = "results/store.sqlite",
+    experiment: str | None = None,
+    *,
+    reference: str | None = None,
+    ties: bool = False,
+) -> Result:
+    """The Result of an experiment in a store; its name may be left out where the store has one.
+
+    reference: the order that others are compared with, by its label; by default the experiment's own. ties: whether
+    recall counts rows as near as the k-th true neighbour, rather than going by id.
+    Raises BenchError where there is no such store, experiment or order.
+    """
+    opened = Store.open(Path(store))
+    if experiment is None:
+        named = opened.experiments()
+        if len(named) != 1:
+            raise BenchError(f"{store} has {len(named)} experiments: name one of {', '.join(named) or 'none'}")
+        [experiment] = named
+    return loaded(opened, experiment, reference, ties)
+
+
+def loaded(store: Store, experiment: str, reference: str | None = None, ties: bool = False) -> Result:
+    """As `load`, of a store that is open."""
+    noted = store.noted(experiment)
+    outcomes = list(store.outcomes(experiment))
+    findings = Findings(
+        outcomes,
+        list(store.ladder(experiment)),
+        [failure for _, failure in store.failures(experiment)],
+        noted.reference if reference is None else reference,
+        ties,
+        profiles(store, outcomes),
+    )
+    return Result(experiment, findings, noted)
+
+
+def profiles(store: Store, outcomes: Any) -> Any:
+    """What a store has of the geometry of every dataset that outcomes are of."""
+    data = dict.fromkeys(outcome.trial.data for _, outcome in outcomes)
+    known = ((of, store.profile(of)) for of in data)
+    return {of: arrays for of, arrays in known if arrays}
