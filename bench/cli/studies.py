@@ -204,6 +204,7 @@ def _report(path: Path, name: str) -> None:
     from bench import api
 
     page = page_of(path, name)
+    sys.stdout.flush()  # the table comes first where both go to one place
     try:
         api.load(path, name).report(page)
     except BenchError as error:

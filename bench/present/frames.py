@@ -200,7 +200,7 @@ def costs(findings: Findings) -> "pd.DataFrame":
     of_panel, rows = panels(findings), []
     for row in findings.summaries:
         for place, part in enumerate(_PARTS):
-            memory = getattr(row, f"{part}_bytes", math.nan) / 1e6
+            memory = getattr(row, f"{part}_bytes") / 1e6
             seconds = getattr(row, f"{part}_seconds")
             rows.append(
                 _named(of_panel[row.setting])
