@@ -145,21 +145,32 @@ def export(
     output: Annotated[Path | None, typer.Option(help="A file; without it, standard output.")] = None,
     store: StoreOption = STORE,
 ) -> None:
-    """Write one tidy row an outcome.
+    """Write one tidy row an outcome; as LaTeX, the tables of `bench table` for a paper.
 
     \b
     Example:
       bench export --output results.parquet
       bench export --experiment default --format markdown
+      bench export --experiment clinc150 --output table.tex
     """
+    from bench.analysis.findings import Findings
     from bench.present import export as exporting
+    from bench.present.latex import latex
+    from bench.study.experiment import REFERENCE
     from bench.study.store import Store
 
+    suffixes = {**exporting.SUFFIXES, ".tex": "latex"}
     if kind is None:
-        kind = exporting.SUFFIXES.get(output.suffix.lower(), "csv") if output else "csv"
-    if kind not in exporting.FORMATS:
-        raise unknown("format", kind, exporting.FORMATS)
-    content = exporting.exported(exporting.tidy(Store.open(store).outcomes(experiment)), kind)
+        kind = suffixes.get(output.suffix.lower(), "csv") if output else "csv"
+    if kind not in suffixes.values():
+        raise unknown("format", kind, suffixes.values())
+    opened = Store.open(store)
+    if kind == "latex":
+        listed = [(name, outcome) for name, outcome in opened.outcomes(experiment) if name]
+        reference = opened.noted(experiment).reference if experiment else REFERENCE
+        content = latex(Findings(listed, opened.ladder(experiment), reference=reference)).encode()
+    else:
+        content = exporting.exported(exporting.tidy(opened.outcomes(experiment)), kind)
     if output is None:
         sys.stdout.buffer.write(content)
         return

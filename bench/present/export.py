@@ -16,8 +16,8 @@ from bench.study.trial import DIGESTS, FIELDS, flat
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMATS = ("csv", "parquet", "markdown", "latex")
-SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".tex": "latex"}
+FORMATS = ("csv", "parquet", "markdown")
+SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".md": "markdown"}
 TIDY = (
     "experiment",
     *(name for name in FIELDS if name not in DIGESTS),
@@ -87,6 +87,5 @@ def exported(frame: "pd.DataFrame", kind: str) -> bytes:
         except ImportError:
             raise BenchError("parquet needs pyarrow: pip install 'hnsw-order-bench[parquet]'") from None
         return buffer.getvalue()
-    style = {"markdown": "pipe", "latex": "latex_booktabs"}[kind]
-    text = tabulate(frame.to_numpy().tolist(), list(frame), tablefmt=style, disable_numparse=True)
+    text = tabulate(frame.to_numpy().tolist(), list(frame), tablefmt="pipe", disable_numparse=True)
     return f"{text}\n".encode()

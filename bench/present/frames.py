@@ -282,6 +282,18 @@ def permutations(findings: Findings) -> "pd.DataFrame":
     return _frame(rows)
 
 
+def presets(findings: Findings) -> "pd.DataFrame":
+    """Recall under each system's defaults, by engine and order."""
+    return _frame(
+        [
+            {"dataset": row.setting.name, "system": f"{row.system}, {row.setting.of.index.engine}", "order": order}
+            | {"recall": recall.value, "low": recall.low, "high": recall.high}
+            for row in findings.presets
+            for order, recall in row.recalls.items()
+        ]
+    )
+
+
 def rankings(findings: Findings) -> "pd.DataFrame":
     """The rank of every model under exact search and each engine and order."""
     from bench.analysis.rankings import rankings as ranked

@@ -212,6 +212,14 @@ CHARTS = {
         parts.permutations,
         (),
     ),
+    "presets": Chart(
+        "Recall at systems' defaults",
+        "Mean recall by order with 95 % intervals, at the parameters that each system has by default, in the engines of"
+        " this harness.",
+        frames.presets,
+        comparison.presets,
+        ("dataset",),
+    ),
     "rankings": Chart(
         "Rankings of models",
         "The rank of each model by nDCG@10 under exact search, and under each engine and order; a line that crosses"

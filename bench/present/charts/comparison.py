@@ -143,6 +143,27 @@ def engines(rows: Any, labels: Sequence[str]) -> Any:
     ).properties(height=alt.Step(14))
 
 
+def presets(rows: Any, labels: Sequence[str]) -> Any:
+    """Recall under systems' defaults."""
+    import altair as alt
+
+    y = alt.Y("system:N", title=None, axis=names(), sort=None)
+    x = alt.X("recall:Q", title="recall", scale=alt.Scale(zero=False, padding=12))
+    base = alt.Chart(rows)
+    return alt.layer(
+        base.transform_filter("isValid(datum.low)")
+        .mark_rule()
+        .encode(x=alt.X("low:Q", title="recall"), x2="high:Q", y=y, color=colours(labels)),
+        base.mark_point(filled=True, size=60, opacity=1).encode(
+            x=x,
+            y=y,
+            color=colours(labels),
+            shape=shapes(labels),
+            tooltip=tips("system", "order", "recall", "low", "high"),
+        ),
+    ).properties(height=alt.Step(ROW))
+
+
 def sweep(rows: Any, labels: Sequence[str]) -> Any:
     """Recall against a parameter of a generator, as intrinsic dimension."""
     import altair as alt
