@@ -88,7 +88,7 @@ def _found(findings: Findings, name: str) -> "tuple[Chart, pd.DataFrame]":
 
 def file_part(value: object) -> str:
     """A value as a part of a file's name."""
-    return re.sub(r"[^\w.=-]+", "-", str(value)).strip("-")[:60] or "x"
+    return re.sub(r"[^\w.=-]+", "-", str(value)).strip("-.")[:60] or "x"
 
 
 def files(drawn: Any) -> dict[str, bytes]:
