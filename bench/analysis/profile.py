@@ -6,8 +6,8 @@ import numpy as np
 from bench.analysis.losses import Profiles
 from bench.study.trial import Data
 
-# Above which density, and the distance of queries, are called so: where order was seen to matter by ten points and more
-# the first was 1.14 (image-patches), or the second 1.5 (clinc150), and elsewhere at most .3 and 1.2; see results/study.md
+# Above which density, and the distance of queries, are called so. Where order was seen to matter by ten points and more
+# the first was 1.14 (image-patches) or the second 1.5 (clinc150), elsewhere at most .3 and 1.2
 UNEVEN, OUTSIDE = 0.5, 1.3
 
 
