@@ -68,7 +68,7 @@ def by_setting(outcomes: Outcomes) -> dict[Setting, dict[Order, list[Outcome]]]:
     for experiment, outcome in listed:
         of = outcome.trial.setting
         groups[Setting(experiment=experiment, of=of, name=names[of])][outcome.trial.order].append(outcome)
-    return dict(sorted(groups.items(), key=lambda item: _natural([item[0].experiment, *item[0].fields.values()])))
+    return dict(sorted(groups.items(), key=lambda item: natural([item[0].experiment, *item[0].fields.values()])))
 
 
 def _place(trial: trials.Trial) -> tuple[Any, ...]:
@@ -164,7 +164,7 @@ def _dataset_names(settings: Iterable[trials.Setting]) -> dict[trials.Setting, s
     return names
 
 
-def _natural(fields: Sequence[Any]) -> list[tuple[int, Any]]:
+def natural(fields: Sequence[Any]) -> list[tuple[int, Any]]:
     """A sort key by which text goes by the numbers in it: dimension=8 before dimension=64."""
     key: list[tuple[int, Any]] = []
     for field in fields:

@@ -21,7 +21,7 @@ from bench.analysis.setting import Setting, split
 from bench.analysis.stats import CONFIDENCE
 from bench.present.summary import summary_rows
 from bench.present.text import heading
-from bench.study.trial import Data
+from bench.study.trial import Data, Search
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -301,19 +301,22 @@ def rankings(findings: Findings) -> "pd.DataFrame":
     rows: Rows = []
     if not findings.retrieval:
         return _frame(rows)
-    for of_setting in ranked(findings.compared) if _models(findings) else []:
+    listed = ranked(findings.compared) if _models(findings) else []
+    searches = {setting.of.search: panel.search for setting, panel in panels(findings).items()}
+    _, varying = split([of_setting.setting for of_setting in listed]) if listed else ({}, [])
+    for of_setting in listed:
         ranks = [("exact", of_setting.exact_ranks, of_setting.exact)]
         engines = {column.engine for column in of_setting.columns}
         ranks += [
             (column.order if len(engines) == 1 else f"{column.engine}, {column.order}", column.ranks, column.means)
             for column in of_setting.columns
         ]
-        setting = heading(of_setting.setting, ["k", "ef_search"])
+        fields = of_setting.setting
+        of = heading(fields, [name for name in varying if name not in ("k", "ef_search")])
+        chosen = {"search": searches[Search(k=fields["k"], ef_search=fields["ef_search"])], "ranking": of}
         for place, (column, of_column, means) in enumerate(ranks):
             for model, rank, mean in zip(of_setting.models, of_column, means, strict=True):
-                rows.append(
-                    {"ranking": setting, "column": column, "place": place, "model": model, "rank": rank, "ndcg": mean}
-                )
+                rows.append(chosen | {"column": column, "place": place, "model": model, "rank": rank, "ndcg": mean})
     return _frame(rows)
 
 

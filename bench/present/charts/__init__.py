@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.analysis.findings import Findings
+from bench.analysis.setting import natural
 from bench.errors import BenchError, unknown
 from bench.present import frames
 from bench.present.charts import comparison, parts
@@ -39,7 +40,9 @@ class Chart(NamedTuple):
 
 def orders(findings: Findings) -> list[str]:
     """Labels of all orders, the reference first."""
-    return sorted({row.order for row in findings.summaries}, key=lambda label: (label != findings.reference, label))
+    return sorted(
+        {row.order for row in findings.summaries}, key=lambda label: (label != findings.reference, natural([label]))
+    )
 
 
 def names(findings: Findings) -> list[str]:
@@ -71,7 +74,7 @@ def chart(findings: Findings, name: str, **choice: Any) -> Any:
             if value not in values:
                 raise unknown(key, str(value), [str(one) for one in values])
             rows = rows[rows[key] == value]
-            chosen.append(f"{_WORDS[key]} {value}" if key in _WORDS else str(value))
+            chosen += [f"{_WORDS[key]} {value}" if key in _WORDS else str(value)] if value != "" else []
     drawn = of.draw(rows, orders(findings))
     return drawn.properties(title=", ".join(chosen), width=WIDTH).configure(**CONFIG)
 
@@ -135,8 +138,9 @@ def _lines(findings: Findings) -> "pd.DataFrame":
 
 
 _CURVE = (
-    "by order, with 95 % intervals; the line of the reference goes through the ladder of ef_search that it is searched"
-    " on. Move the pointer: the rule reads off the ef_search at which each order has the same recall."
+    "by order, with 95 % intervals where there are several builds; the line of the reference goes on along the ladder"
+    " of ef_search, where it was searched on one. Move the pointer: the rule reads off the ef_search at which each"
+    " order has the same recall."
 )
 _OF_SETTING = ("dataset", "index", "search")
 
@@ -144,8 +148,8 @@ CHARTS = {
     "difference": Chart(
         "Difference to the reference",
         "A row an order: the difference of its mean recall to the reference, with the 95 % interval for all orders at"
-        " once. Grey band: what two builds of the reference differ by in 95 of 100 pairs, by their seed alone. Between"
-        " the dashed lines, ± 1 point: no difference worth a word.",
+        " once, none from a single build. Grey band: what two builds of the reference differ by in 95 of 100 pairs, by"
+        " their seed alone. Between the dashed lines, ± 1 point: no difference worth a word.",
         frames.differences,
         comparison.difference,
         _OF_SETTING,
@@ -163,8 +167,7 @@ CHARTS = {
     "losses": Chart(
         "How recall spreads over queries",
         "The share of queries whose recall, the mean over builds, is this or less: a line that rises early has many"
-        " that"
-        " find little.",
+        " that find little.",
         frames.losses,
         parts.losses,
         _OF_SETTING,
@@ -185,7 +188,8 @@ CHARTS = {
     ),
     "heat": Chart(
         "Datasets and orders",
-        "Difference to the reference in points; ▲ better, ▼ worse, = no difference shown, ? undecided.",
+        "Difference to the reference in points, blue where it is above and orange where it is below; ▲ better, ▼ worse,"
+        " = no difference shown, ? undecided.",
         _heat,
         comparison.heat,
         ("index", "search"),
@@ -226,7 +230,7 @@ CHARTS = {
         " another is a change of places, which need not be more than noise.",
         frames.rankings,
         parts.rankings,
-        ("ranking",),
+        ("search", "ranking"),
     ),
     "dimensions": Chart(
         "Local intrinsic dimension",

@@ -104,19 +104,24 @@ def heat(rows: Any, labels: Sequence[str]) -> Any:
         alt.Chart(rows)
         .transform_calculate(text=f"format(datum.difference, '+.1f') + ({marks} : '')")
         .transform_joinaggregate(most="max(absolute)")
+        .transform_calculate(shade="datum.most > 0 ? datum.difference / datum.most : 0")
         .encode(
-            x=alt.X("order:N", title=None, axis=alt.Axis(labelAngle=-35, labelLimit=140, orient="top")),
+            x=alt.X("order:N", title=None, axis=alt.Axis(labelAngle=-90, labelLimit=140, orient="top")),
             y=alt.Y("dataset:N", title=None, axis=names(grid=False), sort=None),
         )
     )
-    white = alt.condition("abs(datum.difference) > 0.6 * datum.most", alt.value("white"), alt.value("#222"))
-    scale = alt.Scale(scheme="blueorange", domainMid=0, reverse=True)
+    white = alt.condition("abs(datum.shade) > 0.6", alt.value("white"), alt.value("#222"))
+    # Both ways alike, so that a small gain is as pale as a small loss
+    scale = alt.Scale(scheme="blueorange", domain=[-1, 1], reverse=True)
+    cell = f"(width / {max(rows['order'].nunique(), 1)})"
     return alt.layer(
         base.mark_rect(stroke="white").encode(
-            color=alt.Color("difference:Q", scale=scale, title="points", legend=alt.Legend(orient="bottom")),
+            color=alt.Color("shade:Q", scale=scale, legend=None),
             tooltip=tips("dataset", "order", "difference", "low", "high", "verdict"),
         ),
-        base.mark_text(fontSize={"expr": "width < 300 ? 7 : 11"}).encode(text="text:N", color=white),
+        base.mark_text(fontSize={"expr": f"{cell} < 28 ? 0 : clamp({cell} / 5, 8, 11)"}).encode(
+            text="text:N", color=white
+        ),
     ).properties(height=alt.Step(ROW + 4))
 
 
@@ -126,7 +131,8 @@ def engines(rows: Any, labels: Sequence[str]) -> Any:
 
     indexes = list(dict.fromkeys(rows["index"]))
     y = alt.Y("order:N", title=None, axis=names(), sort=None)
-    offset = alt.YOffset("index:N", sort=None)
+    # Sorted by a field: else Vega-Lite writes the names into an expression, and not every name can stand in one
+    offset = alt.YOffset("index:N", sort=alt.EncodingSortField("place", op="min", order="ascending"))
     colour, shape = listed("index", indexes, COLOURS), listed("index", indexes, SHAPES)
     base = alt.Chart(rows).encode(y=y, yOffset=offset)
     return alt.layer(
@@ -168,7 +174,8 @@ def sweep(rows: Any, labels: Sequence[str]) -> Any:
     """Recall against a parameter of a generator, as intrinsic dimension."""
     import altair as alt
 
-    x = alt.X("value:Q", title="value of the parameter", scale=alt.Scale(type="log", nice=False, padding=12))
+    named = " or ".join(dict.fromkeys(rows["parameter"]))
+    x = alt.X("value:Q", title=named, scale=alt.Scale(type="log", nice=False, padding=12))
     colour = colours(labels)
     base = alt.Chart(rows)
     return alt.layer(

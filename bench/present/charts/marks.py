@@ -16,7 +16,11 @@ VERDICTS = {
     UNDECIDED: ("circle", "#808080", "?"),
 }
 ROW = 22  # pixels an order
-LONGEST: Any = {"expr": "containerSize()[0] < 480 ? 110 : 240"}  # pixels of a name, on a phone and elsewhere
+# Pixels of a name beside a plot, and in legends of two columns, by the room that there is; paper has no container
+_ROOM = "(containerSize()[0] || 560)"
+LONGEST: Any = {"expr": f"clamp({_ROOM} / 3, 80, 240)"}
+LONGEST_BELOW: Any = {"expr": f"clamp({_ROOM} / 2 - 55, 80, 240)"}  # in a legend below, which begins at the plot
+LONGEST_ABOVE: Any = {"expr": f"clamp({_ROOM} / 3 - 30, 80, 240)"}  # beside names, which take a third
 COLUMNS = 2  # of a legend: as many as a phone has room for
 
 
@@ -55,7 +59,7 @@ def shapes(labels: Sequence[str]) -> Any:
 def _legend(count: int) -> Any:
     import altair as alt
 
-    return alt.Legend(title=None, orient="bottom", columns=COLUMNS, labelLimit=LONGEST, symbolLimit=count)
+    return alt.Legend(title=None, orient="bottom", columns=COLUMNS, labelLimit=LONGEST_BELOW, symbolLimit=count)
 
 
 def listed(field: str, values: Sequence[str], marks: Sequence[str]) -> dict[str, Any]:
@@ -63,7 +67,7 @@ def listed(field: str, values: Sequence[str], marks: Sequence[str]) -> dict[str,
     import altair as alt
 
     of_value = [marks[place % len(marks)] for place in range(len(values))]
-    legend = alt.Legend(title=None, orient="top", columns=COLUMNS, labelLimit=LONGEST, symbolLimit=len(values))
+    legend = alt.Legend(title=None, orient="top", columns=COLUMNS, labelLimit=LONGEST_ABOVE, symbolLimit=len(values))
     return {"scale": alt.Scale(domain=list(values), range=of_value), "legend": legend}
 
 
@@ -87,6 +91,8 @@ def config(ink: str = "#222", faint: str = "#ddd", background: str = "white") ->
         "view": {"stroke": None},
         "axis": {"labelColor": ink, "titleColor": ink, "gridColor": faint, "domainColor": ink, "tickColor": ink}
         | {"titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 12},
+        # Fewer ticks than by default, whose first two labels touch
+        "axisXQuantitative": {"labelFlush": False, "tickCount": {"expr": "ceil(width / 60)"}},
         "legend": {"labelColor": ink, "titleColor": ink, "labelFontSize": 11},
         "title": {"color": ink, "fontSize": 13, "anchor": "start"},
         "text": {"color": ink},

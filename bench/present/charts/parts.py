@@ -43,12 +43,12 @@ def _tenths(rows: Any, labels: Sequence[str], title: str) -> Any:
 
 def by_dimension(rows: Any, labels: Sequence[str]) -> Any:
     """Recall by tenth of the queries' dimension."""
-    return _tenths(rows, labels, "tenth of the queries by LID, the lowest first")
+    return _tenths(rows, labels, "tenth of the queries, lowest LID first")
 
 
 def by_distance(rows: Any, labels: Sequence[str]) -> Any:
     """Recall by tenth of the queries' distance to the data."""
-    return _tenths(rows, labels, "tenth of the queries by distance to the nearest row, the nearest first")
+    return _tenths(rows, labels, "tenth of the queries, nearest first")
 
 
 def permutations(rows: Any, labels: Sequence[str]) -> Any:
@@ -76,8 +76,10 @@ def rankings(rows: Any, labels: Sequence[str]) -> Any:
     """A bump chart: the rank of every model by engine and order."""
     import altair as alt
 
-    x = alt.X("column:N", sort=alt.EncodingSortField("place"), title=None, axis=alt.Axis(labelAngle=-35))
-    y = alt.Y("rank:Q", scale=alt.Scale(reverse=True, nice=False, padding=14), axis=alt.Axis(tickMinStep=1))
+    x = alt.X(
+        "column:N", sort=alt.EncodingSortField("place"), title=None, axis=alt.Axis(labelAngle=-90, labelLimit=160)
+    )
+    y = alt.Y("rank:Q", scale=alt.Scale(reverse=True, zero=False, nice=False, padding=14), axis=alt.Axis(tickMinStep=1))
     models = list(dict.fromkeys(rows["model"]))
     colour = alt.Color("model:N", **listed("model", models, COLOURS))
     base = alt.Chart(rows)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bench.analysis.categories import Permuted
 from bench.analysis.findings import Findings
 from bench.analysis.setting import split
+from bench.analysis.stats import Interval
 from bench.present import frames
 from bench.present.answer import answer
 from bench.present.charts import CHARTS, orders
@@ -26,6 +29,12 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 GENERATOR = "hnsw-order-bench"
+_COMMAND = re.compile(r"`((?:bench[ .]|--)[^`]*)`")
+# Of the columns of a summary, after those of its setting
+FIRST = (
+    *("order", "builds", "recall", "recall_low", "recall_high", "difference", "difference_low", "difference_high"),
+    *("verdict", "equivalent_ef", "equivalent_ef_low", "equivalent_ef_high", "builds_needed", "queries_needed"),
+)
 # Which charts a section has, in the page's sequence
 SECTIONS = {
     "difference": ("difference",),
@@ -59,8 +68,9 @@ def page(findings: Findings, about: About) -> str:
         "experiment": about.name,
         "reference": findings.reference,
         "settings": [msgspec.structs.asdict(panel) | {"k": of.of.search.k} for of, panel in panels.items()],
-        "summary": _columns(_panelled(findings)),
+        "summary": _columns(_summary(findings)),
         "outcomes": _columns(tidy(findings.outcomes)[list(TIDY)]),
+        "permutations": [_permuted(row) for row in findings.permuted],
         "failures": failures_flat(findings.failures),
         "charts": drawn,
         "themes": {"light": LIGHT, "dark": DARK},
@@ -85,19 +95,32 @@ def page(findings: Findings, about: About) -> str:
     return html
 
 
-def _panelled(findings: Findings) -> "pd.DataFrame":
-    """The summaries as a program gets them, each with the choice that shows it."""
+def _summary(findings: Findings) -> "pd.DataFrame":
+    """The summaries as a program gets them, what decides first; where the variance comes from in a column a source."""
     import pandas as pd
 
-    of_panel = frames.panels(findings)
     rows = summary_rows(findings.summaries, findings.shares, findings.retrieval)
-    return pd.DataFrame(
-        [
-            {"index": of_panel[row.setting].index, "search": of_panel[row.setting].search}
-            | {name: value for name, value in flat.items() if not isinstance(value, dict)}
-            for row, flat in zip(findings.summaries, rows, strict=True)
-        ]
-    )
+    for row in rows:
+        shares = row.pop("variance_shares") or {}
+        row |= {f"variance_shares.{source}": share for source, share in shares.items()}
+    frame = pd.DataFrame(rows)
+    names = list(frame)
+    first = [name for name in FIRST if name in names]
+    setting = names[: names.index(FIRST[0])] if first else []
+    return frame[[*setting, *first, *(name for name in names if name not in (*setting, *first))]]
+
+
+def _permuted(row: Permuted) -> dict[str, Any]:
+    """The permutations of one setting as one level of names."""
+    flat: dict[str, Any] = {}
+    for name, value in msgspec.structs.asdict(row).items():
+        if isinstance(value, Mapping):
+            flat |= value
+        elif isinstance(value, Interval):
+            flat |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
+        else:
+            flat[name] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return flat
 
 
 def _charts(findings: Findings) -> dict[str, Any]:
@@ -185,16 +208,24 @@ def _template() -> Any:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["code"] = _code
+    environment.filters["listed"] = _listed
     return environment.get_template("template.html")
 
 
-def _code(sentence: str) -> Any:
-    """A sentence as HTML, what stands in backticks as code."""
-    from markupsafe import Markup, escape
+def _listed(value: Any) -> str:
+    """What an environment has of one kind, as a line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {one}" for name, one in value.items() if one) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "not known" if value is None else str(value)
 
-    parts = sentence.split("`")
-    if len(parts) % 2 == 0:  # a backtick of a name's
-        return escape(sentence)
+
+def _code(sentence: str) -> Any:
+    """A sentence as HTML, commands and options in backticks as code; backticks of a name stay as they are."""
+    from markupsafe import Markup
+
+    parts = _COMMAND.split(sentence)
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
     )

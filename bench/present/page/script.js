@@ -18,6 +18,11 @@
   const charts = Object.fromEntries(
     Object.entries(content.charts).map(([name, chart]) => [name, { ...chart, rows: rowsOf(chart.rows) }]),
   );
+  // What else some charts go by, with its values
+  const others = {};
+  for (const chart of Object.values(charts))
+    for (const key of chart.by.filter((one) => one !== "k" && !KEYS.includes(one)))
+      others[key] = [...new Set(chart.rows.map((row) => row[key]))];
   const element = (name, attributes = {}, ...children) => {
     const made = Object.assign(document.createElement(name), attributes);
     made.append(...children);
@@ -40,15 +45,20 @@
       select.value = choice[key];
       select.disabled = values.length < 2;
     });
+    for (const [key, values] of Object.entries(others)) {
+      if (!values.includes(choice[key])) choice[key] = values[0];
+      if (form.elements[key]) form.elements[key].value = choice[key];
+    }
   };
   const fromAddress = () => {
     const given = new URLSearchParams(location.hash.slice(1));
-    for (const key of KEYS) choice[key] = given.get(NAMES[key] ?? key) ?? choice[key];
+    for (const key of [...KEYS, ...Object.keys(others)]) choice[key] = given.get(NAMES[key] ?? key) ?? choice[key];
     const scale = given.get("scale");
     for (const input of scales) input.checked = scale ? input.value === scale : input.defaultChecked;
   };
   const toAddress = () => {
-    const given = new URLSearchParams(KEYS.map((key) => [NAMES[key] ?? key, choice[key]]));
+    const chosen = [...KEYS, ...Object.keys(others)].filter((key) => form.elements[key]);
+    const given = new URLSearchParams(chosen.map((key) => [NAMES[key] ?? key, choice[key]]));
     const scale = scales.find((input) => input.checked && !input.defaultChecked);
     if (scale) given.set("scale", scale.value);
     history.replaceState(null, "", `#${given}`);
@@ -57,15 +67,14 @@
   const chosenRows = (chart) => {
     const setting = content.settings.find((one) => fits(one, KEYS.length));
     const by = chart.by.filter((key) => chart.rows.length && key in chart.rows[0]);
-    const wanted = (key) => (key === "k" ? setting.k : KEYS.includes(key) ? choice[key] : chart.rows[0][key]);
-    return chart.rows.filter((row) => by.every((key) => row[key] === wanted(key)));
+    return chart.rows.filter((row) => by.every((key) => row[key] === (key === "k" ? setting.k : choice[key])));
   };
   const shown = (value) =>
     value === null || value === undefined ? "" : typeof value === "number" && !Number.isInteger(value) ? String(+value.toPrecision(6)) : String(value);
   const plainTable = (rows, left) => {
     if (!rows.length) return element("p", { className: "note", textContent: "Nothing of this setting." });
     const names = Object.keys(rows[0]).filter((name) => !left.includes(name));
-    const head = element("tr", {}, ...names.map((name) => element("th", { scope: "col", textContent: name })));
+    const head = element("tr", {}, ...names.map((name) => element("th", { scope: "col", textContent: name, className: typeof rows[0][name] === "number" ? "" : "text" })));
     const lines = rows.map((row) => element("tr", {}, ...names.map((name) => cell(row[name]))));
     const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines));
     return scrolled(table, "Figures of the chart");
@@ -100,11 +109,12 @@
     for (const button of tools.querySelectorAll("button"))
       button.onclick = async () => save(`${content.experiment}-${name}.${button.value}`, await view.toImageURL(button.value, 2));
   };
-  const show = async (light = false) => {
+  const show = async (onPaper = false) => {
+    document.body.classList.toggle("for-paper", onPaper);
     const scale = scales.find((input) => input.checked)?.value;
     for (const one of scales) document.getElementById(`chart-${one.value}`).hidden = one.value !== scale;
     for (const of of document.querySelectorAll("[data-of-dataset]")) of.hidden = of.dataset.ofDataset !== choice.dataset;
-    await Promise.all(Object.keys(charts).map((name) => draw(name, light)));
+    await Promise.all(Object.keys(charts).map((name) => draw(name, onPaper)));
     document.body.dataset.drawn = "yes";
   };
 
@@ -140,7 +150,7 @@
     const body = element("tbody");
     const more = element("button", { type: "button", textContent: "Show more", onclick: () => { state.count += 10 * WINDOW; update(); } });
     const heads = names.map((name) => {
-      const head = element("th", { scope: "col" });
+      const head = element("th", { scope: "col", className: rows.some((row) => typeof row[name] === "number") ? "" : "text" });
       head.append(element("button", { type: "button", textContent: name, onclick: () => {
         state.down = state.key === name && !state.down;
         state.key = name;
@@ -167,16 +177,18 @@
     update();
   };
 
-  const tables = { summary: () => rowsOf(content.summary), outcomes: () => rowsOf(content.outcomes), failures: () => content.failures };
+  const tables = { summary: () => rowsOf(content.summary), outcomes: () => rowsOf(content.outcomes), permutations: () => content.permutations, failures: () => content.failures };
   for (const box of document.querySelectorAll("[data-table]")) fullTable(box, box.dataset.table, tables[box.dataset.table]());
   document.getElementById("json").onclick = () =>
-    download(`${content.experiment}.json`, JSON.stringify({ experiment: content.experiment, reference: content.reference, summary: rowsOf(content.summary), outcomes: rowsOf(content.outcomes), failures: content.failures }, null, 1), "application/json");
+    download(`${content.experiment}.json`, JSON.stringify({ experiment: content.experiment, reference: content.reference, summary: rowsOf(content.summary), outcomes: rowsOf(content.outcomes), permutations: content.permutations, failures: content.failures }, null, 1), "application/json");
 
   if (form) {
     Object.assign(choice, Object.fromEntries(KEYS.map((key) => [key, content.settings[0][key]])));
+    for (const [key, values] of Object.entries(others).filter(([, values]) => values.length > 1))
+      form.append(element("label", {}, `${key[0].toUpperCase()}${key.slice(1)} `, element("select", { name: key }, ...values.map((value) => element("option", { value, textContent: value })))));
     fromAddress();
     settle();
-    form.onchange = () => { for (const key of KEYS) choice[key] = form.elements[key].value; settle(); toAddress(); show(); };
+    form.onchange = () => { for (const select of form.elements) choice[select.name] = select.value; settle(); toAddress(); show(); };
     form.onsubmit = (event) => event.preventDefault();
     for (const input of scales) input.onchange = () => { toAddress(); show(); };
     addEventListener("hashchange", () => { if (location.hash.includes("=")) { fromAddress(); settle(); show(); } });
