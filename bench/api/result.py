@@ -8,7 +8,6 @@ from bench import streams
 from bench.analysis.findings import Findings
 from bench.analysis.setting import by_setting, labels, samples
 from bench.api.arguments import CALL
-from bench.errors import BenchError
 from bench.present import frames
 from bench.present.export import tidy
 from bench.study.store import Noted
@@ -93,14 +92,9 @@ class Result:
 
         Raises BenchError where it cannot be written, or where another file than a report lies there.
         """
-        from bench.present.page import GENERATOR
+        from bench.present.page.html import written
 
-        path = Path(path)
-        if path.is_file() and f'content="{GENERATOR}"'.encode() not in path.read_bytes()[:2000]:
-            raise BenchError(f"{path} is no report of this harness, and is not replaced: move it, or name another file")
-        html = self.html().encode()
-        streams.write(path, lambda stream: stream.write(html))
-        return path
+        return written(self.html(), Path(path))
 
     def figures(self, folder: Path | str) -> list[Path]:
         """Write every chart of every choice into a folder, as SVG and as PNG of 300 dots an inch, a page wide."""

@@ -108,8 +108,8 @@ def report(
 def _changes_page(before: str, after: str, store: Path, experiment: str | None, output: Path | None) -> Path:
     """Write the page of what changed from one set of outcomes to another."""
     from bench.analysis.changes import changes
-    from bench.present.page import written
     from bench.present.page.changes import changes_page
+    from bench.present.page.html import written
     from bench.study.side import side
 
     then, now = (side(named, store, experiment) for named in (before, after))

@@ -38,8 +38,12 @@ def _forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
     one = base.transform_aggregate(noise="max(noise)", margin="max(margin)")
     noise = one.transform_calculate(start="-datum.noise").mark_rect(opacity=0.16, color=REFERENCE)
     margins = base.transform_aggregate(margin="max(margin)").transform_calculate(ends="[-datum.margin, datum.margin]")
-    shape = alt.Shape("verdict:N", scale=verdicts(0, marks), legend=alt.Legend(title=None, orient="top", columns=COLUMNS))
-    colour = alt.Color("verdict:N", scale=verdicts(1, marks), legend=alt.Legend(title=None, orient="top", columns=COLUMNS))
+    shape = alt.Shape(
+        "verdict:N", scale=verdicts(0, marks), legend=alt.Legend(title=None, orient="top", columns=COLUMNS)
+    )
+    colour = alt.Color(
+        "verdict:N", scale=verdicts(1, marks), legend=alt.Legend(title=None, orient="top", columns=COLUMNS)
+    )
     # In words beside the plot, but on a phone
     low, high = (f"format(datum.{end}, '+.2f')" for end in ("low", "high"))
     text = f"format(datum.difference, '+.2f') + (isValid(datum.low) ? ' [' + {low} + ', ' + {high} + ']' : '')"

@@ -9,7 +9,7 @@ from bench.analysis.setting import split
 from bench.present import changes as present
 from bench.present.charts import comparison
 from bench.present.charts.marks import DARK, LIGHT
-from bench.present.page import GENERATOR, HERE, columns, json_text, specification, template, vega
+from bench.present.page.html import GENERATOR, HERE, columns, json_text, specification, template, vega
 from bench.present.text import title as common_title
 from bench.study.environment import differences
 from bench.study.side import Side

@@ -89,6 +89,7 @@
     box.setAttribute("aria-label", label);
     return box;
   };
+  const drawn = {}; // by chart what ends its view
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const draw = async (name, light = false) => {
     const chart = charts[name];
@@ -102,8 +103,12 @@
     if (!rows.length) return box.replaceChildren(element("p", { className: "note", textContent: "Nothing of this setting." }));
     const config = content.themes[dark.matches && !light ? "dark" : "light"];
     const spec = { ...chart.spec, config, datasets: { rows } };
-    const { view } = await vegaEmbed(box, spec, { renderer: "svg", actions: false, logLevel: 1 });
-    box.querySelector("svg").setAttribute("aria-hidden", "true"); // its box has the text alternative
+    const inner = element("div", { ariaHidden: "true" }); // Vega gives it a role; the text alternative is of its box
+    box.replaceChildren(inner);
+    const { view, finalize } = await vegaEmbed(inner, spec, { renderer: "svg", actions: false, logLevel: 1 });
+    if (!inner.isConnected) return finalize(); // another choice was quicker
+    drawn[name]?.();
+    drawn[name] = finalize;
     const tools = document.querySelector(`[data-save="${name}"]`);
     tools.hidden = false;
     for (const button of tools.querySelectorAll("button"))
