@@ -38,7 +38,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One order in one setting, then and now.
 
     fields: of the setting, as tables show it. order: its label.
-    builds: then, and now. same_ids: how many of now return the ids that the same seeds returned then.
+    builds: then, and now; where one side has all seeds of the other, those of both. same_ids: how many of now return the ids that the same seeds returned then.
     before, after: mean recall.
     difference: after minus before, on the same queries, with an interval that holds for all lines at once.
     p: of it, adjusted for the number of lines (Bonferroni).
@@ -99,8 +99,12 @@ def _change(
     now: Mapping[tuple[int, int], Measured],
     lines: int,
 ) -> Change:
+    # The same seeds may give nearly the same graph: paired, that is sharper, and holds where they do not. Of two sides of
+    # unlike size the larger has builds that the other lacks, and these are left out.
+    shared = then.keys() & now.keys()
+    if len(shared) == min(len(then), len(now)):
+        then, now = ({seeds: outcome for seeds, outcome in side.items() if seeds in shared} for side in (then, now))
     before, after = _sample(then.values()), _sample(now.values())
-    # The same seeds may give nearly the same graph: paired, that is sharper, and holds where they do not
     paired = set(seeds_of(before)) == set(seeds_of(after))
     difference = (stats.paired_difference if paired else stats.difference)(after, before)
     same = sum(seeds in then and outcome.ids_sha256 == then[seeds].ids_sha256 for seeds, outcome in now.items())
