@@ -38,7 +38,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One order in one setting, then and now.
 
     fields: of the setting, as tables show it. order: its label.
-    builds: then, and now; where one side has all seeds of the other, those of both. same_ids: how many of now return the ids that the same seeds returned then.
+    builds: then, and now; where one side has all seeds of the other, those of both.
+    same_ids: how many of now return the ids that the same seeds returned then.
     before, after: mean recall.
     difference: after minus before, on the same queries, with an interval that holds for all lines at once.
     p: of it, adjusted for the number of lines (Bonferroni).
@@ -99,8 +100,8 @@ def _change(
     now: Mapping[tuple[int, int], Measured],
     lines: int,
 ) -> Change:
-    # The same seeds may give nearly the same graph: paired, that is sharper, and holds where they do not. Of two sides of
-    # unlike size the larger has builds that the other lacks, and these are left out.
+    # The same seeds may give nearly the same graph: paired, that is sharper, and holds where they do not. Builds that
+    # only the larger side has are left out for it.
     shared = then.keys() & now.keys()
     if len(shared) == min(len(then), len(now)):
         then, now = ({seeds: outcome for seeds, outcome in side.items() if seeds in shared} for side in (then, now))
