@@ -36,7 +36,7 @@ setup: .venv/done  ## make .venv with every dependency at its locked version
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@
 
-bench: setup  ## the main job: recall by insertion order, on real and synthetic data, in about a minute
+bench: setup  ## the main job: recall by insertion order, on real and synthetic data, in one to two minutes
 	@$(BIN)/bench run default
 
 test: setup  ## all tests; those on files of real data need BENCH_MIRROR
