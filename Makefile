@@ -49,7 +49,7 @@ lint: setup  ## format, style, types, and the rule that data flows one way
 	$(BIN)/lint-imports
 
 speed: setup  ## what the harness costs beside the plain library calls
-	$(BIN)/python tests/speed.py
+	PYTHONPATH=tests $(BIN)/python tests/speed.py
 
 gate: setup  ## hold recall against the committed baseline of the default experiment
 	@$(BIN)/bench gate default --jobs $(JOBS)
