@@ -36,7 +36,7 @@ setup: .venv/done  ## make .venv with every dependency at its locked version
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@
 
-bench: setup  ## the main job: recall by insertion order, on real and synthetic data, in about a minute
+bench: setup  ## the main job: recall by insertion order, on real and synthetic data, in one to two minutes
 	@$(BIN)/bench run default
 
 test: setup  ## all tests; those on files of real data need BENCH_MIRROR
@@ -50,6 +50,10 @@ lint: setup  ## format, style, types, and the rule that data flows one way
 
 speed: setup  ## what the harness costs beside the plain library calls
 	PYTHONPATH=tests $(BIN)/python tests/speed.py
+
+pictures: setup  ## the committed page of clinc150, and the picture of it in the README (needs BENCH_MIRROR, chromium)
+	$(BIN)/bench run clinc150 --jobs $(JOBS)
+	$(BIN)/python tests/pictures.py
 
 gate: setup  ## hold recall against the committed baseline of the default experiment
 	@$(BIN)/bench gate default --jobs $(JOBS)
@@ -70,4 +74,4 @@ clean:  ## remove .venv, caches and local results; baselines, the catalogue and 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
-.PHONY: setup bench gate test lint speed calibrate lock clean help
+.PHONY: setup bench gate pictures test lint speed calibrate lock clean help

@@ -5,11 +5,16 @@ From Python: `compare`, `load`, `order`, `lid` and `Result`, see `bench.api`, wh
 
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import BenchError, BenchWarning
+
 if TYPE_CHECKING:
     from bench.api import Result as Result
+    from bench.api import compare as compare
+    from bench.api import lid as lid
     from bench.api import load as load
+    from bench.api import order as order
 
-__all__ = ["Result", "load"]
+__all__ = ["BenchError", "BenchWarning", "Result", "compare", "lid", "load", "order"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,3 +23,7 @@ def __getattr__(name: str) -> Any:
     from bench import api
 
     return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -32,6 +32,12 @@ def secure() -> None:
     sys.stderr = _text(_Lossy(_ERROR, "w", closefd=False), sys.stderr)
 
 
+def say(line: str) -> None:
+    """Print a line of progress, or a warning, to standard error."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
 def print_to_error() -> None:
     """Send what this process prints to standard error, what libraries print too; what that cannot take is lost."""
     os.dup2(_ERROR, _OUTPUT)

@@ -22,6 +22,7 @@ from bench.analysis.sample import independent
 from bench.analysis.summary import UNDECIDED, verdicts
 
 CELLS = tuple((builds, queries) for builds in (3, 5, 10) for queries in (200, 1000))
+POWER_EACH = 4  # of how many studies one is asked whether it finds a point, which needs no such precision
 COPIES = 2  # of each order in a study, so that five are compared with the first
 K = populations.K
 CATASTROPHES = "mixture"  # its builds fall apart now and then, which few builds do not show; reported, and not promised
@@ -132,7 +133,8 @@ def decisions(population, cell, studies):
         orders = [order for order in leveled(by_order) for _ in range(COPIES)]
         truth = by_order["random"].mean()
         held = defaultdict(int)
-        for _ in range(studies):
+        found = defaultdict(int)
+        for study in range(studies):
             columns = rng.integers(orders[0].shape[1], size=queries)
             reference, *others = (independent(draw(rng, order, builds, columns), K) for order in orders)
             mean = stats.mean(reference)
@@ -140,11 +142,15 @@ def decisions(population, cell, studies):
             difference = stats.difference(others[-1], reference)
             held["difference held"] += difference.low <= 0 <= difference.high
             held["false verdict"] += any(_called(verdict) for verdict in verdicts(others, reference))
+            if study % POWER_EACH:
+                continue
             better = others[0]._replace(recalls=others[0].recalls + 0.01)
-            held["a point found: random + .01"] += _called(verdicts([better, *others[1:]], reference)[0])
+            found["a point found: random + .01"] += _called(verdicts([better, *others[1:]], reference)[0])
             other = others[-1]._replace(recalls=others[-1].recalls + 0.01)
-            held["another order + .01"] += _called(verdicts([*others[:-1], other], reference)[-1])
+            found["another order + .01"] += _called(verdicts([*others[:-1], other], reference)[-1])
         shares = {name: (count / studies, studies) for name, count in held.items()}
+        of_power = -(-studies // POWER_EACH)
+        shares |= {name: (count / of_power, of_power) for name, count in found.items()}
         rows.append(Row(population.name, ef, builds, queries, shares))
     return rows
 

@@ -1,3 +1,6 @@
+import json
+import sys
+
 import numpy as np
 import pytest
 from support.disk import files_of_at_most
@@ -75,6 +78,31 @@ def test_a_file_touched_but_not_changed_is_good(folder):
     path.write_bytes(path.read_bytes())
     cache.entry("kind", {"x": 1}, made(calls))
     assert len(calls) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux")
+def test_an_entry_keeps_the_memory_of_what_it_was_made_from_whether_or_not_that_was_cached(folder):
+    def inner():
+        return {"a": np.ones(50_000_000, np.uint8)[:10]}
+
+    def outer():
+        return {"b": cache.entry("inner", {}, inner).arrays["a"] + 1}
+
+    sizes = [cache.entry("outer", {"made": number}, outer).bytes for number in (1, 2)]
+    assert cache.entry("outer", {"made": 1}, outer).bytes == sizes[0]
+    assert all(49e6 < size < 60e6 for size in sizes)
+
+
+def test_the_memory_of_entries_of_before_is_not_known_nor_that_of_what_is_made_from_them(folder):
+    cache.entry("inner", {}, made([]))
+    [path] = folder.glob("inner/*/entry.json")
+    stated = json.loads(path.read_text())
+    del stated["bytes"]
+    path.write_text(json.dumps(stated))
+    calls = []
+    assert cache.entry("inner", {}, made(calls)).bytes is None
+    assert cache.entry("outer", {}, lambda: cache.entry("inner", {}, made(calls)).arrays).bytes is None
+    assert calls == []
 
 
 def test_blocks_make_the_same_entry_as_the_whole_array(folder, monkeypatch):

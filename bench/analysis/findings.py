@@ -6,11 +6,14 @@ from functools import cached_property
 from bench.analysis.advice import Advice, advise
 from bench.analysis.categories import Permuted, permuted, separated
 from bench.analysis.losses import Losses, Profiles, losses
+from bench.analysis.presets import UnderPreset, by_preset
 from bench.analysis.retrieval import Retrieval, retrieval
 from bench.analysis.setting import Outcomes
 from bench.analysis.summary import Shares, Summary, shares, summarize
+from bench.indexes.presets import ALL, chosen
 from bench.study.experiment import REFERENCE
 from bench.study.outcome import Failure, Outcome
+from bench.study.presets import searches
 
 
 class Findings:
@@ -75,6 +78,15 @@ class Findings:
     def permuted(self) -> list[Permuted]:
         """Permutations of categories, a setting each."""
         return permuted(self._separated[0], self.ties)
+
+    @cached_property
+    def presets(self) -> list[UnderPreset]:
+        """What systems' defaults come to, where nothing is compared with a reference, which parameters would move."""
+        ks = {outcome.trial.search.k for _, outcome in self.compared}
+        if self.reference or len(ks) != 1:
+            return []
+        known = chosen(ALL)
+        return by_preset(self.compared, searches(known, ks.pop()), known)
 
     @cached_property
     def losses(self) -> list[Losses]:

@@ -112,9 +112,12 @@ def seeds_of(sample: Sample) -> list[tuple[int, int]]:
 
 def crossed(sample: Sample) -> np.ndarray | None:
     """The units (order seeds, build seeds, queries) where every combination of seeds occurs once; else None."""
+    seeds = sample.order_seeds.tolist(), sample.build_seeds.tolist()
+    if len(set(seeds[0])) * len(set(seeds[1])) != len(sample.recalls):  # as a rule, and quickly seen
+        return None
     orders, row = np.unique(sample.order_seeds, return_inverse=True)
     builds, column = np.unique(sample.build_seeds, return_inverse=True)
-    if min(len(orders), len(builds)) < 2 or len(orders) * len(builds) != len(sample.recalls):
+    if min(len(orders), len(builds)) < 2:
         return None
     table = units(sample)
     cells = np.full((len(orders), len(builds), table.shape[1]), np.nan)

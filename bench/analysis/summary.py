@@ -57,6 +57,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     percentile_5: the 5th percentile of recall over builds and queries, since a mean hides who suffers.
     recall_tie: mean with ties counted.
     order_seconds, build_seconds, search_seconds: means over builds.
+    order_bytes, build_bytes, search_bytes: the same over builds of which they are known; NaN where of none.
     """
 
     setting: Setting
@@ -73,6 +74,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     order_seconds: float
     build_seconds: float
     search_seconds: float
+    order_bytes: float
+    build_bytes: float
+    search_bytes: float
 
 
 class Shares(msgspec.Struct, frozen=True):
@@ -176,7 +180,15 @@ def _summary(
         order_seconds=float(np.mean([outcome.build.order_seconds for outcome in outcomes])),
         build_seconds=float(np.mean([outcome.build.build_seconds for outcome in outcomes])),
         search_seconds=float(np.mean([outcome.search_seconds for outcome in outcomes])),
+        order_bytes=_known_mean([outcome.build.order_bytes for outcome in outcomes]),
+        build_bytes=_known_mean([outcome.build.build_bytes for outcome in outcomes]),
+        search_bytes=_known_mean([outcome.search_bytes for outcome in outcomes]),
     )
+
+
+def _known_mean(counts: Sequence[int | None]) -> float:
+    known = [count for count in counts if count is not None]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def shares(outcomes: Outcomes, ties: bool = False) -> list[Shares]:

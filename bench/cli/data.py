@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +14,6 @@ from bench.cli.terminal import (
     MetricOption,
     WideOption,
     check_folder,
-    order_table,
     print_json,
     say,
     terminal_layout,
@@ -22,9 +21,6 @@ from bench.cli.terminal import (
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
 from bench.streams import check_stdout, write
-
-if TYPE_CHECKING:
-    from bench.data.dataset import Dataset
 
 
 def lid(
@@ -47,12 +43,12 @@ def lid(
     """
     from bench.geometry import Geometry
     from bench.geometry.describe import describe, describe_labels
+    from bench.study.comparison import Source
 
     if output:
         check_folder(output)
     check_stdout()
-    dataset = _dataset(file, metric, labels)
-    geometry = Geometry(dataset, say)
+    geometry = Geometry(Source(base=file, metric=metric, labels=labels).load_whole(), say)
     described = describe_labels(geometry, k, estimator) if by_label else describe(geometry, k, estimator)
     if output:
         import numpy as np
@@ -88,20 +84,14 @@ def order(
     """
     from bench import orders
     from bench.data.formats import ids
-    from bench.geometry import Geometry
-    from bench.orders import own
+    from bench.study.comparison import Source
 
-    given = order_table(order, "--order")
-    name = given.pop("name", orders.FILE)
-    if given.keys() - orders.parameters(name, {}).keys():
-        raise BenchError(f"--order {order} stands for several orders, or a file: name a single one")
+    name, params = orders.single(order, "--order")
     ids.check_writable(output)
     check_folder(output)
     check_stdout()
-    dataset = _dataset(file, metric, labels)
-    params = orders.parameters(name, given)
-    orders.check(name, params, dataset)
-    rows = own.of_source(dataset, orders.make(name, params, dataset, Geometry(dataset, say), seed))
+    dataset = Source(base=file, metric=metric, labels=labels).load_whole()
+    rows = orders.of_all_rows(name, params, dataset, seed, say)
     write(output, lambda stream: stream.write(ids.written(rows, output)))
     print(f"{output}: {len(rows):,} row numbers of {dataset.name} in the order {order}")
 
@@ -143,16 +133,6 @@ def fetch(
         print_json(rows)
     if failed:
         raise typer.Exit(USER_MISTAKE)
-
-
-def _dataset(file: str, metric: str | None, labels: Path | None) -> "Dataset":
-    """All base rows of a file, or a dataset of the catalogue."""
-    from bench.data import catalog
-    from bench.data.from_files import Replacement, whole_file
-
-    if catalog.is_file(file):
-        return whole_file(Path(file), metric, labels)
-    return catalog.load_whole(file, Replacement(labels=labels, metric=metric))
 
 
 def embed(

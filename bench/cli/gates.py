@@ -17,7 +17,6 @@ from bench.cli.terminal import (
     TimeoutOption,
     WideOption,
     print_json,
-    progress,
     say,
     terminal_layout,
     workers,
@@ -165,11 +164,12 @@ def _from_here(experiment: str) -> str:
 @contextmanager
 def _measuring(study: "Study", path: Path | None, workers: "Workers") -> "Iterator[Measure]":
     """What measures trials of a study, with progress, and ends the command where it is interrupted or trials fail."""
+    from bench.present.progress import outcomes
     from bench.study.fill import FailedTrialsError, Interrupted, measuring
 
     check_stdout()
     try:
-        with measuring(study, path, workers, progress, say) as measure:
+        with measuring(study, path, workers, outcomes, say) as measure:
             yield measure
     except Interrupted:
         how = f"what finished is saved in {path}" if path else "nothing is saved; --store PATH would save builds"

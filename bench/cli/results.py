@@ -64,6 +64,10 @@ def report(
     figures: Annotated[
         Path | None, typer.Option(help="A folder for every chart of every setting as SVG and PNG, and no page.")
     ] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="What changed from A to B: experiments, store files or baselines."),
+    ] = None,
     store: StoreOption = STORE,
 ) -> None:
     """Write results as a page: the answer, charts, all figures and how they were made, in one file.
@@ -73,11 +77,15 @@ def report(
       bench report default
       bench report clinc150 --output clinc150.html
       bench report clinc150 --figures figures/
+      bench report --compare before.sqlite after.sqlite --output changes.html
     """
     from bench import api
     from bench.analysis.setting import labels
     from bench.study.store import Store
 
+    if compare:
+        print(_changes_page(*compare, store, experiment, output))
+        return
     opened = Store.open(store)
     named = opened.experiments() if experiment is None else [experiment]
     if not named:
@@ -95,6 +103,21 @@ def report(
             print(f"{len(written)} files in {figures}")
         else:
             print(result.report(output or page_of(store, name)))
+
+
+def _changes_page(before: str, after: str, store: Path, experiment: str | None, output: Path | None) -> Path:
+    """Write the page of what changed from one set of outcomes to another."""
+    from bench.analysis.changes import changes
+    from bench.present.page.changes import changes_page
+    from bench.present.page.html import written
+    from bench.study.side import side
+
+    then, now = (side(named, store, experiment) for named in (before, after))
+    found = changes(then.outcomes, now.outcomes)
+    if not found.lines:
+        raise BenchError(f"{then.name} and {now.name} have no line in common: the same data, index, order and search")
+    path = output or page_of(store, f"{Path(before).stem}-{Path(after).stem}")
+    return written(changes_page(found, then, now), path)
 
 
 def page_of(store: Path, experiment: str) -> Path:
@@ -145,21 +168,32 @@ def export(
     output: Annotated[Path | None, typer.Option(help="A file; without it, standard output.")] = None,
     store: StoreOption = STORE,
 ) -> None:
-    """Write one tidy row an outcome.
+    """Write one tidy row an outcome; as LaTeX, the tables of `bench table` for a paper.
 
     \b
     Example:
       bench export --output results.parquet
       bench export --experiment default --format markdown
+      bench export --experiment clinc150 --output table.tex
     """
+    from bench.analysis.findings import Findings
     from bench.present import export as exporting
+    from bench.present.latex import latex
+    from bench.study.experiment import REFERENCE
     from bench.study.store import Store
 
+    suffixes = {**exporting.SUFFIXES, ".tex": "latex"}
     if kind is None:
-        kind = exporting.SUFFIXES.get(output.suffix.lower(), "csv") if output else "csv"
-    if kind not in exporting.FORMATS:
-        raise unknown("format", kind, exporting.FORMATS)
-    content = exporting.exported(exporting.tidy(Store.open(store).outcomes(experiment)), kind)
+        kind = suffixes.get(output.suffix.lower(), "csv") if output else "csv"
+    if kind not in suffixes.values():
+        raise unknown("format", kind, suffixes.values())
+    opened = Store.open(store)
+    if kind == "latex":
+        listed = [(name, outcome) for name, outcome in opened.outcomes(experiment) if name]
+        reference = opened.noted(experiment).reference if experiment else REFERENCE
+        content = latex(Findings(listed, opened.ladder(experiment), reference=reference)).encode()
+    else:
+        content = exporting.exported(exporting.tidy(opened.outcomes(experiment)), kind)
     if output is None:
         sys.stdout.buffer.write(content)
         return

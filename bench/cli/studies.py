@@ -23,9 +23,7 @@ from bench.cli.terminal import (
     exit_after,
     integer,
     items,
-    order_table,
     print_json,
-    progress,
     say,
     terminal_layout,
     workers,
@@ -34,9 +32,9 @@ from bench.errors import BenchError
 from bench.streams import check_stdout
 
 if TYPE_CHECKING:
+    from bench.api import Result
     from bench.indexes.presets import Preset
     from bench.present.text import Layout
-    from bench.study.fill import Results
     from bench.study.study import Study
     from bench.study.workers import Workers
 
@@ -153,6 +151,7 @@ def compare(
       bench compare embeddings.npy --preset all --orders given,random,residual-descending --seeds 3
       bench compare reviews-lsa-384.toml --queries q.npy --labels l.txt
     """
+    from bench.orders import table
     from bench.study.comparison import Source, comparison
 
     shape = {"M": m, "ef_construction": ef_construction}
@@ -169,7 +168,7 @@ def compare(
             query_groups=query_groups,
             rows=limit,
         ),
-        orders=None if orders is None else [order_table(text, "--orders") for text in items(orders, "--orders")],
+        orders=None if orders is None else [table(text, "--orders") for text in items(orders, "--orders")],
         index=[{"engine": name, **graph} for name in items(engines, "--engines")],
         k=k,
         ef_search=[integer(text, "--ef-search") for text in items(efs, "--ef-search")],
@@ -188,15 +187,11 @@ def _run(
     study: "Study", path: Path, workers: "Workers", layout: "Layout | None", with_report: bool, resume: str
 ) -> None:
     """Run what a store misses of a study, with progress, print the study's table, and write its page."""
-    from bench.analysis.findings import Findings
-    from bench.study.experiment import REFERENCE
-
-    results = _filled([study], path, workers, resume)
-    reference = study.experiment.reference or REFERENCE
-    print_table(Findings(results.outcomes, results.ladder, results.failures, reference), layout)
+    result = _result([study], path, workers, resume)
+    print_table(result.findings, layout)
     if with_report:
         _report(path, study.name)
-    exit_after(results.failures)
+    exit_after(result.findings.failures)
 
 
 def _report(path: Path, name: str) -> None:
@@ -204,6 +199,7 @@ def _report(path: Path, name: str) -> None:
     from bench import api
 
     page = page_of(path, name)
+    sys.stdout.flush()  # the table comes first where both go to one place
     try:
         api.load(path, name).report(page)
     except BenchError as error:
@@ -212,17 +208,15 @@ def _report(path: Path, name: str) -> None:
         say(f"report: {page}")
 
 
-def _filled(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: str) -> "Results":
-    """What studies of one name ask for, after what the store misses of them was measured with progress."""
-    from bench.study.fill import Interrupted, fill
-    from bench.study.store import Store
+def _result(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: str) -> "Result":
+    """What studies of one name come to, after what the store misses of them was measured with progress."""
+    from bench import api
+    from bench.present.progress import outcomes
+    from bench.study.fill import Interrupted
 
     check_stdout()
-    store = Store.create(path)
-    stated = studies[0].experiment
-    store.note(studies[0].name, stated.title, stated.reference, shlex.join(["bench", *sys.argv[1:]]))
     try:
-        return fill(studies, store, workers, progress, say)
+        return api.run(studies, path, workers, outcomes, say, shlex.join(["bench", *sys.argv[1:]]))
     except Interrupted as stopped:
         say(
             f"interrupted: {stopped.finished} of {stopped.missing} outcomes finished and saved in {path}; "
@@ -286,7 +280,7 @@ def _run_presets(
     assert isinstance(experiment.k, int)
     wanted = searches(chosen, experiment.k, say)
     name = f"{study.name}-{preset}"
-    results = _filled(studies(name, experiment, wanted, dataset), path, workers, "the same command")
+    results = _result(studies(name, experiment, wanted, dataset), path, workers, "the same command").findings
     rows, scored = by_preset(results.outcomes, wanted, chosen), retrieval(results.outcomes)
     if layout is None:
         print_json([*(flat(row) for row in rows), *failures_flat(results.failures)])

@@ -2,16 +2,15 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.errors import BenchError
-from bench.labels import cut, split, unquoted
+from bench.labels import split
+from bench.streams import say as say
 
 if TYPE_CHECKING:
     from bench.present.text import Layout
@@ -36,24 +35,6 @@ WideOption = Annotated[
     bool, typer.Option("--wide", help="All columns, as Markdown; without it those that fit a terminal (80 in a pipe).")
 ]
 STORE = Path("results/store.sqlite")
-
-
-@contextmanager
-def progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
-    """What to call with a line, and what to call at every outcome: a bar, or lines where no terminal is."""
-    if not total:
-        yield say, lambda: None
-        return
-    if not sys.stderr.isatty():
-        from bench.present.progress import Lines
-
-        lines = Lines(total, say)
-        yield say, lines.step
-        return
-    from bench.present.progress import bar
-
-    with bar(total) as (log, step):
-        yield log, step
 
 
 def workers(jobs: int, timeout: float | None) -> "Workers":
@@ -92,29 +73,6 @@ def integer(text: str, option: str) -> int:
         raise BenchError(f"{option}: {text!r} is not a whole number; give numbers with commas between") from None
 
 
-def order_table(text: str, option: str) -> dict[str, Any]:
-    """An order as an experiment's table has it, from a file, or `name:key=value:...` with `+` between labels.
-
-    A label that has one of `,:+` in it stands in double quotes.
-    """
-    from bench.orders import ORDERS, is_file, parameters
-
-    name, *pairs = split(text, ":")
-    if name not in ORDERS and is_file(text):
-        return {"file": text}
-    given: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise BenchError(f"{option}: {cut(pair)!r} in {cut(text)!r} is not key=value")
-        if key in given:
-            raise BenchError(f"{option}: {key} is given twice in {cut(text)!r}")
-        given[key] = [unquoted(label) for label in split(value, "+")] if key == "permutation" else value
-    if name == "category" and "permutations" in given:  # which stands for orders, and is no parameter of one
-        return {"name": name, **given, "permutations": integer(given["permutations"], f"{option}: permutations")}
-    return {"name": name, **parameters(name, given, strict=False)}
-
-
 def check_folder(path: Path) -> None:
     """A BenchError where a file cannot be written since its folder does not exist, before anything is computed."""
     if not path.absolute().parent.is_dir():
@@ -126,7 +84,3 @@ def print_json(value: Any) -> None:
 
     # msgspec writes NaN, which JSON has not, as null.
     print(json.dumps(json.loads(msgspec.json.encode(value)), indent=2))
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

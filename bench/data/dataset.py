@@ -228,7 +228,7 @@ def warn_unverified(where: str, of: str = "all its rows") -> None:
 def warn_other_groups(where: str) -> None:
     """A BenchWarning that groups of queries are left out, since the queries are others."""
     warnings.warn(
-        f"{where}: its groups of queries are those of other queries; left out (--query-groups gives those of yours)",
+        f"{where}: its groups of queries are those of other queries; left out (give query groups of your own)",
         BenchWarning,
         stacklevel=3,
     )

@@ -1,4 +1,7 @@
-"""A Dataset of files in any format, a user's own or a published one, and files in place of a Dataset's parts."""
+"""A Dataset of files in any format, a user's own or a published one, and files in place of a Dataset's parts.
+
+An array in memory may stand wherever a file may.
+"""
 
 import warnings
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ import numpy as np
 from bench.data import formats
 from bench.data.arrays import check_labels, check_query_groups
 from bench.data.dataset import METRICS, Dataset, checked, drawn, warn_other_groups, warn_unverified
-from bench.data.formats import hdf5
+from bench.data.formats import Place, hdf5
 from bench.data.formats.array import FileArray, check, nonzero, vectors, whole
 from bench.errors import BenchError, BenchWarning, Log, unknown
 
@@ -26,21 +29,21 @@ class Replacement:
     query_groups: a file of one label a query: queries of one label are not independent of each other.
     """
 
-    queries: Path | None = None
-    labels: Path | None = None
+    queries: Place | None = None
+    labels: Place | None = None
     neighbors: Path | None = None
     metric: str | None = None
-    query_groups: Path | None = None
+    query_groups: Place | None = None
 
 
 def from_files(
-    base: Path,
-    queries: Path | None = None,
-    labels: Path | None = None,
+    base: Place,
+    queries: Place | None = None,
+    labels: Place | None = None,
     metric: str | None = None,
     *,
     neighbors: Path | None = None,
-    query_groups: Path | None = None,
+    query_groups: Place | None = None,
     name: str | None = None,
     limit: int | None = None,
     drop_zeros: bool = False,
@@ -99,7 +102,7 @@ def replaced(dataset: Dataset, replacement: Replacement) -> Dataset:
             warn_other_groups(dataset.name)
         neighbors = judgements = query_groups = None
     if replacement.labels:
-        labels, files["labels"] = formats.read_labels(replacement.labels), str(replacement.labels)
+        labels, files["labels"] = formats.read_labels(replacement.labels), _name(replacement.labels)
         labels = check_labels(labels, files["labels"], dataset.source_count)
         labels = labels if dataset.source_rows is None else labels[dataset.source_rows]
     if replacement.neighbors:
@@ -107,7 +110,7 @@ def replaced(dataset: Dataset, replacement: Replacement) -> Dataset:
         neighbors, files["neighbors"] = whole(source), source.where
     if replacement.query_groups:
         query_groups = formats.read_labels(replacement.query_groups, "query_groups")
-        files["query_groups"] = str(replacement.query_groups)
+        files["query_groups"] = _name(replacement.query_groups)
     if not files:
         return dataset
     return checked(
@@ -126,10 +129,10 @@ def replaced(dataset: Dataset, replacement: Replacement) -> Dataset:
 
 
 def whole_file(
-    base: Path, metric: str | None = None, labels: Path | None = None, *, name: str | None = None
+    base: Place, metric: str | None = None, labels: Place | None = None, *, name: str | None = None
 ) -> Dataset:
     """A Dataset of all base rows of a file and no queries: for its geometry alone."""
-    bundle = formats.read(base)
+    bundle = formats.opened(base)
     source = formats.get(bundle, "base")
     chosen_metric = _metric(bundle, metric)
     row_labels, labels_file = _labels(bundle, labels)
@@ -162,13 +165,13 @@ class _Parts(NamedTuple):
     files: dict[str, str]
 
 
-def _open(base: Path, beside: Replacement, log: Log) -> _Parts:
-    bundle = formats.read(base)
+def _open(base: Place, beside: Replacement, log: Log) -> _Parts:
+    bundle = formats.opened(base)
     base_source = formats.get(bundle, "base")
     query_source = _queries(beside.queries) if beside.queries else formats.find(bundle, "queries")
     for what, path in (("neighbours", beside.neighbors), ("groups", beside.query_groups)):
         if path and query_source is None:
-            raise BenchError(f"{path}: {what} are those of queries; give the queries as well")
+            raise BenchError(f"{_name(path)}: {what} are those of queries; give the queries as well")
     chosen_metric = _metric(bundle, beside.metric, log)
     neighbor_source = formats.find(bundle, "neighbors")
     if beside.neighbors:
@@ -191,8 +194,13 @@ def _open(base: Path, beside: Replacement, log: Log) -> _Parts:
     )
 
 
-def _queries(path: Path) -> FileArray:
-    return formats.get(formats.read(path), "queries")
+def _queries(path: Place) -> FileArray:
+    return formats.get(formats.opened(path), "queries")
+
+
+def _name(path: Place) -> str:
+    """The place that an error names."""
+    return path.where if isinstance(path, FileArray) else str(path)
 
 
 def _check_queries(source: FileArray) -> None:
@@ -216,7 +224,7 @@ def _choose_rows(parts: _Parts, stem: str, drop_zeros: bool, log: Log) -> tuple[
     if parts.queries:
         return rows[0], rows[1]
     base_rows, query_rows = _hold_out(rows[0], parts.base.where)
-    log(f"{parts.base.where}: {len(query_rows)} rows held out as queries; --queries gives your own")
+    log(f"{parts.base.where}: {len(query_rows)} rows held out as queries; give queries to search with your own")
     return base_rows, query_rows
 
 
@@ -224,7 +232,7 @@ def _hold_out(rows: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
     """The rows that stay in the base, in their order, and those drawn as queries."""
     count = min(1000, len(rows) // 10)
     if count == 0:
-        raise BenchError(f"{where} has too few rows ({len(rows)}) to hold queries out: give --queries, or 10 rows")
+        raise BenchError(f"{where} has too few rows ({len(rows)}) to hold queries out: give queries, or 10 rows")
     places = drawn(len(rows), count, "queries")
     return np.delete(rows, places), rows[places]
 
@@ -239,14 +247,14 @@ def _neighbors(parts: _Parts, base_rows: int, query_rows: int) -> np.ndarray | N
 
 
 def _labels(
-    bundle: formats.Contents, path: Path | None, part: str = "labels"
+    bundle: formats.Contents, path: Place | None, part: str = "labels"
 ) -> tuple[np.ndarray | None, dict[str, str]]:
     """The labels in a file beside a bundle, else those in it, or None; and the place that an error names.
 
     part: `labels` of rows, or `query_groups`.
     """
     if path:
-        return formats.read_labels(path, part), {part: str(path)}
+        return formats.read_labels(path, part), {part: _name(path)}
     source = formats.find(bundle, part)
     return (whole(source), {part: source.where}) if source else (None, {})
 
@@ -274,8 +282,8 @@ def _metric(bundle: formats.Contents, requested: str | None, log: Log = lambda l
     if requested is None:
         if stated_metric not in (None, *METRICS):
             error = unknown("distance", stated_metric, hdf5.METRICS)
-            raise BenchError(f"{bundle.path}: attribute distance: {error}; --metric gives one in its place")
-        reason = ", as the file states" if stated_metric else "; --metric gives another"
+            raise BenchError(f"{bundle.path}: attribute distance: {error}; name a metric in its place")
+        reason = ", as the file states" if stated_metric else "; name a metric for another"
         log(f"{bundle.path}: metric {stated_metric or 'l2'}{reason}")
         return stated_metric or "l2"
     if requested not in METRICS:

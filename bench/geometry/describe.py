@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench import digests
-from bench.data.dataset import drawn
+from bench.data.dataset import Dataset, drawn
 from bench.errors import BenchError, unknown
 from bench.geometry import NEIGHBORS, Geometry, dimension, knn
 
@@ -17,12 +17,7 @@ _RADIUS = 10  # the neighbour whose distance stands for local scale: the study's
 def describe(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "mle") -> dict[str, Any]:
     """Local and global dimension in figures; a BenchError where k or the estimator cannot be."""
     dataset = geometry.dataset
-    if estimator not in dimension.ESTIMATORS:
-        raise unknown("estimator", estimator, dimension.ESTIMATORS)
-    if dataset.n < 3:
-        raise BenchError(f"{dataset.name!r} has {dataset.n} rows, too few for a dimension: give at least 3")
-    if not 1 < k < dataset.n:
-        raise BenchError(f"k = {k}: {dataset.name!r} has {dataset.n} rows; give 2 to {dataset.n - 1} neighbours")
+    check_lid(dataset, k, estimator)
     lid = geometry.lid(k, estimator)
     nearest = *geometry.neighbors(k), geometry.points
     known = lid[np.isfinite(lid)]
@@ -43,6 +38,16 @@ def describe(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "mle") -> 
         "pca_dimension_99": dimension.pca(geometry.points),
         "two_nn_dimension": dimension.two_nn(*nearest),
     }
+
+
+def check_lid(dataset: Dataset, k: int, estimator: str) -> None:
+    """A BenchError where k or the estimator cannot be, or the dataset is too small; costs nothing."""
+    if estimator not in dimension.ESTIMATORS:
+        raise unknown("estimator", estimator, dimension.ESTIMATORS)
+    if dataset.n < 3:
+        raise BenchError(f"{dataset.name!r} has {dataset.n} rows, too few for a dimension: give at least 3")
+    if not 1 < k < dataset.n:
+        raise BenchError(f"k = {k}: {dataset.name!r} has {dataset.n} rows; give 2 to {dataset.n - 1} neighbours")
 
 
 def describe_labels(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "mle") -> list[dict[str, Any]]:

@@ -14,8 +14,9 @@ import numpy as np
 from bench.convert import converted
 from bench.data.dataset import Dataset
 from bench.data.formats.ids import FORMATS
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, Log, unknown
 from bench.geometry import Geometry
+from bench.labels import cut, split, unquoted
 from bench.orders import geometric, groups, own, positional
 from bench.orders.order import Expansion, Order, check_clusters, make_order
 
@@ -60,6 +61,43 @@ ORDERS: dict[str, Order] = {
 def is_file(text: str) -> bool:
     """Whether text that stands for an order is a path, rather than a name with parameters."""
     return Path(text).suffix.lower() in FORMATS or "/" in text
+
+
+def table(text: str, where: str) -> dict[str, Any]:
+    """An order as an experiment's table has it, from a file, or `name:key=value:...` with `+` between labels.
+
+    A label that has one of `,:+` in it stands in double quotes. where: the option or argument that an error names.
+    """
+    name, *pairs = split(text, ":")
+    if name not in ORDERS and is_file(text):
+        return {"file": text}
+    given: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise BenchError(f"{where}: {cut(pair)!r} in {cut(text)!r} is not key=value")
+        if key in given:
+            raise BenchError(f"{where}: {key} is given twice in {cut(text)!r}")
+        given[key] = [unquoted(label) for label in split(value, "+")] if key == "permutation" else value
+    if name == "category" and "permutations" in given:  # which stands for orders, and is no parameter of one
+        number = converted(given["permutations"], int, f"{where}: permutations", strict=False)
+        return {"name": name, **given, "permutations": number}
+    return {"name": name, **parameters(name, given, strict=False)}
+
+
+def single(text: str, where: str) -> tuple[str, dict[str, Any]]:
+    """The name and all parameters of the one order that text stands for, as `table` has it."""
+    given = table(text, where)
+    name = given.pop("name", FILE)
+    if given.keys() - parameters(name, {}).keys():
+        raise BenchError(f"{where}: {text} stands for several orders, or a file: name a single one")
+    return name, parameters(name, given)
+
+
+def of_all_rows(name: str, params: Mapping[str, Any], dataset: Dataset, order_seed: int, log: Log) -> np.ndarray:
+    """(m,) int64, an order by the numbers of the rows that its dataset was made of; those it lacks come last."""
+    check(name, params, dataset)
+    return own.of_source(dataset, make(name, params, dataset, Geometry(dataset, log), order_seed))
 
 
 def make(name: str, params: Mapping[str, Any], dataset: Dataset, geometry: Geometry, order_seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""An order of a user's own: a file of row numbers."""
+"""An order of a user's own: row numbers, in a file or by themselves."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,26 +29,34 @@ def from_file(
 
 def check_named(dataset: Dataset, params: Mapping[str, Any]) -> None:
     """BenchError where no file is named, as by the name of this order alone; what a file comes to is not for users."""
-    if "file" not in params or params["file_name"] or params["sha256"]:
+    if not params.keys() & {"file", "rows"} or params["file_name"] or params["sha256"]:
         raise BenchError('name a file of row numbers: --orders ./mine.npy, or { file = "mine.npy" }')
 
 
-def restricted(dataset: Dataset, *, file: str) -> list[dict[str, Any]]:
+def restricted(
+    dataset: Dataset, *, file: str = "", rows: Mapping[str, list[int]] | None = None
+) -> list[dict[str, Any]]:
     """The order that a file gives of a dataset: its name, and the digest of its rows that the dataset has.
 
-    The file names every row once of the file of vectors; those that are not in the base are dropped.
+    It names every row once of the file of vectors; those that are not in the base are dropped. rows: in place of a
+    file, row numbers by what to call them; several stand for as many orders.
     """
-    path = Path(file)
-    ids = read_ids(path)
+    if rows is None:
+        return [_restricted(dataset, read_ids(Path(file)), as_text(Path(file).name), file)]
+    return [_restricted(dataset, np.asarray(ids, np.int64), name, name) for name, ids in rows.items()]
+
+
+def _restricted(dataset: Dataset, ids: np.ndarray, name: str, where: str) -> dict[str, Any]:
+    """As `restricted`, of one. where: what an error names."""
     rows, count = dataset.source_rows, dataset.source_count
-    _check(ids, count, path, dataset.name)
+    _check(ids, count, where, dataset.name)
     place = np.full(count, -1, dtype=np.int64)
     place[np.arange(count) if rows is None else rows] = np.arange(dataset.n)
     order = place[ids]
     order = order[order >= 0]
     digest = digests.array_digest(order)
     cache.entry(_KIND, {"sha256": digest}, lambda: {"order": order})
-    return [{"file_name": as_text(path.name), "sha256": digest}]
+    return {"file_name": name, "sha256": digest}
 
 
 def of_source(dataset: Dataset, order: np.ndarray) -> np.ndarray:
@@ -57,20 +65,23 @@ def of_source(dataset: Dataset, order: np.ndarray) -> np.ndarray:
     return order if rows is None else np.concatenate([rows[order], np.setdiff1d(np.arange(count), rows)])
 
 
-def check_file(params: Mapping[str, Any], *, file: str) -> None:
+def check_file(params: Mapping[str, Any], *, file: str = "", rows: Mapping[str, list[int]] | None = None) -> None:
     """ValueError where the file does not exist, which costs nothing to see."""
-    if not Path(file).is_file():
+    if rows is not None:
+        if file or not rows:
+            raise ValueError("give a file, or row numbers by what to call them")
+    elif not Path(file).is_file():
         raise ValueError(str(no_file(Path(file), "give the path of a file of row numbers (.npy, .txt, .parquet)")))
 
 
-def _check(ids: np.ndarray, count: int, path: Path, dataset: str) -> None:
+def _check(ids: np.ndarray, count: int, where: str, dataset: str) -> None:
     """A BenchError where ids (m,) are not each of `count` rows once."""
     wanted = f"an order names each of the {count:,} rows of {dataset} once, from 0 to {count - 1}"
     outside = ids[(ids < 0) | (ids >= count)]
     if len(outside):
-        raise BenchError(f"{path} names row {outside[0]}: {wanted}")
+        raise BenchError(f"{where} names row {outside[0]}: {wanted}")
     times = np.bincount(ids, minlength=count)
     if times.max(initial=0) > 1:
-        raise BenchError(f"{path} names row {times.argmax()} {times.max()} times: {wanted}")
+        raise BenchError(f"{where} names row {times.argmax()} {times.max()} times: {wanted}")
     if len(ids) < count:
-        raise BenchError(f"{path} has {len(ids):,} rows and lacks row {times.argmin()}: {wanted}")
+        raise BenchError(f"{where} has {len(ids):,} rows and lacks row {times.argmin()}: {wanted}")

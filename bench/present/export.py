@@ -16,8 +16,8 @@ from bench.study.trial import DIGESTS, FIELDS, flat
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMATS = ("csv", "parquet", "markdown", "latex")
-SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".tex": "latex"}
+FORMATS = ("csv", "parquet", "markdown")
+SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".md": "markdown"}
 TIDY = (
     "experiment",
     *(name for name in FIELDS if name not in DIGESTS),
@@ -28,6 +28,9 @@ TIDY = (
     "order_seconds",
     "build_seconds",
     "search_seconds",
+    "order_bytes",
+    "build_bytes",
+    "search_bytes",
     *DIGESTS,
     "ids_sha256",
     "commit",
@@ -50,11 +53,18 @@ def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
             "order_seconds": outcome.build.order_seconds,
             "build_seconds": outcome.build.build_seconds,
             "search_seconds": outcome.search_seconds,
+            "order_bytes": _or_nan(outcome.build.order_bytes),
+            "build_bytes": _or_nan(outcome.build.build_bytes),
+            "search_bytes": _or_nan(outcome.search_bytes),
             "ids_sha256": outcome.ids_sha256,
             "commit": outcome.build.environment["commit"],
         }
         rows.append([row[column] for column in TIDY])
     return pd.DataFrame(rows, columns=list(TIDY))
+
+
+def _or_nan(count: int | None) -> float:
+    return math.nan if count is None else float(count)
 
 
 def _judged_mean(scores: Mapping[str, np.ndarray], measure: str) -> float:
@@ -77,6 +87,5 @@ def exported(frame: "pd.DataFrame", kind: str) -> bytes:
         except ImportError:
             raise BenchError("parquet needs pyarrow: pip install 'hnsw-order-bench[parquet]'") from None
         return buffer.getvalue()
-    style = {"markdown": "pipe", "latex": "latex_booktabs"}[kind]
-    text = tabulate(frame.to_numpy().tolist(), list(frame), tablefmt=style, disable_numparse=True)
+    text = tabulate(frame.to_numpy().tolist(), list(frame), tablefmt="pipe", disable_numparse=True)
     return f"{text}\n".encode()

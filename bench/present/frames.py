@@ -200,7 +200,7 @@ def costs(findings: Findings) -> "pd.DataFrame":
     of_panel, rows = panels(findings), []
     for row in findings.summaries:
         for place, part in enumerate(_PARTS):
-            memory = getattr(row, f"{part}_bytes", math.nan) / 1e6
+            memory = getattr(row, f"{part}_bytes") / 1e6
             seconds = getattr(row, f"{part}_seconds")
             rows.append(
                 _named(of_panel[row.setting])
@@ -280,6 +280,18 @@ def permutations(findings: Findings) -> "pd.DataFrame":
                 | {"place": place}
             )
     return _frame(rows)
+
+
+def presets(findings: Findings) -> "pd.DataFrame":
+    """Recall under each system's defaults, by engine and order."""
+    return _frame(
+        [
+            {"dataset": row.setting.name, "system": f"{row.system}, {row.setting.of.index.engine}", "order": order}
+            | {"recall": recall.value, "low": recall.low, "high": recall.high}
+            for row in findings.presets
+            for order, recall in row.recalls.items()
+        ]
+    )
 
 
 def rankings(findings: Findings) -> "pd.DataFrame":

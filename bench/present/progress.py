@@ -1,15 +1,33 @@
-"""How far a run or a download has come: a bar in a terminal, lines elsewhere."""
+"""How far a run or a download has come: a bar in a terminal and in a notebook, lines elsewhere."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from bench.data.fetch.transfer import Progress
 from bench.errors import Log
+from bench.streams import say
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+
+@contextmanager
+def outcomes(total: int, log: Log = say) -> Iterator[tuple[Log, Callable[[], None]]]:
+    """What to call with a line, and what to call at every one of so many outcomes: a bar, or lines without one."""
+    if total and _shows_bar():
+        with bar(total) as (log_beside, step):
+            yield log_beside, step
+    else:
+        yield log, Lines(total, log).step if total else lambda: None
+
+
+def _shows_bar() -> bool:
+    """Whether a bar can be drawn: in a terminal, or by rich in a notebook that has ipywidgets."""
+    return sys.stderr.isatty() or ("ipykernel" in sys.modules and find_spec("ipywidgets") is not None)
 
 
 class Lines:

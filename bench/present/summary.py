@@ -77,6 +77,12 @@ def _experiment_text(
     return "\n\n".join(parts)
 
 
+def table(advice: Advice, rows: Sequence[Summary]) -> tuple[list[str], list[list[Any]]]:
+    """The header and lines of a table of the rows of one experiment, with all columns."""
+    header, cells_of = _columns(rows, advice, builds=True, wide=True)
+    return header, [cells_of(row) for row in rows]
+
+
 def what_now(advice: Advice, rows: Sequence[Summary], ties: bool) -> list[str]:
     """What to make of the rows of one experiment, in sentences."""
     if _ties_decide(rows, ties):

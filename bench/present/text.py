@@ -170,7 +170,7 @@ def by_setting(
     left: columns of `header` that stand to the left.
     """
     if layout.wide:
-        lines = [[*cells, *row] for cells, row in zip(_without_repeats(settings, varying), rows, strict=True)]
+        lines = [[*cells, *row] for cells, row in zip(without_repeats(settings, varying), rows, strict=True)]
         return layout.table([*varying, *header], lines, len(varying) + left)
     pairs = list(zip([heading(setting, varying) for setting in settings], rows, strict=True))
     sections = [
@@ -180,7 +180,7 @@ def by_setting(
     return layout.sections(header, sections, left)
 
 
-def _without_repeats(settings: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[list[Any]]:
+def without_repeats(settings: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[list[Any]]:
     """The cells of every row for the fields that vary, empty where the row above has the same."""
     rows = [cells(setting, varying) for setting in settings]
     above = [[], *rows[:-1]]

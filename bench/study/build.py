@@ -10,7 +10,7 @@ from functools import lru_cache
 import msgspec
 import numpy as np
 
-from bench import cache, orders
+from bench import cache, memory, orders
 from bench.cache import ArrayFile
 from bench.data.dataset import Dataset, Judgements
 from bench.errors import BenchError, Log
@@ -103,20 +103,25 @@ def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
     index, data = first.index, first.data
     labels = None if files.labels is None else files.labels.open()
     dataset = Dataset(data.dataset, files.base.open(), files.queries.open(), data.metric, labels, data.fingerprint)
+    for array in (dataset.base, dataset.queries):  # else whether an order reads them would tell in a build's bytes
+        memory.page_in(array)
     geometry = Geometry(dataset, log)
-    order = order_entry(dataset, geometry, first)
-    start = time.perf_counter()
+    made = order_entry(dataset, geometry, first)
+    order = np.array(made.arrays["order"])
     try:
-        searcher = build_index(
-            index, dataset.base, np.array(order.arrays["order"]), data.metric, first.seeds.build_seed
-        )
+        with memory.growth() as grown:
+            start = time.perf_counter()
+            searcher = build_index(index, dataset.base, order, data.metric, first.seeds.build_seed)
+            build_seconds = time.perf_counter() - start
     except BaseException as error:  # noqa: BLE001 - an engine may raise anything, and costs its own trials only
         yield from (Failure(trial=trial, reason=_reason("build", error)) for trial in job.trials)
         return
     build = Build(
         id=uuid.uuid4().hex,
-        order_seconds=order.seconds,
-        build_seconds=time.perf_counter() - start,
+        order_seconds=made.seconds,
+        build_seconds=build_seconds,
+        order_bytes=made.bytes,
+        build_bytes=grown.bytes,
         environment=environment(job.side_by_side),
     )
     for trial in job.trials:
@@ -128,10 +133,11 @@ def _searched(
 ) -> Outcome | Failure:
     """What one search of a build comes to."""
     dataset, k = geometry.dataset, trial.search.k
-    start = time.perf_counter()
     try:
-        answer = searcher.search(dataset.queries, k, trial.search.ef_search)
-        search_seconds = time.perf_counter() - start
+        with memory.growth() as grown:
+            start = time.perf_counter()
+            answer = searcher.search(dataset.queries, k, trial.search.ef_search)
+            search_seconds = time.perf_counter() - start
         returned = _checked(answer, (len(dataset.queries), k), dataset.n)
     except BaseException as error:  # noqa: BLE001 - as above
         return Failure(trial=trial, reason=_reason("search", error))
@@ -143,6 +149,7 @@ def _searched(
         hits_tie=recall.hits_with_ties(returned, reached, files.distances.open()[:, :k], geometry.query_duplicates),
         ids_sha256=hashlib.sha256(returned.astype("<i8").tobytes()).hexdigest(),
         search_seconds=search_seconds,
+        search_bytes=grown.bytes,
         retrieval=retrieval.scores(returned, _judgements(tuple(sorted(files.judgements.items())))),
     )
 

@@ -1,4 +1,4 @@
-"""Orders compared on one dataset: somebody's own files, or one of the catalogue."""
+"""Orders compared on one dataset: somebody's own files or arrays, or one of the catalogue."""
 
 import warnings
 from collections import defaultdict
@@ -10,7 +10,9 @@ import msgspec
 
 from bench.data import catalog, formats
 from bench.data.dataset import Dataset, limit
-from bench.data.from_files import Replacement, from_files
+from bench.data.formats import Place
+from bench.data.formats.array import FileArray
+from bench.data.from_files import Replacement, from_files, whole_file
 from bench.errors import BenchError, BenchWarning, Log
 from bench.orders import ORDERS, parameters
 from bench.study.experiment import REFERENCE, Experiment, check
@@ -22,18 +24,52 @@ DEFAULT_ORDERS = ("given", "random", "lid-ascending", "lid-descending", "radius-
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where vectors come from.
 
-    base: a file of vectors, or a dataset by its name or TOML file.
+    base: a file of vectors, or a dataset by its name or TOML file; or vectors in memory.
     queries, labels, neighbors, metric, query_groups: what takes the place of what that states, or of what it lacks.
     rows: at most so many rows of the base, drawn by seed.
+    array_name: what results call vectors in memory.
     """
 
-    base: str
-    queries: Path | None = None
-    labels: Path | None = None
+    base: str | FileArray
+    queries: Place | None = None
+    labels: Place | None = None
     neighbors: Path | None = None
     metric: str | None = None
-    query_groups: Path | None = None
+    query_groups: Place | None = None
     rows: int | None = None
+    array_name: str = "vectors"
+
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        if isinstance(self.base, FileArray):
+            return self.array_name
+        return self.base if self.base in catalog.names() else formats.split(Path(self.base))[0].stem
+
+    def load(self, log: Log) -> Dataset:
+        """The Dataset, its queries held out where it has none. log: called with a line on what was chosen."""
+        if isinstance(self.base, str) and not catalog.is_file(self.base):
+            beside = Replacement(self.queries, self.labels, self.neighbors, self.metric, self.query_groups)
+            dataset = catalog.load(self.base, replacement=beside)
+            return limit(dataset, self.rows) if self.rows else dataset
+        return from_files(
+            Path(self.base) if isinstance(self.base, str) else self.base,
+            self.queries,
+            self.labels,
+            self.metric,
+            neighbors=self.neighbors,
+            query_groups=self.query_groups,
+            name=self.name,
+            limit=self.rows,
+            log=log,
+        )
+
+    def load_whole(self) -> Dataset:
+        """The Dataset of all rows of the base, by its metric and labels, for its geometry alone."""
+        if isinstance(self.base, str) and not catalog.is_file(self.base):
+            return catalog.load_whole(self.base, Replacement(labels=self.labels, metric=self.metric))
+        base = Path(self.base) if isinstance(self.base, str) else self.base
+        return whole_file(base, self.metric, self.labels, name=self.name)
 
 
 def comparison(
@@ -51,11 +87,9 @@ def comparison(
 
     orders: None for DEFAULT_ORDERS, of which those are left out, with a BenchWarning, that the data does not allow.
     """
-    base = source.base
-    stem = base if base in catalog.names() else formats.split(Path(base))[0].stem
     experiment = Experiment(
-        title=f"Orders compared on {base}",
-        datasets=[stem],
+        title=f"Orders compared on {source.base if isinstance(source.base, str) else source.name}",
+        datasets=[source.name],
         orders=list(DEFAULT_ORDERS if orders is None else orders),
         index=list(index),
         k=k,
@@ -63,22 +97,12 @@ def comparison(
         build_seeds=build_seeds,
         reference=REFERENCE if reference is None else reference,
     )
-    name = f"compare-{stem}"
+    name = f"compare-{source.name}"
     check(experiment, name)
-    dataset = _load(source, log)
+    dataset = source.load(log)
     if orders is None:
         experiment = msgspec.structs.replace(experiment, orders=_possible(dataset))
     return Study(name, experiment, [dataset])
-
-
-def _load(source: Source, log: Log) -> Dataset:
-    if catalog.is_file(source.base):
-        files = (Path(source.base), source.queries, source.labels, source.metric)
-        neighbors, groups = source.neighbors, source.query_groups
-        return from_files(*files, neighbors=neighbors, query_groups=groups, limit=source.rows, log=log)
-    replacement = Replacement(source.queries, source.labels, source.neighbors, source.metric, source.query_groups)
-    dataset = catalog.load(source.base, replacement=replacement)
-    return limit(dataset, source.rows) if source.rows else dataset
 
 
 def _possible(dataset: Dataset) -> list[str | dict[str, Any]]:

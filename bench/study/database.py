@@ -32,11 +32,12 @@ _TABLES = f"""
 CREATE TABLE environments (id TEXT PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE datasets (id TEXT PRIMARY KEY, {_columns(DATA)}, profile BLOB, query_groups BLOB);
 CREATE TABLE builds (id TEXT PRIMARY KEY, dataset_id TEXT NOT NULL REFERENCES datasets, {_columns(BUILD)},
-    order_seconds REAL NOT NULL, build_seconds REAL NOT NULL, environment TEXT NOT NULL REFERENCES environments);
+    order_seconds REAL NOT NULL, build_seconds REAL NOT NULL, order_bytes INTEGER, build_bytes INTEGER,
+    environment TEXT NOT NULL REFERENCES environments);
 CREATE TABLE scores (id TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE outcomes (key TEXT PRIMARY KEY, build_id TEXT NOT NULL REFERENCES builds, {_columns(SEARCH)},
     hits BLOB NOT NULL, hits_tie BLOB NOT NULL, ids_sha256 TEXT NOT NULL, search_seconds REAL NOT NULL,
-    retrieval TEXT NOT NULL, retrieval_exact TEXT NOT NULL) WITHOUT ROWID;
+    search_bytes INTEGER, retrieval TEXT NOT NULL, retrieval_exact TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE experiments (name TEXT PRIMARY KEY, title TEXT NOT NULL, reference TEXT NOT NULL, command TEXT NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE failures (key TEXT PRIMARY KEY, trial TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;

@@ -181,10 +181,10 @@ def _index(table: dict[str, Any], where: str) -> Index:
 
 
 def order_specs(listed: Sequence[str | dict[str, Any]], where: str) -> list[OrderSpec]:
-    """Orders by name or table, with all parameters; a table with a `file` needs no name."""
+    """Orders by name or table, with all parameters; a table with a `file`, or with `rows`, needs no name."""
     specs = []
     for entry in listed:
-        named = {"name": orders.FILE, **entry} if isinstance(entry, dict) and "file" in entry else entry
+        named = {"name": orders.FILE, **entry} if isinstance(entry, dict) and entry.keys() & {"file", "rows"} else entry
         name, given = split_table(named, f"{where}: orders")
         params = orders.parameters(name, given)
         orders.check_expansion(name, params)

@@ -12,7 +12,11 @@ from bench import digests
 from bench.study.outcome import Build, Failure, Outcome
 from bench.study.trial import FIELDS, Trial, grouped
 
-_MEASURED = {"order_seconds": float, "build_seconds": float, "search_seconds": float, "ids_sha256": str}
+_MEASURED = {
+    **dict.fromkeys(("order_seconds", "build_seconds", "search_seconds"), float),
+    **dict.fromkeys(("order_bytes", "build_bytes", "search_bytes"), int | None),
+    "ids_sha256": str,
+}
 
 Scores = dict[str, np.ndarray]  # by measure (q,) float32, as an Outcome has them
 
@@ -103,12 +107,15 @@ def outcome(
             id=row["id"],
             order_seconds=row["order_seconds"],
             build_seconds=row["build_seconds"],
+            order_bytes=row["order_bytes"],
+            build_bytes=row["build_bytes"],
             environment=environments(row["environment"]),
         ),
         hits=_hits(row["hits"], trial, f"{where} has hits"),
         hits_tie=_hits(row["hits_tie"], trial, f"{where} has hits_tie"),
         ids_sha256=row["ids_sha256"],
         search_seconds=row["search_seconds"],
+        search_bytes=row["search_bytes"],
         retrieval=retrieval,
         retrieval_exact=retrieval_exact,
         query_groups=query_groups,

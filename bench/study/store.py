@@ -21,8 +21,8 @@ from bench.study.trial import Data, Trial, flat
 
 T = TypeVar("T")
 
-_OUTCOMES = ("key", "hits", "hits_tie", "ids_sha256", "search_seconds", "retrieval", "retrieval_exact")
-_OF_BUILD = ("id", "dataset_id", "order_seconds", "build_seconds", "environment")
+_OUTCOMES = ("key", "hits", "hits_tie", "ids_sha256", "search_seconds", "search_bytes", "retrieval", "retrieval_exact")
+_OF_BUILD = ("id", "dataset_id", "order_seconds", "build_seconds", "order_bytes", "build_bytes", "environment")
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -158,13 +158,14 @@ class Store:
         fields = flat(trial)
         build_row = (build.id, packing.content_id(trial.data), *(fields[name] for name in BUILD))
         outcome_row = (trial.key, build.id, *(fields[name] for name in SEARCH))
+        of_build = (build.order_seconds, build.build_seconds, build.order_bytes, build.build_bytes)
         hits = [packing.packed_hits(of_one) for of_one in (outcome.hits, outcome.hits_tie)]
-        measured = (*hits, outcome.ids_sha256, outcome.search_seconds)
+        measured = (*hits, outcome.ids_sha256, outcome.search_seconds, outcome.search_bytes)
         with self._usable(), self._connection as connection:
             environment = json.dumps(build.environment, sort_keys=True)
             connection.execute("INSERT OR IGNORE INTO environments VALUES (?, ?)", (environment_id, environment))
             _insert_data(connection, trial.data, packing.packed_groups(outcome.query_groups))
-            _replace(connection, "builds", (*build_row, build.order_seconds, build.build_seconds, environment_id))
+            _replace(connection, "builds", (*build_row, *of_build, environment_id))
             connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", (row for row in scores if row[0]))
             _replace(connection, "outcomes", (*outcome_row, *measured, *(key for key, _ in scores)))
             connection.execute("DELETE FROM failures WHERE key = ?", (trial.key,))

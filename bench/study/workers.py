@@ -14,8 +14,9 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 
 import msgspec
 
@@ -94,6 +95,20 @@ def _patience(busy: "list[_Worker]") -> float | None:
     return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
 
+@contextmanager
+def _no_program() -> Iterator[None]:
+    """Let processes that start here not import the program that runs, which would run it again: all they do is here.
+
+    A program need not guard what it does by `if __name__ == "__main__"` then, and may come from standard input.
+    """
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
+
+
 class _Worker:
     """A process that measures one job after the other, and the job that it is at."""
 
@@ -101,7 +116,8 @@ class _Worker:
         self.pipe, theirs = _CONTEXT.Pipe()
         threads = max(1, (os.cpu_count() or 1) // count)
         self.process = _CONTEXT.Process(target=_serve, args=(theirs, os.getpid(), threads), daemon=True)
-        self.process.start()
+        with _no_program():
+            self.process.start()
         theirs.close()
         self.job: Job | None = None
         self.jobs_before = -1

@@ -1,8 +1,8 @@
 import pytest
 from support.disk import files_of_at_most
 
-from bench.cli.terminal import write
 from bench.errors import BenchError
+from bench.streams import write
 
 
 def test_a_file_that_a_full_disk_cuts_is_removed_and_the_one_before_stays(tmp_path):

@@ -70,8 +70,8 @@ def test_plain_files_state_what_was_chosen_for_them(tmp_path):
     dataset = from_files(tmp_path / "b.npy", log=lines.append)
     assert (dataset.metric, dataset.n, len(dataset.queries)) == ("l2", 54, 6)
     assert lines == [
-        f"{tmp_path / 'b.npy'}: metric l2; --metric gives another",
-        f"{tmp_path / 'b.npy'}: 6 rows held out as queries; --queries gives your own",
+        f"{tmp_path / 'b.npy'}: metric l2; name a metric for another",
+        f"{tmp_path / 'b.npy'}: 6 rows held out as queries; give queries to search with your own",
     ]
     np.save(tmp_path / "gt.npy", NEAR)
     with pytest.raises(BenchError, match=r"gt\.npy: .*give the queries"):
@@ -160,7 +160,7 @@ def test_held_out_queries_leave_the_base_in_its_order_and_keep_labels_aligned(tm
 
 def test_too_few_rows_to_hold_out_queries_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", ROWS[:9])
-    with pytest.raises(BenchError, match=r"too few rows \(9\) .*--queries"):
+    with pytest.raises(BenchError, match=r"too few rows \(9\) .*give queries"):
         from_files(tmp_path / "x.npy")
 
 

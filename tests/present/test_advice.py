@@ -48,6 +48,9 @@ def row(order, difference=None, verdict=NO_DIFFERENCE, half=0.01, p=0.001, neede
         order_seconds=0.1,
         build_seconds=1.0,
         search_seconds=0.1,
+        order_bytes=math.nan,
+        build_bytes=1e6,
+        search_bytes=1e5,
     )
 
 
@@ -56,8 +59,17 @@ def estimate(value, half):
 
 
 def said(*rows, reference="random"):
+    """What follows the sentence that order matters, where it does."""
     [advice] = advise(rows, reference)
-    return sentences(advice, [row.setting.fields for row in rows])
+    texts = sentences(advice, [row.setting.fields for row in rows])
+    return [text for text in texts if not text.startswith("Order matters here: ")]
+
+
+def test_the_first_sentence_is_that_order_matters_where_it_is_shown_to():
+    rows = [row("given", -0.05, WORSE), row("random"), row("lid-ascending", 0.001)]
+    [advice] = advise(rows)
+    first, *_ = sentences(advice, [one.setting.fields for one in rows])
+    assert first == "Order matters here: 1 of 2 comparisons with a shuffle shows a difference."
 
 
 def test_what_the_files_order_costs_what_is_best_and_what_to_do():
@@ -106,7 +118,8 @@ def test_where_nothing_is_better_a_bad_file_order_is_shuffled():
 
 
 def test_a_good_file_order_is_left_alone():
-    best, todo = said(row("given", 0.05, BETTER), row("random"), row("lid-ascending", -0.05, WORSE))
+    best, worst, todo = said(row("given", 0.05, BETTER), row("random"), row("lid-ascending", -0.05, WORSE))
+    assert worst.startswith("Worst is lid-ascending")
     assert best.startswith("Best is given: it gains 5.00")
     assert todo == "Load the rows in the order of the file."
 

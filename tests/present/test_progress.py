@@ -1,6 +1,6 @@
 import pytest
 
-from bench.present.progress import Lines, bar, transfers
+from bench.present.progress import Lines, bar, outcomes, transfers
 
 
 def test_lines_give_the_rate_and_the_time_left_now_and_then(monkeypatch):
@@ -19,6 +19,24 @@ def test_a_bar_takes_lines_and_steps(capsys):
         step()
         step()
     assert "something" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("terminal", "line"), [(True, "━"), (False, "1/1 outcomes, ")])
+def test_outcomes_have_a_bar_in_a_terminal_and_lines_elsewhere(monkeypatch, capsys, terminal, line):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    monkeypatch.setenv("FORCE_COLOR" if terminal else "NO_COLOR", "1")  # a file that stands for a terminal, to rich
+    with outcomes(1) as (log, step):
+        log("something")
+        step()
+    shown = capsys.readouterr().err
+    assert "something" in shown
+    assert line in shown
+
+
+def test_nothing_is_shown_of_no_outcomes(capsys):
+    with outcomes(0) as (_, step):
+        step()
+    assert capsys.readouterr() == ("", "")
 
 
 def test_downloads_log_lines_where_no_terminal_is():

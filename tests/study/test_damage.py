@@ -53,6 +53,7 @@ EDITS = {
     "hits beyond k": ("UPDATE outcomes SET hits_tie = ?", b"\x00\x01" * 3, "has hits_tie beyond k = 10"),
     "seconds that are text": ("UPDATE outcomes SET search_seconds = ?", "soon", "has 'soon' for search_seconds"),
     "build seconds that are text": ("UPDATE builds SET build_seconds = ?", "soon", "has 'soon' for build_seconds"),
+    "bytes that are text": ("UPDATE builds SET build_bytes = ?", "much", "has 'much' for build_bytes"),
     "the digest of ids": ("UPDATE outcomes SET ids_sha256 = ?", b"\xff", r"has b'\\xff' for ids_sha256"),
     "text that is no UTF-8": ("UPDATE datasets SET dataset = CAST(? AS TEXT)", b"\xff", "Could not decode to UTF-8"),
     "an environment cut": ("UPDATE environments SET content = ?", "{", "environment .* is not what was stored"),

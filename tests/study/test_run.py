@@ -1,6 +1,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -134,6 +135,29 @@ def test_an_outcome_states_what_it_was_made_with(study, store):
     assert environment["side_by_side"] == 1
     assert environment["cores"] >= 1
     assert len(environment["commit"] or "0" * 40) >= 40
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux")
+def test_every_build_of_a_process_states_its_memory_the_third_as_the_first_and_whatever_its_order(store):
+    base = np.random.default_rng(0).standard_normal((4000, 256)).astype(np.float32)
+    experiment = Experiment(
+        datasets=["wide"],
+        orders=["radius-ascending", "random"],  # one reads the base before it is built, the other does not
+        index=[{"engine": engine, "M": 4, "ef_construction": 4} for engine in ("hnswlib", "faiss")],
+        ef_search=[10],
+        build_seeds=3,
+        reference="",
+    )
+    study = Study("wide", experiment, [checked("wide", base, base[:20] + 1, "l2")])
+    by_engine = {"hnswlib": [], "faiss": []}
+    for outcome in running.run(study, store, Workers(1)):
+        by_engine[outcome.trial.index.engine].append(outcome.build.build_bytes)
+        assert outcome.build.order_bytes >= 0
+        assert 0 <= outcome.search_bytes < base.nbytes
+    for sizes in by_engine.values():
+        assert len(sizes) == 6
+        assert min(sizes) > base.nbytes
+        assert max(sizes) < 2.5 * base.nbytes + 5e6  # FAISS doubles what it holds; hnswlib has 65,536 locks
 
 
 @pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])

@@ -26,11 +26,19 @@ def example_of(trial, hits, ids_sha256="", hits_tie=None, seconds=1.0, retrieval
     hits = np.asarray(hits)
     return Outcome(
         trial=trial,
-        build=Build(id=trial.build, order_seconds=0.1 * seconds, build_seconds=seconds, environment={}),
+        build=Build(
+            id=trial.build,
+            order_seconds=0.1 * seconds,
+            build_seconds=seconds,
+            order_bytes=None,
+            build_bytes=round(1e6 * seconds),
+            environment={},
+        ),
         hits=hits,
         hits_tie=hits if hits_tie is None else np.asarray(hits_tie),
         ids_sha256=ids_sha256,
         search_seconds=0.1 * seconds,
+        search_bytes=round(1e5 * seconds),
         retrieval=retrieval or {},
         retrieval_exact=retrieval_exact or {},
     )

@@ -23,6 +23,7 @@ from bench.data.formats.texmex import read_texmex
 from bench.errors import BenchError, no_file, unknown
 
 _Arrays = dict[str, FileArray]
+Place = Path | FileArray  # of an array: the file that it is in, or itself, where it is in memory
 
 
 class Contents(NamedTuple):
@@ -89,6 +90,11 @@ def read(path: Path) -> Contents:
     return Contents(path, {"": arrays[name]} if name else arrays, metric)
 
 
+def opened(place: Place) -> Contents:
+    """As `read`, also of an array in memory, which goes by its name."""
+    return Contents(place.path, {"": place}) if isinstance(place, FileArray) else read(place)
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """A BenchError if the file at `path` cannot be read in this context."""
@@ -129,10 +135,10 @@ def read_vectors(path: Path, part: str = "base") -> np.ndarray:
     return vectors(source)
 
 
-def read_labels(path: Path, part: str = "labels") -> np.ndarray:
+def read_labels(path: Place, part: str = "labels") -> np.ndarray:
     """(n,) labels: the array that is `part` of a file, or the lines of a .txt file."""
-    if path.suffix.lower() != ".txt":
-        return whole(get(read(path), part))
+    if isinstance(path, FileArray) or path.suffix.lower() != ".txt":
+        return whole(get(opened(path), part))
     try:
         with _readable(path):
             if not path.is_file():

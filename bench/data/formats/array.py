@@ -1,9 +1,12 @@
-"""Arrays in files, opened without reading them: mapped if they lie as in memory, else converted in blocks."""
+"""Arrays in files, opened without reading them: mapped if they lie as in memory, else converted in blocks.
+
+An array that is in memory already goes as one of a file too, so that all else need not know the difference.
+"""
 
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +23,14 @@ _BLOCK_BYTES = 1 << 24
 class FileArray:
     """An array in a file, none of it read yet.
 
-    path: the file.
+    path: the file; of an array in memory, what it is called.
     part: the array's name in it, empty if the file is one array.
     shape: as numpy has it.
     dtype: as numpy has it.
     blocks: gives the rows in file order, some at a time.
     memory_map: the array as one, read-only; None if it lies in the file in another way than in memory.
     take: gives rows by their numbers, if the file has them without reading those before.
+    in_memory: whether it lies in no file.
     """
 
     path: Path
@@ -36,6 +40,7 @@ class FileArray:
     blocks: Callable[[], Iterator[np.ndarray]]
     memory_map: np.ndarray | None = None
     take: Callable[[np.ndarray], np.ndarray] | None = None
+    in_memory: bool = False
 
     @property
     def where(self) -> str:
@@ -47,6 +52,11 @@ def from_memory_map(path: Path, array: np.ndarray, part: str = "") -> FileArray:
     """An array that is a memory map."""
     take = array.__getitem__
     return FileArray(path, part, array.shape, array.dtype, lambda: map(take, spans(array)), array, take)
+
+
+def from_memory(name: str, array: np.ndarray) -> FileArray:
+    """An array in memory, by the name that errors call it."""
+    return replace(from_memory_map(Path(name), array), in_memory=True)
 
 
 def spans(array: Any, multiple: int = 1) -> Iterator[slice]:
@@ -76,17 +86,19 @@ def check(source: FileArray) -> None:
 def vectors(source: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
     """(n, d) float32 vectors, all of them or those in `rows` (ascending); of what `check` has let pass.
 
-    Memory-mapped in the file itself if it has them so; in memory if they are few and the file gives them without those
-    before; else from a conversion in the cache. That goes by the file's content, so that a file that changed is
-    converted again. What a float32 cannot hold becomes infinite, for `checked` to find.
+    Memory-mapped in the file itself if it has them so; in memory if they are there already, or are few and the file
+    gives them without those before; else from a conversion in the cache. That goes by the file's content, so that a
+    file that changed is converted again. What a float32 cannot hold becomes infinite, for `checked` to find.
     """
     array = source.memory_map
     if rows is None or len(rows) == source.shape[0]:
         rows = None
         if array is not None and array.dtype == np.float32 and array.flags.c_contiguous and array.flags.aligned:
             return read_only(array)
-    elif source.take and few(len(rows), source.shape[1]):
+    elif source.take and (source.in_memory or few(len(rows), source.shape[1])):
         return read_only(np.ascontiguousarray(_float32(source.take(rows))))
+    if source.in_memory:
+        return read_only(np.ascontiguousarray(_float32(whole(source))))
     key = {
         "sha256": digests.file_digest(source.path),
         "suffix": source.path.suffix.lower(),

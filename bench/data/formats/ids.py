@@ -23,10 +23,15 @@ def read_ids(path: Path) -> np.ndarray:
         ids = FORMATS[suffix][0](path)
     except OSError as error:
         raise BenchError(f"cannot read {path}: {error.strerror}; allow it, or name another file") from None
+    return row_numbers(ids, str(path))
+
+
+def row_numbers(ids: np.ndarray, where: str) -> np.ndarray:
+    """(m,) int64 row numbers, also of what is one column, or a BenchError that names `where`."""
     if ids.ndim == 2 and ids.shape[1] == 1:
         ids = ids[:, 0]
     if ids.ndim != 1 or ids.dtype.kind not in "iu":
-        raise BenchError(f"{path} has shape {ids.shape} and type {ids.dtype}: row numbers are one row of integers")
+        raise BenchError(f"{where} has shape {ids.shape} and type {ids.dtype}: row numbers are one row of integers")
     return np.ascontiguousarray(ids, dtype=np.int64)
 
 

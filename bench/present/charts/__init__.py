@@ -91,7 +91,7 @@ def _found(findings: Findings, name: str) -> "tuple[Chart, pd.DataFrame]":
 
 def file_part(value: object) -> str:
     """A value as a part of a file's name."""
-    return re.sub(r"[^\w.=-]+", "-", str(value)).strip("-")[:60] or "x"
+    return re.sub(r"[^\w.=-]+", "-", str(value)).strip("-.")[:60] or "x"
 
 
 def files(drawn: Any) -> dict[str, bytes]:
@@ -215,6 +215,14 @@ CHARTS = {
         frames.permutations,
         parts.permutations,
         (),
+    ),
+    "presets": Chart(
+        "Recall at systems' defaults",
+        "Mean recall by order with 95 % intervals, at the parameters that each system has by default, in the engines of"
+        " this harness.",
+        frames.presets,
+        comparison.presets,
+        ("dataset",),
     ),
     "rankings": Chart(
         "Rankings of models",

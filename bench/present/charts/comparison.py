@@ -1,9 +1,10 @@
 """Charts of orders compared: one setting, along ef_search, over datasets, engines and sweeps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.present.charts.marks import (
+    CHANGES,
     COLOURS,
     COLUMNS,
     REFERENCE,
@@ -21,6 +22,15 @@ from bench.present.charts.marks import (
 
 def difference(rows: Any, labels: Sequence[str]) -> Any:
     """A forest plot of differences to the reference."""
+    return _forest(rows, VERDICTS)
+
+
+def changes(rows: Any, labels: Sequence[str]) -> Any:
+    """A forest plot of what changed between two sets of outcomes."""
+    return _forest(rows, CHANGES)
+
+
+def _forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
     import altair as alt
 
     y = alt.Y("order:N", sort=alt.EncodingSortField("place", order="ascending"), title=None, axis=names())
@@ -28,8 +38,12 @@ def difference(rows: Any, labels: Sequence[str]) -> Any:
     one = base.transform_aggregate(noise="max(noise)", margin="max(margin)")
     noise = one.transform_calculate(start="-datum.noise").mark_rect(opacity=0.16, color=REFERENCE)
     margins = base.transform_aggregate(margin="max(margin)").transform_calculate(ends="[-datum.margin, datum.margin]")
-    shape = alt.Shape("verdict:N", scale=verdicts(0), legend=alt.Legend(title=None, orient="top", columns=COLUMNS))
-    colour = alt.Color("verdict:N", scale=verdicts(1), legend=alt.Legend(title=None, orient="top", columns=COLUMNS))
+    shape = alt.Shape(
+        "verdict:N", scale=verdicts(0, marks), legend=alt.Legend(title=None, orient="top", columns=COLUMNS)
+    )
+    colour = alt.Color(
+        "verdict:N", scale=verdicts(1, marks), legend=alt.Legend(title=None, orient="top", columns=COLUMNS)
+    )
     # In words beside the plot, but on a phone
     low, high = (f"format(datum.{end}, '+.2f')" for end in ("low", "high"))
     text = f"format(datum.difference, '+.2f') + (isValid(datum.low) ? ' [' + {low} + ', ' + {high} + ']' : '')"
@@ -147,6 +161,27 @@ def engines(rows: Any, labels: Sequence[str]) -> Any:
             tooltip=tips("index", "order", "difference", "low", "high", "verdict"),
         ),
     ).properties(height=alt.Step(14))
+
+
+def presets(rows: Any, labels: Sequence[str]) -> Any:
+    """Recall under systems' defaults."""
+    import altair as alt
+
+    y = alt.Y("system:N", title=None, axis=names(), sort=None)
+    x = alt.X("recall:Q", title="recall", scale=alt.Scale(zero=False, padding=12))
+    base = alt.Chart(rows)
+    return alt.layer(
+        base.transform_filter("isValid(datum.low)")
+        .mark_rule()
+        .encode(x=alt.X("low:Q", title="recall"), x2="high:Q", y=y, color=colours(labels)),
+        base.mark_point(filled=True, size=60, opacity=1).encode(
+            x=x,
+            y=y,
+            color=colours(labels),
+            shape=shapes(labels),
+            tooltip=tips("system", "order", "recall", "low", "high"),
+        ),
+    ).properties(height=alt.Step(ROW))
 
 
 def sweep(rows: Any, labels: Sequence[str]) -> Any:

@@ -1,8 +1,9 @@
 """What charts have in common: colours, shapes, scales, legends, and how they look on paper and on a screen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.analysis.changes import SAME
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE
 
 # Apart for most kinds of colour vision (Okabe and Ito 2008), and dark enough on white as on black
@@ -15,6 +16,7 @@ VERDICTS = {
     NO_DIFFERENCE: ("square", "#808080", "="),
     UNDECIDED: ("circle", "#808080", "?"),
 }
+CHANGES = {**VERDICTS, SAME: ("diamond", "#808080", "=")}
 ROW = 22  # pixels an order
 # Pixels of a name beside a plot, and in legends of two columns, by the room that there is; paper has no container
 _ROOM = "(containerSize()[0] || 560)"
@@ -31,11 +33,11 @@ def names(grid: bool = True) -> Any:
     return alt.Axis(labelLimit=LONGEST, ticks=False, domain=False, grid=grid)
 
 
-def verdicts(part: int) -> Any:
+def verdicts(part: int, of: Mapping[str, tuple[str, str, str]] = VERDICTS) -> Any:
     """The scale of verdicts. part: which of their marks, 0 shapes, 1 colours."""
     import altair as alt
 
-    return alt.Scale(domain=list(VERDICTS), range=[marks[part] for marks in VERDICTS.values()])
+    return alt.Scale(domain=list(of), range=[marks[part] for marks in of.values()])
 
 
 def colours(labels: Sequence[str]) -> Any:

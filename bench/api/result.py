@@ -1,7 +1,4 @@
-"""The harness from Python and notebooks: results as pandas frames, Altair charts and a report.
-
-The names here are stable; `import bench` gives them, and loads what they need when they are used.
-"""
+"""What an experiment came to, as pandas frames, Altair charts and a report."""
 
 from functools import cached_property
 from pathlib import Path
@@ -10,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 from bench import streams
 from bench.analysis.findings import Findings
 from bench.analysis.setting import by_setting, labels, samples
-from bench.errors import BenchError, BenchWarning
+from bench.api.arguments import CALL
 from bench.present import frames
 from bench.present.export import tidy
-from bench.study.store import Noted, Store
+from bench.study.store import Noted
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-__all__ = ["BenchError", "BenchWarning", "Result", "load"]
 
 
 class Result:
@@ -87,8 +82,9 @@ class Result:
         """The report: one page without a network."""
         from bench.present.page import About, page
 
-        store = f"bench report {self.name}"
-        commands = [self.noted.command or "# not known: these results came without a command", store]
+        command = self.noted.command or "# not known: these results came without a command"
+        again = 'result.report("page.html")' if command.startswith(CALL) else f"bench report {self.name}"
+        commands = [command, again]
         return page(self.findings, About(name=self.name, title=self.noted.title, commands=commands))
 
     def report(self, path: Path | str) -> Path:
@@ -96,14 +92,9 @@ class Result:
 
         Raises BenchError where it cannot be written, or where another file than a report lies there.
         """
-        from bench.present.page import GENERATOR
+        from bench.present.page.html import written
 
-        path = Path(path)
-        if path.is_file() and f'content="{GENERATOR}"'.encode() not in path.read_bytes()[:2000]:
-            raise BenchError(f"{path} is no report of this harness, and is not replaced: move it, or name another file")
-        html = self.html().encode()
-        streams.write(path, lambda stream: stream.write(html))
-        return path
+        return written(self.html(), Path(path))
 
     def figures(self, folder: Path | str) -> list[Path]:
         """Write every chart of every choice into a folder, as SVG and as PNG of 300 dots an inch, a page wide."""
@@ -121,47 +112,3 @@ class Result:
                     streams.write(path, lambda stream, content=content: stream.write(content))  # type: ignore[misc]
                     written.append(path)
         return written
-
-
-def load(
-    store: Path | str = "results/store.sqlite",
-    experiment: str | None = None,
-    *,
-    reference: str | None = None,
-    ties: bool = False,
-) -> Result:
-    """The Result of an experiment in a store; its name may be left out where the store has one.
-
-    reference: the order that others are compared with, by its label; by default the experiment's own. ties: whether
-    recall counts rows as near as the k-th true neighbour, rather than going by id.
-    Raises BenchError where there is no such store, experiment or order.
-    """
-    opened = Store.open(Path(store))
-    if experiment is None:
-        named = opened.experiments()
-        if len(named) != 1:
-            raise BenchError(f"{store} has {len(named)} experiments: name one of {', '.join(named) or 'none'}")
-        [experiment] = named
-    return loaded(opened, experiment, reference, ties)
-
-
-def loaded(store: Store, experiment: str, reference: str | None = None, ties: bool = False) -> Result:
-    """As `load`, of a store that is open."""
-    noted = store.noted(experiment)
-    outcomes = list(store.outcomes(experiment))
-    findings = Findings(
-        outcomes,
-        list(store.ladder(experiment)),
-        [failure for _, failure in store.failures(experiment)],
-        noted.reference if reference is None else reference,
-        ties,
-        profiles(store, outcomes),
-    )
-    return Result(experiment, findings, noted)
-
-
-def profiles(store: Store, outcomes: Any) -> Any:
-    """What a store has of the geometry of every dataset that outcomes are of."""
-    data = dict.fromkeys(outcome.trial.data for _, outcome in outcomes)
-    known = ((of, store.profile(of)) for of in data)
-    return {of: arrays for of, arrays in known if arrays}

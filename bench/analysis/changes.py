@@ -1,0 +1,139 @@
+"""What changed between two sets of outcomes, two studies or a baseline and a run, by setting and order.
+
+Outcomes are of one line where they share data, index parameters, order and search, whatever built them: a version, a
+machine or our own code may be what differs.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from bench.analysis import power, stats
+from bench.analysis.sample import Sample, sample_of, seeds_of
+from bench.analysis.setting import fields_of, split
+from bench.analysis.stats import Estimate
+from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE
+from bench.study.baseline import comparable
+from bench.study.order_labels import labels_of
+from bench.study.trial import Order, Trial, changed
+
+SAME = "bit-exact"
+
+
+class Measured(Protocol):
+    """An outcome of a store or of a baseline."""
+
+    @property
+    def trial(self) -> Trial: ...
+    @property
+    def hits(self) -> np.ndarray: ...
+    @property
+    def ids_sha256(self) -> str: ...
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One order in one setting, then and now.
+
+    fields: of the setting, as tables show it. order: its label.
+    builds: then, and now; where one side has all seeds of the other, those of both.
+    same_ids: how many of now return the ids that the same seeds returned then.
+    before, after: mean recall.
+    difference: after minus before, on the same queries, with an interval that holds for all lines at once.
+    p: of it, adjusted for the number of lines (Bonferroni).
+    verdict: `better` or `worse` where p < 0.05, `bit-exact` where all builds of now return the ids of then, else
+        `no difference shown` where the interval lies within ± 1 point, else `undecided`.
+    """
+
+    fields: dict[str, Any]
+    order: str
+    builds: tuple[int, int]
+    same_ids: int
+    before: Estimate
+    after: Estimate
+    difference: Estimate
+    p: float
+    verdict: str
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What two sets of outcomes have in common, and how many lines each has that the other has not."""
+
+    lines: list[Change]
+    only_before: int
+    only_after: int
+
+
+def changes(before: Iterable[Measured], after: Iterable[Measured]) -> Changes:
+    """The Changes from one set of outcomes to another, in the sequence of the first."""
+    then, now = _lines(before), _lines(after)
+    shared = [line for line in then if line in now]
+    names = labels_of({line.order for line in shared})
+    return Changes(
+        lines=[_change(line, names, then[line], now[line], len(shared)) for line in shared],
+        only_before=len(then) - len(shared),
+        only_after=len(now) - len(shared),
+    )
+
+
+def varying(lines: Iterable[Change]) -> list[str]:
+    """The names of the fields by which settings differ."""
+    return split([line.fields for line in lines])[1]
+
+
+def _lines(outcomes: Iterable[Measured]) -> dict[Trial, dict[tuple[int, int], Measured]]:
+    """Outcomes by what they share but for seeds, and by seeds; of builds of several versions the last one."""
+    lines: dict[Trial, dict[tuple[int, int], Measured]] = defaultdict(dict)
+    for outcome in outcomes:
+        seeds = outcome.trial.seeds
+        line = changed(comparable(outcome.trial), order_seed=0, build_seed=0)
+        lines[line][seeds.order_seed, seeds.build_seed] = outcome
+    return lines
+
+
+def _change(
+    line: Trial,
+    names: Mapping[Order, str],
+    then: Mapping[tuple[int, int], Measured],
+    now: Mapping[tuple[int, int], Measured],
+    lines: int,
+) -> Change:
+    # The same seeds may give nearly the same graph: paired, that is sharper, and holds where they do not. Builds that
+    # only the larger side has are left out for it.
+    shared = then.keys() & now.keys()
+    if len(shared) == min(len(then), len(now)):
+        then, now = ({seeds: outcome for seeds, outcome in side.items() if seeds in shared} for side in (then, now))
+    before, after = _sample(then.values()), _sample(now.values())
+    paired = set(seeds_of(before)) == set(seeds_of(after))
+    difference = (stats.paired_difference if paired else stats.difference)(after, before)
+    same = sum(seeds in then and outcome.ids_sha256 == then[seeds].ids_sha256 for seeds, outcome in now.items())
+    p = min(stats.p_value(difference) * lines, 1.0)
+    at_once = stats.simultaneous(difference, lines)
+    return Change(
+        fields=fields_of(line.setting),
+        order=names[line.order],
+        builds=(len(then), len(now)),
+        same_ids=same,
+        before=stats.mean(before),
+        after=stats.mean(after),
+        difference=at_once,
+        p=p,
+        verdict=SAME if same == len(now) else _verdict(at_once, p),
+    )
+
+
+def _sample(outcomes: Iterable[Measured]) -> Sample:
+    listed = list(outcomes)
+    k = listed[0].trial.search.k
+    groups = getattr(listed[0], "query_groups", None)
+    return sample_of([outcome.hits / k for outcome in listed], [outcome.trial for outcome in listed], groups)
+
+
+def _verdict(difference: Estimate, p: float) -> str:
+    if p < 1 - stats.CONFIDENCE:
+        return BETTER if difference.value > 0 else WORSE
+    if difference.low > -power.MARGIN and difference.high < power.MARGIN:
+        return NO_DIFFERENCE
+    return UNDECIDED

@@ -1,0 +1,101 @@
+"""What a program gives as arguments, as the harness has it; mistakes are told by the argument's name."""
+
+import inspect
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.data.formats import Place
+from bench.data.formats.array import FileArray
+from bench.data.formats.ids import row_numbers
+from bench.data.formats.values import array_of, labels_of, vectors_of
+from bench.errors import BenchError
+from bench.orders import table
+from bench.study.comparison import Source
+
+CALL = "result = bench.compare("
+
+
+def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
+    """The call of a function, `compare`, that has these arguments; what is in memory goes by its name."""
+    defaults = {name: of.default for name, of in inspect.signature(function).parameters.items()}
+    given = {name: _shown(value, name) for name, value in arguments.items()}
+    more = [
+        f"{name}={text}" for name, text in given.items() if name != "vectors" and text != _shown(defaults[name], "")
+    ]
+    return f"{CALL}{', '.join([given['vectors'], *more])})"
+
+
+def _shown(value: Any, name: str) -> str:
+    """A value as code where that is short, else a name for it."""
+    if isinstance(value, Path):
+        value = str(value)
+    if value is None or isinstance(value, str | int | float):
+        return repr(value)
+    if isinstance(value, list | tuple) and name not in ("vectors", "queries", "labels", "query_groups"):
+        return f"[{', '.join(_shown(one, f'{name}[{place}]') for place, one in enumerate(value))}]"
+    if isinstance(value, dict) and all(isinstance(one, str | int | float) for one in value.values()):
+        return repr(value)
+    return name
+
+
+def source(
+    vectors: Any,
+    metric: str | None,
+    labels: Any = None,
+    *,
+    queries: Any = None,
+    query_groups: Any = None,
+    limit: int | None = None,
+    name: str = "vectors",
+) -> Source:
+    """Where vectors come from, as the arguments of a program state it."""
+    return Source(
+        base=str(vectors) if isinstance(vectors, str | Path) else vectors_of(vectors, "vectors"),
+        queries=_place(queries, "queries", vectors_of),
+        labels=_place(labels, "labels", labels_of),
+        metric=metric,
+        query_groups=_place(query_groups, "query_groups", labels_of),
+        rows=None if limit is None else whole(limit, "limit"),
+        array_name=name,
+    )
+
+
+def _place(values: Any, name: str, read: Callable[[Any, str], FileArray]) -> Place | None:
+    if values is None or isinstance(values, Path):
+        return values
+    return Path(values) if isinstance(values, str) else read(values, name)
+
+
+def order_table(entry: Any, where: str) -> dict[str, Any]:
+    """An order as an experiment's table has it."""
+    if isinstance(entry, str | Path):
+        return table(str(entry), where)
+    if isinstance(entry, dict) and "rows" not in entry:
+        return entry
+    named = entry["rows"] if isinstance(entry, dict) else {where: entry}
+    if not isinstance(named, dict):
+        raise BenchError(f'{where}: give row numbers a name, as in {{"rows": {{"by-date": array}}}}')
+    return {"rows": {name: row_numbers(array_of(rows, name), name).tolist() for name, rows in named.items()}}
+
+
+def items(values: Any, name: str) -> list[tuple[str, Any]]:
+    """What a list has, each with the name of its place; a BenchError where it is no list, or has nothing."""
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise BenchError(f"{name} is {values!r}: give a list")
+    listed = [(f"{name}[{place}]", value) for place, value in enumerate(values)]
+    if not listed:
+        raise BenchError(f"{name} is empty: name at least one")
+    return listed
+
+
+def whole(number: Any, name: str, least: int = 1) -> int:
+    """A whole number, numpy's too; a BenchError that names the argument where it is none, or below `least`."""
+    try:
+        value = operator.index(number)
+    except TypeError:
+        raise BenchError(f"{name} is {number!r}: give a whole number") from None
+    if value < least:
+        raise BenchError(f"{name} = {value}: give {least} or more")
+    return value

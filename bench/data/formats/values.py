@@ -1,0 +1,42 @@
+"""What a program has in memory, as an array of a file: numpy's, what becomes one, and frames and series of pandas."""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from bench.data.formats.array import FileArray, from_memory
+from bench.errors import BenchError
+from bench.labels import listed
+
+
+def vectors_of(values: Any, name: str) -> FileArray:
+    """(n, d) numbers, of a frame's columns too.
+
+    A BenchError names the argument, by its `name`, where it is no array. What else may be wrong with it is found where
+    arrays of files are checked.
+    """
+    pandas = sys.modules.get("pandas")  # whoever has a frame has imported it
+    if pandas and isinstance(values, pandas.DataFrame):
+        kinds = [getattr(dtype, "kind", "O") for dtype in values.dtypes]
+        if text := [str(column) for column, kind in zip(values.columns, kinds, strict=True) if kind not in "fiu"]:
+            raise BenchError(f"{name} has columns that are no numbers: {listed(text, ', ')}; leave them out")
+        sizes = {np.dtype(f"{kind}{dtype.itemsize}") for kind, dtype in zip(kinds, values.dtypes, strict=True)}
+        values = values.to_numpy(np.result_type(np.float32, *sizes), na_value=np.nan)
+    return from_memory(name, array_of(values, name))
+
+
+def labels_of(values: Any, name: str) -> FileArray:
+    """(n,) labels, of a series of text too."""
+    array = array_of(values, name)
+    if array.dtype.hasobject and all(isinstance(value, str) for value in array.flat):
+        array = array.astype(str)
+    return from_memory(name, array)
+
+
+def array_of(values: Any, name: str) -> np.ndarray:
+    """What becomes an array, as one; a BenchError names the argument where it does not."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # as of rows of unequal lengths, or on another device
+        raise BenchError(f"{name} cannot become an array: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,61 @@
+"""A page of two sets of outcomes side by side: what changed, with intervals."""
+
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.changes import Changes
+from bench.analysis.setting import split
+from bench.present import changes as present
+from bench.present.charts import comparison
+from bench.present.charts.marks import DARK, LIGHT
+from bench.present.page.html import GENERATOR, HERE, columns, json_text, specification, template, vega
+from bench.present.text import title as common_title
+from bench.study.environment import differences
+from bench.study.side import Side
+
+ABOUT = (
+    "A row an order: the difference of its mean recall, with an interval that holds for all lines of the page at once."
+    " Between the dashed lines, ± 1 point: no difference worth a word."
+)
+
+
+def changes_page(changes: Changes, before: Side, after: Side) -> str:
+    """The page as HTML."""
+    frame = present.frame(changes.lines)
+    settings = frame[["dataset", "index", "search"]].drop_duplicates().to_dict("records")
+    chart = specification(comparison.changes, frame, sorted(set(frame["order"])), ABOUT)
+    rows = pd.DataFrame(present.rows(changes))
+    content = {
+        "experiment": f"{before.name}-{after.name}",
+        "reference": before.name,
+        "settings": settings,
+        "summary": columns(rows),
+        "outcomes": {},
+        "failures": [],
+        "charts": {"changes": {"spec": chart, "rows": columns(frame), "by": ["dataset", "index", "search"]}},
+        "themes": {"light": LIGHT, "dark": DARK},
+    }
+    html: str = template("changes.html").render(
+        generator=GENERATOR,
+        before=before,
+        after=after,
+        about=ABOUT,
+        answer=present.answer(changes, before.name, after.name),
+        common=common_title(split([line.fields for line in changes.lines])[0]),
+        differences=_differences(before, after),
+        content=json_text(content),
+        vega=vega(),
+        style=(HERE / "style.css").read_text(),
+        script=(HERE / "script.js").read_text(),
+    )
+    return html
+
+
+def _differences(before: Side, after: Side) -> list[str]:
+    """In what the two were made otherwise, as far as both state it."""
+    texts: dict[str, Any] = {}
+    for then in before.environments:
+        for now in after.environments:
+            texts |= {change.text: None for change in differences(then, now)}
+    return list(texts)

@@ -1,0 +1,141 @@
+import json
+
+import numpy as np
+import pytest
+from support.examples import TRIAL, outcome
+
+from bench.analysis.findings import Findings
+from bench.errors import BenchError
+from bench.present import charts, frames
+from bench.present.charts import CHARTS
+from bench.study.trial import changed
+
+QUERIES = 60
+ORDERS = {"random": 0.8, "given": 0.8, "lid-ascending": 0.6}
+
+
+def outcomes(datasets=("a", "b"), engines=("hnswlib", "faiss"), efs=(10, 40), builds=3):
+    """Outcomes whose recall falls by order and rises with ef_search."""
+    listed = []
+    for dataset in datasets:
+        for engine in engines:
+            for ef in efs:
+                for place, (order, mean) in enumerate(ORDERS.items()):
+                    for seed in range(1, builds + 1):
+                        rng = np.random.default_rng([place, seed, ef, *dataset.encode(), *engine.encode()])
+                        hits = rng.binomial(10, mean ** (10 / ef), QUERIES)
+                        fields = {"dataset": dataset, "fingerprint": dataset, "engine": engine, "queries": QUERIES}
+                        fields |= {"ef_search": ef, "order": order, "build_seed": seed, "order_seed": seed}
+                        listed.append(("e", outcome(hits, **fields)))
+    return listed
+
+
+def data(dataset):
+    return changed(TRIAL, dataset=dataset, fingerprint=dataset, queries=QUERIES).data
+
+
+def profile():
+    rng = np.random.default_rng(1)
+    arrays = {"rows": np.arange(100)}
+    for what, count in (("row", 100), ("query", QUERIES)):
+        arrays |= {f"{what}_{name}": rng.uniform(1, 9, count) for name in ("lid", "nearest", "radius")}
+    return arrays
+
+
+@pytest.fixture(scope="module")
+def findings():
+    ladder = [("e", outcome(o.hits, **{**fields_of(o), "ef_search": 20})) for _, o in outcomes(efs=(20,))]
+    return Findings(outcomes(), ladder, profiles={data(name): profile() for name in "ab"})
+
+
+def fields_of(built):
+    trial = built.trial
+    fields = {"dataset": trial.data.dataset, "fingerprint": trial.data.fingerprint, "queries": QUERIES}
+    fields |= {"engine": trial.index.engine, "order": trial.order.order}
+    return fields | {"build_seed": trial.seeds.build_seed, "order_seed": trial.seeds.order_seed}
+
+
+def test_every_chart_is_drawn_of_its_own_rows_or_not_at_all(findings):
+    drawn = charts.names(findings)
+    assert {"difference", "curves", "misses", "losses", "by_dimension", "heat", "engines", "dimensions"} < set(drawn)
+    assert not {"sweep", "permutations", "rankings", "presets"} & set(drawn)
+    for name in drawn:
+        spec = charts.chart(findings, name).to_dict()
+        assert sum(len(rows) for rows in spec["datasets"].values())
+    for name in set(CHARTS) - set(drawn):
+        with pytest.raises(BenchError, match=f"chart '{name}': these results have nothing to draw in it; they have"):
+            charts.chart(findings, name)
+
+
+def test_a_choice_is_the_rows_of_that_setting_and_a_wrong_one_is_named(findings):
+    spec = charts.chart(findings, "difference", dataset="b", index="faiss", search="40").to_dict()
+    [rows] = spec["datasets"].values()
+    assert {(row["dataset"], row["index"], row["search"]) for row in rows} == {("b", "faiss", "40")}
+    assert spec["title"] == "Difference to random, b, faiss, ef_search 40"
+    with pytest.raises(BenchError, match="unknown index 'usearch'; known: faiss, hnswlib"):
+        charts.chart(findings, "difference", index="usearch")
+    with pytest.raises(BenchError, match="unknown chart 'pie'; known: difference"):
+        charts.chart(findings, "pie")
+    assert len(charts.choices(findings, "difference")) == 8
+    assert charts.choices(findings, "heat") == [
+        {"index": index, "search": search} for index in ("faiss", "hnswlib") for search in ("10", "40")
+    ]
+
+
+def test_differences_are_those_of_the_summaries_in_points(findings):
+    rows = frames.differences(findings).set_index(["dataset", "index", "search", "order"])
+    compared = [row for row in findings.summaries if row.against]
+    assert len(rows) == len(compared) == 16
+    for row in compared:
+        fields = row.setting.fields
+        drawn = rows.loc[(fields["dataset"], fields["engine"], str(fields["ef_search"]), row.order)]
+        ends = row.against.difference
+        assert drawn["difference"] == 100 * ends.value
+        assert (drawn["low"], drawn["high"]) == (100 * ends.low, 100 * ends.high)
+
+
+def test_the_noise_band_is_what_two_builds_of_the_reference_differ_by(findings):
+    row = next(row for row in findings.summaries if row.order == "random")
+    drawn = frames.differences(findings)
+    of_setting = drawn[(drawn["dataset"] == row.setting.name) & (drawn["search"] == "10") & (drawn["index"] == "faiss")]
+    assert of_setting["noise"].iloc[0] == pytest.approx(100 * 1.959964 * 2**0.5 * row.sd)
+
+
+def test_curves_read_off_the_ef_search_of_equal_recall(findings):
+    rows = frames.curves(findings)
+    assert set(rows["kind"]) == {"measured", "ladder", "reading"}
+    assert set(rows[rows["kind"] == "ladder"]["order"]) == {"random"}
+    own = rows[(rows["dataset"] == "a") & (rows["index"] == "faiss") & (rows["order"] == "lid-ascending")]
+    at_10 = own[(own["kind"] == "measured") & (own["ef_search"] == 10)]["recall"].iloc[0]
+    reading = own[own["kind"] == "reading"].sort_values("recall")
+    assert reading["ef_search"].is_monotonic_increasing
+    assert np.interp(at_10, reading["recall"], reading["ef_search"]) == pytest.approx(10, rel=0.05)
+
+
+def test_svg_and_png_are_drawn_offline_and_300_dots_an_inch(findings):
+    from PIL import Image
+
+    files = charts.files(charts.chart(findings, "difference"))
+    assert files["svg"].startswith(b"<svg")
+    assert b"lid-ascending" in files["svg"]
+    import io
+
+    image = Image.open(io.BytesIO(files["png"]))
+    assert round(image.info["dpi"][0]) == 300
+    assert image.width > 1000
+
+
+def test_a_specification_has_no_address_that_is_fetched(findings):
+    for name in charts.names(findings):
+        spec = charts.chart(findings, name).to_dict()
+        spec.pop("$schema")
+        assert "http" not in json.dumps(spec)
+
+
+@pytest.mark.parametrize("value", ["a/b", "../x", "..", 'q"<script>', "é ü", "", "x" * 300])
+def test_a_value_in_a_file_name_leaves_its_folder_for_none(value):
+    part = charts.file_part(value)
+    assert part
+    assert len(part) <= 60
+    assert "/" not in part
+    assert part not in (".", "..")

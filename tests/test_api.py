@@ -1,0 +1,330 @@
+"""The harness from Python: the same results as the command line's, from arrays and frames, and mistakes in one line."""
+
+import inspect
+import json
+import subprocess
+import sys
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pytest
+
+import bench
+from bench.present.export import TIDY
+
+ORDERS = ["given", "random", "residual-descending"]
+FEW = {"orders": ORDERS, "engines": ["hnswlib"], "seeds": 2, "progress": False}
+QUICK = {"orders": ["random"], "engines": ["hnswlib"], "ef_search": [10], "seeds": 1, "progress": False}
+WORDS = ("--orders", ",".join(ORDERS), "--engines", "hnswlib", "--seeds", "2")
+MEASURED = ["order", "order_params", "ef_search", "order_seed", "build_seed", "fingerprint", "recall", "ids_sha256"]
+
+
+def rows(n=600, d=8):
+    return np.random.default_rng(0).standard_normal((n, d)).astype(np.float32)
+
+
+def measured(outcomes):
+    """What does not differ by the dataset's name and the clock."""
+    return outcomes[MEASURED].sort_values(MEASURED).reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("api") / "store.sqlite"
+
+
+@pytest.fixture(scope="module")
+def result(store):
+    return bench.compare(rows(), metric="cosine", store=store, **FEW)
+
+
+def test_arrays_and_frames_give_the_outcomes_of_the_command_line_on_the_same_file(cli, tmp_path, result):
+    np.save(tmp_path / "rows.npy", rows())
+    cli("compare", "rows.npy", "--metric", "cosine", *WORDS, check=0)
+    of_command = bench.load(tmp_path / "results" / "store.sqlite").outcomes
+    of_frame = bench.compare(pd.DataFrame(rows()), metric="cosine", name="frame", **FEW).outcomes
+    of_path = bench.compare(tmp_path / "rows.npy", metric="cosine", **FEW).outcomes
+    assert len(result.outcomes) == 3 * 2 * 2
+    for outcomes in (of_command, of_frame, of_path):
+        pd.testing.assert_frame_equal(measured(outcomes), measured(result.outcomes))
+    assert [set(of["dataset"]) for of in (of_command, of_frame, result.outcomes)] == [{"rows"}, {"frame"}, {"vectors"}]
+
+
+def test_queries_that_are_given_are_searched_and_none_are_held_out(cli, tmp_path):
+    base, queries = rows()[:500], rows()[500:]
+    for name, array in (("base", base), ("queries", queries)):
+        np.save(tmp_path / f"{name}.npy", array)
+    cli("compare", "base.npy", "--queries", "queries.npy", *WORDS, check=0)
+    of_command = bench.load(tmp_path / "results" / "store.sqlite").outcomes
+    assert set(of_command["n"]) == {500}
+    for given in (queries, pd.DataFrame(queries), tmp_path / "queries.npy", str(tmp_path / "queries.npy")):
+        pd.testing.assert_frame_equal(
+            measured(bench.compare(base, queries=given, **FEW).outcomes), measured(of_command)
+        )
+
+
+def test_the_summary_is_the_table_of_the_same_store(cli, store, result):
+    table = json.loads(cli("table", "compare-vectors", "--json", "--store", store, check=0).stdout)
+    pd.testing.assert_frame_equal(result.summary, pd.DataFrame(table), check_dtype=False, rtol=1e-12)
+    loaded = bench.load(store)
+    pd.testing.assert_frame_equal(loaded.summary, result.summary)
+    assert loaded.advice == result.advice != ""
+
+
+def test_frames_have_the_columns_and_types_that_the_guide_states(result):
+    assert list(result.outcomes) == list(TIDY)
+    kinds = {column: dtype.kind for column, dtype in result.outcomes.dtypes.items()}
+    assert {kinds[name] for name in ("n", "d", "queries", "M", "ef_search", "order_seed", "build_seed")} == {"i"}
+    assert {kinds[name] for name in ("recall", "recall_tie", "build_seconds", "search_seconds")} == {"f"}
+    summary = result.summary
+    assert list(summary["order"].groupby(summary["ef_search"]).nunique()) == [3, 3]
+    assert {"dataset", "metric", "n", "d", "queries", "engine", "M", "k", "builds", "p", "verdict"} <= set(summary)
+    for figure in ("recall", "difference", "misses_removed"):
+        assert {summary[name].dtype.kind for name in (figure, f"{figure}_low", f"{figure}_high")} == {"f"}
+    assert summary["recall"].between(0, 1).all()
+
+
+def test_recalls_have_a_row_a_build_and_a_column_a_query_and_their_mean_is_the_outcomes(result):
+    assert {choice[3] for choice in result.recalls} == set(ORDERS)
+    for (dataset, index, search, order), recalls in result.recalls.items():
+        assert (dataset, index, recalls.shape, recalls.dtype.kind) == ("vectors", "hnswlib", (2, 60), "f")
+        outcomes = result.outcomes.query(
+            "order == @order and ef_search == @search", local_dict={"order": order, "search": int(search)}
+        )
+        assert sorted(recalls.mean(axis=1)) == pytest.approx(sorted(outcomes["recall"]))
+
+
+def test_a_chart_is_altairs_and_a_report_says_how_it_was_made(result, tmp_path):
+    assert isinstance(result.chart("difference"), alt.TopLevelMixin)
+    page = result.report(tmp_path / "page.html").read_text()
+    for command in ("result = bench.compare(vectors, metric=", "result.report("):
+        assert command in page
+
+
+def test_the_same_call_goes_on_from_its_store_and_without_one_nothing_stays(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    bench.compare(rows(), **QUICK)
+    assert list(tmp_path.iterdir()) == []
+    kept = tmp_path / "store.sqlite"
+    bench.compare(rows(), store=kept, **QUICK)
+    assert capsys.readouterr() == ("", "")
+    bench.compare(rows(), store=kept, **QUICK | {"progress": True})
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        "vectors: metric l2; name a metric for another",
+        "vectors: 60 rows held out as queries; give queries to search with your own",
+        f"compare-vectors: 1 outcomes in all, 0 missing in {kept}",
+    ]
+
+
+def test_progress_is_lines_where_no_terminal_is(capsys):
+    bench.compare(rows(), **QUICK | {"progress": True})
+    assert "1/1 outcomes" in capsys.readouterr().err
+
+
+def test_an_interrupt_keeps_what_finished_where_a_store_is_named(tmp_path, monkeypatch):
+    from bench.study import fill
+
+    run = fill.run
+
+    def interrupted(*arguments):
+        yield next(run(*arguments))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.study.fill.run", interrupted)
+    with pytest.raises(KeyboardInterrupt, match=r"1 of 40 outcomes finished, saved in .* the same call goes on"):
+        bench.compare(rows(), store=tmp_path / "s.sqlite", **FEW)
+    assert len(bench.load(tmp_path / "s.sqlite").outcomes) == 1
+    with pytest.raises(KeyboardInterrupt, match="1 of 40 outcomes finished, lost"):
+        bench.compare(rows(), **FEW)
+
+
+def test_an_array_of_row_numbers_is_the_order_that_a_file_of_them_is(tmp_path):
+    mine, other = np.random.default_rng(1).permutation(600), np.arange(600)[::-1]
+    np.save(tmp_path / "mine.npy", mine)
+    given = [mine, {"rows": {"by-date": other, "again": list(mine)}}, {"file": str(tmp_path / "mine.npy")}, "reverse"]
+    outcomes = bench.compare(rows(), **QUICK | {"orders": ["random", *given]}).outcomes
+    ids = {json.loads(p).get("file_name", o): i for o, p, i in outcomes[["order", "order_params", "ids_sha256"]].values}
+    assert ids.keys() == {"random", "orders[1]", "by-date", "again", "mine.npy", "reverse"}
+    assert ids["orders[1]"] == ids["mine.npy"] == ids["again"]
+    assert ids["by-date"] == ids["reverse"]
+    assert len(set(ids.values())) == 3
+
+
+def test_labels_and_groups_of_queries_may_be_lists_and_series():
+    labels = ["even" if row % 2 == 0 else "odd" for row in range(600)]
+    groups = np.arange(20) // 2
+    queries = np.random.default_rng(1).standard_normal((20, 8), np.float32)
+    few = QUICK | {"orders": ["category:permutation=odd+even"], "queries": queries}
+    of_list = bench.compare(rows(), labels=labels, query_groups=list(groups), **few)
+    of_series = bench.compare(rows(), labels=pd.Series(labels), query_groups=pd.Series(groups), **few)
+    assert set(of_list.outcomes["order"]) == {"category"}
+    pd.testing.assert_frame_equal(measured(of_series.outcomes), measured(of_list.outcomes))
+
+
+def test_frames_with_missing_numbers_of_pandas_own_types_are_refused_as_nan():
+    frame = pd.DataFrame(rows()).astype("Float32")
+    assert len(bench.order(frame, "given")) == 600
+    frame.iloc[7, 2] = pd.NA
+    with pytest.raises(bench.BenchError, match=r"vectors has NaN or infinity .* in row 7"):
+        bench.order(frame, "given")
+
+
+def test_numbers_that_float32_may_not_hold_are_converted_with_a_warning():
+    for given in (rows().astype(np.float64), pd.DataFrame(rows().astype(np.float64))):
+        with pytest.warns(bench.BenchWarning, match="vectors holds float64; converted to float32"):
+            assert len(bench.order(given, "given")) == 600
+
+
+def test_parts_of_a_dataset_of_the_catalogue_may_come_from_memory():
+    whole = bench.lid("subspace-small", k=10)
+    queries = np.random.default_rng(0).standard_normal((30, 128), np.float32)
+    outcomes = bench.compare("subspace-small", queries=queries, limit=500, **QUICK).outcomes
+    assert (set(outcomes["queries"]), set(outcomes["n"]), len(whole)) == (
+        {30},
+        {500},
+        len(bench.order("subspace-small", "random")),
+    )
+
+
+def test_orders_and_dimensions_are_those_that_the_commands_write(cli, tmp_path):
+    np.save(tmp_path / "rows.npy", rows())
+    (tmp_path / "l.txt").write_text("\n".join("ab"[row % 2] for row in range(600)))
+    words = ("--metric", "cosine", "--output", "out.npy")
+    for order, labels in (("residual-descending:clusters=5", ()), ("category", ("--labels", "l.txt"))):
+        cli("order", "rows.npy", "--order", order, "--seed", "3", *labels, *words, check=0)
+        given = ["ab"[row % 2] for row in range(600)] if labels else None
+        ids = bench.order(rows(), order, metric="cosine", labels=given, seed=3)
+        assert ids.dtype == np.int64
+        assert np.array_equal(ids, np.load(tmp_path / "out.npy"))
+    cli("lid", "rows.npy", "--k", "20", *words, check=0)
+    lid = bench.lid(pd.DataFrame(rows()), k=20, metric="cosine")
+    assert (lid.shape, lid.dtype, lid.flags.writeable) == ((600,), np.float64, True)
+    assert np.array_equal(lid, np.load(tmp_path / "out.npy"))
+
+
+def test_trials_that_fail_are_told_by_a_warning_and_the_rest_is_there(tmp_path):
+    (tmp_path / "bad.py").write_text("def build(base, order, metric, params, seed):\n    raise ValueError('no room')\n")
+    with pytest.warns(bench.BenchWarning, match=r"1 of 2 trials failed, the first in bad: .*no room"):
+        result = bench.compare(rows(), **QUICK | {"engines": ["hnswlib", tmp_path / "bad.py"]})
+    assert set(result.outcomes["engine"]) == {"hnswlib"}
+
+
+TEXT = pd.DataFrame(rows(50)).assign(title="x")
+HOLED = rows(50)
+HOLED[4, 1] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"vectors": rows()[0]}, r"^vectors has shape \(8,\): vectors are rows of a 2-D array$"),
+        ({"vectors": HOLED}, "^vectors has NaN or infinity .* in row 4: repair or remove it$"),
+        ({"vectors": [[1.0, 2.0], [3.0]]}, "^vectors cannot become an array: "),
+        ({"vectors": [["a", "b"]]}, "^vectors has type <U1: vectors are real numbers$"),
+        ({"vectors": None}, r"^vectors has shape \(\): vectors are rows"),
+        ({"vectors": pd.DataFrame()}, r"^vectors has rows of no values: shape \(0, 0\)$"),
+        ({"vectors": pd.DataFrame(rows(0))}, r"^vectors has too few rows \(0\) to hold queries out: give queries"),
+        ({"vectors": TEXT}, "^vectors has columns that are no numbers: title; leave them out$"),
+        ({"vectors": "no-such-file.npy"}, "^no-such-file.npy does not exist: give the path of a file"),
+        ({"vectors": "image-patch"}, "^unknown dataset 'image-patch'; near it: "),
+        ({"queries": rows(5, 4)}, "^queries has dimension 4, vectors has 8: embed both with the same model$"),
+        ({"queries": rows(0)}, "^queries has no rows: give at least one query$"),
+        ({"queries": TEXT}, "^queries has columns that are no numbers: title"),
+        ({"labels": ["a", "b"]}, r"^labels has shape \(2,\), the base has 600 rows: one label a row is needed$"),
+        ({"labels": [None] * 600}, "^labels has type object: labels are integers or strings$"),
+        ({"query_groups": [1] * 60}, "^query_groups: groups are those of queries; give the queries as well$"),
+        ({"orders": ["shuffled"]}, "^unknown order 'shuffled'; known: given, reverse, random"),
+        ({"orders": ["block-shuffle:block=x"]}, "block: "),
+        ({"orders": [{"name": "block-shuffle", "size": 3}]}, "^order 'block-shuffle': unknown parameter 'size'"),
+        ({"orders": "random"}, r"^orders is 'random': give a list$"),
+        ({"orders": []}, "^orders is empty: name at least one$"),
+        ({"orders": [np.arange(599)]}, r"^orders\[0\] has 599 rows and lacks row 599: an order names each of the 600"),
+        ({"orders": [np.zeros(600, int)]}, r"^orders\[0\] names row 0 600 times"),
+        ({"orders": [rows()]}, r"^orders\[0\] has shape \(600, 8\) and type float32: row numbers are"),
+        ({"orders": [{"rows": [1, 2]}]}, r"^orders\[0\]: give row numbers a name"),
+        ({"engines": ["hnsw"]}, "unknown engine 'hnsw'; known: "),
+        ({"engines": "hnswlib"}, "^engines is 'hnswlib': give a list$"),
+        ({"metric": "euclidean"}, "^unknown metric 'euclidean'; known: l2, cosine, ip$"),
+        ({"reference": "sorted"}, "reference: unknown order 'sorted'; known: random$"),
+        ({"ef_search": 10}, "^ef_search is 10: give a list$"),
+        ({"ef_search": [5]}, "ef_search = 5 is below every k"),
+        ({"k": "10"}, "^k is '10': give a whole number$"),
+        ({"M": 1}, "M"),
+        ({"seeds": 0}, "^seeds = 0: give 1 or more$"),
+        ({"limit": 0}, "^limit = 0: give 1 or more$"),
+        ({"jobs": 1.5}, "^jobs is 1.5: give a whole number$"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_one_line_that_names_the_argument(change, line):
+    with pytest.raises(bench.BenchError, match=line) as told:
+        bench.compare(**{"vectors": rows(), **QUICK, **change})
+    assert "\n" not in str(told.value)
+
+
+def test_mistakes_beside_compare_are_lines_too(result, tmp_path):
+    for call, line in (
+        (lambda: bench.order(rows(), "shuffled"), "unknown order 'shuffled'"),
+        (lambda: bench.order(rows(), "file.npy"), "stands for several orders, or a file"),
+        (lambda: bench.order(rows(), "category"), "order 'category' needs labels, and dataset 'vectors' has none"),
+        (lambda: bench.order(rows(), "random", seed=-1), "seed = -1: give 0 or more"),
+        (lambda: bench.lid(rows(), k=600), "k = 600: 'vectors' has 600 rows; give 2 to 599 neighbours"),
+        (lambda: bench.lid(rows(), estimator="twonn"), "unknown estimator 'twonn'; known: "),
+        (lambda: bench.load(tmp_path / "none.sqlite"), "no store at"),
+        (lambda: result.chart("pie"), "unknown chart 'pie'; known: difference"),
+        (lambda: result.chart("difference", search="11"), "unknown search '11'; known: 10, 40"),
+        (lambda: result.chart("rankings"), "these results have nothing to draw in it"),
+    ):
+        with pytest.raises(bench.BenchError, match=line):
+            call()
+
+
+LOADED = "import json, sys\n{code}\nprint(json.dumps([name.partition('.')[0] for name in sys.modules]))"
+HELP = (
+    "sys.argv = ['bench', 'run', '--help']\nfrom bench.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import bench\nassert 'compare' in dir(bench)", ["pandas", "numpy", "altair", "faiss", "hnswlib", "typer"]),
+        (HELP, ["pandas", "numpy", "altair", "jinja2", "vl_convert", "faiss", "hnswlib"]),
+    ],
+    ids=["import bench", "bench run --help"],
+)
+def test_nothing_heavy_is_loaded_before_it_is_used(code, heavy):
+    done = subprocess.run([sys.executable, "-c", LOADED.format(code=code)], capture_output=True, text=True, check=True)
+    assert set(heavy) & set(json.loads(done.stdout.splitlines()[-1])) == set()
+
+
+def test_the_stable_names_are_there_with_types_and_words():
+    assert dir(bench) == ["BenchError", "BenchWarning", "Result", "compare", "lid", "load", "order"]
+    for name in dir(bench):
+        assert inspect.getdoc(getattr(bench, name))
+    with pytest.raises(AttributeError, match="has no attribute 'comparison'"):
+        _ = bench.comparison
+    for function in (bench.compare, bench.lid, bench.load, bench.order):
+        assert inspect.signature(function).return_annotation is not inspect.Signature.empty
+        for name, parameter in inspect.signature(function).parameters.items():
+            assert parameter.annotation is not inspect.Parameter.empty
+            assert name in inspect.getdoc(function)
+
+
+PROGRAM = """
+import numpy, bench
+print("once")
+vectors = numpy.random.default_rng(0).standard_normal((600, 8)).astype("float32")
+result = bench.compare(vectors, orders=["random"], engines=["hnswlib"], seeds=1, progress=False)
+print(len(result.outcomes), result.findings.failures)
+"""
+
+
+def test_a_program_needs_no_guard_and_no_file(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    for words, text in ((["program.py"], None), (["-"], PROGRAM), (["-m", "program"], None)):
+        done = subprocess.run([sys.executable, *words], input=text, cwd=tmp_path, capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == ("once\n2 []\n", "")
