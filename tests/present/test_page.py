@@ -12,7 +12,8 @@ import vl_convert
 from support.results import ENVIRONMENT, LONG, permutations, result, stored
 
 from bench.present import charts
-from bench.present.page import SECTIONS, _code
+from bench.present.page import SECTIONS
+from bench.present.page.html import template
 
 HEADINGS = {
     "How much each order gains or costs": "difference",
@@ -82,7 +83,13 @@ def same(found, expected):
 def full():
     """Two datasets, two engines, two ef_search, with ladder, profiles and failures."""
     return result(
-        title="A title", datasets=("a", "b"), engines=("hnswlib", "faiss"), ladder=True, profiles=True, failures=["x"]
+        title="A title",
+        datasets=("a", "b"),
+        engines=("hnswlib", "faiss"),
+        ladder=True,
+        profiles=True,
+        memory=True,
+        failures=["x"],
     )
 
 
@@ -135,9 +142,10 @@ def test_a_label_is_shown_and_is_no_markup():
 
 
 def test_commands_are_code_and_backticks_of_names_stay():
-    assert _code("see `--ties`, or `bench table e`.") == "see <code>--ties</code>, or <code>bench table e</code>."
-    assert _code("`b` < `c` by `--ties`") == "`b` &lt; `c` by <code>--ties</code>"
-    assert _code("a ` alone") == "a ` alone"
+    code = template("template.html").environment.filters["code"]
+    assert code("see `--ties`, or `bench table e`.") == "see <code>--ties</code>, or <code>bench table e</code>."
+    assert code("`b` < `c` by `--ties`") == "`b` &lt; `c` by <code>--ties</code>"
+    assert code("a ` alone") == "a ` alone"
 
 
 def test_every_figure_is_that_of_the_table_as_json_and_of_the_export(tmp_path, cli):
