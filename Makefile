@@ -49,7 +49,7 @@ lint: setup  ## format, style, types, and the rule that data flows one way
 	$(BIN)/lint-imports
 
 speed: setup  ## what the harness costs beside the plain library calls
-	$(BIN)/python tests/speed.py
+	PYTHONPATH=tests $(BIN)/python tests/speed.py
 
 pictures: setup  ## the committed page of clinc150, and the picture of it in the README (needs BENCH_MIRROR, chromium)
 	$(BIN)/bench run clinc150 --jobs $(JOBS)

@@ -5,6 +5,7 @@ Not a test: machines are noisy, so figures are ratios, and rounds of both sides 
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import faiss
 import hnswlib
 import numpy as np
+from support.results import result
 
 from bench import orders
 from bench.analysis import stats, variance
@@ -22,6 +24,7 @@ from bench.analysis.sample import independent
 from bench.analysis.summary import verdicts
 from bench.data import catalog
 from bench.geometry import Geometry, dimension, knn
+from bench.present.summary import summary_rows
 from bench.study.store import Store
 
 BENCH = str(Path(sys.executable).parent / "bench")
@@ -47,6 +50,8 @@ def main() -> None:
         print(f"bench --help: {best(lambda: bench('--help')):.2f} s")
         print(f"pointwise LID, 10,000 × 384: {lid_ratio():.2f} times as fast as scikit-dimension's own fit")
         print(f"statistics of 6 orders, 20 builds, 1,000 queries: {best(summarize):.2f} s")
+        for datasets, names, builds in ((4, 5, 5), (10, 10, 10)):
+            report(datasets, names, builds)
         first = timed(lambda: bench("run", "speed.toml", "--store", "first.sqlite"))
         print(f"bench run on {DATASET}, the first time, with LID to compute: {first:.1f} s")
         ours, inside, two, plain = [], [], [], []
@@ -145,6 +150,56 @@ def summarize() -> None:
         stats.mean(sample)
     verdicts(samples[1:], samples[0])
     variance.shares(samples)
+
+
+def report(datasets: int, names: int, builds: int) -> None:
+    """Prints what a page costs beside the figures that a table shows of the same outcomes, and to open it."""
+    options = {
+        "datasets": [f"set {number}" for number in range(datasets)],
+        "engines": ("hnswlib", "faiss"),
+        "orders": ["random", *(f"order {number}" for number in range(1, names))],
+        "efs": (10, 20, 40, 80, 160),
+        "builds": builds,
+        "queries": 1000,
+        "ladder": True,
+        "profiles": True,
+    }
+    result(**options).html()  # what is loaded once
+    ours, plain = [], []
+    for _ in range(3):
+        of_page, of_table = result(**options), result(**options).findings
+        plain.append(timed(lambda of=of_table: summary_rows(of.summaries, of.shares, of.retrieval)))
+        ours.append(timed(lambda of=of_page: of.report(Path("page.html"))))
+    ratio = statistics.median(a / p for a, p in zip(ours, plain, strict=True))
+    count, size = len(of_page.findings.outcomes), Path("page.html").stat().st_size
+    print(
+        f"page of {count:,} outcomes: {min(ours):.1f} s, {ratio:.2f} times the figures of its table;"
+        f" {size / 1e6:.1f} MB; in a browser {opening(Path('page.html'))}",
+        flush=True,
+    )
+
+
+def opening(page: Path) -> str:
+    """How long it takes until a page shows its choice and tables, and all charts."""
+    from playwright.sync_api import sync_playwright
+
+    found = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    if found is None:
+        return "not tried, as there is none"
+    first, whole = [], []
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        for _ in range(3):
+            opened = browser.new_page()
+            start = time.perf_counter()
+            opened.goto(page.absolute().as_uri(), wait_until="commit")
+            opened.wait_for_selector("select[name=search] option", state="attached")
+            first.append(time.perf_counter() - start)
+            opened.wait_for_selector("body[data-drawn]")
+            whole.append(time.perf_counter() - start)
+            opened.close()
+        browser.close()
+    return f"{min(first):.1f} s until it can be used, {min(whole):.1f} s with all charts"
 
 
 def bench(*words: str) -> None:
