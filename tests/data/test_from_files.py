@@ -216,7 +216,8 @@ def test_errors_in_a_part_of_a_file_count_its_rows(tmp_path):
 def test_a_distance_that_is_unknown_gives_way_to_the_requested_metric(bundle):
     with h5py.File(bundle, "a") as file:
         file.attrs["distance"] = "manhattan"
-    with pytest.raises(BenchError, match=r"ann\.hdf5: .*'manhattan'; known: euclidean, l2, .*name a metric in its place"):
+    told = r"ann\.hdf5: .*'manhattan'; known: euclidean, l2, .*name a metric in its place"
+    with pytest.raises(BenchError, match=told):
         from_files(bundle)
     with pytest.warns(BenchWarning, match=r"ann\.hdf5 .*manhattan; l2"):
         dataset = from_files(bundle, metric="l2")
