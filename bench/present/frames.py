@@ -19,7 +19,7 @@ from bench.analysis.losses import DECILES, LEVELS
 from bench.analysis.profile import Profile, profile
 from bench.analysis.setting import Setting, split
 from bench.analysis.stats import CONFIDENCE
-from bench.present.summary import summary_rows
+from bench.present.summary import summary_rows, verdict_text
 from bench.present.text import heading
 from bench.study.trial import Data, Search
 
@@ -210,21 +210,16 @@ def costs(findings: Findings) -> "pd.DataFrame":
 
 
 def needed(findings: Findings) -> "pd.DataFrame":
-    """Of every comparison the verdict, the smallest difference that these builds show, and what would settle it."""
+    """Of every comparison the smallest difference that its builds show, in points, and its verdict, with what would
+    settle it where it is undecided."""
     of_panel = panels(findings)
     return _frame(
         [
             _named(of_panel[row.setting])
-            | {
-                "order": row.order,
-                "builds": row.builds,
-                "verdict": row.against.verdict,
-                "detectable": 100 * row.against.detectable,
-                "builds_needed": row.against.needed.builds,
-                "queries_needed": row.against.needed.queries,
-            }
-            for row in findings.summaries
-            if row.against
+            | {"order": row.order, "builds": row.builds, "detectable": 100 * row.against.detectable}
+            | {"verdict": verdict_text(row.against), "place": place}
+            for place, row in enumerate(findings.summaries)
+            if row.against and not math.isnan(row.against.detectable)
         ]
     )
 

@@ -149,12 +149,13 @@ def _comparison(row: Summary, wide: bool, curve: bool) -> list[str]:
     return [
         points(against.difference),
         *[p_value(against.p)] * wide,
-        _verdict(against, wide),
+        verdict_text(against, wide),
         *[_equal_ef(row, wide)] * curve,
     ]
 
 
-def _verdict(against: Verdict, wide: bool) -> str:
+def verdict_text(against: Verdict, wide: bool = True) -> str:
+    """A verdict, and what would settle it where it is undecided."""
     if against.verdict != UNDECIDED:
         return against.verdict if wide else SHORT.get(against.verdict, against.verdict)
     builds, queries = against.needed

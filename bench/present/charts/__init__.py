@@ -246,6 +246,14 @@ CHARTS = {
         parts.shares,
         _OF_SETTING,
     ),
+    "needed": Chart(
+        "What these builds can show",
+        "The smallest true difference to the reference that so many builds and queries show in four studies of five, by"
+        " order; beside it the verdict, and the builds and queries that would settle what is undecided.",
+        frames.needed,
+        parts.needed,
+        _OF_SETTING,
+    ),
     "seconds": Chart(
         "Time by part",
         "Seconds to make the order (cached ones as when they were made), to insert all rows, and to search all"

@@ -78,7 +78,14 @@ def tips(*names: str) -> list[Any]:
     import altair as alt
 
     forms = {"recall": ".4f", "low": ".4g", "high": ".4g", "difference": "+.2f", "ndcg": ".4f"}
-    forms |= {"percent": ".1f", "queries": ".1f", "seconds": ".3g", "megabytes": ".3g", "points": ".2f"}
+    forms |= {
+        "percent": ".1f",
+        "queries": ".1f",
+        "seconds": ".3g",
+        "megabytes": ".3g",
+        "points": ".2f",
+        "detectable": ".2f",
+    }
     return [alt.Tooltip(name, format=forms[name]) if name in forms else alt.Tooltip(name) for name in names]
 
 

@@ -133,6 +133,24 @@ def shares(rows: Any, labels: Sequence[str]) -> Any:
     )
 
 
+def needed(rows: Any, labels: Sequence[str]) -> Any:
+    """The smallest difference that builds show, and what would settle what is undecided."""
+    import altair as alt
+
+    y = alt.Y("order:N", title=None, axis=names(), sort=alt.EncodingSortField("place"))
+    base = alt.Chart(rows)
+    return alt.layer(
+        base.mark_tick(thickness=3, size=14, color=COLOURS[0]).encode(
+            x=alt.X("detectable:Q", title="points of recall", scale=alt.Scale(zero=True)),
+            y=y,
+            tooltip=tips("order", "builds", "detectable", "verdict"),
+        ),
+        base.transform_calculate(text="containerSize()[0] < 480 ? '' : datum.verdict")
+        .mark_text(align="left", dx=8, fontSize=11)
+        .encode(x=alt.value("width"), y=y, text="text:N"),
+    ).properties(height=alt.Step(ROW))
+
+
 def _cost(rows: Any, field: str, title: str) -> Any:
     import altair as alt
 

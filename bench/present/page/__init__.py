@@ -35,7 +35,7 @@ SECTIONS = {
     "losses": ("losses", "by_dimension", "by_distance"),
     "overview": ("heat", "engines", "sweep", "permutations", "rankings", "presets"),
     "data": ("dimensions",),
-    "variance": ("shares",),
+    "variance": ("shares", "needed"),
     "costs": ("seconds", "megabytes"),
 }
 
