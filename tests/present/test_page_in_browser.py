@@ -12,7 +12,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 from support.experiments import SMALL
-from support.results import LONG, permutations, result
+from support.results import ENVIRONMENT, LONG, permutations, result
+
+from bench import load
+from bench.analysis.changes import changes
+from bench.present.page.changes import changes_page
+from bench.present.page.html import written
+from bench.study.side import Side
 
 SEVERAL = {"datasets": ("a", "b"), "engines": ("hnswlib", "faiss"), "builds": 4, "ladder": True, "profiles": True}
 CASES = {
@@ -32,11 +38,12 @@ CASES = {
     "permutations": {"orders": permutations()},
     "no reference": {"orders": ("given", "reverse")},
     "failures alone": {"orders": (), "failures": ["killed"]},
+    "changes": {"datasets": ("a", LONG), "orders": ("random", LONG)},
 }
 SIZES = [(360, "light"), (800, "dark"), (1400, "light")]
 SHOWN = [
     *((name, *SIZES[0]) for name in CASES),
-    *((name, *size) for name in ("several", "labels") for size in SIZES[1:]),
+    *((name, *size) for name in ("several", "labels", "changes") for size in SIZES[1:]),
 ]
 
 
@@ -62,8 +69,9 @@ def paths(tmp_path_factory):
 
     def path(name):
         if name not in made:
-            made[name] = result(title=LONG if name == "labels" else "A title", **CASES[name]).report(
-                folder / f"{name}.html"
+            of = result(title=LONG if name == "labels" else "A title", **CASES[name])
+            made[name] = (
+                of.report(folder / f"{name}.html") if name != "changes" else changed(folder / "changes.html", of)
             )
         return made[name]
 
@@ -92,6 +100,16 @@ def opened(browser, paths):
         assert [url for url in requests if not url.startswith(("blob:", "data:", file.as_uri()))] == []
 
     return call
+
+
+def changed(path, of):
+    """The page of what changed between two sets of outcomes, the second of a long name."""
+    listed = [outcome for _, outcome in of.findings.outcomes]
+    before, after = (
+        Side(name=name, what=f"store {name}", experiment="e", outcomes=listed, environments=[ENVIRONMENT])
+        for name in ("before", LONG)
+    )
+    return written(changes_page(changes(listed, listed), before, after), path)
 
 
 def settled(page):
@@ -149,6 +167,8 @@ def test_every_chart_is_drawn_and_nothing_is_wider_than_the_window(opened, name,
 def test_axe_finds_nothing_serious(opened, name, width, scheme):
     with opened(name, width, scheme) as page:
         page.locator("details.figures summary").first.click()
+        for field in page.get_by_label("Filter").all():
+            field.fill("random")  # rows are alike
         found = Axe().run(page).response["violations"]
         serious = [one for one in found if one["impact"] in ("serious", "critical")]
         assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in serious] == []
@@ -362,9 +382,9 @@ def test_the_last_of_quick_choices_is_what_is_shown(opened):
 def test_the_page_of_a_real_run_has_the_figures_of_its_table(opened, cli, tmp_path):
     (tmp_path / "e.toml").write_text(SMALL)
     cli("run", "e.toml", "--store", "s.sqlite", check=0)
-    listed = json.loads(cli("table", "e", "--json", "--store", "s.sqlite", check=0).stdout)
+    listed = load(tmp_path / "s.sqlite").summary
     with opened(tmp_path / "e.html") as page:
         shown = columns(page, "summary")
-        assert shown["order"] == [row["order"] for row in listed]
-        assert shown["recall"] == [f"{row['recall']:.6g}" for row in listed]
+        assert shown["order"] == list(listed["order"])
+        assert shown["recall"] == [f"{recall:.6g}" for recall in listed["recall"]]
         assert "hnswlib" in page.locator(".common").text_content()
