@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import calibrate_equal_ef
 import calibrate_groups
+import calibrate_permutations
 import calibrate_variances
 import numpy as np
 import populations
@@ -43,6 +44,7 @@ PROMISES = {
     "equal ef held": Promise(0.93, 1),
     "by groups": Promise(0.90, 1),
     "planned difference shown": Promise(0.65, 0.95),
+    "false: sd 0": Promise(0, 0.05),
 }
 
 
@@ -68,6 +70,14 @@ def main() -> None:
             delayed(measure)(population, cell, count) for population in pools for cell in cells
         )
         broken += table(f"{title}; {count} studies a cell", [row for of_one in rows for row in of_one])
+    if not arguments.quick:
+        studies_of_permutations = max(arguments.studies // 10, 40)
+        rows = Parallel(n_jobs=arguments.jobs)(
+            delayed(permutations)(name, ef, of, studies_of_permutations)
+            for name, by_ef in populations.permuted(arguments.store, arguments.jobs)
+            for ef, of in by_ef.items()
+        )
+        broken += table(f"Permutations of categories, two seeds; {studies_of_permutations} studies a cell", rows)
     for line in broken:
         print(f"BROKEN: {line}")
     sys.exit(bool(broken))
@@ -239,6 +249,17 @@ def equal_efs(population, cell, studies):
             if min(ladder) < held["truth"] < max(ladder):
                 rows.append(Row(population.name, ef, *cell, {"equal ef held": (held["held"], studies)}))
     return rows
+
+
+def permutations(name, ef, of, studies):
+    """How often permutations are found to differ that do, or do not, and how often the interval holds by how much."""
+    rng, queries = np.random.default_rng([2026, ef, *name.encode()]), 1000
+    shares = {}
+    for sd, (shown, held) in calibrate_permutations.found(rng, of, 2, queries, studies).items():
+        shares["false: sd 0" if sd == 0 else f"sd {100 * sd:g} found"] = (shown, studies)
+        if sd:
+            shares[f"sd {100 * sd:g} held"] = (held, studies)
+    return Row(name, ef, 2, queries, shares)
 
 
 def grouped(population, cell, studies):

@@ -5,6 +5,7 @@ of the shipped data has, and real sentence embeddings where `BENCH_MIRROR` has t
 """
 
 import argparse
+import json
 import os
 import sys
 from collections import defaultdict
@@ -12,8 +13,11 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import calibrate_permutations
 import numpy as np
 
+from bench.analysis.categories import crossed
+from bench.analysis.setting import by_setting, samples
 from bench.data import catalog, dataset
 from bench.study.experiment import Experiment
 from bench.study.order_labels import label
@@ -133,6 +137,36 @@ def populations(path, jobs=1, builds=BUILDS, loaded=None):
         if name is not None:
             of_population[name].append(outcome)
     return [_population(name, of_population.pop(name)) for name, _ in named]
+
+
+def permuted(path, jobs=1):
+    """(name, {ef_search: calibrate_permutations.Population}) of whole categories in every sequence, two seeds each: of
+    four in a generated mixture, and where BENCH_MIRROR has them of five domains of CLINC150, searched from outside."""
+    loaded = [catalog.load("mixture", {"n": ROWS, "dimensions": [2, 6, 12, 24], "seed": 78})]
+    loaded += [catalog.load("clinc150-5-oos")] if os.environ.get("BENCH_MIRROR") else []
+    store, built = Store.create(path), []
+    for data in loaded:
+        experiment = Experiment(
+            datasets=[data.name],
+            orders=[{"name": "category", "permutations": 120}],
+            index=[{"engine": "hnswlib"}],
+            ef_search=list(EF_SEARCH),
+            build_seeds=2,
+            reference="",
+        )
+        study = Study("permutations", experiment, [data])
+        print(f"permutations of {data.name}: {len(store.missing(study.trials))} outcomes to build", file=sys.stderr)  # noqa: T201
+        for _ in run(study, store, Workers(jobs)):
+            pass
+        wanted = {trial.key for trial in study.trials}
+        outcomes = [pair for pair in store.outcomes("permutations") if pair[1].trial.key in wanted]
+        by_ef = {}
+        for setting, by_order in by_setting(outcomes).items():
+            orders, recalls = crossed(samples(by_order))
+            sequences = [json.loads(order.order_params)["permutation"] for order in orders]
+            by_ef[setting.of.search.ef_search] = calibrate_permutations.population(recalls, sequences)
+        built.append((f"{data.name}, {len(sequences)} permutations", by_ef))
+    return built
 
 
 def _population(name, outcomes):

@@ -13,9 +13,10 @@ import numpy as np
 
 from bench.analysis import power, stats
 from bench.analysis.sample import Sample, sample_of, seeds_of
-from bench.analysis.setting import fields_of, split
+from bench.analysis.setting import fields_of, natural, split
 from bench.analysis.stats import Estimate
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE
+from bench.errors import BenchError
 from bench.study.baseline import comparable
 from bench.study.order_labels import labels_of
 from bench.study.trial import Order, Trial, changed
@@ -67,12 +68,16 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def changes(before: Iterable[Measured], after: Iterable[Measured]) -> Changes:
-    """The Changes from one set of outcomes to another, in the sequence of the first."""
+    """The Changes from one set of outcomes to another, in the sequence of tables.
+
+    Raises BenchError where one of the two has builds of a line by several versions.
+    """
     then, now = _lines(before), _lines(after)
     shared = [line for line in then if line in now]
     names = labels_of({line.order for line in shared})
+    lines = [_change(line, names, then[line], now[line], len(shared)) for line in shared]
     return Changes(
-        lines=[_change(line, names, then[line], now[line], len(shared)) for line in shared],
+        lines=sorted(lines, key=lambda line: natural([*line.fields.values(), line.order])),
         only_before=len(then) - len(shared),
         only_after=len(now) - len(shared),
     )
@@ -84,11 +89,17 @@ def varying(lines: Iterable[Change]) -> list[str]:
 
 
 def _lines(outcomes: Iterable[Measured]) -> dict[Trial, dict[tuple[int, int], Measured]]:
-    """Outcomes by what they share but for seeds, and by seeds; of builds of several versions the last one."""
+    """Outcomes by what they share but for seeds, and by seeds."""
     lines: dict[Trial, dict[tuple[int, int], Measured]] = defaultdict(dict)
     for outcome in outcomes:
         seeds = outcome.trial.seeds
         line = changed(comparable(outcome.trial), order_seed=0, build_seed=0)
+        first = next(iter(lines[line].values()), outcome)
+        if outcome.trial.provenance != first.trial.provenance:
+            raise BenchError(
+                f"{outcome.trial.data.dataset}, {outcome.trial.index.engine}: one side has builds by several versions of"
+                " the engine or the harness; measure each into a --store of its own, and compare the two"
+            )
         lines[line][seeds.order_seed, seeds.build_seed] = outcome
     return lines
 
@@ -105,7 +116,9 @@ def _change(
     shared = then.keys() & now.keys()
     if len(shared) == min(len(then), len(now)):
         then, now = ({seeds: outcome for seeds, outcome in side.items() if seeds in shared} for side in (then, now))
-    before, after = _sample(then.values()), _sample(now.values())
+    grouped = (getattr(outcome, "query_groups", None) for outcome in (*then.values(), *now.values()))
+    groups = next((of_one for of_one in grouped if of_one is not None), None)  # which a baseline does not have
+    before, after = _sample(then.values(), groups), _sample(now.values(), groups)
     paired = set(seeds_of(before)) == set(seeds_of(after))
     difference = (stats.paired_difference if paired else stats.difference)(after, before)
     same = sum(seeds in then and outcome.ids_sha256 == then[seeds].ids_sha256 for seeds, outcome in now.items())
@@ -124,10 +137,9 @@ def _change(
     )
 
 
-def _sample(outcomes: Iterable[Measured]) -> Sample:
+def _sample(outcomes: Iterable[Measured], groups: np.ndarray | None) -> Sample:
     listed = list(outcomes)
     k = listed[0].trial.search.k
-    groups = getattr(listed[0], "query_groups", None)
     return sample_of([outcome.hits / k for outcome in listed], [outcome.trial for outcome in listed], groups)
 
 

@@ -88,12 +88,13 @@ def curves(outcomes: Outcomes, names: Mapping[Order, str], reference: str, ties:
     return {key: _repeated(curve) for key, curve in by_key.items()}
 
 
-def ladder(outcomes: Outcomes, ties: bool) -> list[tuple[Setting, int, float]]:
-    """(setting, ef_search, mean recall) of the ladder's outcomes, over builds and queries."""
+def ladder(outcomes: Outcomes, names: Mapping[Order, str], ties: bool) -> list[tuple[Setting, str, float]]:
+    """(setting, order, mean recall) of the ladder's outcomes, over builds and queries; names: as in `curves`."""
     return [
-        (setting, setting.of.search.ef_search, float(sample.recalls.mean()))
+        (setting, names[order], float(sample.recalls.mean()))
         for setting, by_order in by_setting(outcomes).items()
-        for sample in samples(by_order, ties).values()
+        for order, sample in samples(by_order, ties).items()
+        if order in names
     ]
 
 

@@ -16,7 +16,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     lid_5_percent, lid_median, lid_95_percent: local intrinsic dimension of rows; query_lid_median: of queries.
     scale_spread: standard deviation over rows of the logarithm of the distance to the tenth neighbour.
-    queries_outside: the median distance of queries to their tenth neighbour, over that of rows.
+    queries_outside: the median distance of queries to their tenth neighbour, over that of rows, duplicates left out.
     duplicates: share of the rows that have another at no distance.
     rows: how many these figures come from, drawn by seed; queries: all.
     """
@@ -34,7 +34,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def uneven(self) -> bool:
-        """Whether density varies as much as where order was seen to matter most."""
+        """Whether density varies much, as where order was seen to matter most."""
         return self.scale_spread > UNEVEN
 
     @property

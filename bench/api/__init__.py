@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from bench import orders as insertion_orders
 from bench import streams
 from bench.analysis.findings import Findings
+from bench.analysis.setting import labels
 from bench.api.arguments import call, items, order_table, source, whole
 from bench.api.result import Result
-from bench.errors import BenchError, BenchWarning, Log
+from bench.errors import BenchError, BenchWarning, Log, unknown
 from bench.geometry import Geometry
 from bench.geometry.describe import check_lid
 from bench.present.progress import outcomes as outcomes_shown
@@ -129,8 +130,8 @@ def run(
         name, stated = studies[0].name, studies[0].experiment
         opened.note(name, stated.title, stated.reference, command)
         results = fill(studies, opened, workers, progress, log)
-        reference, of_data = stated.reference or REFERENCE, profiles(opened, results.outcomes)
-        findings = Findings(results.outcomes, results.ladder, results.failures, reference, profiles=of_data)
+        of_data = profiles(opened, results.outcomes)
+        findings = Findings(results.outcomes, results.ladder, results.failures, stated.reference, profiles=of_data)
         return Result(name, findings, opened.noted(name))
     finally:
         opened.close()
@@ -201,6 +202,9 @@ def loaded(store: Store, experiment: str, reference: str | None = None, ties: bo
         ties,
         profiles(store, outcomes),
     )
+    known = sorted(set(labels(findings.compared).values()))
+    if reference is not None and reference not in known:
+        raise unknown("order", reference, known)
     return Result(experiment, findings, noted)
 
 

@@ -4,10 +4,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import streams
+from bench import digests, streams
 from bench.analysis.findings import Findings
 from bench.analysis.setting import by_setting, labels, samples
-from bench.api.arguments import CALL
 from bench.present import frames
 from bench.present.export import tidy
 from bench.study.store import Noted
@@ -83,9 +82,7 @@ class Result:
         from bench.present.page import About, page
 
         command = self.noted.command or "# not known: these results came without a command"
-        again = 'result.report("page.html")' if command.startswith(CALL) else f"bench report {self.name}"
-        commands = [command, again]
-        return page(self.findings, About(name=self.name, title=self.noted.title, commands=commands))
+        return page(self.findings, About(name=self.name, title=self.noted.title, commands=[command]))
 
     def report(self, path: Path | str) -> Path:
         """Write the report to a file, whole or not at all, and give its path.
@@ -102,11 +99,13 @@ class Result:
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        written = []
+        written: list[Path] = []
         for name in self.charts:
             for choice in charts.choices(self.findings, name):
                 chart = charts.chart(self.findings, name, **choice)
                 stem = "-".join([name, *(charts.file_part(value) for value in choice.values())])
+                if folder / f"{stem}.svg" in written:  # names alike but for what a file's name cannot have
+                    stem += f"-{digests.key_digest(choice)[:6]}"
                 for form, content in charts.files(chart).items():
                     path = folder / f"{stem}.{form}"
                     streams.write(path, lambda stream, content=content: stream.write(content))  # type: ignore[misc]

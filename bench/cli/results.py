@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def table(
     experiment: Annotated[str | None, typer.Argument(help="One experiment; without it, all in the store.")] = None,
     reference: Annotated[
-        str | None, typer.Option(help="The order that others are compared with; random by default.")
+        str | None,
+        typer.Option(help="The order that others are compared with; by default that of the experiment named."),
     ] = None,
     ties: Annotated[bool, typer.Option("--ties", help="Count rows as near as the k-th, not by id alone.")] = False,
     store: StoreOption = STORE,
@@ -80,10 +81,13 @@ def report(
       bench report --compare before.sqlite after.sqlite --output changes.html
     """
     from bench import api
-    from bench.analysis.setting import labels
     from bench.study.store import Store
 
     if compare:
+        if figures or reference or ties:
+            raise BenchError(
+                "--compare goes by recall by id and has no reference: leave --figures, --reference, --ties out"
+            )
         print(_changes_page(*compare, store, experiment, output))
         return
     opened = Store.open(store)
@@ -97,10 +101,9 @@ def report(
     _warn_of_unfinished(opened, experiment)
     for name in named:
         result = api.loaded(opened, name, reference, ties)
-        _check_reference(reference, labels(result.findings.compared).values())
         if figures:
-            written = result.figures(figures)
-            print(f"{len(written)} files in {figures}")
+            folder = figures / name if len(named) > 1 else figures
+            print(f"{len(result.figures(folder))} files in {folder}")
         else:
             print(result.report(output or page_of(store, name)))
 
@@ -113,11 +116,11 @@ def _changes_page(before: str, after: str, store: Path, experiment: str | None, 
     from bench.study.side import side
 
     then, now = (side(named, store, experiment) for named in (before, after))
-    found = changes(then.outcomes, now.outcomes)
-    if not found.lines:
+    shown = changes(then.outcomes, now.outcomes)
+    if not shown.lines:
         raise BenchError(f"{then.name} and {now.name} have no line in common: the same data, index, order and search")
     path = output or page_of(store, f"{Path(before).stem}-{Path(after).stem}")
-    return written(changes_page(found, then, now), path)
+    return written(changes_page(shown, then, now), path)
 
 
 def page_of(store: Path, experiment: str) -> Path:

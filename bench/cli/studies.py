@@ -28,6 +28,7 @@ from bench.cli.terminal import (
     terminal_layout,
     workers,
 )
+from bench.convert import as_text
 from bench.errors import BenchError
 from bench.streams import check_stdout
 
@@ -190,18 +191,16 @@ def _run(
     result = _result([study], path, workers, resume)
     print_table(result.findings, layout)
     if with_report:
-        _report(path, study.name)
+        _report(path, result)
     exit_after(result.findings.failures)
 
 
-def _report(path: Path, name: str) -> None:
+def _report(path: Path, result: "Result") -> None:
     """Write the page of an experiment; one that cannot be written costs no result."""
-    from bench import api
-
-    page = page_of(path, name)
+    page = page_of(path, result.name)
     sys.stdout.flush()  # the table comes first where both go to one place
     try:
-        api.load(path, name).report(page)
+        result.report(page)
     except BenchError as error:
         say(f"warning: no report: {error}")
     else:
@@ -216,7 +215,7 @@ def _result(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: 
 
     check_stdout()
     try:
-        return api.run(studies, path, workers, outcomes, say, shlex.join(["bench", *sys.argv[1:]]))
+        return api.run(studies, path, workers, outcomes, say, as_text(shlex.join(["bench", *sys.argv[1:]])))
     except Interrupted as stopped:
         say(
             f"interrupted: {stopped.finished} of {stopped.missing} outcomes finished and saved in {path}; "
@@ -280,7 +279,8 @@ def _run_presets(
     assert isinstance(experiment.k, int)
     wanted = searches(chosen, experiment.k, say)
     name = f"{study.name}-{preset}"
-    results = _result(studies(name, experiment, wanted, dataset), path, workers, "the same command").findings
+    result = _result(studies(name, experiment, wanted, dataset), path, workers, "the same command")
+    results = result.findings
     rows, scored = by_preset(results.outcomes, wanted, chosen), retrieval(results.outcomes)
     if layout is None:
         print_json([*(flat(row) for row in rows), *failures_flat(results.failures)])
@@ -291,5 +291,5 @@ def _run_presets(
         texts += [failures_text(results.failures, trials, layout)] if results.failures else []
         print("\n\n".join(texts))
     if with_report:
-        _report(path, name)
+        _report(path, result)
     exit_after(results.failures)

@@ -1,13 +1,14 @@
 """What changed between two sets of outcomes: in words, as rows, and as a frame of its chart."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import power
 from bench.analysis.changes import SAME, Change, Changes, varying
-from bench.analysis.setting import split
 from bench.analysis.summary import BETTER, UNDECIDED, WORSE
+from bench.present.frames import panels_of
 from bench.present.text import heading, points
 
 if TYPE_CHECKING:
@@ -32,8 +33,13 @@ def answer(changes: Changes, before: str, after: str) -> list[str]:
                 f"From {before} to {after} {len(of_verdict)} of {len(lines)} lines {word} recall, most"
                 f" {points(most.difference)} points ({named})."
             )
-    if counts[UNDECIDED]:
-        said.append(f"{counts[UNDECIDED]} of {len(lines)} lines are undecided: their intervals go beyond ± 1 point.")
+    single = sum(math.isnan(line.difference.se) for line in lines)
+    if undecided := counts[UNDECIDED] - single:
+        said.append(f"{undecided} of {len(lines)} lines are undecided: their intervals go beyond ± 1 point.")
+    if single:
+        said.append(
+            f"{single} of {len(lines)} lines have a single build on a side, or a single query, and no interval."
+        )
     for count, name, other in ((changes.only_before, before, after), (changes.only_after, after, before)):
         if count:
             said.append(f"{count} lines of {name} have no counterpart in {other}, and no part in this.")
@@ -58,26 +64,15 @@ def frame(lines: Sequence[Change]) -> "pd.DataFrame":
     """Differences in points, a row a line, named by `dataset`, `index` and `search` as all charts are."""
     import pandas as pd
 
-    names = split([line.fields for line in lines])[1] if lines else []
-    of_index = [
-        name for name in names if name not in ("dataset", "engine", "ef_search", "k", "n", "d", "queries", "metric")
-    ]
     listed = []
-    for place, line in enumerate(lines):
-        low, high = (100 * end for end in (line.difference.low, line.difference.high))
-        listed.append(
-            {
-                "dataset": line.fields["dataset"],
-                "index": heading(line.fields, ["engine", *of_index]),
-                "search": f"{line.fields['ef_search']}" + (f", k {line.fields['k']}" if "k" in names else ""),
-                "order": line.order,
-                "difference": 100 * line.difference.value,
-                "low": low,
-                "high": high,
-                "verdict": line.verdict,
-                "noise": 0.0,
-                "margin": 100 * power.MARGIN,
-                "place": place,
-            }
-        )
+    for place, (line, panel) in enumerate(zip(lines, panels_of([line.fields for line in lines]), strict=True)):
+        value, low, high = (100 * end for end in (line.difference.value, line.difference.low, line.difference.high))
+        row: dict[str, Any] = {
+            "dataset": panel.dataset,
+            "index": panel.index,
+            "search": panel.search,
+            "order": line.order,
+        }
+        row |= {"difference": value, "low": low, "high": high, "verdict": line.verdict}
+        listed.append(row | {"margin": 100 * power.MARGIN, "place": place})
     return pd.DataFrame(listed)

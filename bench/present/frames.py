@@ -6,8 +6,7 @@ ef_search, and k where it varies), so that one choice of the three serves all ch
 
 import math
 import re
-from collections.abc import Sequence
-from statistics import NormalDist
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,11 +16,13 @@ from bench.analysis import equal_ef, power
 from bench.analysis.findings import Findings
 from bench.analysis.losses import DECILES, LEVELS
 from bench.analysis.profile import Profile, profile
-from bench.analysis.setting import Setting, split
+from bench.analysis.setting import Setting, labels, split
 from bench.analysis.stats import CONFIDENCE
+from bench.analysis.summary import Summary
+from bench.errors import BenchError
+from bench.present.retrieval import engine_name
 from bench.present.summary import summary_rows, verdict_text
 from bench.present.text import heading
-from bench.study.trial import Data, Search
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,6 @@ Rows = list[dict[str, Any]]
 READINGS = 60  # levels of recall at which curves are read off
 BINS = 30  # of a distribution of dimension
 _PARTS = ("order", "build", "search")
-_OF_DATA = [field.name for field in msgspec.structs.fields(Data)]
 
 
 class Panel(msgspec.Struct, frozen=True):
@@ -45,18 +45,23 @@ class Panel(msgspec.Struct, frozen=True):
 def panels(findings: Findings) -> dict[Setting, Panel]:
     """Every setting as a Panel, no two alike, in the sequence of tables."""
     settings = list(dict.fromkeys(row.setting for row in findings.summaries))
+    return dict(zip(settings, panels_of([setting.fields for setting in settings]), strict=True))
+
+
+def panels_of(settings: Sequence[Mapping[str, Any]]) -> list[Panel]:
+    """The Panel of every setting, of which all fields that tables show are given; as many as settings."""
     if not settings:
-        return {}
-    _, varying = split([setting.fields for setting in settings])
-    of_index = [name for name in varying if name not in (*_OF_DATA, "engine", "ef_search", "k")]
-    named = {}
-    for setting in settings:
-        fields, search = setting.fields, setting.of.search
-        index = heading(fields, ["engine", *of_index])
-        named[setting] = Panel(
-            setting.name, index, f"{search.ef_search}" + (f", k {search.k}" if "k" in varying else "")
+        return []
+    _, varying = split(settings)
+    of_index = [name for name in varying if name not in ("dataset", "engine", "ef_search", "k")]
+    return [
+        Panel(
+            str(fields["dataset"]),
+            heading(fields, ["engine", *of_index]),
+            f"{fields['ef_search']}" + (f", k {fields['k']}" if "k" in varying else ""),
         )
-    return named
+        for fields in settings
+    ]
 
 
 def _named(panel: Panel) -> dict[str, Any]:
@@ -71,7 +76,7 @@ def summary(findings: Findings) -> "pd.DataFrame":
 def differences(findings: Findings) -> "pd.DataFrame":
     """Difference to the reference, in points; `noise`: what two builds of the reference differ by in 95 % of cases."""
     of_panel, rows = panels(findings), []
-    noise = {row.setting: _noise(row.sd) for row in findings.summaries if row.order == findings.reference}
+    noise = {row.setting: _noise(row) for row in findings.summaries if row.order == findings.reference}
     for place, row in enumerate(findings.summaries):
         if row.against is None:
             continue
@@ -88,8 +93,13 @@ def _ends(estimate: Any) -> tuple[float, float]:
     return estimate.low, estimate.high
 
 
-def _noise(sd: float) -> float:
-    return NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(2) * sd
+def _noise(reference: Summary) -> float:
+    """How far two builds lie apart in 95 % of pairs, as far as so few builds tell: a t interval of a difference."""
+    from scipy.special import stdtrit
+
+    if reference.builds < 2:
+        return math.nan
+    return float(stdtrit(reference.builds - 1, (1 + CONFIDENCE) / 2)) * math.sqrt(2) * reference.sd
 
 
 def curves(findings: Findings) -> "pd.DataFrame":
@@ -106,9 +116,10 @@ def curves(findings: Findings) -> "pd.DataFrame":
         points.setdefault(key, {})[search.ef_search] = row.recall.value
         rows.append(_on_curve(key, search.ef_search, row.recall.value, *_ends(row.recall), kind="measured"))
     by_setting = {_apart(setting): panel for setting, panel in of_panel.items()}
-    for setting, ef, recall in equal_ef.ladder(findings.ladder, findings.ties):
+    for setting, order, recall in equal_ef.ladder(findings.ladder, labels(findings.compared), findings.ties):
         if of_graph := by_setting.get(_apart(setting)):
-            key = (of_graph.dataset, of_graph.index, setting.of.search.k, findings.reference)
+            ef = setting.of.search.ef_search
+            key = (of_graph.dataset, of_graph.index, setting.of.search.k, order)
             points.setdefault(key, {})[ef] = recall
             rows.append(_on_curve(key, ef, recall, math.nan, math.nan, kind="ladder"))
     frame = _frame(rows + _readings(points))
@@ -224,36 +235,39 @@ def needed(findings: Findings) -> "pd.DataFrame":
     )
 
 
-_NUMBER = re.compile(r"(\w+)=(-?\d+(?:\.\d+)?)(?=[,)])")
+_NUMBER = re.compile(r"(\w+)=(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?=[,)])")
 
 
 def sweep(findings: Findings) -> "pd.DataFrame":
-    """Recall against the one parameter of a generator that datasets of one name differ in; empty without such."""
-    of_panel = panels(findings)
-    by_name: dict[str, dict[str, dict[str, str]]] = {}
-    for panel in of_panel.values():
-        stem, _, rest = panel.dataset.partition("(")
-        if rest:
-            by_name.setdefault(stem, {})[panel.dataset] = dict(_NUMBER.findall(f"({rest}"))
-    places: dict[str, tuple[str, str, float]] = {}
-    for stem, parameters in by_name.items():
-        names = {name for of_one in parameters.values() for name in of_one}
-        varying = [name for name in names if len({of_one.get(name) for of_one in parameters.values()}) > 1]
-        if len(varying) == 1 and len(parameters) > 2:
-            for dataset, of_one in parameters.items():
-                if varying[0] in of_one:
-                    places[dataset] = (stem, varying[0], float(of_one[varying[0]]))
+    """Recall against the one parameter of a generator by which datasets of one name differ, and in nothing else; empty
+    without three such datasets, and of seeds."""
+    of_panel, sweeps = panels(findings), _sweeps(dict.fromkeys(panel.dataset for panel in panels(findings).values()))
     rows = []
     for row in findings.summaries:
         panel = of_panel[row.setting]
-        if panel.dataset in places:
-            stem, parameter, value = places[panel.dataset]
+        for name, parameter, value in sweeps.get(panel.dataset, []):
             low, high = _ends(row.recall)
             rows.append(
-                {"index": panel.index, "search": panel.search, "sweep": stem, "parameter": parameter, "value": value}
+                {"index": panel.index, "search": panel.search, "sweep": name, "parameter": parameter, "value": value}
                 | {"order": row.order, "recall": row.recall.value, "low": low, "high": high}
             )
     return _frame(rows)
+
+
+def _sweeps(datasets: Iterable[str]) -> dict[str, list[tuple[str, str, float]]]:
+    """By dataset the sweeps that it is of, each with its parameter and the value there."""
+    along: dict[tuple[str, str], dict[str, float]] = {}
+    for dataset in datasets:
+        for number in _NUMBER.finditer(dataset):
+            parameter, value = number.groups()
+            rest = f"{dataset[: number.start(2)]}...{dataset[number.end(2) :]}"
+            along.setdefault((rest, parameter), {})[dataset] = float(value)
+    of_dataset: dict[str, list[tuple[str, str, float]]] = {}
+    for (rest, parameter), values in along.items():
+        if len(values) > 2 and parameter != "seed":
+            for dataset, value in values.items():
+                of_dataset.setdefault(dataset, []).append((rest, parameter, value))
+    return of_dataset
 
 
 def permutations(findings: Findings) -> "pd.DataFrame":
@@ -290,38 +304,33 @@ def presets(findings: Findings) -> "pd.DataFrame":
 
 
 def rankings(findings: Findings) -> "pd.DataFrame":
-    """The rank of every model under exact search and each engine and order."""
+    """The rank of every model under exact search and each engine and order; empty where fewer than two models have
+    all of them."""
     from bench.analysis.rankings import rankings as ranked
 
     rows: Rows = []
-    if not findings.retrieval:
+    try:
+        listed = ranked(findings.compared) if findings.retrieval else []
+    except BenchError:  # which says what is missing, and is no reason to do without the other charts
         return _frame(rows)
-    listed = ranked(findings.compared) if _models(findings) else []
-    searches = {setting.of.search: panel.search for setting, panel in panels(findings).items()}
-    _, varying = split([of_setting.setting for of_setting in listed]) if listed else ({}, [])
     for of_setting in listed:
+        engines = {engine_name(column) for column in of_setting.columns}
         ranks = [("exact", of_setting.exact_ranks, of_setting.exact)]
-        engines = {column.engine for column in of_setting.columns}
         ranks += [
-            (column.order if len(engines) == 1 else f"{column.engine}, {column.order}", column.ranks, column.means)
+            (
+                column.order if len(engines) == 1 else f"{engine_name(column)}, {column.order}",
+                column.ranks,
+                column.means,
+            )
             for column in of_setting.columns
         ]
-        fields = of_setting.setting
-        of = heading(fields, [name for name in varying if name not in ("k", "ef_search")])
-        chosen = {"search": searches[Search(k=fields["k"], ef_search=fields["ef_search"])], "ranking": of}
+        setting = heading(of_setting.setting, ["k", "ef_search"])
         for place, (column, of_column, means) in enumerate(ranks):
             for model, rank, mean in zip(of_setting.models, of_column, means, strict=True):
-                rows.append(chosen | {"column": column, "place": place, "model": model, "rank": rank, "ndcg": mean})
+                rows.append(
+                    {"ranking": setting, "column": column, "place": place, "model": model, "rank": rank, "ndcg": mean}
+                )
     return _frame(rows)
-
-
-def _models(findings: Findings) -> bool:
-    """Whether two datasets share their judgements."""
-    judged: dict[str, set[str]] = {}
-    for _, outcome in findings.compared:
-        if outcome.trial.data.judgements:
-            judged.setdefault(outcome.trial.data.judgements, set()).add(outcome.trial.data.dataset)
-    return any(len(datasets) > 1 for datasets in judged.values())
 
 
 def profiles(findings: Findings) -> list[tuple[str, Profile]]:

@@ -102,7 +102,7 @@ def _models_text(rankings: Rankings, short: dict[str, str], layout: Layout) -> s
             ]
             for i, model in enumerate(rankings.models)
         ]
-        header = ["model", EXACT, *(f"{_engine(column)} {column.order}" for column in rankings.columns)]
+        header = ["model", EXACT, *(f"{engine_name(column)} {column.order}" for column in rankings.columns)]
         note = f"A cell is rank, places moved against {rankings.reference} where there are any, and mean {MEASURE}."
         return f"{layout.table(header, lines, 1)}\n\n{layout.note(note)}"
     rows = []
@@ -132,13 +132,18 @@ def _columns_text(rankings: Rankings, layout: Layout) -> str:
     rows = []
     for column in rankings.columns:
         swaps = [swap.probability for swap in column.swaps]
-        row = [_engine(column), column.order, f"{sum(column.recalls) / len(column.recalls):.4f}", f"{column.tau:.3f}"]
+        row = [
+            engine_name(column),
+            column.order,
+            f"{sum(column.recalls) / len(column.recalls):.4f}",
+            f"{column.tau:.3f}",
+        ]
         row += [str(max(map(abs, column.moved))), str(len(swaps)), str(sum(one >= SURE for one in swaps))]
         rows.append([*row, *[str(sum(one >= 0.5 for one in swaps))] * layout.wide])
     return layout.table(header, rows, 2)
 
 
-def _engine(column: Column) -> str:
+def engine_name(column: Column) -> str:
     """An engine, with parameters of its own where there are any."""
     return column.engine if column.engine_params == "{}" else f"{column.engine} {column.engine_params}"
 
@@ -152,7 +157,7 @@ def _swaps_text(rankings: Rankings, short: dict[str, str], layout: Layout) -> st
     header = ["engine", "order", f"by {rankings.reference}", *["points ahead", "by the index"] * layout.wide]
     lines = [
         [
-            _engine(column),
+            engine_name(column),
             column.order,
             f"{short[swap.ahead]} > {short[swap.behind]}",
             *[f"{100 * swap.reference:+.2f}", f"{100 * swap.index:+.2f}"] * layout.wide,

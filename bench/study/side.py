@@ -16,15 +16,19 @@ from bench.study.store import Store
 class Side(msgspec.Struct, frozen=True, kw_only=True):
     """Outcomes that others are compared with.
 
-    name: what they are called. what: where they come from, in words. experiment: whose they are.
+    name: what they are called. what: where they come from, in words.
     environments: what they were made with, each once.
     """
 
     name: str
     what: str
-    experiment: str
     outcomes: Sequence[Outcome | BaselineOutcome]
     environments: list[dict[str, Any]]
+
+    @property
+    def commits(self) -> list[str]:
+        """The commits that they were made at, shortened, as far as they are known."""
+        return list(dict.fromkeys(str(of["commit"])[:12] for of in self.environments if of.get("commit")))
 
 
 def side(named: str, store: Path, experiment: str | None = None) -> Side:
@@ -35,7 +39,7 @@ def side(named: str, store: Path, experiment: str | None = None) -> Side:
     if named.endswith(".json"):
         return _of_baseline(named)
     if Path(named).is_file():
-        return _of_store(Store.open(Path(named)), experiment, Path(named).stem)
+        return _of_store(Store.open(Path(named)), experiment, named)
     here = Store.open(store) if store.exists() else None
     if here and named in here.experiments():
         return _of_store(here, named, named)
@@ -52,7 +56,6 @@ def _of_baseline(named: str) -> Side:
     return Side(
         name=f"baseline {saved.name}",
         what=f"baseline {saved.name} of experiment {saved.experiment}, saved {saved.saved}: {saved.reason}",
-        experiment=saved.experiment,
         outcomes=saved.outcomes,
         environments=[saved.environment],
     )
@@ -74,7 +77,6 @@ def _of_store(store: Store, experiment: str | None, name: str) -> Side:
     return Side(
         name=name,
         what=f"experiment {experiment} in {store.path.name}, {len(outcomes)} outcomes",
-        experiment=experiment,
         outcomes=outcomes,
         environments=environments,
     )

@@ -66,7 +66,9 @@ def chart(findings: Findings, name: str, **choice: Any) -> Any:
     Raises BenchError for an unknown name, a choice that there is not, or where there is nothing to draw.
     """
     of, rows = _found(findings, name)
-    chosen = [of.title.replace("the reference", findings.reference)]
+    if wrong := sorted(choice.keys() - set(of.by)):
+        raise unknown("choice", wrong[0], of.by)
+    chosen = [named(of.title, findings.reference)]
     for key in of.by:
         if key in rows:
             values = list(dict.fromkeys(rows[key]))
@@ -77,6 +79,11 @@ def chart(findings: Findings, name: str, **choice: Any) -> Any:
             chosen += [f"{_WORDS[key]} {value}" if key in _WORDS else str(value)] if value != "" else []
     drawn = of.draw(rows, orders(findings))
     return drawn.properties(title=", ".join(chosen), width=WIDTH).configure(**CONFIG)
+
+
+def named(text: str, reference: str) -> str:
+    """A title or caption with the name of the reference, where there is one."""
+    return text.replace("the reference", reference) if reference else text
 
 
 def _found(findings: Findings, name: str) -> "tuple[Chart, pd.DataFrame]":
@@ -148,8 +155,9 @@ CHARTS = {
     "difference": Chart(
         "Difference to the reference",
         "A row an order: the difference of its mean recall to the reference, with the 95 % interval for all orders at"
-        " once, none from a single build. Grey band: what two builds of the reference differ by in 95 of 100 pairs, by"
-        " their seed alone. Between the dashed lines, ± 1 point: no difference worth a word.",
+        " once, none from a single build. Grey band: how far two builds of the reference lie apart by their seed alone,"
+        " in 95 % of pairs, as far as so few builds tell. Between the dashed lines, ± 1 point: no difference worth a"
+        " word.",
         frames.differences,
         comparison.difference,
         _OF_SETTING,
@@ -159,7 +167,7 @@ CHARTS = {
     ),
     "misses": Chart(
         "Misses against ef_search",
-        f"Misses (1 - recall), on log axes, {_CURVE}",
+        f"Misses (1 - recall), on log axes, none as 0.00001, {_CURVE}",
         _lines,
         comparison.misses,
         ("dataset", "index", "k"),

@@ -35,8 +35,6 @@ def _forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
 
     y = alt.Y("order:N", sort=alt.EncodingSortField("place", order="ascending"), title=None, axis=names())
     base = alt.Chart(rows)
-    one = base.transform_aggregate(noise="max(noise)", margin="max(margin)")
-    noise = one.transform_calculate(start="-datum.noise").mark_rect(opacity=0.16, color=REFERENCE)
     margins = base.transform_aggregate(margin="max(margin)").transform_calculate(ends="[-datum.margin, datum.margin]")
     shape = alt.Shape(
         "verdict:N", scale=verdicts(0, marks), legend=alt.Legend(title=None, orient="top", columns=COLUMNS)
@@ -49,8 +47,7 @@ def _forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
     text = f"format(datum.difference, '+.2f') + (isValid(datum.low) ? ' [' + {low} + ', ' + {high} + ']' : '')"
     text = f"containerSize()[0] < 480 ? '' : {text}"
     x = alt.X("difference:Q", title="points of recall", scale=alt.Scale(padding=12))
-    return alt.layer(
-        noise.encode(x=alt.X("start:Q", title="points of recall"), x2="noise:Q"),
+    layers = [
         margins.transform_flatten(["ends"]).mark_rule(strokeDash=[4, 4], color=REFERENCE).encode(x="ends:Q"),
         base.mark_rule(color=REFERENCE).encode(x=alt.datum(0)),
         base.transform_filter("isValid(datum.low)")
@@ -62,7 +59,12 @@ def _forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
         base.transform_calculate(text=text)
         .mark_text(align="left", dx=8, fontSize=11)
         .encode(x=alt.value("width"), y=y, text="text:N"),
-    ).properties(height=alt.Step(ROW))
+    ]
+    if "noise" in rows:
+        noise = base.transform_aggregate(noise="max(noise)").transform_calculate(start="-datum.noise")
+        band = noise.mark_rect(opacity=0.16, color=REFERENCE)
+        layers.insert(0, band.encode(x=alt.X("start:Q", title="points of recall"), x2="noise:Q"))
+    return alt.layer(*layers).properties(height=alt.Step(ROW))
 
 
 def _curves(rows: Any, labels: Sequence[str], misses: bool) -> Any:
@@ -189,7 +191,8 @@ def sweep(rows: Any, labels: Sequence[str]) -> Any:
     import altair as alt
 
     named = " or ".join(dict.fromkeys(rows["parameter"]))
-    x = alt.X("value:Q", title=named, scale=alt.Scale(type="log", nice=False, padding=12))
+    kind: Any = "log" if (rows["value"] > 0).all() else "linear"
+    x = alt.X("value:Q", title=named, scale=alt.Scale(type=kind, nice=False, padding=12))
     colour = colours(labels)
     base = alt.Chart(rows)
     return alt.layer(

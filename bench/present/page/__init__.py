@@ -9,6 +9,7 @@ from bench.analysis.categories import Permuted
 from bench.analysis.findings import Findings
 from bench.analysis.setting import split
 from bench.analysis.stats import Interval
+from bench.geometry.describe import PROFILE_ROWS
 from bench.present import frames
 from bench.present.answer import answer
 from bench.present.charts import CHARTS, orders
@@ -79,6 +80,7 @@ def page(findings: Findings, about: About) -> str:
         panels=panels,
         described=DESCRIBED,
         profiles=[(name, of_data, of_profile(of_data)) for name, of_data in frames.profiles(findings)],
+        most_rows=PROFILE_ROWS,
         environments=_environments(findings),
         content=json_text(content),
         vega=vega(),

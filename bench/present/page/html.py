@@ -12,6 +12,7 @@ import msgspec
 
 from bench import streams
 from bench.errors import BenchError
+from bench.present.charts import named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +92,7 @@ def template(name: str) -> Any:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["code"] = _code
+    environment.filters["named"] = named
     environment.filters["listed"] = _listed
     return environment.get_template(name)
 
