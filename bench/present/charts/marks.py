@@ -100,8 +100,9 @@ def config(ink: str = "#222", faint: str = "#ddd", background: str = "white") ->
         "view": {"stroke": None},
         "axis": {"labelColor": ink, "titleColor": ink, "gridColor": faint, "domainColor": ink, "tickColor": ink}
         | {"titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 12},
-        # Fewer ticks than by default, whose first two labels touch
-        "axisXQuantitative": {"labelFlush": False, "tickCount": {"expr": "ceil(width / 60)"}},
+        # Fewer ticks than by default, whose first two labels touch. Labels stay flush with the ends: one beyond an end
+        # changes the width, which changes the labels, for ever where text stands beside the plot
+        "axisXQuantitative": {"labelFlush": True, "tickCount": {"expr": "max(2, ceil(width / 60))"}},
         "legend": {"labelColor": ink, "titleColor": ink, "labelFontSize": 11},
         "title": {"color": ink, "fontSize": 13, "anchor": "start"},
         "text": {"color": ink},
