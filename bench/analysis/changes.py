@@ -97,8 +97,8 @@ def _lines(outcomes: Iterable[Measured]) -> dict[Trial, dict[tuple[int, int], Me
         first = next(iter(lines[line].values()), outcome)
         if outcome.trial.provenance != first.trial.provenance:
             raise BenchError(
-                f"{outcome.trial.data.dataset}, {outcome.trial.index.engine}: one side has builds by several versions of"
-                " the engine or the harness; measure each into a --store of its own, and compare the two"
+                f"{outcome.trial.data.dataset}, {outcome.trial.index.engine}: one side has builds by several versions"
+                " of the engine or the harness; measure each into a --store of its own, and compare the two"
             )
         lines[line][seeds.order_seed, seeds.build_seed] = outcome
     return lines
