@@ -6,6 +6,7 @@ ef_search, and k where it varies), so that one choice of the three serves all ch
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from bench.errors import BenchError
 from bench.present.retrieval import engine_name
 from bench.present.summary import summary_rows, verdict_text
 from bench.present.text import heading
+from bench.study.trial import Search
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -262,11 +264,13 @@ def _sweeps(datasets: Iterable[str]) -> dict[str, list[tuple[str, str, float]]]:
             parameter, value = number.groups()
             rest = f"{dataset[: number.start(2)]}...{dataset[number.end(2) :]}"
             along.setdefault((rest, parameter), {})[dataset] = float(value)
+    sweeps = {key: values for key, values in along.items() if len(values) > 2 and key[1] != "seed"}
+    stems = Counter(rest.partition("(")[0] for rest, _ in sweeps)
     of_dataset: dict[str, list[tuple[str, str, float]]] = {}
-    for (rest, parameter), values in along.items():
-        if len(values) > 2 and parameter != "seed":
-            for dataset, value in values.items():
-                of_dataset.setdefault(dataset, []).append((rest, parameter, value))
+    for (rest, parameter), values in sweeps.items():
+        stem = rest.partition("(")[0]
+        for dataset, value in values.items():
+            of_dataset.setdefault(dataset, []).append((stem if stems[stem] == 1 else rest, parameter, value))
     return of_dataset
 
 
@@ -313,6 +317,8 @@ def rankings(findings: Findings) -> "pd.DataFrame":
         listed = ranked(findings.compared) if findings.retrieval else []
     except BenchError:  # which says what is missing, and is no reason to do without the other charts
         return _frame(rows)
+    searches = {setting.of.search: panel.search for setting, panel in panels(findings).items()}
+    _, varying = split([of_setting.setting for of_setting in listed]) if listed else ({}, [])
     for of_setting in listed:
         engines = {engine_name(column) for column in of_setting.columns}
         ranks = [("exact", of_setting.exact_ranks, of_setting.exact)]
@@ -324,12 +330,12 @@ def rankings(findings: Findings) -> "pd.DataFrame":
             )
             for column in of_setting.columns
         ]
-        setting = heading(of_setting.setting, ["k", "ef_search"])
+        fields = of_setting.setting
+        of = heading(fields, [name for name in varying if name not in ("k", "ef_search")])
+        chosen = {"search": searches[Search(k=fields["k"], ef_search=fields["ef_search"])], "ranking": of}
         for place, (column, of_column, means) in enumerate(ranks):
             for model, rank, mean in zip(of_setting.models, of_column, means, strict=True):
-                rows.append(
-                    {"ranking": setting, "column": column, "place": place, "model": model, "rank": rank, "ndcg": mean}
-                )
+                rows.append(chosen | {"column": column, "place": place, "model": model, "rank": rank, "ndcg": mean})
     return _frame(rows)
 
 

@@ -1,9 +1,11 @@
+import msgspec
 import numpy as np
 import pytest
 from support.examples import outcome
 
 from bench.analysis.changes import SAME, changes
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE
+from bench.errors import BenchError
 from bench.present import changes as present
 
 QUERIES = 200
@@ -56,6 +58,25 @@ def test_lines_without_a_counterpart_are_counted_and_have_no_part():
     found = changes(then, [*builds(0.9), *builds(0.9, order="lid-ascending")])
     assert (len(found.lines), found.only_before, found.only_after) == (1, 1, 1)
     assert "1 lines of a have no counterpart in b, and no part in this." in present.answer(found, "a", "b")
+
+
+def test_builds_by_two_versions_on_one_side_are_refused():
+    with pytest.raises(BenchError, match="one side has builds by several versions"):
+        changes(builds(0.9, [1, 2]), [*builds(0.9, [1, 2]), *builds(0.9, [3], engine_version="0.9.0")])
+
+
+def test_groups_of_queries_count_on_both_sides_though_a_baseline_has_none():
+    groups = np.arange(QUERIES) // 20
+    grouped = [msgspec.structs.replace(o, query_groups=groups) for o in builds(0.9, range(6, 11))]
+    one = changes(builds(0.8), grouped).lines[0]
+    other = changes(grouped, builds(0.8)).lines[0]
+    assert other.difference.high == pytest.approx(-one.difference.low)
+    assert one.difference.half_width > changes(builds(0.8), builds(0.9, range(6, 11))).lines[0].difference.half_width
+
+
+def test_lines_are_in_the_sequence_of_tables():
+    many = [one for ef in (40, 10, 80, 20) for one in builds(0.9, ef_search=ef)]
+    assert [line.fields["ef_search"] for line in changes(many, many).lines] == [10, 20, 40, 80]
 
 
 def test_intervals_hold_for_all_lines_at_once():

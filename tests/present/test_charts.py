@@ -44,8 +44,16 @@ def profile():
 
 @pytest.fixture(scope="module")
 def findings():
-    ladder = [("e", outcome(o.hits, **{**fields_of(o), "ef_search": 20})) for _, o in outcomes(efs=(20,))]
-    return Findings(outcomes(), ladder, profiles={data(name): profile() for name in "ab"})
+    return Findings(outcomes(), ladder(), profiles={data(name): profile() for name in "ab"})
+
+
+def ladder(order="random"):
+    """Outcomes of one order at an ef_search between those of all."""
+    return [
+        ("e", outcome(o.hits, **{**fields_of(o), "ef_search": 20}))
+        for _, o in outcomes(efs=(20,))
+        if o.trial.order.order == order
+    ]
 
 
 def fields_of(built):
@@ -74,6 +82,8 @@ def test_a_choice_is_the_rows_of_that_setting_and_a_wrong_one_is_named(findings)
     assert spec["title"] == "Difference to random, b, faiss, ef_search 40"
     with pytest.raises(BenchError, match="unknown index 'usearch'; known: faiss, hnswlib"):
         charts.chart(findings, "difference", index="usearch")
+    with pytest.raises(BenchError, match="unknown choice 'ef_search'; known: dataset, index, search"):
+        charts.chart(findings, "difference", ef_search="40")
     with pytest.raises(BenchError, match="unknown chart 'pie'; known: difference"):
         charts.chart(findings, "pie")
     assert len(charts.choices(findings, "difference")) == 8
@@ -98,7 +108,21 @@ def test_the_noise_band_is_what_two_builds_of_the_reference_differ_by(findings):
     row = next(row for row in findings.summaries if row.order == "random")
     drawn = frames.differences(findings)
     of_setting = drawn[(drawn["dataset"] == row.setting.name) & (drawn["search"] == "10") & (drawn["index"] == "faiss")]
-    assert of_setting["noise"].iloc[0] == pytest.approx(100 * 1.959964 * 2**0.5 * row.sd)
+    assert of_setting["noise"].iloc[0] == pytest.approx(100 * 4.302653 * 2**0.5 * row.sd)  # t of two degrees of freedom
+
+
+def test_the_ladder_is_of_the_order_that_was_searched_on_it_whatever_the_reference():
+    rows = frames.curves(Findings(outcomes(), ladder("random"), reference="given"))
+    assert set(rows[rows["kind"] == "ladder"]["order"]) == {"random"}
+    at_20 = rows[(rows["order"] == "given") & (rows["kind"] != "reading")]
+    assert set(at_20["ef_search"]) == {10, 40}
+
+
+def test_settings_that_differ_in_metric_alone_are_told_apart():
+    cosine = [("e", outcome(o.hits, **fields_of(o), metric="cosine")) for _, o in outcomes(datasets="a", efs=(10,))]
+    both = Findings([*outcomes(datasets="a", efs=(10,)), *cosine])
+    named = list(frames.panels(both).values())
+    assert len(named) == len({(of.dataset, of.index, of.search) for of in named}) == 4
 
 
 def test_curves_read_off_the_ef_search_of_equal_recall(findings):

@@ -108,7 +108,7 @@ def test_a_page_has_all_its_parts(full, read):
         assert sentence.replace("`", "") in read.text.replace("`", "")
     assert "1 of" in read.text
     assert "trials failed" in read.text
-    assert "bench run e.toml --store results.sqlite bench report e" in read.text
+    assert "bench run e.toml --store results.sqlite" in read.text
     assert ENVIRONMENT["commit"] in read.text
 
 

@@ -106,8 +106,7 @@ def changed(path, of):
     """The page of what changed between two sets of outcomes, the second of a long name."""
     listed = [outcome for _, outcome in of.findings.outcomes]
     before, after = (
-        Side(name=name, what=f"store {name}", experiment="e", outcomes=listed, environments=[ENVIRONMENT])
-        for name in ("before", LONG)
+        Side(name=name, what=f"store {name}", outcomes=listed, environments=[ENVIRONMENT]) for name in ("before", LONG)
     )
     return written(changes_page(changes(listed, listed), before, after), path)
 
