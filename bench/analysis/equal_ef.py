@@ -3,7 +3,8 @@
 Misses fall nearly as a power of ef_search, so that between two points of the curve their logarithm is taken for
 straight against that of ef_search; recall itself is far from straight. The interval is of all ef_search at which a test
 at its level finds no difference (the test inverted, as Fieller 1954): the curve's own error is in it, since every
-difference is one of the order's builds and the reference's, on the same queries.
+difference is one of the order's builds and the reference's, on the same queries. What is missed is skewed, since few
+queries and few builds miss most of it, so the interval of the difference is taken on the scale of log misses.
 """
 
 import math
@@ -54,10 +55,11 @@ def equal_ef(sample: Sample, reference: Mapping[int, Point]) -> EqualEf:
     value = _crossing(log_efs, np.minimum.accumulate(log_curve) - _log(own, worth))
     if np.isnan(reaches).any():
         return value, math.nan, math.nan
-    low = _crossing(log_efs, np.minimum.accumulate(log_curve - _log(own + reaches, worth)))
+    fewest, most = _ends(own, reaches, worth)
+    low = _crossing(log_efs, np.minimum.accumulate(log_curve - _log(most, worth)))
     # From the far end, so that the interval is the whole of what is not told apart
-    falling = np.maximum.accumulate((log_curve - _log(own - reaches, worth))[::-1])[::-1]
-    high = math.inf if (own - reaches)[-1] <= 0 else _crossing(log_efs, falling)
+    falling = np.maximum.accumulate((log_curve - _log(fewest, worth))[::-1])[::-1]
+    high = _crossing(log_efs, falling) if fewest[-1] else math.inf
     return value, low, high
 
 
@@ -114,6 +116,17 @@ def _repeated(curve: dict[int, Sample]) -> dict[int, Point]:
 def _without_ef_search(setting: Setting) -> _Key:
     search = msgspec.structs.replace(setting.of.search, ef_search=0)
     return setting.experiment, msgspec.structs.replace(setting.of, search=search)
+
+
+def _ends(own: float, reaches: np.ndarray, worth: float) -> tuple[np.ndarray, np.ndarray]:
+    """The fewest and the most misses of the reference that are not told from an order's own, at every ef_search.
+
+    Symmetric in log misses, to first order; but the most at most twice as far as without logarithms, and none at all
+    the fewest where without logarithms the interval has none in it.
+    """
+    misses = max(own, worth)
+    factors = np.exp(np.minimum(reaches / misses, 500))
+    return np.where(reaches < own, misses / factors, 0.0), np.minimum(misses * factors, own + 2 * reaches)
 
 
 def _log(misses: float | np.ndarray, worth: float) -> np.ndarray:
