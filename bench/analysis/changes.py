@@ -93,7 +93,7 @@ def _lines(outcomes: Iterable[Measured]) -> dict[Trial, dict[tuple[int, int], Me
     lines: dict[Trial, dict[tuple[int, int], Measured]] = defaultdict(dict)
     for outcome in outcomes:
         seeds = outcome.trial.seeds
-        line = changed(comparable(outcome.trial), order_seed=0, build_seed=0)
+        line = changed(comparable(outcome.trial), order_seed=0, build_seed=0, dataset="")
         first = next(iter(lines[line].values()), outcome)
         if outcome.trial.provenance != first.trial.provenance:
             raise BenchError(
@@ -111,6 +111,7 @@ def _change(
     now: Mapping[tuple[int, int], Measured],
     lines: int,
 ) -> Change:
+    dataset = next(iter(now.values())).trial.data.dataset  # its fingerprint is the same, whatever a file is called
     # The same seeds may give nearly the same graph: paired, that is sharper, and holds where they do not. Builds that
     # only the larger side has are left out for it.
     shared = then.keys() & now.keys()
@@ -125,7 +126,7 @@ def _change(
     p = min(stats.p_value(difference) * lines, 1.0)
     at_once = stats.simultaneous(difference, lines)
     return Change(
-        fields=fields_of(line.setting),
+        fields=fields_of(line.setting) | {"dataset": dataset},
         order=names[line.order],
         builds=(len(then), len(now)),
         same_ids=same,

@@ -224,9 +224,18 @@ def _verdict(sample: Sample, reference: Sample, estimate: Estimate, comparisons:
         needed = power.needed(sample, reference, comparisons)
     return Verdict(
         difference=difference,
-        misses_removed=stats.misses_removed(sample, reference, comparisons),
+        misses_removed=_of_one_sign(stats.misses_removed(sample, reference, comparisons), difference),
         p=p,
         verdict=verdict,
         needed=needed,
         detectable=power.minimum_detectable_effect(estimate, comparisons),
     )
+
+
+def _of_one_sign(removed: Estimate, difference: Estimate) -> Estimate:
+    """Misses removed, whose interval leaves 0 out where that of the difference does: both have one sign."""
+    if difference.low > 0:
+        return msgspec.structs.replace(removed, low=max(removed.low, 0.0))
+    if difference.high < 0:
+        return msgspec.structs.replace(removed, high=min(removed.high, 0.0))
+    return removed

@@ -1,5 +1,6 @@
 """What an experiment came to, as pandas frames, Altair charts and a report."""
 
+import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench import digests, streams
 from bench.analysis.findings import Findings
 from bench.analysis.setting import by_setting, labels, samples
+from bench.errors import BenchError
 from bench.present import frames
 from bench.present.export import tidy
 from bench.study.store import Noted
@@ -82,6 +84,9 @@ class Result:
         from bench.present.page import About, page
 
         command = self.noted.command or "# not known: these results came without a command"
+        if self.findings.ties or self.findings.reference != self.noted.reference:
+            reference = f" --reference {shlex.quote(self.findings.reference)}" if self.findings.reference else ""
+            command += f"\nbench report {shlex.quote(self.name)}{reference}{' --ties' * self.findings.ties}"
         return page(self.findings, About(name=self.name, title=self.noted.title, commands=[command]))
 
     def report(self, path: Path | str) -> Path:
@@ -98,12 +103,15 @@ class Result:
         from bench.present import charts
 
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BenchError(f"cannot make the folder {folder}: {error.strerror}; name another") from None
         written: list[Path] = []
         for name in self.charts:
             for choice in charts.choices(self.findings, name):
                 chart = charts.chart(self.findings, name, **choice)
-                stem = "-".join([name, *(charts.file_part(value) for value in choice.values())])
+                stem = "-".join([name, *(charts.file_part(f"k{v}" if key == "k" else v) for key, v in choice.items())])
                 if folder / f"{stem}.svg" in written:  # names alike but for what a file's name cannot have
                     stem += f"-{digests.key_digest(choice)[:6]}"
                 for form, content in charts.files(chart).items():

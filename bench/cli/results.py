@@ -105,7 +105,7 @@ def report(
             folder = figures / name if len(named) > 1 else figures
             print(f"{len(result.figures(folder))} files in {folder}")
         else:
-            print(result.report(output or page_of(store, name)))
+            print(result.report(output or page_of(store, f"{name}-ties" if ties else name)))
 
 
 def _changes_page(before: str, after: str, store: Path, experiment: str | None, output: Path | None) -> Path:
@@ -125,7 +125,7 @@ def _changes_page(before: str, after: str, store: Path, experiment: str | None, 
 
 def page_of(store: Path, experiment: str) -> Path:
     """The page of an experiment: beside its store."""
-    return store.parent / f"{experiment}.html"
+    return store.parent / f"{experiment.replace('/', '-')}.html"
 
 
 def _check_reference(reference: str | None, known: "Collection[str]") -> None:

@@ -109,7 +109,14 @@ def _best(advice: Advice, varying: Sequence[str]) -> list[str]:
             f". That removes {100 * share.value:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}] of the misses"
         )
         worth += _equal_ef(most.equivalent_ef, most.setting.of.search.ef_search, reference)
-    return [f"{worth}."]
+    return [
+        f"{worth}.",
+        f"Making that order took {_seconds(most.order_seconds)}, a build {_seconds(most.build_seconds)}.",
+    ]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def _equal_ef(equivalent: tuple[float, float, float] | None, ef_search: int, reference: str) -> str:

@@ -1,5 +1,6 @@
 """Summaries as LaTeX tables for a paper, by booktabs."""
 
+import re
 from itertools import groupby
 
 from tabulate import tabulate
@@ -34,6 +35,7 @@ def latex(findings: Findings) -> str:
             for setting, line in zip(without_repeats(settings, varying), lines, strict=True)
         ]
         body = tabulate(cells, [*varying, *shown], tablefmt="latex_booktabs", disable_numparse=True)
+        body = re.sub(r"^(\s*)([\[*])", r"\1{}\2", body, flags=re.MULTILINE)  # which else belongs to the \\\\ before it
         caption = tabulate([[f"{experiment}: {title(common)}"]], tablefmt="latex", disable_numparse=True)
         text = caption.split("\\hline")[1].strip().removesuffix("\\\\").strip()
         tables.append(f"\\begin{{table}}\n\\centering\n\\caption{{{text}}}\n{body}\n\\end{{table}}\n")

@@ -74,6 +74,12 @@ def test_groups_of_queries_count_on_both_sides_though_a_baseline_has_none():
     assert one.difference.half_width > changes(builds(0.8), builds(0.9, range(6, 11))).lines[0].difference.half_width
 
 
+def test_data_is_the_same_by_its_fingerprint_whatever_its_file_is_called():
+    [line] = changes(builds(0.9), builds(0.9, dataset="renamed")).lines
+    assert line.verdict == SAME
+    assert line.fields["dataset"] == "renamed"
+
+
 def test_lines_are_in_the_sequence_of_tables():
     many = [one for ef in (40, 10, 80, 20) for one in builds(0.9, ef_search=ef)]
     assert [line.fields["ef_search"] for line in changes(many, many).lines] == [10, 20, 40, 80]

@@ -60,6 +60,9 @@ def test_mistakes_are_told_in_a_line(cli, tmp_path, measured):
     assert "unknown experiment 'nope'; known: compare-my" in one_line(cli("report", "nope"))
     assert "no store at none.sqlite" in one_line(cli("report", "--store", "none.sqlite"))
     assert "cannot write no/page.html" in one_line(cli("report", "--output", "no/page.html"))
+    assert "cannot make the folder my.npy: File exists" in one_line(cli("report", "--figures", "my.npy"))
+    assert cli("report", "--ties", check=0).stdout == "results/compare-my-ties.html\n"
+    assert "--ties" in (tmp_path / "results" / "compare-my-ties.html").read_text()
     cli("compare", "digits", "--limit", "200", *FEW, "--no-report", check=0)
     assert "--output is one page" in one_line(cli("report", "--output", "page.html"))
     assert sorted(cli("report", check=0).stdout.splitlines()) == [

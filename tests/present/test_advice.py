@@ -59,10 +59,17 @@ def estimate(value, half):
 
 
 def said(*rows, reference="random"):
-    """What follows the sentence that order matters, where it does."""
+    """What is said but that order matters, where it does, and what the best costs to make."""
     [advice] = advise(rows, reference)
     texts = sentences(advice, [row.setting.fields for row in rows])
-    return [text for text in texts if not text.startswith("Order matters here: ")]
+    return [text for text in texts if not text.startswith(("Order matters here: ", "Making that order took "))]
+
+
+def test_what_the_best_order_costs_to_make_is_said_beside_a_build():
+    rows = [row("lid-descending", 0.03, BETTER), row("random")]
+    [advice] = advise(rows)
+    texts = sentences(advice, [one.setting.fields for one in rows])
+    assert "Making that order took 0.1 s, a build 1 s." in texts
 
 
 def test_the_first_sentence_is_that_order_matters_where_it_is_shown_to():

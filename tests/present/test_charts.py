@@ -84,6 +84,8 @@ def test_a_choice_is_the_rows_of_that_setting_and_a_wrong_one_is_named(findings)
         charts.chart(findings, "difference", index="usearch")
     with pytest.raises(BenchError, match="unknown choice 'ef_search'; known: dataset, index, search"):
         charts.chart(findings, "difference", ef_search="40")
+    assert charts.chart(findings, "difference", search=40).to_dict()["title"].endswith("ef_search 40")
+    charts.chart(findings, "curves", search="40")  # which shows all of them
     with pytest.raises(BenchError, match="unknown chart 'pie'; known: difference"):
         charts.chart(findings, "pie")
     assert len(charts.choices(findings, "difference")) == 8

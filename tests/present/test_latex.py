@@ -21,6 +21,13 @@ def test_a_paper_gets_a_table_an_experiment_with_signs_escaped():
     assert "lid-ascending" in text
 
 
+def test_an_orders_name_is_no_argument_of_the_line_before_it():
+    listed = [built(o, h, s) for o, h in (("random", 5), ("[mine].txt", 3), ("*mine.txt", 4)) for s in (1, 2)]
+    text = latex(Findings(listed))
+    assert "{}[mine].txt" in text
+    assert "{}*mine.txt" in text
+
+
 def test_nothing_compared_is_no_table():
     with pytest.raises(BenchError, match="these results compare none: export csv"):
         latex(Findings([], failures=[Failure(trial=TRIAL, reason="build: no")]))

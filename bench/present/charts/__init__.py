@@ -66,15 +66,16 @@ def chart(findings: Findings, name: str, **choice: Any) -> Any:
     Raises BenchError for an unknown name, a choice that there is not, or where there is nothing to draw.
     """
     of, rows = _found(findings, name)
-    if wrong := sorted(choice.keys() - set(of.by)):
-        raise unknown("choice", wrong[0], of.by)
+    if wrong := sorted(choice.keys() - {*of.by, "dataset", "index", "search"}):
+        raise unknown("choice", wrong[0], dict.fromkeys([*of.by, "dataset", "index", "search"]))
     chosen = [named(of.title, findings.reference)]
     for key in of.by:
         if key in rows:
             values = list(dict.fromkeys(rows[key]))
-            value = choice.get(key, values[0])
-            if value not in values:
-                raise unknown(key, str(value), [str(one) for one in values])
+            wanted = str(choice.get(key, values[0]))
+            value = next((one for one in values if str(one) == wanted), None)
+            if value is None:
+                raise unknown(key, wanted, [str(one) for one in values])
             rows = rows[rows[key] == value]
             chosen += [f"{_WORDS[key]} {value}" if key in _WORDS else str(value)] if value != "" else []
     drawn = of.draw(rows, orders(findings))

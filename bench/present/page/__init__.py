@@ -7,8 +7,9 @@ import msgspec
 
 from bench.analysis.categories import Permuted
 from bench.analysis.findings import Findings
-from bench.analysis.setting import split
+from bench.analysis.setting import Setting, split
 from bench.analysis.stats import Interval
+from bench.analysis.summary import BETTER
 from bench.geometry.describe import PROFILE_ROWS
 from bench.present import frames
 from bench.present.answer import answer
@@ -62,6 +63,7 @@ def page(findings: Findings, about: About) -> str:
         "experiment": about.name,
         "reference": findings.reference,
         "settings": [msgspec.structs.asdict(panel) | {"k": of.of.search.k} for of, panel in panels.items()],
+        "start": _start(findings, list(panels)),
         "summary": columns(_summary(findings)),
         "outcomes": columns(tidy(findings.outcomes)[list(TIDY)]),
         "permutations": [_permuted(row) for row in findings.permuted],
@@ -88,6 +90,12 @@ def page(findings: Findings, about: About) -> str:
         script=(HERE / "script.js").read_text(),
     )
     return html
+
+
+def _start(findings: Findings, settings: Sequence[Setting]) -> int:
+    """Which setting a page opens with: that which the answer speaks of."""
+    spoken = [effect.of(BETTER)[0] for advice in findings.advice if (effect := advice.best)]
+    return settings.index(spoken[0].setting) if spoken else 0
 
 
 def _summary(findings: Findings) -> "pd.DataFrame":

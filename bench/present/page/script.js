@@ -188,7 +188,7 @@
     download(`${content.experiment}.json`, JSON.stringify({ experiment: content.experiment, reference: content.reference, summary: rowsOf(content.summary), outcomes: rowsOf(content.outcomes), permutations: content.permutations, failures: content.failures }, null, 1), "application/json");
 
   if (form) {
-    Object.assign(choice, Object.fromEntries(KEYS.map((key) => [key, content.settings[0][key]])));
+    Object.assign(choice, Object.fromEntries(KEYS.map((key) => [key, content.settings[content.start ?? 0][key]])));
     for (const [key, values] of Object.entries(others).filter(([, values]) => values.length > 1))
       form.append(element("label", {}, `${key[0].toUpperCase()}${key.slice(1)} `, element("select", { name: key }, ...values.map((value) => element("option", { value, textContent: value })))));
     fromAddress();
