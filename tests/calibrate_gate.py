@@ -5,9 +5,12 @@ now others, which the baseline has not, as if of another version, so that interv
 built for real. A share p over R runs has a standard error of sqrt(p (1 - p) / R).
 """
 
+import pickle
 import sys
+import tempfile
 import time
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
@@ -52,12 +55,15 @@ def main() -> None:
         cells = [(b, q, n) for b in (5, 10, 20, 40) for q in (20, 200, 1000) for n in (6, 72)] + [(10, 200, 504)]
         runs, faults = arguments.runs, arguments.faults
     parallel = Parallel(n_jobs=arguments.jobs)
+    kept = tempfile.NamedTemporaryFile(suffix=".pickle")  # noqa: SIM115 - as long as this process
+    kept.write(pickle.dumps(pools))  # read once by each worker: with every task it would go to each anew
+    kept.flush()
     rows, alarms, gates = [], 0, 0
     for builds, queries, lines in cells:
         times = runs if lines <= 100 else max(runs // 8, 1)
-        failed = parallel(delayed(drawn)(pools, builds, queries, lines, run) for run in range(times))
+        failed = parallel(delayed(drawn)(kept.name, builds, queries, lines, run) for run in range(times))
         alarms, gates = alarms + sum(failed), gates + times
-        point = parallel(delayed(drawn)(pools, builds, queries, lines, run, planted=1) for run in range(times // 4))
+        point = parallel(delayed(drawn)(kept.name, builds, queries, lines, run, planted=1) for run in range(times // 4))
         rows.append([builds, queries, lines, times, *_interval(sum(failed), times), 100 * np.mean(point)])
     header = ["builds", "queries", "lines", "gates", "false alarms, %", "95 % interval", "a fall it says it finds, %"]
     print(tabulate(rows, header, tablefmt="pipe", floatfmt=".1f"))
@@ -74,14 +80,19 @@ def _interval(times, runs):
     return f"{100 * times / runs:.1f}", f"[{100 * share.low:.1f}, {100 * share.high:.1f}]"
 
 
-def drawn(pools, builds, queries, lines, run, planted=0):
+@cache
+def _read(path):
+    return pickle.loads(Path(path).read_bytes())
+
+
+def drawn(path, builds, queries, lines, run, planted=0):
     """Whether a gate fails whose builds, then and now, are drawn from populations and have nothing else changed.
 
     planted: of how many of its lines recall falls by as much as the gate says that it finds in nine of ten; then
     whether these fell.
     """
     rng = np.random.default_rng([builds, queries, lines, run, planted])
-    study, by_name = _study(rng, pools, builds, queries, lines)
+    study, by_name = _study(rng, _read(path), builds, queries, lines)
     pool = _Pool(rng, by_name, queries)
     saved = baseline.create("b", study, "e", "r", [pool.outcome(trial, "then") for trial in study.trials])
     cases, fall = [], 0.0

@@ -17,7 +17,7 @@ def measured(cli, tmp_path):
     """A folder with results of a comparison, and what the command printed."""
     rng = np.random.default_rng(0)
     np.save(tmp_path / "my.npy", rng.standard_normal((200, 6)).astype(np.float32))
-    return cli("compare", "my.npy", *FEW, check=0)
+    return cli("compare", "my.npy", *FEW, "--report", check=0)
 
 
 def content(page):
@@ -34,12 +34,12 @@ def test_a_run_ends_in_a_page_beside_the_store_that_its_last_line_names(cli, tmp
     assert cli("report", check=0).stdout == "results/compare-my.html\n"
     assert page.read_text() == text
     page.unlink()
-    assert "report" not in cli("compare", "my.npy", *FEW, "--no-report", check=0).stderr
+    assert "report" not in cli("compare", "my.npy", *FEW, check=0).stderr
     assert not page.exists()
 
 
 def test_a_page_has_the_rows_of_the_table_and_goes_by_the_experiments_reference(cli, tmp_path, measured):
-    cli("compare", "my.npy", *FEW, "--reference", "given", check=0)
+    cli("compare", "my.npy", *FEW, "--reference", "given", "--report", check=0)
     assert content(tmp_path / "results" / "compare-my.html")["reference"] == "given"
     assert "vs given" in cli("table", "compare-my", check=0).stdout
     cli("report", "compare-my", "--reference", "random", "--output", "other.html", check=0)
@@ -50,7 +50,7 @@ def test_a_page_has_the_rows_of_the_table_and_goes_by_the_experiments_reference(
 def test_a_file_that_is_no_page_is_not_replaced_and_costs_no_result(cli, tmp_path, measured):
     page = tmp_path / "results" / "compare-my.html"
     page.write_text("<p>my own</p>")
-    done = cli("compare", "my.npy", *FEW, check=0)
+    done = cli("compare", "my.npy", *FEW, "--report", check=0)
     assert "warning: no report: results/compare-my.html is no report of this harness" in done.stderr
     assert page.read_text() == "<p>my own</p>"
     assert "is no report of this harness" in one_line(cli("report"))
@@ -63,7 +63,7 @@ def test_mistakes_are_told_in_a_line(cli, tmp_path, measured):
     assert "cannot make the folder my.npy: File exists" in one_line(cli("report", "--figures", "my.npy"))
     assert cli("report", "--ties", check=0).stdout == "results/compare-my-ties.html\n"
     assert "--ties" in (tmp_path / "results" / "compare-my-ties.html").read_text()
-    cli("compare", "digits", "--limit", "200", *FEW, "--no-report", check=0)
+    cli("compare", "digits", "--limit", "200", *FEW, check=0)
     assert "--output is one page" in one_line(cli("report", "--output", "page.html"))
     assert sorted(cli("report", check=0).stdout.splitlines()) == [
         "results/compare-digits.html",
@@ -94,7 +94,7 @@ def test_two_sets_of_outcomes_are_set_side_by_side(cli, tmp_path, measured):
     )
     missing = one_line(cli("report", "--compare", "before.sqlite", "after"))
     assert "'after' is no store file, no experiment of results/store.sqlite (compare-my) and no baseline" in missing
-    cli("compare", "digits", "--limit", "200", *FEW, "--no-report", check=0)
+    cli("compare", "digits", "--limit", "200", *FEW, check=0)
     assert "have no line in common" in one_line(cli("report", "--compare", "compare-digits", "compare-my"))
 
 
@@ -104,7 +104,7 @@ def test_a_baseline_is_compared_with_a_run(cli, tmp_path):
         'build_seeds = 5\n[[index]]\nengine = "hnswlib"\nM = 6\nef_construction = 20\n'
     )
     cli("baseline", "save", "few", "--experiment", "few.toml", "--builds", "5", "--reason", "a test", check=0)
-    cli("run", "few.toml", "--no-report", check=0)
+    cli("run", "few.toml", check=0)
     cli("report", "--compare", "results/baselines/few.json", "few", "--output", "c.html", check=0)
     assert "baseline few of experiment few.toml" in (tmp_path / "c.html").read_text()
     assert set(content(tmp_path / "c.html")["summary"]["verdict"]["values"]) == {"bit-exact"}

@@ -5,11 +5,13 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bench import cache as files
 from bench import streams
 from bench.errors import BenchError
 from bench.present.charts import named
@@ -76,11 +78,18 @@ def json_text(content: Any) -> str:
 
 @cache
 def vega() -> str:
-    """Vega, Vega-Lite and vega-embed as one script."""
-    import vl_convert
+    """Vega, Vega-Lite and vega-embed as one script, which takes longer to put together than a page, and is kept."""
+    import numpy as np
 
-    # Its stub names an argument that may be left out
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script")  # type: ignore[call-arg]
+    def make() -> dict[str, np.ndarray]:
+        import vl_convert
+
+        # Its stub names an argument that may be left out
+        script = vl_convert.javascript_bundle().replace("</script", "<\\/script")  # type: ignore[call-arg]
+        return {"script": np.frombuffer(script.encode(), dtype=np.uint8)}
+
+    version = metadata.version("vl-convert-python")
+    return files.entry("page/script", {"vl-convert-python": version}, make).arrays["script"].tobytes().decode()
 
 
 @cache
