@@ -16,6 +16,7 @@ from bench.analysis.findings import Findings
 from bench.analysis.setting import labels
 from bench.api.arguments import call, items, order_table, source, whole
 from bench.api.result import Result
+from bench.convert import as_text
 from bench.errors import BenchError, BenchWarning, Log, unknown
 from bench.geometry import Geometry
 from bench.geometry.describe import check_lid
@@ -128,7 +129,7 @@ def run(
     opened = Store.create(store)
     try:
         name, stated = studies[0].name, studies[0].experiment
-        opened.note(name, stated.title, stated.reference, command)
+        opened.note(name, as_text(stated.title), stated.reference, command)
         results = fill(studies, opened, workers, progress, log)
         of_data = profiles(opened, results.outcomes)
         findings = Findings(results.outcomes, results.ladder, results.failures, stated.reference, profiles=of_data)

@@ -110,6 +110,8 @@ class Store:
 
     def note(self, experiment: str, title: str, reference: str, command: str) -> None:
         """Keep what an experiment's outcomes do not say of it, see Noted, in place of what was kept before."""
+        if self.noted(experiment) == Noted(title, reference, command):
+            return  # so that a command which has nothing to do leaves the file as it is
         with self._usable(), self._connection as connection:
             _replace(connection, "experiments", (experiment, title, reference, command))
 

@@ -78,7 +78,7 @@ def test_every_chart_is_written_for_every_setting_as_svg_and_png(cli, tmp_path, 
     for form in ("svg", "png"):
         assert f"difference-my-hnswlib-10.{form}" in names
         assert f"difference-my-hnswlib-40.{form}" in names
-    assert (tmp_path / "figures" / "curves-my-hnswlib-10.svg").read_text().startswith("<svg")
+    assert (tmp_path / "figures" / "curves-my-hnswlib-k10.svg").read_text().startswith("<svg")
 
 
 def test_two_sets_of_outcomes_are_set_side_by_side(cli, tmp_path, measured):
@@ -89,7 +89,7 @@ def test_two_sets_of_outcomes_are_set_side_by_side(cli, tmp_path, measured):
     found = content(tmp_path / "changes.html")
     assert set(found["summary"]["verdict"]["values"]) == {"bit-exact"}
     assert (
-        "Nothing changed from before to compare-my: all 4 lines return the same ids."
+        "Nothing changed from before.sqlite to compare-my: all 4 lines return the same ids."
         in (tmp_path / "changes.html").read_text()
     )
     missing = one_line(cli("report", "--compare", "before.sqlite", "after"))

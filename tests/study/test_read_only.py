@@ -61,9 +61,9 @@ def content(folder):
 
 @pytest.mark.parametrize("file_too", [True, False])
 def test_what_a_store_has_is_given_where_it_cannot_be_written(call, filled, file_too):
-    before = content(filled / "ro")
     words = [COMPARE, *([command, "--store", "ro/s.sqlite"] for command in ("table", "export"))]
     expected = [call(*each).stdout for each in words]
+    before = content(filled / "ro")
     close(filled / "ro", file_too)
     for each, text in zip(words, expected, strict=True):
         done = call(*each)
