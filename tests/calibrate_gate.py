@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from contextlib import nullcontext
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
@@ -80,11 +79,6 @@ def _interval(times, runs):
     return f"{100 * times / runs:.1f}", f"[{100 * share.low:.1f}, {100 * share.high:.1f}]"
 
 
-@cache
-def _read(path):
-    return pickle.loads(Path(path).read_bytes())
-
-
 def drawn(path, builds, queries, lines, run, planted=0):
     """Whether a gate fails whose builds, then and now, are drawn from populations and have nothing else changed.
 
@@ -92,7 +86,7 @@ def drawn(path, builds, queries, lines, run, planted=0):
     whether these fell.
     """
     rng = np.random.default_rng([builds, queries, lines, run, planted])
-    study, by_name = _study(rng, _read(path), builds, queries, lines)
+    study, by_name = _study(rng, populations.read(path), builds, queries, lines)
     pool = _Pool(rng, by_name, queries)
     saved = baseline.create("b", study, "e", "r", [pool.outcome(trial, "then") for trial in study.trials])
     cases, fall = [], 0.0

@@ -7,8 +7,10 @@ of the shipped data has, and real sentence embeddings where `BENCH_MIRROR` has t
 import argparse
 import json
 import os
+import pickle
 import sys
 from collections import defaultdict
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -180,6 +182,12 @@ def _population(name, outcomes):
     for (ef, order), built in sorted(rows.items()):
         recalls.setdefault(ef, {})[order] = np.array([recall for _, recall in sorted(built, key=lambda row: row[0])])
     return Population(name, recalls, groups)
+
+
+@cache
+def read(path):
+    """Populations that were pickled into a file, read once by each process."""
+    return pickle.loads(Path(path).read_bytes())
 
 
 def small(path, jobs=1):

@@ -380,7 +380,7 @@ def test_the_last_of_quick_choices_is_what_is_shown(opened):
 
 def test_the_page_of_a_real_run_has_the_figures_of_its_table(opened, cli, tmp_path):
     (tmp_path / "e.toml").write_text(SMALL)
-    cli("run", "e.toml", "--store", "s.sqlite", check=0)
+    cli("run", "e.toml", "--store", "s.sqlite", "--report", check=0)
     listed = load(tmp_path / "s.sqlite").summary
     with opened(tmp_path / "e.html") as page:
         shown = columns(page, "summary")
