@@ -73,7 +73,7 @@ def _difference(here: Point, there: Point) -> Estimate:
 
 def of(setting: Setting, sample: Sample, curves: Mapping[_Key, Mapping[int, Point]]) -> EqualEf | None:
     """As `equal_ef`, of an order's sample in a setting; None where the reference has a single ef_search there."""
-    curve = curves.get(_without_ef_search(setting), {})
+    curve = curves.get(without_ef_search(setting), {})
     return equal_ef(sample, curve) if len(curve) > 1 else None
 
 
@@ -86,7 +86,7 @@ def curves(outcomes: Outcomes, names: Mapping[Order, str], reference: str, ties:
     for setting, by_order in by_setting(outcomes).items():
         of_reference = {order: built for order, built in by_order.items() if names.get(order) == reference}
         for sample in samples(of_reference, ties).values():
-            by_key[_without_ef_search(setting)][setting.of.search.ef_search] = sample
+            by_key[without_ef_search(setting)][setting.of.search.ef_search] = sample
     return {key: _repeated(curve) for key, curve in by_key.items()}
 
 
@@ -113,7 +113,8 @@ def _repeated(curve: dict[int, Sample]) -> dict[int, Point]:
     return {ef: point(sample) for ef, sample in curve.items() if len(sample.recalls) > 1 or most == 1}
 
 
-def _without_ef_search(setting: Setting) -> _Key:
+def without_ef_search(setting: Setting) -> _Key:
+    """What settings have in common that differ in ef_search alone."""
     search = msgspec.structs.replace(setting.of.search, ef_search=0)
     return setting.experiment, msgspec.structs.replace(setting.of, search=search)
 

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,7 +13,7 @@ from bench.analysis.sample import Sample
 from bench.analysis.setting import Outcomes, Setting, by_setting, labels, option, samples
 from bench.analysis.stats import Estimate, Interval
 from bench.errors import BenchError, BenchWarning
-from bench.study.environment import differences
+from bench.study.environment import differences, distinct
 from bench.study.order_labels import label
 from bench.study.outcome import Outcome
 from bench.study.trial import Order
@@ -120,11 +119,7 @@ def _warn_of_environments(settings: Mapping[Setting, Mapping[Order, Sequence[Out
     """A BenchWarning where outcomes of one setting come from environments that may give other graphs."""
     changes: dict[str, None] = {}
     for setting, by_order in settings.items():
-        environments: list[dict[str, Any]] = []
-        for built in by_order.values():
-            for outcome in built:
-                if outcome.build.environment not in environments:
-                    environments.append(outcome.build.environment)
+        environments = distinct(outcome.build.environment for built in by_order.values() for outcome in built)
         for other in environments[1:]:
             concerning = differences(environments[0], other)
             changes |= {c.text: None for c in concerning if c.concerns(setting.of.index.engine)}

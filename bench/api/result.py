@@ -109,8 +109,7 @@ class Result:
             raise BenchError(f"cannot make the folder {folder}: {error.strerror}; name another") from None
         written: list[Path] = []
         for name in self.charts:
-            for choice in charts.choices(self.findings, name):
-                chart = charts.chart(self.findings, name, **choice)
+            for choice, chart in charts.every(self.findings, name):
                 stem = "-".join([name, *(charts.file_part(f"k{v}" if key == "k" else v) for key, v in choice.items())])
                 if folder / f"{stem}.svg" in written:  # names alike but for what a file's name cannot have
                     stem += f"-{digests.key_digest(choice)[:6]}"

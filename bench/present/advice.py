@@ -30,6 +30,8 @@ def sentences(advice: Advice, settings: Sequence[Mapping[str, Any]]) -> list[str
             f"Hardly a neighbour is found{where}, whatever the order: does the engine return row numbers of the base?"
             " The checks in `bench.indexes.contract` tell."
         ]
+    if not advice.reference:
+        return ["Nothing is compared: no order is named as the reference."]
     if not advice.settings:
         if advice.orders == [advice.reference]:
             return [f"Only {advice.reference} was built: add an order to compare with it, as `given`."]

@@ -117,21 +117,15 @@ def curves(findings: Findings) -> "pd.DataFrame":
         key = (panel.dataset, panel.index, search.k, row.order)
         points.setdefault(key, {})[search.ef_search] = row.recall.value
         rows.append(_on_curve(key, search.ef_search, row.recall.value, *_ends(row.recall), kind="measured"))
-    by_setting = {_apart(setting): panel for setting, panel in of_panel.items()}
+    by_setting = {equal_ef.without_ef_search(setting): panel for setting, panel in of_panel.items()}
     for setting, order, recall in equal_ef.ladder(findings.ladder, labels(findings.compared), findings.ties):
-        if of_graph := by_setting.get(_apart(setting)):
+        if of_graph := by_setting.get(equal_ef.without_ef_search(setting)):
             ef = setting.of.search.ef_search
             key = (of_graph.dataset, of_graph.index, setting.of.search.k, order)
             points.setdefault(key, {})[ef] = recall
             rows.append(_on_curve(key, ef, recall, math.nan, math.nan, kind="ladder"))
     frame = _frame(rows + _readings(points))
     return frame.sort_values(["dataset", "index", "k", "order", "ef_search"], kind="stable") if len(frame) else frame
-
-
-def _apart(setting: Setting) -> tuple[str, Any]:
-    """A setting without its ef_search."""
-    search = msgspec.structs.replace(setting.of.search, ef_search=0)
-    return setting.experiment, msgspec.structs.replace(setting.of, search=search)
 
 
 def _on_curve(

@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache as cache_once
 from importlib import metadata
 from pathlib import Path
@@ -46,6 +46,15 @@ def _environment(side_by_side: int, engines: tuple[tuple[str, Engine], ...]) -> 
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
         "side_by_side": side_by_side,
     }
+
+
+def distinct(environments: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each environment once, in the sequence that they come in."""
+    listed: list[dict[str, Any]] = []
+    for one in environments:
+        if one not in listed:
+            listed.append(one)
+    return listed
 
 
 class Change(NamedTuple):

@@ -9,6 +9,7 @@ import msgspec
 from bench.errors import BenchError
 from bench.study import baseline
 from bench.study.baseline import BaselineOutcome
+from bench.study.environment import distinct
 from bench.study.outcome import Outcome
 from bench.study.store import Store
 
@@ -70,13 +71,9 @@ def _of_store(store: Store, experiment: str | None, name: str) -> Side:
             f"{store.path} has {len(experiments)} experiments: name one before --compare, of {', '.join(experiments)}"
         )
     outcomes = [outcome for _, outcome in store.outcomes(experiment)]
-    environments: list[dict[str, Any]] = []
-    for outcome in outcomes:
-        if outcome.build.environment not in environments:
-            environments.append(outcome.build.environment)
     return Side(
         name=name,
         what=f"experiment {experiment} in {store.path.name}, {len(outcomes)} outcomes",
         outcomes=outcomes,
-        environments=environments,
+        environments=distinct(outcome.build.environment for outcome in outcomes),
     )

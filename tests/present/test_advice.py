@@ -251,6 +251,12 @@ def test_parameters_of_the_best_order_are_part_of_the_command():
     assert "--order category --metric l2 --labels LABELS --output" in todo
 
 
+def test_without_a_reference_nothing_is_compared_and_none_is_named():
+    assert said(row("random"), row("given"), reference="") == [
+        "Nothing is compared: no order is named as the reference."
+    ]
+
+
 def test_an_order_of_ones_own_needs_no_command():
     *_, todo = said(row("mine.npy", 0.03, BETTER), row("random"))
     assert todo == "Load the rows in the order mine.npy."

@@ -88,8 +88,8 @@ def test_a_choice_is_the_rows_of_that_setting_and_a_wrong_one_is_named(findings)
     charts.chart(findings, "curves", search="40")  # which shows all of them
     with pytest.raises(BenchError, match="unknown chart 'pie'; known: difference"):
         charts.chart(findings, "pie")
-    assert len(charts.choices(findings, "difference")) == 8
-    assert charts.choices(findings, "heat") == [
+    assert len(list(charts.every(findings, "difference"))) == 8
+    assert [choice for choice, _ in charts.every(findings, "heat")] == [
         {"index": index, "search": search} for index in ("faiss", "hnswlib") for search in ("10", "40")
     ]
 

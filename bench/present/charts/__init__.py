@@ -5,7 +5,7 @@ A chart is drawn of a frame, see `frames`, whose rows are of the setting that is
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.analysis.findings import Findings
@@ -50,13 +50,13 @@ def names(findings: Findings) -> list[str]:
     return [name for name, chart in CHARTS.items() if len(chart.frame(findings))]
 
 
-def choices(findings: Findings, name: str) -> list[dict[str, str]]:
-    """What a chart can be chosen by: every combination of its keys that there are rows of."""
+def every(findings: Findings, name: str) -> Iterator[tuple[dict[str, Any], Any]]:
+    """A chart for every choice that there are rows of: (choice, chart)."""
     of, frame = _found(findings, name)
     keys = [key for key in of.by if key in frame]
-    return [
-        dict(zip(keys, values, strict=True)) for values in dict.fromkeys(zip(*(frame[k] for k in keys), strict=True))
-    ] or [{}]
+    for values in dict.fromkeys(zip(*(frame[key] for key in keys), strict=True)) if keys else [()]:
+        choice = dict(zip(keys, values, strict=True))
+        yield choice, _drawn(findings, of, frame, choice)
 
 
 def chart(findings: Findings, name: str, **choice: Any) -> Any:
@@ -65,10 +65,14 @@ def chart(findings: Findings, name: str, **choice: Any) -> Any:
     choice: values of what it goes by, of `dataset`, `index` and `search` as a rule; without one the first is taken.
     Raises BenchError for an unknown name, a choice that there is not, or where there is nothing to draw.
     """
-    of, rows = _found(findings, name)
+    of, frame = _found(findings, name)
     if wrong := sorted(choice.keys() - {*of.by, "dataset", "index", "search"}):
         raise unknown("choice", wrong[0], dict.fromkeys([*of.by, "dataset", "index", "search"]))
-    chosen = [named(of.title, findings.reference)]
+    return _drawn(findings, of, frame, choice)
+
+
+def _drawn(findings: Findings, of: Chart, frame: "pd.DataFrame", choice: Mapping[str, Any]) -> Any:
+    rows, chosen = frame, [named(of.title, findings.reference)]
     for key in of.by:
         if key in rows:
             values = list(dict.fromkeys(rows[key]))
@@ -77,7 +81,7 @@ def chart(findings: Findings, name: str, **choice: Any) -> Any:
             if value is None:
                 raise unknown(key, wanted, [str(one) for one in values])
             rows = rows[rows[key] == value]
-            chosen += [f"{_WORDS[key]} {value}" if key in _WORDS else str(value)] if value != "" else []
+            chosen.append(f"{_WORDS[key]} {value}" if key in _WORDS else str(value))
     drawn = of.draw(rows, orders(findings))
     return drawn.properties(title=", ".join(chosen), width=WIDTH).configure(**CONFIG)
 

@@ -21,6 +21,7 @@ from bench.present.failures import failures_flat
 from bench.present.page.html import GENERATOR, HERE, columns, json_text, specification, template, vega
 from bench.present.summary import summary_rows
 from bench.present.text import title as common_title
+from bench.study.environment import distinct
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,7 @@ def page(findings: Findings, about: About) -> str:
         described=DESCRIBED,
         profiles=[(name, of_data, of_profile(of_data)) for name, of_data in frames.profiles(findings)],
         most_rows=PROFILE_ROWS,
-        environments=_environments(findings),
+        environments=distinct(outcome.build.environment for _, outcome in findings.outcomes),
         content=json_text(content),
         vega=vega(),
         style=(HERE / "style.css").read_text(),
@@ -135,12 +136,3 @@ def _charts(findings: Findings) -> dict[str, Any]:
             spec = specification(chart.draw, rows, labels, chart.title)
             drawn[name] = {"spec": spec, "rows": columns(rows), "by": [*chart.by]}
     return drawn
-
-
-def _environments(findings: Findings) -> list[Mapping[str, Any]]:
-    """What outcomes were made with, each once."""
-    listed: list[Mapping[str, Any]] = []
-    for _, outcome in findings.outcomes:
-        if outcome.build.environment not in listed:
-            listed.append(outcome.build.environment)
-    return listed
