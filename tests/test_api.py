@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import subprocess
 import sys
 
@@ -324,6 +325,11 @@ print(len(result.outcomes), result.findings.failures)
 
 def test_a_program_needs_no_guard_and_no_file(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"
+    }  # else no `-m program`
     for words, text in ((["program.py"], None), (["-"], PROGRAM), (["-m", "program"], None)):
-        done = subprocess.run([sys.executable, *words], input=text, cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, *words], input=text, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
         assert (done.stdout, done.stderr) == ("once\n2 []\n", "")

@@ -57,6 +57,8 @@ def fields_of(setting: trials.Setting) -> dict[str, Any]:
 def shown(group: msgspec.Struct) -> dict[str, Any]:
     """What tables show of one group of a setting, by name."""
     fields = msgspec.structs.asdict(group)
+    if fields.get("chunk") == trials.ALL_ROWS:
+        fields["chunk"] = "all"
     return {name: value for name, value in fields.items() if name not in DIGESTS and value not in ("", "{}")}
 
 

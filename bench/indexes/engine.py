@@ -57,8 +57,10 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     params: the type of its parameters.
     check: raises ValueError for parameters that it cannot have, beyond their types and the bounds of all engines.
     metrics: those that it has.
+    most_ef_search: the largest that it takes; None where it takes any.
     extra: the extra of this package that installs it; empty where it is installed in any case.
     promises: what it states of itself.
+    in_process: whether it builds in this process; the memory of another is not measured.
     file: the Python file that it was loaded from, for an engine of a user's own; `own` sets it.
     file_digest: of what that file and those it imports from its folder do.
     helpers: the files that it imports from its folder.
@@ -71,8 +73,10 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     params: type[Params] = Params
     check: Callable[[Any], None] = lambda params: None
     metrics: tuple[str, ...] = METRICS
+    most_ef_search: int | None = None
     extra: str = ""
     promises: Promises = Promises()
+    in_process: bool = True
     file: str = ""
     file_digest: str = ""
     helpers: tuple[str, ...] = ()
@@ -120,6 +124,8 @@ def params_of(engine: Engine, given: Mapping[str, Any], where: str) -> Params:
     params = converted(dict(given), engine.params, where)
     for name, most in MOST.items():
         value = getattr(params, name, 1)
+        if value == "all":  # the rows of a call
+            continue
         if not 0 < value <= most:
             wanted = "a positive number" if value < 1 else f"at most {most:,}"
             raise BenchError(f"{where}: {name} = {value}: give {wanted}")

@@ -6,14 +6,15 @@ import numpy as np
 
 from bench.geometry.knn import faiss_threads
 from bench.indexes.engine import Engine, Params
+from bench.indexes.insertion import Chunk
 
 _INSERT_BLOCK = 1024  # rows gathered at a time; they are still added `chunk` a call
 
 
 class FaissParams(Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """chunk: rows a call of `add`, within which FAISS orders them its own way."""
+    """chunk: rows a call of `add`, or "all", within which FAISS orders them its own way."""
 
-    chunk: int = 1
+    chunk: Chunk = 1
 
 
 class FaissSearcher:
@@ -46,14 +47,15 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: FaissParams,
     index = faiss.IndexHNSWFlat(base.shape[1], params.M, kind)
     index.hnsw.efConstruction = params.ef_construction
     index.hnsw.rng = faiss.RandomGenerator(seed)
-    block = max(params.chunk, _INSERT_BLOCK // params.chunk * params.chunk)
+    chunk = len(order) if params.chunk == "all" else params.chunk
+    block = max(chunk, _INSERT_BLOCK // chunk * chunk)
     with faiss_threads(params.threads):
         for start in range(0, len(order), block):
             rows = base[order[start : start + block]]  # a copy
             if metric == "cosine":
                 faiss.normalize_L2(rows)
-            for first in range(0, len(rows), params.chunk):
-                index.add(rows[first : first + params.chunk])
+            for first in range(0, len(rows), chunk):
+                index.add(rows[first : first + chunk])
     return FaissSearcher(index, order, metric, params.threads)
 
 

@@ -21,7 +21,7 @@ from bench.measure import recall, retrieval
 from bench.study.environment import environment
 from bench.study.outcome import Build, Failure, Outcome
 from bench.study.provenance import order_code, provenance
-from bench.study.trial import Index, Trial
+from bench.study.trial import ALL_ROWS, Index, Trial
 
 _REASON_LENGTH = 300  # characters of a failure's reason: a line, not a log
 
@@ -121,7 +121,7 @@ def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
         order_seconds=made.seconds,
         build_seconds=build_seconds,
         order_bytes=made.bytes,
-        build_bytes=grown.bytes,
+        build_bytes=grown.bytes if INDEXES[index.engine].in_process else None,
         environment=environment(job.side_by_side),
     )
     for trial in job.trials:
@@ -149,7 +149,7 @@ def _searched(
         hits_tie=recall.hits_with_ties(returned, reached, files.distances.open()[:, :k], geometry.query_duplicates),
         ids_sha256=hashlib.sha256(returned.astype("<i8").tobytes()).hexdigest(),
         search_seconds=search_seconds,
-        search_bytes=grown.bytes,
+        search_bytes=grown.bytes if INDEXES[trial.index.engine].in_process else None,
         retrieval=retrieval.scores(returned, _judgements(tuple(sorted(files.judgements.items())))),
     )
 
@@ -170,6 +170,8 @@ def build_index(index: Index, base: np.ndarray, order: np.ndarray, metric: str, 
     """What an engine builds of `base` (n, d) in this order."""
     engine = INDEXES[index.engine]
     common = {name: getattr(index, name) for name in engine.params.__struct_fields__ if hasattr(index, name)}
+    if index.chunk == ALL_ROWS and "chunk" in common:
+        common["chunk"] = "all"
     params = params_of(engine, common | msgspec.json.decode(index.engine_params), index.engine)
     searcher = engine.build(base, order, metric, params, seed)
     if not callable(getattr(searcher, "search", None)):

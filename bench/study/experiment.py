@@ -1,7 +1,8 @@
 """Experiment TOML -> frozen structs, every mistake named before anything is built."""
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from bench.errors import BenchError, no_file, unknown
 from bench.indexes import INDEXES, find, own
 from bench.indexes.engine import own_params, params_of, version
 from bench.study.provenance import order_code
-from bench.study.trial import Index, Order
+from bench.study.trial import ALL_ROWS, Index, Order
 
 REFERENCE = "random"  # unless an experiment states another
 LADDER_REACH, LADDER_RUNGS = 64, 16  # times k, and how many ef_search: each is a third above the one before
+
+_NO_PARAMETERS = ("engine", "orders")  # keys of [[index]] beside an engine's parameters
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
 
@@ -31,7 +34,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     datasets: names, paths of TOML files, or tables of a name and generator parameters, where a list makes a sweep.
     orders: names, or tables of a name and parameters; `permutations` of `category` stands for an order a permutation
         of the labels: all if there are at most so many, else so many drawn.
-    index: tables of an engine and its parameters.
+    index: tables of an engine and its parameters, each of which may be a list, for every combination; and of the
+        `orders` that it is built in, as tables show them, where these are not all.
     k, ef_search: neighbours asked for, and candidates while searching. Pairs with ef_search < k are left out: some
         engines raise it to k, others search less.
     build_seeds: builds of each order, seeds 1, 2, ...
@@ -85,10 +89,16 @@ class OrderSpec(msgspec.Struct, frozen=True):
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What an experiment states, typed: its orders and its indexes, whose engines are in INDEXES."""
+    """What an experiment states, typed.
+
+    orders: of all indexes.
+    indexes: whose engines are in INDEXES.
+    orders_of: of an index that is not built in all orders, those that it is built in, as tables show them.
+    """
 
     orders: list[OrderSpec]
     indexes: list[Index]
+    orders_of: dict[Index, list[str]]
 
 
 def experiments() -> list[str]:
@@ -109,16 +119,18 @@ def read_experiment(name: str) -> tuple[Path, Experiment]:
 def _beside(experiment: Experiment, folder: Path) -> Experiment:
     """The experiment with the files of its engines and orders named from `folder`."""
 
-    def located(entry: Any, key: str, suffix: str = "") -> Any:
-        named = entry.get(key) if isinstance(entry, dict) else None
-        if not isinstance(named, str) or not named.endswith(suffix):
-            return entry
-        return {**entry, key: str(folder / named)}
+    def located(named: Any, suffix: str = "") -> Any:
+        if isinstance(named, list):
+            return [located(one, suffix) for one in named]
+        return str(folder / named) if isinstance(named, str) and named.endswith(suffix) else named
+
+    def beside(entry: Any, key: str, suffix: str = "") -> Any:
+        return {**entry, key: located(entry[key], suffix)} if isinstance(entry, dict) and key in entry else entry
 
     return msgspec.structs.replace(
         experiment,
-        index=[located(table, "engine", own.SUFFIX) for table in experiment.index],
-        orders=[located(entry, "file") for entry in experiment.orders],
+        index=[beside(table, "engine", own.SUFFIX) for table in experiment.index],
+        orders=[beside(entry, "file") for entry in experiment.orders],
     )
 
 
@@ -128,14 +140,44 @@ def check(experiment: Experiment, where: str) -> Checked:
         if getattr(experiment, what) == []:
             raise BenchError(f"{where}: {what} is empty: name at least one")
     _check_numbers(experiment, where)
-    indexes = [_index(table, f"{where}: index[{place}]") for place, table in enumerate(experiment.index)]
-    files = {str(table["engine"]) for table in experiment.index if str(table["engine"]).endswith(own.SUFFIX)}
+    tables = [
+        (one, f"{where}: index[{place}]")
+        for place, table in enumerate(experiment.index)
+        for one in _combinations(table, f"{where}: index[{place}]")
+    ]
+    indexes = [_index(table, place) for table, place in tables]
+    orders_of = {
+        index: _chosen_orders(table["orders"], place)
+        for index, (table, place) in zip(indexes, tables, strict=True)
+        if "orders" in table
+    }
+    files = {str(table["engine"]) for table, _ in tables if str(table["engine"]).endswith(own.SUFFIX)}
     if len({Path(file).stem for file in files}) < len({Path(file).absolute() for file in files}):
         raise BenchError(f"{where}: two engines have the same file name: give one of the files another")
     own.check_apart(INDEXES[index.engine] for index in indexes)
+    for index in indexes:
+        most = INDEXES[index.engine].most_ef_search
+        if most is not None and max(_listed(experiment.ef_search)) > most:
+            raise BenchError(f"{where}: engine {index.engine!r} takes an ef_search of at most {most:,}")
     if len(set(indexes)) < len(indexes):
         raise BenchError(f"{where}: an index is listed twice with the same parameters")
-    return Checked(order_specs(experiment.orders, where), indexes)
+    return Checked(order_specs(experiment.orders, where), indexes, orders_of)
+
+
+def _combinations(table: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
+    """The tables that one with lists of values stands for; `orders` is a list in each."""
+    factors = {key: value for key, value in table.items() if isinstance(value, list) and key != "orders"}
+    for key, values in factors.items():
+        if not values:
+            raise BenchError(f"{where}: {key} is an empty list: name at least one value")
+    for combination in itertools.product(*factors.values()):
+        yield {**table, **dict(zip(factors, combination, strict=True))}
+
+
+def _chosen_orders(listed: Any, where: str) -> list[str]:
+    if not isinstance(listed, list) or not listed or not all(isinstance(order, str) for order in listed):
+        raise BenchError(f'{where}: orders: give some of those of the experiment, as in orders = ["given", "random"]')
+    return listed
 
 
 def _check_numbers(experiment: Experiment, where: str) -> None:
@@ -169,12 +211,15 @@ def _index(table: dict[str, Any], where: str) -> Index:
         raise BenchError(f"{where}: {error}") from None
     engine = INDEXES[name]
     version(name, engine)  # whether it is installed
-    params = params_of(engine, {key: value for key, value in table.items() if key != "engine"}, f"{where}: {name}")
+    params = params_of(
+        engine, {key: value for key, value in table.items() if key not in _NO_PARAMETERS}, f"{where}: {name}"
+    )
+    chunk = getattr(params, "chunk", 1)
     return Index(
         engine=name,
         M=params.M,
         ef_construction=params.ef_construction,
-        chunk=getattr(params, "chunk", 1),
+        chunk=ALL_ROWS if chunk == "all" else chunk,
         threads=params.threads,
         engine_params=sorted_json(own_params(params)),
     )

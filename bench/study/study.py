@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import msgspec
 
@@ -46,11 +47,16 @@ class Study:
             raise BenchError(f"{name}: a dataset is named twice")
         _check_data(name, experiment, checked, datasets)
         self.indexes = checked.indexes
+        self._orders_of = checked.orders_of
         self.orders = {dataset.name: _expanded(checked.orders, dataset) for dataset in datasets}
         self.labels = labels_of({order for orders in self.orders.values() for order in orders})
         known = {REFERENCE, *self.labels.values()}
         if experiment.reference and experiment.reference not in known:
             raise BenchError(f"{name}: reference: {unknown('order', experiment.reference, sorted(known))}")
+        for chosen in self._orders_of.values():
+            for order in chosen:
+                if order not in self.labels.values():
+                    raise BenchError(f"{name}: index: {unknown('order', order, sorted(self.labels.values()))}")
 
     @cached_property
     def trials(self) -> list[Trial]:
@@ -75,10 +81,16 @@ class Study:
 
         None where the reference is not compared with another order, or ef_search does nothing.
         """
-        names = [self.labels[order] for order in self.orders[dataset.name]]
+        names = [self.labels[order] for order in self.orders_in(dataset, index)]
         compared = self.experiment.reference in names and len(names) > 1
-        climbs = compared and INDEXES[index.engine].promises.has_ef_search
-        return self.experiment.ladder(dataset.n) if climbs else []
+        engine = INDEXES[index.engine]
+        rungs = self.experiment.ladder(dataset.n) if compared and engine.promises.has_ef_search else []
+        return [rung for rung in rungs if engine.most_ef_search is None or rung[0] <= engine.most_ef_search]
+
+    def orders_in(self, dataset: Dataset, index: Index) -> list[Order]:
+        """The orders of a dataset that an index is built in."""
+        chosen = self._orders_of.get(index)
+        return [order for order in self.orders[dataset.name] if chosen is None or self.labels[order] in chosen]
 
     def _with_ladder(self) -> Iterator[Trial]:
         for dataset in self.datasets.values():
@@ -86,7 +98,7 @@ class Study:
             for build_seed, order_seed in self.experiment.seeds:
                 for index in self.indexes:
                     ladder = self.ladder_searches(dataset, index)
-                    for order in self.orders[dataset.name]:
+                    for order in self.orders_in(dataset, index):
                         climbs = self.labels[order] == self.experiment.reference
                         for ef_search, k in [*self.experiment.searches, *(ladder if climbs else [])]:
                             yield Trial(
@@ -124,11 +136,21 @@ def read(name: str, limit_rows: int | None = None) -> Study:
     datasets: list[Dataset] = []
     for entry in experiment.datasets:
         dataset, parameters = split_table(entry, f"{path}: datasets")
-        datasets += catalog.load_all(dataset, parameters, beside=path.parent)
+        rows = _limit_of(parameters, f"{path}: datasets: {dataset}")
+        loaded = catalog.load_all(dataset, parameters, beside=path.parent)
+        datasets += loaded if rows is None else [limit(one, rows) for one in loaded]
     if limit_rows is not None:
         datasets = [limit(dataset, limit_rows) for dataset in datasets]
         _warn_of_relevant_rows(datasets)
     return Study(path.stem, experiment, datasets)
+
+
+def _limit_of(parameters: dict[str, Any], where: str) -> int | None:
+    """The `limit` in a dataset's table, taken out of it, or None."""
+    rows = parameters.pop("limit", None)
+    if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool) or rows < 1):
+        raise BenchError(f"{where}: limit = {rows}: give a positive number of rows")
+    return rows
 
 
 def with_builds(study: Study, builds: int) -> Study:

@@ -9,6 +9,8 @@ import msgspec
 
 from bench import digests
 
+ALL_ROWS = 0  # a `chunk`: every row in one call
+
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
     """What is indexed and searched.
@@ -30,6 +32,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
 class Index(msgspec.Struct, frozen=True, kw_only=True):
     """The engine and the parameters that shape its graph.
 
+    chunk: rows a call; ALL_ROWS for all in one.
     engine_params: the engine's own parameters, as JSON with sorted keys.
     """
 
