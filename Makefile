@@ -39,8 +39,14 @@ setup: .venv/done  ## make .venv with every dependency at its locked version
 bench: setup  ## the main job: recall by insertion order, on real and synthetic data, in one to two minutes
 	@$(BIN)/bench run default
 
-test: setup  ## all tests; those on files of real data need BENCH_MIRROR
-	$(BIN)/pytest
+engines: setup .venv/engines  ## every engine that the harness drives, at its locked version, beside the others
+
+.venv/engines: requirements-engines.lock .venv/done
+	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements-engines.lock
+	touch $@
+
+test: setup  ## all tests; those on files of real data need BENCH_MIRROR, those of engines `make engines`
+	$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 lint: setup  ## format, style, types, and the rule that data flows one way
 	$(BIN)/ruff format --check .
@@ -65,6 +71,8 @@ calibrate: setup  ## whether intervals, verdicts and the gate hold what they pro
 lock: setup  ## pin every dependency again (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev --no-header \
 		pyproject.toml --output-file requirements.lock
+	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra all-engines --no-header \
+		--constraint requirements.lock pyproject.toml --output-file requirements-engines.lock
 
 clean:  ## remove .venv, caches and local results; baselines, the catalogue and downloads stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist results/*.sqlite*
@@ -74,4 +82,4 @@ clean:  ## remove .venv, caches and local results; baselines, the catalogue and 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
-.PHONY: setup bench gate pictures test lint speed calibrate lock clean help
+.PHONY: setup engines bench gate pictures test lint speed calibrate lock clean help

@@ -18,7 +18,8 @@ class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     vectors: the .npy file.
     records: the JSON Lines file, a line a row.
     split_field: the field by which queries differ from the base.
-    query_splits: its values in queries; all other records are the base.
+    query_splits: its values in queries.
+    base_splits: its values in the base; None for all that are not in queries.
     max_queries: so many queries at most, the first ones.
     sha256: of the files, by their paths.
     label_field: what a row's label is; None for no labels.
@@ -37,6 +38,7 @@ class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     labels: list[str] | None = None
     query_labels: list[str] | None = None
     query_group_field: str | None = None
+    base_splits: list[str] | None = None
 
 
 class Contents(NamedTuple):
@@ -61,7 +63,8 @@ def read(vectors: Path, records: Path, source: Records) -> Contents:
         raise BenchError(f"{records} has {len(rows)} lines, {vectors} has {len(array)} rows: they must match")
     split, label, group = (np.array(column, dtype=str) for column in zip(*rows, strict=True))
     is_query = np.isin(split, source.query_splits)
-    base = ~is_query & _has(label, source.labels, records)
+    is_base = ~is_query if source.base_splits is None else np.isin(split, source.base_splits)
+    base = is_base & _has(label, source.labels, records)
     queries = is_query & _has(label, source.query_labels or source.labels, records)
     places = np.flatnonzero(queries)[: source.max_queries]
     return Contents(

@@ -290,6 +290,18 @@ def test_clinc150_is_searched_with_what_is_out_of_scope_or_in(mirror):
     assert np.array_equal(within.base, out_of_scope.base)
 
 
+def test_wordnet_is_searched_with_definitions_or_sentences_that_it_does_not_hold(mirror):
+    records = (mirror / "wordnet" / "records.jsonl").read_text().splitlines()
+    splits = np.array([json.loads(line)["split"] for line in records])
+    vectors = np.load(mirror / "wordnet" / "minilm-l6-mean.npy", mmap_mode="r")
+    definitions, usage = catalog.load("wordnet"), catalog.load("wordnet-usage")
+    assert np.array_equal(definitions.queries, vectors[splits == "definition_test"].astype(np.float32))
+    assert np.array_equal(usage.queries, vectors[splits == "usage_test"].astype(np.float32))
+    assert definitions.base.shape == usage.base.shape == (106_525, 384)
+    assert np.array_equal(usage.base[[0, -1]], vectors[splits == "base"][[0, -1]].astype(np.float32))
+    assert len(np.unique(definitions.labels)) == 45
+
+
 @pytest.mark.parametrize("name", ["clinc150-5", "clinc150-10"])
 def test_domains_of_clinc150_can_be_searched_with_what_is_out_of_scope(mirror, name):
     within, outside = catalog.load(name), catalog.load(f"{name}-oos")

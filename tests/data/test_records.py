@@ -66,6 +66,13 @@ def test_queries_have_the_groups_that_a_field_of_their_records_states(files):
         read(*files, source(query_group_field="intent"))
 
 
+def test_the_base_may_be_some_of_the_splits_alone(files):
+    base, queries, *_ = read(*files, source(query_splits=["train"], base_splits=["test"]))
+    assert (numbers(base), numbers(queries)) == ([1, 3, 4], [0, 2, 5])
+    base, queries, *_ = read(*files, source(query_splits=["none"], base_splits=["test"]))
+    assert (numbers(base), numbers(queries)) == ([1, 3, 4], [])
+
+
 @pytest.mark.parametrize("part", ["labels", "query_labels"])
 def test_an_unknown_label_is_reported_with_the_known_ones(files, part):
     with pytest.raises(BenchError, match=r"unknown label in .*r\.jsonl 'd'; known: a, b, c"):

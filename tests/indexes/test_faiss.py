@@ -30,6 +30,7 @@ def test_a_bulk_add_does_not_keep_the_callers_order():
     assert graph("faiss", bulk) != graph("faiss", one_by_one)
     assert chunked(1) == graph("faiss", one_by_one)
     assert chunked(1500) == graph("faiss", bulk)
+    assert chunked("all") == graph("faiss", bulk)
 
 
 @pytest.mark.parametrize("chunk", [7, 1024, 1030])

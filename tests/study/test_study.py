@@ -11,7 +11,7 @@ from bench.indexes.engine import Params
 from bench.study import experiment as experiments
 from bench.study.experiment import Experiment
 from bench.study.study import Study, read
-from bench.study.trial import Search
+from bench.study.trial import ALL_ROWS, Search
 
 GOOD = """
 title = "x"
@@ -300,3 +300,64 @@ def test_the_ladder_ends_at_the_number_of_rows(small):
     assert {trial.search for trial in Study("x", experiment, [small]).ladder} == {
         Search(k=k, ef_search=ef) for ef, k in experiment.ladder(small.n)
     }
+
+
+def indexes(write, table):
+    """The engine, M and chunk of every index that a table stands for."""
+    study = read(write(GOOD.partition("[[index]]")[0] + f"[[index]]\n{table}\n"))
+    return [(index.engine, index.M, index.chunk) for index in study.indexes]
+
+
+def test_lists_in_a_table_of_an_index_stand_for_every_combination(write):
+    listed = indexes(write, 'engine = ["hnswlib", "faiss"]\nM = [8, 16]')
+    assert listed == [("hnswlib", 8, 1), ("hnswlib", 16, 1), ("faiss", 8, 1), ("faiss", 16, 1)]
+    chunks = indexes(write, 'engine = "faiss"\nchunk = [1, 100, "all"]')
+    assert chunks == [("faiss", 16, 1), ("faiss", 16, 100), ("faiss", 16, ALL_ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('engine = "faiss"\nchunk = []', r"index\[0\]: chunk is an empty list: name at least one value"),
+        ('engine = "faiss"\nchunk = [1, 0]', r"index\[0\]: faiss: chunk = 0: give a positive number"),
+        ('engine = "faiss"\nchunk = "every"', r"index\[0\]: faiss"),
+        ('engine = "hnswlib"\nchunk = [1, 2]', r"index\[0\]: hnswlib.*chunk"),
+        ('engine = "faiss"\nM = [8, 8]', "an index is listed twice"),
+        ('engine = "faiss"\norders = []', r"index\[0\]: orders: give some of those of the experiment"),
+        ('engine = "faiss"\norders = ["given"]', "index: unknown order 'given'; known: block-shuffle block=100, random"),
+    ],
+)
+def test_a_mistake_in_a_table_of_an_index_is_named(write, table, message):
+    with pytest.raises(BenchError, match=message):
+        indexes(write, table)
+
+
+def test_an_index_may_be_built_in_some_of_the_orders(write):
+    tables = GOOD.replace("M = 8", 'M = 8\norders = ["random"]')
+    study = read(write(tables))
+    built = {(trial.index.engine, trial.order.order) for trial in study.trials}
+    assert built == {("hnswlib", "random"), ("faiss", "random"), ("faiss", "block-shuffle")}
+    assert {trial.index.engine for trial in study.ladder} == {"faiss"}  # alone, the reference is compared with nothing
+
+
+def test_a_table_of_a_dataset_may_limit_its_rows(write):
+    study = read(write(GOOD.replace('"digits"', '"digits", { name = "digits", limit = 500 }')))
+    assert {name: dataset.n for name, dataset in study.datasets.items()} == {"digits": 1597, "digits[500]": 500}
+
+
+@pytest.mark.parametrize("limit", ["0", "true", '"many"'])
+def test_a_limit_that_is_no_number_of_rows_is_named(write, limit):
+    with pytest.raises(BenchError, match=r"my\.toml: datasets: digits: limit = .*: give a positive number of rows"):
+        read(write(GOOD.replace('"digits"', f'{{ name = "digits", limit = {limit} }}')))
+
+
+def test_an_engine_with_a_largest_ef_search_is_asked_for_no_more(write, monkeypatch):
+    narrow = msgspec.structs.replace(INDEXES["faiss"], most_ef_search=100)
+    monkeypatch.setitem(INDEXES, "faiss", narrow)
+    study = read(write(GOOD))
+    highest = {
+        trial.index.engine: trial.search.ef_search for trial in sorted(study.ladder, key=lambda t: t.search.ef_search)
+    }
+    assert highest["faiss"] <= 100 < highest["hnswlib"]
+    with pytest.raises(BenchError, match="engine 'faiss' takes an ef_search of at most 100"):
+        read(write(GOOD.replace("[10, 40]", "[10, 200]")))

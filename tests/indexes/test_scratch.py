@@ -1,0 +1,66 @@
+"""A folder, and processes, that are gone when the process that has them is, whatever ends it."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bench.indexes.scratch import Scratch
+
+PROGRAM = """
+import subprocess, sys, time
+from bench.indexes.scratch import Scratch
+scratch = Scratch()
+(scratch.path / "file").write_text("x")
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+scratch.end_with_it(other.pid)
+print(scratch.path, other.pid, flush=True)
+time.sleep(600) if "wait" in sys.argv else sys.exit(1)
+"""
+
+
+def gone(path, pid):
+    """Whether a folder and a process are gone within ten seconds."""
+    for _ in range(100):
+        if not os.path.exists(path) and not alive(pid):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def alive(pid):
+    """A process whose parent has not asked for its end yet is no more."""
+    try:
+        with open(f"/proc/{pid}/stat") as stream:
+            return stream.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None])
+def test_nothing_is_left_behind_however_the_process_ends(ending):
+    words = [sys.executable, "-c", PROGRAM] + ["wait"] * (ending is not None)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        path, pid = process.stdout.readline().split()
+        if ending:
+            assert os.path.exists(path)
+            assert alive(pid)
+            process.send_signal(ending)
+    assert gone(path, pid)
+
+
+def test_a_folder_goes_when_it_is_closed_or_nobody_has_it():
+    scratch = Scratch()
+    path = scratch.path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    scratch.close()
+    assert not path.exists()
+    scratch.close()
+    scratch = Scratch()
+    path = scratch.path
+    del scratch
+    assert not path.exists()
