@@ -20,6 +20,7 @@ from bench.analysis import fall, stats
 from bench.analysis.fall import Pair
 from bench.analysis.sample import Sample, sample_of, seeds_of
 from bench.analysis.stats import Estimate
+from bench.indexes import INDEXES
 from bench.study.baseline import BaselineOutcome, comparable
 from bench.study.outcome import Outcome
 from bench.study.trial import Index, Order, Setting, Trial
@@ -142,7 +143,8 @@ def _by_ids(index: Index, builds: Sequence[tuple[BaselineOutcome, Outcome]], unc
         return None
     if same_ids:
         return RESCORED
-    return NOT_EXACT if index.threads == 1 else None  # with more threads, no two builds are the same
+    repeats = index.threads == 1 and INDEXES[index.engine].promises.repeats  # with more threads, no two builds do
+    return NOT_EXACT if repeats else None
 
 
 def _judged(pairs: Sequence[tuple[str, Case | None, Pair]], margin: float, alpha: float) -> list[Line]:

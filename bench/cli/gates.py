@@ -137,7 +137,7 @@ def gate(
         raise BenchError(f"baseline {name}: its experiment {saved.experiment} does not exist: go to where it was saved")
     study = read(saved.experiment)
     first = study.experiment.build_seeds
-    study = with_builds(study, saved.builds)
+    study, saved = with_builds(study, saved.builds), baseline.without(saved, study.left_out)
     baseline.check_repeats(saved, study)  # before anything is built
     with _measuring(study, store, workers(jobs, timeout)) as measure:
         report = check(saved, study, measure, first, margin / 100, budget=seconds, strict=strict)

@@ -103,9 +103,11 @@ def installed_version(engine: Engine) -> str | None:
     return ", ".join([*versions, *file]) or "unknown"
 
 
-def how_to_install(engine: Engine) -> str:
-    """The command that installs an engine."""
-    return f"pip install 'hnsw-order-bench[{engine.extra}]'" if engine.extra else f"pip install {engine.package}"
+def how_to_install(*engines: Engine) -> str:
+    """The command that installs engines."""
+    extras = [engine.extra for engine in engines if engine.extra]
+    ours = [f"'hnsw-order-bench[{','.join(extras)}]'"] if extras else []
+    return " ".join(["pip install", *ours, *(engine.package for engine in engines if not engine.extra)])
 
 
 def version(name: str, engine: Engine) -> str:

@@ -212,6 +212,12 @@ def comparable(trial: Trial) -> Trial:
     return changed(trial, **dict.fromkeys(_PROVENANCE, ""))
 
 
+def without(baseline: Baseline, engines: Sequence[str]) -> Baseline:
+    """The baseline without outcomes of these engines, as where they are not installed."""
+    kept = [outcome for outcome in baseline.outcomes if outcome.trial.index.engine not in engines]
+    return msgspec.structs.replace(baseline, outcomes=kept)
+
+
 def check_repeats(baseline: Baseline, study: Study) -> None:
     """A BenchError where the study's trials are not those of the baseline: other data or settings are not compared."""
     then = {comparable(outcome.trial) for outcome in baseline.outcomes}

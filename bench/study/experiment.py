@@ -12,7 +12,7 @@ from bench import digests, orders
 from bench.convert import read_toml
 from bench.errors import BenchError, no_file, unknown
 from bench.indexes import INDEXES, find, own
-from bench.indexes.engine import own_params, params_of, version
+from bench.indexes.engine import how_to_install, installed_version, own_params, params_of, version
 from bench.study.provenance import order_code
 from bench.study.trial import ALL_ROWS, Index, Order
 
@@ -43,6 +43,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         with the build's seed.
     reference: the order that others are compared with, as tables show it: it is searched on the `ladder` too. Without
         it among the orders, or by an empty text, none is.
+    installed_only: whether engines of ours that are not installed are left out, with a warning, and are no mistake.
     """
 
     datasets: list[str | dict[str, Any]]
@@ -54,6 +55,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     build_seeds: int = 5
     order_seeds: int | None = None
     reference: str = REFERENCE
+    installed_only: bool = False
 
     @property
     def searches(self) -> list[tuple[int, int]]:
@@ -94,11 +96,13 @@ class Checked(msgspec.Struct, frozen=True):
     orders: of all indexes.
     indexes: whose engines are in INDEXES.
     orders_of: of an index that is not built in all orders, those that it is built in, as tables show them.
+    left_out: engines that are not installed, where that is no mistake.
     """
 
     orders: list[OrderSpec]
     indexes: list[Index]
     orders_of: dict[Index, list[str]]
+    left_out: list[str]
 
 
 def experiments() -> list[str]:
@@ -145,6 +149,12 @@ def check(experiment: Experiment, where: str) -> Checked:
         for place, table in enumerate(experiment.index)
         for one in _combinations(table, f"{where}: index[{place}]")
     ]
+    left_out = _not_installed([table for table, _ in tables]) if experiment.installed_only else []
+    tables = [(table, place) for table, place in tables if table.get("engine") not in left_out]
+    if not tables:
+        raise BenchError(
+            f"{where}: none of its engines is installed: {how_to_install(*(INDEXES[name] for name in left_out))}"
+        )
     indexes = [_index(table, place) for table, place in tables]
     orders_of = {
         index: _chosen_orders(table["orders"], place)
@@ -161,7 +171,13 @@ def check(experiment: Experiment, where: str) -> Checked:
             raise BenchError(f"{where}: engine {index.engine!r} takes an ef_search of at most {most:,}")
     if len(set(indexes)) < len(indexes):
         raise BenchError(f"{where}: an index is listed twice with the same parameters")
-    return Checked(order_specs(experiment.orders, where), indexes, orders_of)
+    return Checked(order_specs(experiment.orders, where), indexes, orders_of, left_out)
+
+
+def _not_installed(tables: Sequence[dict[str, Any]]) -> list[str]:
+    """The engines of ours among those that tables name that are not installed."""
+    named = dict.fromkeys(str(table.get("engine")) for table in tables)
+    return [name for name in named if name in INDEXES and installed_version(INDEXES[name]) is None]
 
 
 def _combinations(table: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from bench.data import catalog
 from bench.data.dataset import Dataset, limit
 from bench.errors import BenchError, BenchWarning, unknown
 from bench.indexes import INDEXES
+from bench.indexes.engine import how_to_install
 from bench.measure import retrieval
 from bench.study.experiment import (
     REFERENCE,
@@ -36,6 +37,7 @@ class Study:
     indexes: engines with their parameters.
     orders: of every dataset, by its name.
     labels: what tables call the orders.
+    left_out: engines that are not installed, where the experiment has those that are alone.
     """
 
     def __init__(self, name: str, experiment: Experiment, datasets: Sequence[Dataset]) -> None:
@@ -48,6 +50,7 @@ class Study:
         _check_data(name, experiment, checked, datasets)
         self.indexes = checked.indexes
         self._orders_of = checked.orders_of
+        self.left_out = checked.left_out
         self.orders = {dataset.name: _expanded(checked.orders, dataset) for dataset in datasets}
         self.labels = labels_of({order for orders in self.orders.values() for order in orders})
         known = {REFERENCE, *self.labels.values()}
@@ -132,7 +135,11 @@ def read(name: str, limit_rows: int | None = None) -> Study:
     path, experiment = read_experiment(name)
     if limit_rows is not None and limit_rows < 1:
         raise BenchError(f"--limit {limit_rows}: give a positive number of rows")
-    check(experiment, str(path))  # before datasets are made, which may take long
+    checked = check(experiment, str(path))  # before datasets are made, which may take long
+    if checked.left_out:
+        how = how_to_install(*(INDEXES[name] for name in checked.left_out))
+        line = f"{path.stem}: engines left out, since they are not installed: {', '.join(checked.left_out)}; {how}"
+        warnings.warn(line, BenchWarning, stacklevel=2)
     datasets: list[Dataset] = []
     for entry in experiment.datasets:
         dataset, parameters = split_table(entry, f"{path}: datasets")

@@ -5,7 +5,9 @@ from support.datasets import clustered
 from support.examples import example_of
 
 from bench.analysis.fall import spent
-from bench.analysis.verdict import FELL, HOLDS, LIKE_THESE, ROSE, THESE, UNDECIDED, decide, smallest_falls
+from bench.analysis.verdict import FELL, HOLDS, LIKE_THESE, NOT_EXACT, ROSE, THESE, UNDECIDED, decide, smallest_falls
+from bench.indexes import INDEXES
+from bench.indexes.engine import Promises
 from bench.study.baseline import BaselineOutcome, comparable
 from bench.study.experiment import Experiment
 from bench.study.study import Study
@@ -64,6 +66,16 @@ def test_builds_on_several_threads_are_not_held_to_their_ids(simulated):
     was = as_saved(drawn(trials, 0.9, rng))
     verdicts = {line.verdict for line in decide(was, drawn(trials, 0.9, rng, ids="other"), unchanged=["hnswlib"])}
     assert verdicts <= {HOLDS, UNDECIDED}
+
+
+def test_builds_of_an_engine_that_never_repeats_are_not_held_to_their_ids(simulated, monkeypatch):
+    rng = np.random.default_rng(6)
+    was = as_saved(drawn(simulated, 0.9, rng))
+    now = drawn(simulated, 0.9, rng, ids="other")
+    assert NOT_EXACT in {line.verdict for line in decide(was, now, unchanged=["hnswlib"])}
+    free = msgspec.structs.replace(INDEXES["hnswlib"], promises=Promises(repeats=False))
+    monkeypatch.setitem(INDEXES, "hnswlib", free)
+    assert {line.verdict for line in decide(was, now, unchanged=["hnswlib"])} <= {HOLDS, UNDECIDED}
 
 
 def test_an_engine_shows_what_none_of_its_settings_does():

@@ -176,6 +176,15 @@ def test_other_versions_are_compared_and_other_settings_refused(study, saved):
         baseline.check_repeats(found, Study("e", study.experiment, [moved]))
 
 
+def test_engines_that_are_not_installed_are_no_part_of_a_baseline_that_is_repeated(study, saved):
+    found = baseline.read(saved)
+    engines = {outcome.trial.index.engine for outcome in found.outcomes}
+    one = min(engines)
+    left = baseline.without(found, [one])
+    assert {outcome.trial.index.engine for outcome in left.outcomes} == engines - {one}
+    assert baseline.without(found, []) == found
+
+
 def test_environments_differ_by_what_decides_the_ids():
     here = environment(1)
     assert {*DECIDES} <= {*here}

@@ -160,6 +160,14 @@ def test_every_build_of_a_process_states_its_memory_the_third_as_the_first_and_w
         assert max(sizes) < 2.5 * base.nbytes + 5e6  # FAISS doubles what it holds; hnswlib has 65,536 locks
 
 
+def test_memory_of_an_engine_in_another_process_is_not_known(study, store, monkeypatch):
+    for name in ("hnswlib", "faiss"):
+        monkeypatch.setitem(INDEXES, name, msgspec.structs.replace(INDEXES[name], in_process=False))
+    outcomes = list(running.run(study, store))
+    assert {(outcome.build.build_bytes, outcome.search_bytes) for outcome in outcomes} == {(None, None)}
+    assert all(outcome.build.order_bytes is not None for outcome in outcomes)
+
+
 @pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
 def test_every_metric_reaches_full_recall_at_a_saturating_ef(small, store, metric):
     dataset = with_metric(small, metric)

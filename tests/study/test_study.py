@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from bench.data.dataset import checked
-from bench.errors import BenchError
+from bench.errors import BenchError, BenchWarning
 from bench.indexes import INDEXES
 from bench.indexes.engine import Params
 from bench.study import experiment as experiments
@@ -324,7 +324,10 @@ def test_lists_in_a_table_of_an_index_stand_for_every_combination(write):
         ('engine = "hnswlib"\nchunk = [1, 2]', r"index\[0\]: hnswlib.*chunk"),
         ('engine = "faiss"\nM = [8, 8]', "an index is listed twice"),
         ('engine = "faiss"\norders = []', r"index\[0\]: orders: give some of those of the experiment"),
-        ('engine = "faiss"\norders = ["given"]', "index: unknown order 'given'; known: block-shuffle block=100, random"),
+        (
+            'engine = "faiss"\norders = ["given"]',
+            "index: unknown order 'given'; known: block-shuffle block=100, random",
+        ),
     ],
 )
 def test_a_mistake_in_a_table_of_an_index_is_named(write, table, message):
@@ -361,3 +364,31 @@ def test_an_engine_with_a_largest_ef_search_is_asked_for_no_more(write, monkeypa
     assert highest["faiss"] <= 100 < highest["hnswlib"]
     with pytest.raises(BenchError, match="engine 'faiss' takes an ef_search of at most 100"):
         read(write(GOOD.replace("[10, 40]", "[10, 200]")))
+
+
+@pytest.fixture
+def without_faiss(monkeypatch):
+    missing = msgspec.structs.replace(INDEXES["faiss"], package="no-such-package", extra="special")
+    monkeypatch.setitem(INDEXES, "faiss", missing)
+
+
+def test_an_engine_that_is_not_installed_is_left_out_where_the_experiment_says_so(write, without_faiss):
+    with pytest.raises(BenchError, match="engine 'faiss' needs the package no-such-package: pip install"):
+        read(write(GOOD))
+    with pytest.warns(BenchWarning, match=r"not installed: faiss; pip install 'hnsw-order-bench\[special\]'"):
+        study = read(write(f"installed_only = true\n{GOOD}"))
+    assert study.left_out == ["faiss"]
+    assert {trial.index.engine for trial in study.trials} == {"hnswlib"}
+
+
+def test_without_any_engine_an_experiment_is_a_mistake(write, without_faiss):
+    alone = GOOD.partition("[[index]]")[0] + '[[index]]\nengine = ["faiss"]\n'
+    with pytest.raises(
+        BenchError, match=r"none of its engines is installed: pip install 'hnsw-order-bench\[special\]'"
+    ):
+        read(write(f"installed_only = true\n{alone}"))
+
+
+def test_a_name_that_is_no_engines_is_a_mistake_all_the_same(write):
+    with pytest.raises(BenchError, match="unknown engine 'fais'"):
+        read(write("installed_only = true\n" + GOOD.replace('"faiss"', '"fais"')))
