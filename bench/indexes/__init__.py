@@ -7,12 +7,15 @@ from pathlib import Path
 
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.indexes import faiss, hnswlib, own
+from bench.indexes import faiss, hnswlib, own, usearch, vectorlite, voyager
 from bench.indexes.engine import Engine
 
 INDEXES: dict[str, Engine] = {
     "hnswlib": hnswlib.ENGINE,
     "faiss": faiss.ENGINE,
+    "usearch": usearch.ENGINE,
+    "voyager": voyager.ENGINE,
+    "vectorlite": vectorlite.ENGINE,
 }
 _SHIPPED = tuple(INDEXES)
 

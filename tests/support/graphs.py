@@ -4,6 +4,8 @@ import faiss
 import hnswlib
 import numpy as np
 
+from bench.indexes.insertion import jittered
+
 
 def graph(engine, index):
     """Everything that makes up the graph, as bytes."""
@@ -11,6 +13,18 @@ def graph(engine, index):
         state = index.__getstate__()[0]
         parts = [state[name] for name in ("data_level0", "link_lists", "element_levels")]
         return b"".join(np.ascontiguousarray(part).tobytes() for part in parts) + bytes([state["max_level"]])
+    if engine == "usearch":
+        return bytes(index.save(None))
+    if engine == "voyager":
+        return index.as_bytes()
+    if engine == "vectorlite":  # which shows no graph: what each of its first rows finds by few links
+        search = (
+            "SELECT near.rowid FROM (SELECT vector FROM vectors WHERE rowid = ?) AS row, vectors AS near "
+            "WHERE knn_search(near.vector, knn_param(row.vector, 10, 10))"
+        )
+        found = [index.execute(search, (row,)).fetchall() for row in range(200)]
+        assert all(found)
+        return repr(found).encode()
     hnsw = index.hnsw
     arrays = [faiss.vector_to_array(vector) for vector in (hnsw.neighbors, hnsw.offsets, hnsw.levels)]
     return b"".join(array.tobytes() for array in arrays) + str(hnsw.entry_point).encode()
@@ -24,6 +38,49 @@ def plain(engine, base, order, metric, params, seed):
         for row in order:
             index.add_items(base[row], row, num_threads=1)
         return index
+    if engine == "usearch":
+        from usearch.index import Index
+
+        metrics = {"l2": "l2sq", "cosine": "cos", "ip": "ip"}
+        index = Index(
+            ndim=base.shape[1],
+            metric=metrics[metric],
+            dtype="f32",
+            connectivity=params.M,
+            expansion_add=params.ef_construction,
+        )
+        for row in jittered(order, params.jitter, seed):
+            index.add(int(row), base[row], threads=1)
+        return index
+    if engine == "voyager":
+        import voyager
+
+        space = {"l2": "Euclidean", "cosine": "Cosine", "ip": "InnerProduct"}[metric]
+        index = voyager.Index(
+            getattr(voyager.Space, space),
+            base.shape[1],
+            M=params.M,
+            ef_construction=params.ef_construction,
+            random_seed=seed,
+            max_elements=len(base),
+        )
+        for row in order:
+            index.add_item(base[row].copy(), int(row))
+        return index
+    if engine == "vectorlite":
+        import apsw
+        import vectorlite_py
+
+        connection = apsw.Connection(":memory:")
+        connection.enable_load_extension(True)
+        vectorlite_py.load_vectorlite(connection)
+        options = f"max_elements={len(base)},ef_construction={params.ef_construction},M={params.M},random_seed={seed}"
+        connection.execute(
+            f"CREATE VIRTUAL TABLE vectors USING vectorlite(vector float32[{base.shape[1]}] {metric}, hnsw({options}))"
+        )
+        for row in order:
+            connection.execute("INSERT INTO vectors(rowid, vector) VALUES (?, ?)", (int(row), base[row].tobytes()))
+        return connection
     if metric == "cosine":
         base = base.copy()
         faiss.normalize_L2(base)
