@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.indexes import faiss, hnswlib, own, usearch, vectorlite, voyager
+from bench.indexes import duckdb, faiss, hnswlib, own, pgvector, usearch, vectorlite, voyager
 from bench.indexes.engine import Engine
 
 INDEXES: dict[str, Engine] = {
@@ -16,6 +16,8 @@ INDEXES: dict[str, Engine] = {
     "usearch": usearch.ENGINE,
     "voyager": voyager.ENGINE,
     "vectorlite": vectorlite.ENGINE,
+    "duckdb": duckdb.ENGINE,
+    "pgvector": pgvector.ENGINE,
 }
 _SHIPPED = tuple(INDEXES)
 
