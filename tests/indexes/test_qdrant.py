@@ -10,7 +10,7 @@ from bench.indexes import qdrant
 from bench.indexes.engine import params_of
 from bench.indexes.qdrant import ENGINE, QdrantParams, build
 
-edge = pytest.importorskip("qdrant_edge", reason="needs the extra qdrant")
+pytest.importorskip("qdrant_edge", reason="needs the extra qdrant")
 
 BASE, QUERIES = islands()
 TRUTH = exact(BASE, QUERIES)
