@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.indexes import duckdb, faiss, hnswlib, own, pgvector, usearch, vectorlite, voyager
+from bench.indexes import duckdb, faiss, hnswlib, lancedb, own, pgvector, qdrant, usearch, vectorlite, voyager
 from bench.indexes.engine import Engine
 
 INDEXES: dict[str, Engine] = {
@@ -18,6 +18,8 @@ INDEXES: dict[str, Engine] = {
     "vectorlite": vectorlite.ENGINE,
     "duckdb": duckdb.ENGINE,
     "pgvector": pgvector.ENGINE,
+    "lancedb": lancedb.ENGINE,
+    "qdrant": qdrant.ENGINE,
 }
 _SHIPPED = tuple(INDEXES)
 
