@@ -7,12 +7,13 @@ from pathlib import Path
 
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.indexes import faiss, hnswlib, lancedb, own, qdrant
+from bench.indexes import chroma, faiss, hnswlib, lancedb, own, qdrant
 from bench.indexes.engine import Engine
 
 INDEXES: dict[str, Engine] = {
     "hnswlib": hnswlib.ENGINE,
     "faiss": faiss.ENGINE,
+    "chroma": chroma.ENGINE,
     "lancedb": lancedb.ENGINE,
     "qdrant": qdrant.ENGINE,
 }
