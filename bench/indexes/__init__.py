@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.indexes import duckdb, faiss, hnswlib, lancedb, own, pgvector, qdrant, usearch, vectorlite, voyager
+from bench.indexes import chroma, duckdb, faiss, hnswlib, lancedb, own, pgvector, qdrant, usearch, vectorlite, voyager
 from bench.indexes.engine import Engine
 
 INDEXES: dict[str, Engine] = {
@@ -15,11 +15,12 @@ INDEXES: dict[str, Engine] = {
     "faiss": faiss.ENGINE,
     "usearch": usearch.ENGINE,
     "voyager": voyager.ENGINE,
-    "vectorlite": vectorlite.ENGINE,
     "duckdb": duckdb.ENGINE,
-    "pgvector": pgvector.ENGINE,
-    "lancedb": lancedb.ENGINE,
+    "chroma": chroma.ENGINE,
     "qdrant": qdrant.ENGINE,
+    "lancedb": lancedb.ENGINE,
+    "pgvector": pgvector.ENGINE,
+    "vectorlite": vectorlite.ENGINE,
 }
 _SHIPPED = tuple(INDEXES)
 
