@@ -43,6 +43,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         with the build's seed.
     reference: the order that others are compared with, as tables show it: it is searched on the `ladder` too. Without
         it among the orders, or by an empty text, none is.
+    equal_ef: whether the reference is searched on the `ladder`, which tells what `ef_search` an order equals.
     installed_only: whether engines of ours that are not installed are left out, with a warning, and are no mistake.
     """
 
@@ -55,6 +56,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     build_seeds: int = 5
     order_seeds: int | None = None
     reference: str = REFERENCE
+    equal_ef: bool = True
     installed_only: bool = False
 
     @property
@@ -65,12 +67,12 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def ladder(self, n: int) -> list[tuple[int, int]]:
         """(ef_search, k) of the searches of n rows that show what the reference is worth in ef_search, but its own.
 
-        For each k from k to LADDER_REACH k, in equal ratios, and at most n, which is all that a search can look at.
+        None where `equal_ef` is not asked for. For each k from k to LADDER_REACH k, in equal ratios, and at most n, which is all that a search can look at.
         """
         rungs = [
             (min(round(k * LADDER_REACH ** (rung / (LADDER_RUNGS - 1))), n), k)
             for k in _listed(self.k)
-            for rung in range(LADDER_RUNGS)
+            for rung in range(LADDER_RUNGS if self.equal_ef else 0)
         ]
         return [search for search in dict.fromkeys(rungs) if search not in self.searches]
 

@@ -392,3 +392,8 @@ def test_without_any_engine_an_experiment_is_a_mistake(write, without_faiss):
 def test_a_name_that_is_no_engines_is_a_mistake_all_the_same(write):
     with pytest.raises(BenchError, match="unknown engine 'fais'"):
         read(write("installed_only = true\n" + GOOD.replace('"faiss"', '"fais"')))
+
+
+def test_a_study_need_not_know_what_ef_search_an_order_equals(write):
+    assert read(write(GOOD)).ladder
+    assert not read(write(f"equal_ef = false\n{GOOD}")).ladder
