@@ -7,12 +7,13 @@ from pathlib import Path
 
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.indexes import faiss, hnswlib, own
+from bench.indexes import duckdb, faiss, hnswlib, own
 from bench.indexes.engine import Engine
 
 INDEXES: dict[str, Engine] = {
     "hnswlib": hnswlib.ENGINE,
     "faiss": faiss.ENGINE,
+    "duckdb": duckdb.ENGINE,
 }
 _SHIPPED = tuple(INDEXES)
 
