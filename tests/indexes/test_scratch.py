@@ -17,7 +17,7 @@ from bench.indexes.scratch import Scratch
 scratch = Scratch()
 (scratch.path / "file").write_text("x")
 other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
-scratch.end_with_it(other.pid)
+scratch.end_with_it(other)
 print(scratch.path, other.pid, flush=True)
 time.sleep(600) if "wait" in sys.argv else sys.exit(1)
 """
@@ -64,3 +64,40 @@ def test_a_folder_goes_when_it_is_closed_or_nobody_has_it():
     path = scratch.path
     del scratch
     assert not path.exists()
+
+
+def heeds(what):
+    """A process that does this when it is told to end, once it is ready to."""
+    program = f"import signal, sys, time\nsignal.signal(signal.SIGQUIT, {what})\nprint(flush=True)\ntime.sleep(600)"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    process.stdout.close()
+    return process
+
+
+def test_a_process_ends_by_the_signal_that_lets_it_clear_up():
+    scratch = Scratch()
+    process = heeds("lambda *_: sys.exit(7)")
+    scratch.end_with_it(process, signal.SIGQUIT)
+    scratch.close()
+    assert process.returncode == 7
+    assert not scratch.path.exists()
+
+
+def test_a_process_that_does_not_heed_its_signal_is_killed(monkeypatch):
+    monkeypatch.setattr("bench.indexes.scratch._SECONDS", 0.2)
+    scratch = Scratch()
+    process = heeds("signal.SIG_IGN")
+    scratch.end_with_it(process, signal.SIGQUIT)
+    scratch.close()
+    assert process.returncode == -signal.SIGKILL
+    assert not scratch.path.exists()
+
+
+def test_a_process_that_has_ended_is_no_hindrance():
+    scratch = Scratch()
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    scratch.end_with_it(process)
+    process.wait()
+    scratch.close()
+    assert not scratch.path.exists()
