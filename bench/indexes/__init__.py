@@ -7,13 +7,14 @@ from pathlib import Path
 
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.indexes import duckdb, faiss, hnswlib, own
+from bench.indexes import duckdb, faiss, hnswlib, own, pgvector
 from bench.indexes.engine import Engine
 
 INDEXES: dict[str, Engine] = {
     "hnswlib": hnswlib.ENGINE,
     "faiss": faiss.ENGINE,
     "duckdb": duckdb.ENGINE,
+    "pgvector": pgvector.ENGINE,
 }
 _SHIPPED = tuple(INDEXES)
 

@@ -65,6 +65,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     file_digest: of what that file and those it imports from its folder do.
     helpers: the files that it imports from its folder.
     libraries: distributions that they import, beside `package`.
+    served: gives the version of what answers where that may be a server, which no package states, or a BenchError that
+        says why none can be had. None where packages state all.
     """
 
     build: Callable[[np.ndarray, np.ndarray, str, Any, int], Searcher]
@@ -81,6 +83,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     file_digest: str = ""
     helpers: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    served: Callable[[], str] | None = None
 
     @property
     def packages(self) -> list[str]:
@@ -95,9 +98,11 @@ MOST = {"M": 10_000, "ef_construction": 2**31 - 1, "chunk": 2**31 - 1, "threads"
 def installed_version(engine: Engine) -> str | None:
     """Versions of an engine's package and libraries, and digits of a file's digest; None where it is not installed."""
     try:
+        if engine.served:
+            return engine.served()
         versions = [metadata.version(engine.package)] if engine.package else []
         versions += [f"{library} {metadata.version(library)}" for library in engine.libraries]
-    except metadata.PackageNotFoundError:
+    except (metadata.PackageNotFoundError, BenchError):
         return None
     file = [f"file {engine.file_digest[:12]}"] if engine.file_digest else []
     return ", ".join([*versions, *file]) or "unknown"
@@ -112,7 +117,7 @@ def how_to_install(*engines: Engine) -> str:
 
 def version(name: str, engine: Engine) -> str:
     """The version of an engine's package; a BenchError where it is not installed."""
-    installed = installed_version(engine)
+    installed = engine.served() if engine.served else installed_version(engine)
     if installed is None:
         raise BenchError(f"engine {name!r} needs the package {engine.package}: {how_to_install(engine)}")
     return installed

@@ -1,0 +1,140 @@
+"""A PostgreSQL server of one's own, from the package pgserver: in a private folder, on a socket there and no port.
+
+Its programs are run as they are: pgserver's own start, run by root, adds a user to the system and opens folders.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+from bench.indexes.scratch import Scratch
+
+_USER = "nobody"  # PostgreSQL refuses to run as root
+_SECONDS = 60  # to start in
+_INITDB = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+_SETTINGS = {
+    "port": "5432",
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "dynamic_shared_memory_type": "mmap",  # in the folder, which is removed
+    "restart_after_crash": "off",  # the next build starts another
+    "shared_buffers": "256MB",
+    "autovacuum": "off",
+    "fsync": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+}
+
+
+class Server:
+    """A running server; it ends with this object and with this process."""
+
+    def __init__(self) -> None:
+        self._scratch = Scratch()
+        folder = self._scratch.path
+        self._as_user = _other_user(folder)
+        programs = self._programs(folder)
+        initdb = [str(programs / "initdb"), "-D", str(folder / "data"), *_INITDB]
+        made = subprocess.run(initdb, **self._as_user, capture_output=True, text=True)
+        if made.returncode:
+            raise RuntimeError(f"no database could be made for pgvector: {_last_line(made.stderr)}")
+        settings = _SETTINGS | {"unix_socket_directories": str(folder)}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with (folder / "log").open("wb") as log:
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
+                [str(programs / "postgres"), "-D", str(folder / "data"), *options],
+                **self._as_user,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is not for it
+            )
+        self._scratch.end_with_it(self._process, signal.SIGQUIT)  # with its children, at once
+        self._wait()
+
+    @property
+    def dsn(self) -> str:
+        """What a client connects by."""
+        return f"host={self._scratch.path} port=5432 user=postgres dbname=postgres"
+
+    def ends(self) -> bool:
+        """Whether it has ended, or does so in a moment, as one does whose process has died."""
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def close(self) -> None:
+        """End it, and remove its folder."""
+        self._scratch.close()
+
+    def _wait(self) -> None:
+        import psycopg
+
+        end = time.monotonic() + _SECONDS
+        while True:
+            try:
+                psycopg.connect(self.dsn).close()
+            except psycopg.OperationalError as error:
+                if self._process.poll() is None and time.monotonic() < end:
+                    time.sleep(0.02)
+                    continue
+                log = (self._scratch.path / "log").read_text(errors="replace")
+                self.close()
+                raise RuntimeError(f"the server of pgvector did not start: {_last_line(log)}") from error
+            return
+
+    def _programs(self, folder: Path) -> Path:
+        """The folder of PostgreSQL's programs: a copy where the user that runs them cannot read pgserver's."""
+        installed = _installed()
+        try:
+            subprocess.run([installed / "bin" / "postgres", "--version"], **self._as_user, capture_output=True)
+        except PermissionError:
+            for part in (installed, installed.parents[1] / "pgserver.libs"):  # each finds the other by their places
+                if part.exists():
+                    copytree(part, folder / part.relative_to(installed.parents[1]))
+            installed = folder / "pgserver" / "pginstall"
+        return installed / "bin"
+
+
+def importable(module: str) -> bool:
+    """Whether a module is installed; it is not imported."""
+    return find_spec(module) is not None
+
+
+def own_version(extension: str) -> str:
+    """The version of an extension that the package brings, and of the package."""
+    control = _installed() / "share" / "postgresql" / "extension" / f"{extension}.control"
+    stated = re.search(r"default_version = '(.+)'", control.read_text())
+    return f"{stated[1] if stated else 'unknown'}, pgserver {metadata.version('pgserver')}"
+
+
+def _installed() -> Path:
+    found = find_spec("pgserver")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "pginstall"
+
+
+def _other_user(folder: Path) -> dict[str, Any]:
+    """How programs are run, for root as another user, to whom the folder is given."""
+    options: dict[str, Any] = {"cwd": "/", "stdin": subprocess.DEVNULL}
+    if sys.platform == "win32" or os.geteuid():
+        return options
+    import pwd
+
+    user = pwd.getpwnam(_USER)
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return options | {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["it says nothing"])[-1]
