@@ -67,14 +67,14 @@ class DuckdbSearcher:
 
 def build(base: np.ndarray, order: np.ndarray, metric: str, params: DuckdbParams, seed: int) -> DuckdbSearcher:
     """A table of `base` (n, d) with row order[i] inserted i-th, each moved by fewer than `jitter` places by `seed`."""
-    connection = _database(params.threads)
-    connection.execute(f"CREATE TABLE rows (id BIGINT, vector FLOAT[{base.shape[1]}])")
     links = 2 * params.M if params.M0 == "2M" else params.M0
     create = (
         f"CREATE INDEX graph ON rows USING HNSW (vector) WITH (metric = '{_KINDS[metric]}', M = {params.M}, "
         f"M0 = {links}, ef_construction = {params.ef_construction})"
     )
     with _interruptible():
+        connection = _database(params.threads)
+        connection.execute(f"CREATE TABLE rows (id BIGINT, vector FLOAT[{base.shape[1]}])")
         if params.index == "first":
             connection.execute(create)
         chunk = params.chunk if params.index == "first" else "all"
@@ -100,6 +100,7 @@ def _database(threads: int) -> Any:
     }
     connection = duckdb.connect(":memory:", config=settings)
     connection.execute("LOAD '{}'".format(str(_extension(duckdb.__version__)).replace("'", "''")))
+    connection.execute("SET enable_progress_bar = false")  # it is shown where Python seems interactive, as in a worker
     # Else a small k is looked up in a scan of the table, by rows that the graph found
     connection.execute("SET late_materialization_max_rows = 0")
     return connection

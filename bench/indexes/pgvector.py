@@ -157,7 +157,7 @@ def _connection() -> Any:
 
 
 def served() -> str:
-    """The versions of pgvector and of what brings it; a BenchError where neither a server nor pgserver can be had."""
+    """The version of pgvector and of what brings it; a BenchError where neither a server nor pgserver can be had."""
     named = os.environ.get(DSN)
     if not postgres.importable("psycopg") or not (named or postgres.importable("pgserver")):
         raise BenchError(
@@ -179,7 +179,7 @@ def _version_at(dsn: str) -> str:
         raise BenchError(f"{DSN}: {str(error).strip().partition(chr(10))[0]}") from None
     if found is None or server is None:
         raise BenchError(f"{DSN}: its database has no pgvector: run CREATE EXTENSION vector in it")
-    return f"pgvector {found[0]}, PostgreSQL {server[0]}"
+    return f"{found[0]}, PostgreSQL {server[0]}"
 
 
 ENGINE = Engine(

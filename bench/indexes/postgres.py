@@ -114,7 +114,7 @@ def own_version(extension: str) -> str:
     """The version of an extension that the package brings, and of the package."""
     control = _installed() / "share" / "postgresql" / "extension" / f"{extension}.control"
     stated = re.search(r"default_version = '(.+)'", control.read_text())
-    return f"{extension} {stated[1] if stated else 'unknown'}, pgserver {metadata.version('pgserver')}"
+    return f"{stated[1] if stated else 'unknown'}, pgserver {metadata.version('pgserver')}"
 
 
 def _installed() -> Path:

@@ -30,7 +30,7 @@ for line in sys.stdin:
     pid, signal = map(int, line.split())
     signals[pid] = signal
 running = [pid for pid, signal in signals.items() if signal and send(pid, signal)]
-end = time.monotonic() + int(sys.argv[2])
+end = time.monotonic() + float(sys.argv[2])
 while running and time.monotonic() < end:
     time.sleep(0.02)
     running = [pid for pid in running if send(pid, 0)]

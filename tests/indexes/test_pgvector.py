@@ -233,7 +233,7 @@ def test_a_server_that_is_named_is_used_and_left_as_it_was(monkeypatch):
     (server,) = pgvector._servers
     monkeypatch.setattr(pgvector, "_servers", [])
     monkeypatch.setenv(pgvector.DSN, server.dsn)
-    assert version("pgvector", INDEXES["pgvector"]) == "pgvector 0.6.2, PostgreSQL 16.2"
+    assert version("pgvector", INDEXES["pgvector"]) == "0.6.2, PostgreSQL 16.2"
     searcher = build()
     assert searcher.search(QUERIES, 10, 10).shape == (len(QUERIES), 10)
     assert pgvector._servers == []

@@ -81,6 +81,7 @@ def test_a_process_ends_by_the_signal_that_lets_it_clear_up():
     scratch.end_with_it(process, signal.SIGQUIT)
     scratch.close()
     assert process.returncode == 7
+    assert not scratch.path.exists()
 
 
 def test_a_process_that_does_not_heed_its_signal_is_killed(monkeypatch):
@@ -90,6 +91,7 @@ def test_a_process_that_does_not_heed_its_signal_is_killed(monkeypatch):
     scratch.end_with_it(process, signal.SIGQUIT)
     scratch.close()
     assert process.returncode == -signal.SIGKILL
+    assert not scratch.path.exists()
 
 
 def test_a_process_that_has_ended_is_no_hindrance():
