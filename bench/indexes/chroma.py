@@ -51,7 +51,10 @@ class ChromaSearcher:
 
 
 def build(base: np.ndarray, order: np.ndarray, metric: str, params: ChromaParams, seed: int) -> ChromaSearcher:
-    """A collection of `base` (n, d) with row order[i] inserted i-th, moved a little by `seed`."""
+    """A collection of `base` (n, d) with row order[i] inserted i-th, moved a little by `seed`.
+
+    A ValueError for a chunk of more rows than Chroma takes.
+    """
     import chromadb
     from chromadb.config import Settings
 
@@ -69,9 +72,18 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: ChromaParams
         f"bench-{uuid.uuid4().hex}", configuration={"hnsw": hnsw}, embedding_function=None
     )
     searcher = ChromaSearcher(client, collection, len(order))  # which ends it, also where the build fails
+    _check_chunk(params.chunk, len(order), client.get_max_batch_size())
     for rows in calls(jittered(order, params.jitter, seed), params.chunk):
         collection.add(ids=[str(row) for row in rows], embeddings=base[rows])
     return searcher
+
+
+def _check_chunk(chunk: Chunk, rows: int, most: int) -> None:
+    rows_of_a_call = rows if chunk == "all" else min(chunk, rows)
+    if rows_of_a_call > most:
+        raise ValueError(
+            f"chunk: Chroma takes at most {most:,} rows an add, not {rows_of_a_call:,}; give chunk = {most}"
+        )
 
 
 def _drop(client: Any, name: str) -> None:

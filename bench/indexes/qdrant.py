@@ -68,7 +68,7 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: QdrantParams
 
 
 def _config(dimension: int, metric: str, params: QdrantParams) -> Any:
-    """One segment, and a graph of every segment that has a vector or two."""
+    """One segment, whose graph answers however few rows it has."""
     import qdrant_edge
 
     int8 = qdrant_edge.ScalarQuantizationConfig(type=qdrant_edge.ScalarType.Int8)
@@ -79,7 +79,7 @@ def _config(dimension: int, metric: str, params: QdrantParams) -> Any:
         hnsw_config=qdrant_edge.HnswIndexConfig(
             m=params.M,
             ef_construct=params.ef_construction,
-            full_scan_threshold=1,
+            full_scan_threshold=0,  # else fewer kilobytes are scanned, though a graph holds them
             max_indexing_threads=params.threads,
         ),
         optimizers=qdrant_edge.EdgeOptimizersConfig(

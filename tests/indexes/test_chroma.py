@@ -92,6 +92,14 @@ def test_rows_that_are_not_there_are_minus_one():
     assert (ids[:, 30:] == -1).all()
 
 
+def test_a_larger_add_than_chroma_takes_is_refused_in_one_line():
+    with pytest.raises(
+        ValueError, match=r"^chunk: Chroma takes at most .* rows an add, not 100,000; give chunk = [0-9]+$"
+    ):
+        answers(order=np.zeros(100_000, dtype=np.int64), chunk="all")
+    assert answers(order=np.arange(30), chunk=100_000).max() < 30
+
+
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [({"threads": 2}, "give 1"), ({"batch_size": 1}, "at least 2"), ({"jitter": 0}, "at least 1")],

@@ -51,6 +51,12 @@ def test_ids_are_base_rows_by_the_metric(metric):
     assert recall(searcher.search(QUERIES, 10, 500), exact(BASE, QUERIES, 10, metric)) > 0.99
 
 
+def test_few_rows_are_searched_by_their_graph_too():
+    base, queries = BASE[:100], QUERIES
+    searcher = build(base, np.arange(100), "l2", QdrantParams(M=2, ef_construction=4), 1)
+    assert recall(searcher.search(queries, 10, 10), exact(base, queries)) < 0.9
+
+
 def test_ef_search_sets_how_much_of_the_graph_is_searched():
     searcher = build(BASE, GOOD, "l2", QdrantParams(**SPARSE), 1)
     narrow, wide, all_of_it = (recall(searcher.search(QUERIES, 10, ef), TRUTH) for ef in (10, 20, 400))
