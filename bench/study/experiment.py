@@ -67,7 +67,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def ladder(self, n: int) -> list[tuple[int, int]]:
         """(ef_search, k) of the searches of n rows that show what the reference is worth in ef_search, but its own.
 
-        None where `equal_ef` is not asked for. For each k from k to LADDER_REACH k, in equal ratios, and at most n, which is all that a search can look at.
+        None where `equal_ef` is not asked for. For each k from k to LADDER_REACH k, in equal ratios, and at most n,
+        which is all that a search can look at.
         """
         rungs = [
             (min(round(k * LADDER_REACH ** (rung / (LADDER_RUNGS - 1))), n), k)
