@@ -98,7 +98,7 @@ def _load(threads: int) -> None:
     elif not _loaded_with and all(os.environ.get(name) == str(threads) for name in _THREADS):
         _loaded_with[:] = [threads]  # by somebody who had set them
     if _loaded_with != [threads]:
-        before = f"{_loaded_with[0]} threads" if _loaded_with else f"other values of {', '.join(_THREADS)}"
+        before = f"threads = {_loaded_with[0]}" if _loaded_with else f"other values of {', '.join(_THREADS)}"
         raise RuntimeError(
             f"LanceDB reads its number of threads once in a process, and was loaded in this one with {before}: "
             f"build with threads = {threads} in another process"

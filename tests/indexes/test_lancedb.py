@@ -128,9 +128,9 @@ for threads in (2, 1):
 @pytest.mark.parametrize(
     ("somebody", "set_to", "built", "refused"),
     [
-        ([], None, "built with 2", "2 threads"),
+        ([], None, "built with 2", "in this one with threads = 2"),
         (["somebody"], None, None, "other values of RAYON_NUM_THREADS"),
-        (["somebody"], "2", "built with 2", "2 threads"),
+        (["somebody"], "2", "built with 2", "in this one with threads = 2"),
     ],
 )
 def test_threads_are_those_that_a_process_loaded_lancedb_with(somebody, set_to, built, refused):
