@@ -198,7 +198,7 @@ def test_a_package_brings_an_engine_by_an_entry_point(file, monkeypatch, tmp_pat
         indexes.find(str(file(PLAIN, "theirs.py")))
     with pytest.raises(BenchError, match=r"entry point others \(nowhere_to_be_seen\) cannot be loaded"):
         indexes.find("others")
-    with pytest.raises(BenchError, match="known: hnswlib, faiss, .*theirs, others, or the path"):
+    with pytest.raises(BenchError, match=r"known: hnswlib, faiss, .*theirs, others, or the path"):
         indexes.find("annoy")
 
 
