@@ -57,6 +57,9 @@ lint: setup  ## format, style, types, and the rule that data flows one way
 speed: setup  ## what the harness costs beside the plain library calls
 	PYTHONPATH=tests $(BIN)/python tests/speed.py
 
+jitter: setup  ## whether moving rows by a few places replicates builds as a seed does (half an hour; needs BENCH_MIRROR)
+	PYTHONPATH=tests $(BIN)/python tests/jitter.py --jobs $(JOBS)
+
 pictures: setup  ## the committed page of clinc150, and the picture of it in the README (needs BENCH_MIRROR, chromium)
 	$(BIN)/bench run clinc150 --jobs $(JOBS)
 	$(BIN)/python tests/pictures.py
@@ -82,4 +85,4 @@ clean:  ## remove .venv, caches and local results; baselines, the catalogue and 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
-.PHONY: setup engines bench gate pictures test lint speed calibrate lock clean help
+.PHONY: setup engines bench gate pictures test lint speed jitter calibrate lock clean help
