@@ -1,6 +1,6 @@
 """What an engine does with the order of insertion, as experiments show it: verdicts, what it breaks, what to set."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -46,25 +46,26 @@ def diagnosis(engine: str, metric: str | None, log: Log, timeout: float | None =
     whole = INDEXES[name]
     installed, by = version(name, whole), metric or whole.metrics[0]
     known: dict[str, Any] = {}
-    while left := [one for one in experiments.experiments(whole) if one not in known]:
-        try:
-            for experiment, found in apart(_experiments, (engine, by, known), timeout or _PATIENCE):
-                if found == BEGUN:
-                    log(f"{name}, {by}: {experiment}")
-                else:
-                    known[experiment] = found
-        except DiedError as death:
-            at = next((one for one in left if one not in known), None)
-            if at is None:  # at its very end
-                break
-            known[at] = Failed(f"{death} while at: {at}")
-            log(f"{name}, {by}: {known[at].reason}")
+    for names in experiments.in_a_process(whole):
+        while left := [one for one in names if one not in known]:
+            try:
+                for experiment, found in apart(_experiments, (engine, by, known, left), timeout or _PATIENCE):
+                    if found == BEGUN:
+                        log(f"{name}, {by}: {experiment}")
+                    else:
+                        known[experiment] = found
+            except DiedError as death:
+                at = next((one for one in left if one not in known), None)
+                if at is None:  # at its very end
+                    break
+                known[at] = Failed(f"{death} while at: {at}")
+                log(f"{name}, {by}: {known[at].reason}")
     return judged(name, installed, whole, by, known)
 
 
-def _experiments(engine: str, metric: str, known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _experiments(engine: str, metric: str, known: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """What a process of its own does."""
-    return experiments.run(INDEXES[find(engine)], metric, known)
+    return experiments.run(INDEXES[find(engine)], metric, known, names)
 
 
 def judged(name: str, installed: str, engine: Engine, metric: str, known: Mapping[str, Any]) -> Diagnosis:

@@ -32,7 +32,7 @@ _TIES = 0.05
 # Answers that more than one question has
 CANNOT_TELL, REFUSED = "cannot be told", "refused"
 LOST, BY_ID, EARLIER, INSIDE = "lost", "goes by id", "last rows go in earlier", "lost inside a call"
-KEPT, ALIKE = "kept", "kept: the same graph"
+KEPT, ALIKE, OTHER = "kept", "kept: the same graph", "felt, in another graph"
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -74,10 +74,15 @@ def _order(question: str, engine: Engine, known: Mapping[str, Any]) -> Line:
     broken = engine.promises.keeps_order
     if exact is None:
         answer = _places_answer(places)
-        return Line(question, answer, _z(places), broken and answer != KEPT)
+        return Line(question, answer, _z(places), broken and answer not in (KEPT, CANNOT_TELL))
     assert isinstance(exact, ExactOrder)
     answer = _exact_answer(exact, places)
-    return Line(question, answer, f"backwards {differ(exact.backwards)}; {_z(places)}", broken and answer != KEPT)
+    return Line(
+        question,
+        answer,
+        f"backwards {differ(exact.backwards)}; {_z(places)}",
+        broken and answer not in (KEPT, CANNOT_TELL),
+    )
 
 
 def _exact_answer(exact: ExactOrder, places: Places) -> str:
@@ -91,11 +96,13 @@ def _exact_answer(exact: ExactOrder, places: Places) -> str:
         return KEPT if last else LOST
     if not last:
         return EARLIER
-    return KEPT if abs(places.inside) > FELT else INSIDE
+    return KEPT if abs(places.inside) > FELT or places.links > 2 else INSIDE
 
 
 def _places_answer(places: Places) -> str:
     """Of an engine whose builds are never alike, or of one that takes many rows a call."""
+    if places.links > 2 and not places.decided:
+        return CANNOT_TELL
     if abs(places.overall) <= FELT:
         return BY_ID if abs(places.ids) > FELT else LOST
     if abs(places.inside) <= FELT:
@@ -114,8 +121,11 @@ def _in_calls(question: str, known: Mapping[str, Any], chunk: Chunk) -> Line:
     if why := hidden(known):
         return Line(question, CANNOT_TELL, why)
     assert isinstance(places, Places)
-    evidence = [f"{differ(same)} from the default's"] if isinstance(same, Differing) else []
-    return Line(question, _places_answer(places), "; ".join([*evidence, _z(places)]))
+    answer = _places_answer(places)
+    if not isinstance(same, Differing):
+        return Line(question, answer, _z(places))
+    evidence = f"{differ(same)} from the default's; {_z(places)}"
+    return Line(question, OTHER if answer == KEPT else answer, evidence)
 
 
 def _clustered(question: str, found: Any) -> Iterator[Line]:
@@ -162,10 +172,14 @@ def to_set(engine: Engine, known: Mapping[str, Any]) -> tuple[list[str], bool]:
     if experiments.has_chunks(engine):
         by_chunk = {chunk: _in_calls("", known, chunk).answer for chunk in CHUNKS if of("same graph", chunk) in known}
     own = _order("", engine, known).answer
-    kept = [chunk for chunk, answer in by_chunk.items() if answer in (KEPT, ALIKE)]
+    kept = [chunk for chunk, answer in by_chunk.items() if answer in (KEPT, ALIKE, OTHER)]
     settings = []
     if own == KEPT:
-        lost = [f"{chunk}: {answer}" for chunk, answer in by_chunk.items() if answer not in (KEPT, ALIKE, REFUSED)]
+        lost = [
+            f"{chunk}: {answer}"
+            for chunk, answer in by_chunk.items()
+            if answer not in (KEPT, ALIKE, OTHER, REFUSED, CANNOT_TELL)
+        ]
         if lost:
             settings.append(f"chunk = {engine.params().chunk} ({'; '.join(lost)})")  # type: ignore[attr-defined]
     elif kept:
@@ -189,4 +203,5 @@ def differ(found: Differing) -> str:
 def _z(places: Places) -> str:
     ids = f", by id {places.ids:+.1f}" if abs(places.ids) > FELT else ""
     figures = f"z {places.overall:+.1f}, last rows {places.last:+.1f}, inside {places.inside:+.1f}{ids}"
-    return f"{figures} (builds {places.builds})"
+    with_links = f", M {places.links}" if places.links > 2 else ""
+    return f"{figures} (builds {places.builds}{with_links})"

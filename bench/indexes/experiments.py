@@ -3,7 +3,7 @@
 What they mean is said in `analysis.doctor`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ BEGUN = "begun"  # of an experiment that nothing has come of yet
 _BUILDS = 5  # of a clustered order, and of a random one
 _REPEATED = 1000  # rows: two threads gave hnswlib two graphs in each of 400 pairs of builds
 _ISLANDS = 50  # of 20 rows, one after the other: that costs hnswlib and FAISS 11 to 13 points with these links
+_FEWER = 300  # queries, since some engines take 4 ms for one
 _K, _SATURATED = 10, 500  # rows where a search as wide as the base is exact in hnswlib and FAISS
 _TOLERANCE = 1e-4  # of distances that are float32
 
@@ -153,6 +154,7 @@ def clustered(engine: Engine, metric: str, known: Mapping[str, Any], chunk: Chun
     if chunk is not None and alike(known.get(of_chunk("same graph", chunk))):
         return None
     base, queries, island = places.vectors(0, _ISLANDS)
+    queries = queries[:_FEWER]
     truth = knn.search(queries, base, _K, "l2")[1]
     params = _params(engine, M=8, ef_construction=20, **_chunk(engine, chunk))
     recalls: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
@@ -231,14 +233,25 @@ def experiments(engine: Engine) -> dict[str, Experiment]:
     return tried
 
 
-def run(engine: Engine, metric: str, known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def in_a_process(engine: Engine) -> list[list[str]]:
+    """Names of experiments that may share a process: in some engines, threads are a process's and not a build's."""
+    names = list(experiments(engine))
+    apart = [name for name in names if name == f"repeats on {THREADS} threads"]
+    return [[name for name in names if name not in apart], apart]
+
+
+def run(
+    engine: Engine, metric: str, known: Mapping[str, Any], names: Sequence[str] | None = None
+) -> Iterator[tuple[str, Any]]:
     """(name, BEGUN) before each experiment that is not known, and (name, what came of it) after it.
+
+    names: of experiments, where not all are asked for.
 
     What came of it is None where it does not concern the engine, and Failed where the engine raised an exception.
     """
     found = dict(known)
     for name, experiment in experiments(engine).items():
-        if name in found:
+        if name in found or (names is not None and name not in names):
             continue
         yield name, BEGUN
         try:

@@ -15,7 +15,8 @@ from bench.indexes.engine import Engine
 
 ISLANDS, ROWS, D, QUERIES = 10, 100, 32, 1000
 N = ISLANDS * ROWS
-_LINKS = {"M": 2, "ef_construction": 8}  # with M = 4, hnswlib's z is a third of that; with 8, next to nothing
+_LINKS = (2, 4, 8, 16)  # of a node: with 4, hnswlib's z is a third of that with 2; with 8, next to nothing
+_EF_CONSTRUCTION = 8
 _K = 10
 BUILDS = 8  # at most, of each of two orders
 # Of |z|: reached by chance in 6e-7 of looks, so that the four figures at eight looks are wrong in 2e-5 of settings
@@ -25,6 +26,7 @@ FELT = 5.0
 class Places(msgspec.Struct, frozen=True, kw_only=True):
     """What places do to how often rows are returned, as z of rank sums over builds; beyond FELT it is no chance.
 
+    links: M, the fewest that the engine takes; with more than 2, what is not felt may be there all the same.
     builds: of each of two orders.
     overall: by place, rows in an order drawn at random.
     last: of the last tenth of these rows; above 0 where they go in last.
@@ -32,6 +34,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     ids: by row number within these islands.
     """
 
+    links: int
     builds: int
     overall: float
     last: float
@@ -65,8 +68,9 @@ def felt(engine: Engine, metric: str, seed: int = 0, **changed: Any) -> Places:
 
     changed: parameters other than the engine's defaults. seed: of data, orders and builds.
     """
-    params = engine.params(**(_LINKS | changed))
-    total, known = np.zeros(4), Places(builds=0, overall=0, last=0, inside=0, ids=0)
+    links = fewest_links(engine, metric)
+    params = engine.params(M=links, ef_construction=max(_EF_CONSTRUCTION, links), **changed)
+    total, known = np.zeros(4), Places(links=links, builds=0, overall=0, last=0, inside=0, ids=0)
     while not known.decided and known.builds < BUILDS:
         build = known.builds + 1
         rng = np.random.default_rng([seed, build])
@@ -84,8 +88,22 @@ def felt(engine: Engine, metric: str, seed: int = 0, **changed: Any) -> Places:
             _z(np.arange(N), returned[1], island),
         ]
         overall, last, inside, ids_z = (float(z) for z in total / np.sqrt(build))
-        known = Places(builds=build, overall=overall, last=last, inside=inside, ids=ids_z)
+        known = Places(links=links, builds=build, overall=overall, last=last, inside=inside, ids=ids_z)
     return known
+
+
+def fewest_links(engine: Engine, metric: str) -> int:
+    """The least M of 2, 4, 8 and 16 that an engine builds with."""
+    rows = np.random.default_rng(0).standard_normal((2 * ROWS, D)).astype(np.float32)
+    for links in _LINKS[:-1]:
+        params = engine.params(M=links, ef_construction=max(_EF_CONSTRUCTION, links))
+        try:
+            engine.check(params)
+            engine.build(rows, np.arange(len(rows)), metric, params, 1)
+        except Exception:  # noqa: BLE001 - why is said where the engine is built with more
+            continue
+        return links
+    return _LINKS[-1]
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
