@@ -70,6 +70,7 @@ gate: setup  ## hold recall against the committed baseline of the default experi
 calibrate: setup  ## whether intervals, verdicts and the gate hold what they promise (three hours; QUICK=1: a minute)
 	PYTHONPATH=tests $(BIN)/python tests/calibrate.py --jobs $(JOBS) $(QUICK:%=--quick --store $(or $(TMPDIR),/tmp)/calibrate-quick.sqlite)
 	PYTHONPATH=tests $(BIN)/python tests/calibrate_gate.py --jobs $(JOBS) $(QUICK:%=--quick --store $(or $(TMPDIR),/tmp)/calibrate-quick.sqlite)
+	PYTHONPATH=tests $(BIN)/python tests/calibrate_doctor.py --jobs $(JOBS) $(QUICK:%=--quick)
 
 lock: setup  ## pin every dependency again (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev --no-header \

@@ -14,7 +14,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from bench import streams
-from bench.cli import data, gates, results, studies
+from bench.cli import data, doctor, gates, results, studies
 from bench.cli.terminal import CRASHED, INTERRUPTED, USER_MISTAKE, say
 from bench.errors import BenchError, BenchWarning
 
@@ -41,6 +41,7 @@ for command in (
     results.rankings,
     results.export,
     gates.gate,
+    doctor.doctor,
     data.order,
     data.lid,
     data.fetch,

@@ -11,11 +11,13 @@ import msgspec
 import numpy as np
 
 from bench.geometry import knn
+from bench.indexes import places
 from bench.indexes.engine import Engine, Params, Searcher
+from bench.indexes.places import fewest_links
 
-N, D, QUERIES = 600, 16, 200
+N, D, QUERIES = 400, 16, 200
 _NARROW = 10  # an ef_search that shows every link
-_AT_MOST = 0.25  # of queries: 0 to 0.18 with the far rows last, 0.3 to 0.8 with any earlier, in hnswlib and FAISS
+AT_MOST = 0.3  # of queries: 0 to 0.16 with the far rows last, 0.44 to 0.8 with any earlier, in hnswlib and FAISS
 _SPARSE = {"M": 6, "ef_construction": 30}  # few links: graphs that answer wrongly now and then
 
 
@@ -62,7 +64,7 @@ def build(
 ) -> Searcher:
     """What the engine builds of `vectors`, in file order unless another is given."""
     base, _ = vectors(metric, n)
-    return engine.build(base, np.arange(n) if order is None else order, metric, _params(engine, params), seed)
+    return engine.build(base, np.arange(n) if order is None else order, metric, sparse(engine, params), seed)
 
 
 def answers(searcher: Searcher, metric: str, n: int = N) -> np.ndarray:
@@ -70,7 +72,8 @@ def answers(searcher: Searcher, metric: str, n: int = N) -> np.ndarray:
     return searcher.search(vectors(metric, n)[1], 10, _NARROW)
 
 
-def _params(engine: Engine, changed: dict[str, Any]) -> Params:
+def sparse(engine: Engine, changed: dict[str, Any]) -> Params:
+    """Parameters of few links, and others that are changed."""
     return engine.params(**{**_SPARSE, **changed})
 
 
@@ -78,30 +81,64 @@ def _shuffled(n: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(n)
 
 
+def differing(one: np.ndarray, other: np.ndarray) -> int:
+    """How many queries were answered otherwise."""
+    return int((one != other).any(axis=1).sum())
+
+
 def _differ(one: np.ndarray, other: np.ndarray) -> str:
-    return f"{int((one != other).any(axis=1).sum())} of {len(one)} queries answered otherwise"
+    return f"{differing(one, other)} of {len(one)} answers differ"
 
 
 def order_reaches_graph(engine: Engine, metric: str) -> tuple[bool, str]:
-    """Another order gives another graph."""
-    forwards, backwards = (build(engine, metric, order) for order in (np.arange(N), np.arange(N)[::-1].copy()))
-    one, other = answers(forwards, metric), answers(backwards, metric)
+    """Another order gives another graph; where no two graphs are alike, what a row's place does tells it."""
+    return (other_orders_differ if engine.promises.repeats else places_are_felt)(engine, metric)
+
+
+def places_are_felt(engine: Engine, metric: str) -> tuple[bool, str]:
+    """Where a row is put decides how often it is returned, and the last rows are those put last: see `places`."""
+    known = places.felt(engine, metric)
+    evidence = f"z by place {known.overall:+.1f}, of the last tenth {known.last:+.1f}, in {known.builds} builds"
+    return abs(known.overall) > places.FELT and known.last > places.FELT, evidence
+
+
+def other_orders_differ(engine: Engine, metric: str) -> tuple[bool, str]:
+    """Another order gives other answers."""
+    one, other = backwards(engine, metric)
     return not np.array_equal(one, other), _differ(one, other)
 
 
 def order_is_the_callers(engine: Engine, metric: str) -> tuple[bool, str]:
     """Rows in an order give the graph of the same rows moved to that order: nothing goes by a row's id."""
-    base, _ = vectors(metric)
-    order = _shuffled(N, 1)
-    one = answers(build(engine, metric, order), metric)
-    moved = engine.build(base[order], np.arange(N), metric, _params(engine, {}), 1)
-    positions = answers(moved, metric)
-    other = np.where(positions >= 0, order[positions], -1)
+    one, other = moved(engine, metric)
     return np.array_equal(one, other), _differ(one, other)
 
 
 def last_rows_come_last(engine: Engine, metric: str) -> tuple[bool, str]:
-    """Rows far from all others, put last, hardly change what the others answer: their graph was there before.
+    """Rows far from all others, put last, hardly change what the others answer: their graph was there before."""
+    one, other = beside_far_rows(engine, metric)
+    return differing(one, other) < AT_MOST * QUERIES, _differ(one, other)
+
+
+def backwards(engine: Engine, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Answers of rows in file order, and backwards."""
+    orders = np.arange(N), np.arange(N)[::-1].copy()
+    one, other = (answers(build(engine, metric, order), metric) for order in orders)
+    return one, other
+
+
+def moved(engine: Engine, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Answers of rows in an order, and of the same rows moved to that order, under their ids before."""
+    base, _ = vectors(metric)
+    order = _shuffled(N, 1)
+    one = answers(build(engine, metric, order), metric)
+    rows = engine.build(base[order], np.arange(N), metric, sparse(engine, {}), 1)
+    positions = answers(rows, metric)
+    return one, np.where(positions >= 0, order[positions], -1)
+
+
+def beside_far_rows(engine: Engine, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Answers of rows, and of the same followed by some that are far from all others.
 
     Rows that go in earlier than they are given shift the levels and links of all that follow.
     """
@@ -109,12 +146,11 @@ def last_rows_come_last(engine: Engine, metric: str) -> tuple[bool, str]:
     far = np.random.default_rng(0).standard_normal((N // 10, D))
     far = far + 50 if metric == "l2" else 0.001 * far  # the least of inner products; for a cosine, one direction
     far[:, 0] -= 0 if metric == "l2" else 0.01
-    order, params = _shuffled(N, 5), _params(engine, {})
+    order, params = _shuffled(N, 5), sparse(engine, {})
     alone = engine.build(base, order, metric, params, 1).search(queries, 10, _NARROW)
     whole = np.vstack([base, far.astype(np.float32)])
     last = np.concatenate([order, N + np.arange(len(far))])
-    beside = engine.build(whole, last, metric, params, 1).search(queries, 10, _NARROW)
-    return bool((alone != beside).any(axis=1).mean() < _AT_MOST), _differ(alone, beside)
+    return alone, engine.build(whole, last, metric, params, 1).search(queries, 10, _NARROW)
 
 
 def repeats(engine: Engine, metric: str) -> tuple[bool, str]:
@@ -146,7 +182,7 @@ def ids_are_base_rows_nearest_first(engine: Engine, metric: str) -> tuple[bool, 
         return False, f"ids of shape {ids.shape}, type {ids.dtype}, from {ids.min()} to {ids.max()}"
     distances = knn.true_distances(*_ranked(base, queries, metric), ids, _ranks_by(metric))
     ascending = bool((np.diff(distances, axis=1) >= -1e-5).all())
-    nearest = float((ids[:, 0] == _truth(base, queries, 1, metric)[:, 0]).mean())
+    nearest = float((ids[:, 0] == truth_of(base, queries, 1, metric)[:, 0]).mean())
     return ascending and nearest > 0.9, f"{100 * nearest:.0f} % begin with the nearest; ascending: {ascending}"
 
 
@@ -154,7 +190,7 @@ def recall_is_one_at_saturation(engine: Engine, metric: str) -> tuple[bool, str]
     """A search as wide as the base returns the exact neighbours, in any order of insertion."""
     n = 500
     base, queries = vectors(metric, n)
-    truth = np.sort(_truth(base, queries, 10, metric), axis=1)
+    truth = np.sort(truth_of(base, queries, 10, metric), axis=1)
     missing = 0
     for order in (np.arange(n), _shuffled(n, 4)):
         ids = build(engine, metric, order, n=n, M=16, ef_construction=200).search(queries, 10, n)
@@ -165,9 +201,9 @@ def recall_is_one_at_saturation(engine: Engine, metric: str) -> tuple[bool, str]
 def wider_searches_find_more(engine: Engine, metric: str) -> tuple[bool, str]:
     """A larger ef_search raises recall."""
     base, queries = vectors(metric)
-    truth = _truth(base, queries, 10, metric)
+    truth = truth_of(base, queries, 10, metric)
     searcher = build(engine, metric)
-    narrow, wide = (_recall(searcher.search(queries, 10, ef), truth) for ef in (_NARROW, 100))
+    narrow, wide = (recall_of(searcher.search(queries, 10, ef), truth) for ef in (_NARROW, 100))
     return wide > narrow, f"recall {narrow:.3f} at ef_search {_NARROW}, {wide:.3f} at 100"
 
 
@@ -183,17 +219,18 @@ def searches_leave_no_trace(engine: Engine, metric: str) -> tuple[bool, str]:
 
 
 def unreachable_rows_are_minus_one(engine: Engine, metric: str) -> tuple[bool, str]:
-    """Where a search reaches fewer than k rows, ids end in -1, are distinct, and those of narrower answers."""
+    """Where a search reaches fewer than k rows, ids end in -1, are distinct, and have those of narrower answers."""
     rng = np.random.default_rng(0)  # islands and two links a node: most of the graph falls apart
     centres = 100 * rng.standard_normal((40, 8))
     base = (np.repeat(centres, 10, axis=0) + 1e-3 * rng.standard_normal((400, 8))).astype(np.float32)
-    params = _params(engine, {"M": 2, "ef_construction": 4})
+    params = sparse(engine, {"M": fewest_links(engine, metric), "ef_construction": 8})
     searcher = engine.build(base, np.arange(400), metric, params, 1)
     ids = searcher.search(base[:30] + np.float32(1e-4), 300, 400)
     reached = (ids >= 0).sum(axis=1)
     first = all((row[:count] >= 0).all() for row, count in zip(ids, reached, strict=True))
     distinct = all(len(set(row[:count])) == count for row, count in zip(ids, reached, strict=True))
-    same = np.array_equal(searcher.search(base[:30] + np.float32(1e-4), 10, 400), ids[:, :10])
+    narrow = searcher.search(base[:30] + np.float32(1e-4), 10, 400)
+    same = all(set(few) <= set(many) for few, many in zip(narrow, ids, strict=True))  # islands have ties
     return first and distinct and same, f"{reached.min()} to {reached.max()} of 300 rows reached"
 
 
@@ -205,11 +242,11 @@ def _ranks_by(metric: str) -> str:
     return "ip" if metric == "ip" else "l2"
 
 
-def _truth(base: np.ndarray, queries: np.ndarray, k: int, metric: str) -> np.ndarray:
+def truth_of(base: np.ndarray, queries: np.ndarray, k: int, metric: str) -> np.ndarray:
     return knn.search(*_ranked(base, queries, metric), k, _ranks_by(metric))[1]
 
 
-def _recall(ids: np.ndarray, truth: np.ndarray) -> float:
+def recall_of(ids: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean([len(set(row) & set(near)) / truth.shape[1] for row, near in zip(ids, truth, strict=True)]))
 
 

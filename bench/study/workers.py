@@ -13,10 +13,11 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from types import ModuleType
+from typing import Any
 
 import msgspec
 
@@ -181,13 +182,68 @@ def _death(exitcode: int) -> str:
     return f"killed by {name}" + (", as when memory runs out" if name == "SIGKILL" else "")
 
 
+class DiedError(Exception):
+    """A process ended, or was ended, before its work was done; its argument says how, in words."""
+
+
+def apart(work: Callable[..., Iterator[Any]], arguments: tuple[Any, ...], timeout: float | None) -> Iterator[Any]:
+    """What a generator function yields, in a process of its own, as it does.
+
+    work: a function of a module, and its arguments, which another process can be sent. timeout: seconds from one value
+    to the next. Raises DiedError where the process ends before the function does, and what the function raises.
+    """
+    pipe, theirs = _CONTEXT.Pipe()
+    process = _CONTEXT.Process(target=_yield_all, args=(theirs, os.getpid(), work, arguments), daemon=True)
+    with _no_program():
+        process.start()
+    theirs.close()
+    try:
+        while True:
+            if not wait([pipe, process.sentinel], timeout):
+                raise DiedError(f"time limit of {timeout:g} s reached")
+            if not pipe.poll():
+                raise EOFError
+            kind, content = pipe.recv()
+            if kind == "error":
+                raise content
+            if kind == "done":
+                return
+            yield content
+    except (EOFError, ConnectionError):
+        process.join()
+        raise DiedError(_death(process.exitcode or 0)) from None
+    finally:
+        process.kill()
+        process.join()
+        pipe.close()
+
+
+def _yield_all(
+    pipe: "Connection[object, object]", parent: int, work: Callable[..., Iterator[Any]], arguments: tuple[Any, ...]
+) -> None:
+    """What a process of `apart` does."""
+    _settle(parent)
+    try:
+        for value in work(*arguments):
+            pipe.send(("value", value))
+    except Exception as error:  # noqa: BLE001 - the parent raises it
+        error.add_note(f"in a worker: {traceback.format_exc()}")
+        pipe.send(("error", error))
+    pipe.send(("done", None))
+
+
+def _settle(parent: int) -> None:
+    """Make this process one that works for its parent, and ends with it."""
+    end_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
+    print_to_error()  # what an engine prints is no result
+
+
 def _serve(pipe: "Connection[object, Job]", parent: int, threads: int) -> None:
     """What a worker does: measure jobs until there are no more."""
     import faiss
 
-    end_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
-    print_to_error()  # what an engine prints is no result
+    _settle(parent)
     faiss.omp_set_num_threads(threads)
     with suppress(EOFError):
         while True:

@@ -1,0 +1,165 @@
+"""What an engine does with the order of insertion, as experiments show it: verdicts, what it breaks, what to set."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from bench.analysis.kept_order import CANNOT_TELL, Line, differ, failed, hidden, orders, scans, to_set
+from bench.errors import Log
+from bench.indexes import INDEXES, experiments, find
+from bench.indexes.engine import Engine, version
+from bench.indexes.experiments import BEGUN, THREADS, WIDTHS, Differing, Failed, Saturation, Widths
+from bench.study.workers import DiedError, apart
+
+_PATIENCE = 180.0  # seconds for one experiment
+_ROUNDED = 0.05  # how much farther, as a share, rows are that are returned for nearer ones since distances are rounded
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """What a doctor has to say of an engine, by one metric.
+
+    lines: a verdict each.
+    settings: what to set so that the order is kept, each with why; empty where defaults do, or where nothing does.
+    keeps: whether something does.
+    """
+
+    engine: str
+    version: str
+    metric: str
+    lines: list[Line]
+    settings: list[str]
+    keeps: bool
+
+    @property
+    def broken(self) -> list[Line]:
+        return [line for line in self.lines if line.broken]
+
+
+def diagnosis(engine: str, metric: str | None, log: Log, timeout: float | None = None) -> Diagnosis:
+    """What experiments show of an engine, by its first metric unless another is named.
+
+    engine: a key of INDEXES, or the path of a Python file. They run in a process of their own, and in a new one after
+    an experiment in which that ends. timeout: seconds for one experiment. log: called with a line of progress.
+    """
+    name = find(engine)
+    whole = INDEXES[name]
+    installed, by = version(name, whole), metric or whole.metrics[0]
+    known: dict[str, Any] = {}
+    for names in experiments.in_a_process(whole):
+        while left := [one for one in names if one not in known]:
+            try:
+                for experiment, found in apart(_experiments, (engine, by, known, left), timeout or _PATIENCE):
+                    if found == BEGUN:
+                        log(f"{name}, {by}: {experiment}")
+                    else:
+                        known[experiment] = found
+            except DiedError as death:
+                at = next((one for one in left if one not in known), None)
+                if at is None:  # at its very end
+                    break
+                known[at] = Failed(f"{death} while at: {at}")
+                log(f"{name}, {by}: {known[at].reason}")
+    return judged(name, installed, whole, by, known)
+
+
+def _experiments(engine: str, metric: str, known: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """What a process of its own does."""
+    return experiments.run(INDEXES[find(engine)], metric, known, names)
+
+
+def judged(name: str, installed: str, engine: Engine, metric: str, known: Mapping[str, Any]) -> Diagnosis:
+    """What the outcomes of all experiments, by name, come to."""
+    lines = [*orders(engine, known), *_builds(engine, known), *_answers(engine, known)]
+    settings, keeps = to_set(engine, known)
+    return Diagnosis(engine=name, version=installed, metric=metric, lines=lines, settings=settings, keeps=keeps)
+
+
+def _builds(engine: Engine, known: Mapping[str, Any]) -> Iterator[Line]:
+    """Whether builds repeat, and what the seed does."""
+    for threads, promised in ((1, engine.promises.repeats), (THREADS, False)):
+        plural = "" if threads == 1 else "s"
+        question, found = f"repeats, {threads} thread{plural}", known.get(f"repeats on {threads} thread{plural}")
+        if isinstance(found, Differing):
+            yes = not found.differ
+            yield Line(
+                question, "yes" if yes else "no", f"{differ(found)} in {found.builds} builds", promised and not yes
+            )
+        else:
+            yield failed(question, found)
+    found = known.get("seeds")
+    if why := hidden(known):
+        yield Line("build seed", CANNOT_TELL, why)
+    elif isinstance(found, Differing):
+        answer = "gives another graph" if found.differ else "does nothing"
+        yield Line("build seed", answer, differ(found), not found.differ and engine.promises.seeded)
+    elif isinstance(found, Failed):
+        yield failed("build seed", found)
+    else:
+        yield Line("build seed", CANNOT_TELL, "no two builds are alike, whatever the seed")
+
+
+def _answers(engine: Engine, known: Mapping[str, Any]) -> Iterator[Line]:
+    """Whether ids are right, and what searches do."""
+    found = known.get("saturation")
+    if isinstance(found, Saturation):
+        yield _ids(found)
+        yield _saturated(found, engine)
+    else:
+        yield failed("ids", found)
+    found = known.get("widths of search")
+    if isinstance(found, Widths):
+        recalls = ", ".join(f"{recall:.3f}" for recall in found.recalls.values())
+        at = f"recall {recalls} at ef_search {', '.join(map(str, WIDTHS))}"
+        exact, why = scans(known), hidden(known)
+        yield Line("answers from", "an exact scan" if exact else "a graph", at, exact)
+        if engine.promises.has_ef_search or found.differ:
+            works = found.recalls[WIDTHS[-1]] > found.recalls[WIDTHS[0]]
+            answer = CANNOT_TELL if why else "finds more" if works else "does nothing"
+            broken = not why and not works and engine.promises.has_ef_search
+            evidence = why or f"{found.differ} of {found.queries} answers differ by ef_search"
+            yield Line("a larger ef_search", answer, evidence, broken)
+    else:
+        yield failed("answers from", found)
+    found = known.get("other checks")
+    if why := hidden(known):
+        yield Line("other checks", CANNOT_TELL, why)
+    elif isinstance(found, list):
+        for check, evidence in ((check, evidence) for check, holds, evidence in found if not holds):
+            yield Line(check, "no", evidence, broken=True)
+        if all(holds for _, holds, _ in found):
+            yield Line("other checks", "hold", "; ".join(check for check, _, _ in found))
+    else:
+        yield failed("other checks", found)
+
+
+def _ids(found: Saturation) -> Line:
+    at_all = f"recall {found.recall:.3f} by id"
+    if found.shifted:
+        return Line("ids", f"off by {found.shifted:+d}", f"{at_all}, and right when moved by one", broken=True)
+    if found.foreign:
+        return Line("ids", "not of the base", f"{found.foreign} ids are no row's", broken=True)
+    first = f"{100 * found.nearest_first:.0f} % of answers nearest first"
+    if found.recall < 0.5:
+        return Line("ids", "wrong", f"{at_all} at the widest search", broken=True)
+    if found.nearest_first < 0.99 and found.recall == 1:
+        return Line("ids", "not nearest first", first, broken=True)
+    return Line("ids", "right", f"{at_all}; {first}")
+
+
+def _saturated(found: Saturation, engine: Engine) -> Line:
+    """Whether the widest search is exact, or why not."""
+    question, recall = "the widest search", f"recall {found.recall:.4f}"
+    if found.recall == 1:
+        return Line(question, "is exact", f"{recall}, {found.rows} rows")
+    if found.wrong:
+        return Line(question, CANNOT_TELL, "ids are wrong")
+    if engine.most_ef_search and engine.most_ef_search < found.rows:
+        return Line(question, CANNOT_TELL, f"{recall} at ef_search {engine.most_ef_search}, the largest that it takes")
+    if found.never:
+        evidence = f"{recall}; {found.never} of {found.rows} rows are returned to no search, not even for themselves"
+        return Line(question, "misses: unreachable rows", evidence, broken=True)
+    farther = f"rows returned for nearer ones are {100 * found.excess:.1f} % farther"
+    if found.excess < _ROUNDED:
+        return Line(question, "misses: rounded distances", f"{recall}; {farther}; every row is reached")
+    return Line(question, "misses rows", f"{recall}; {farther}; every row is reached by some search", broken=True)

@@ -1,0 +1,58 @@
+"""What `bench doctor` found of an engine, as text and as plain values."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bench.analysis.doctor import Diagnosis
+from bench.indexes.places import FELT
+from bench.present.text import Layout
+
+
+def text(diagnosis: Diagnosis, layout: Layout) -> str:
+    """A line that says whether an engine keeps what it promises, a verdict a row, and what to set."""
+    broken = diagnosis.broken
+    verdict = (
+        f"BREAKS what it promises: {', '.join(line.question for line in broken)}" if broken else "keeps its promises"
+    )
+    rows = [
+        [line.question, line.answer.upper() if line.broken else line.answer, line.evidence] for line in diagnosis.lines
+    ]
+    return "\n\n".join(
+        [
+            layout.note(f"{diagnosis.engine} {diagnosis.version}, {diagnosis.metric}: {verdict}"),
+            layout.table(["question", "answer", "evidence"], rows, 3),
+            layout.note(advice(diagnosis)),
+        ]
+    )
+
+
+def advice(diagnosis: Diagnosis) -> str:
+    """What to set so that the order is kept."""
+    if not diagnosis.keeps:
+        return "So that the order is kept: nothing was found that does it; figures by order say nothing of this engine."
+    if not diagnosis.settings:
+        return "So that the order is kept: nothing, the defaults do."
+    return f"So that the order is kept: {', '.join(diagnosis.settings)}."
+
+
+def note(diagnoses: Sequence[Diagnosis]) -> str:
+    """What is below the tables."""
+    return (
+        "Orders are tried on data made for it. z: rank sums of how often rows are returned, by their place in an order"
+        f" drawn at random; beyond {FELT:g}, place is felt, and chance does that to fewer than one engine in 10,000."
+    )
+
+
+def flat(diagnosis: Diagnosis) -> dict[str, Any]:
+    """A Diagnosis as plain values, for JSON."""
+    return {
+        "engine": diagnosis.engine,
+        "version": diagnosis.version,
+        "metric": diagnosis.metric,
+        "keeps_promises": not diagnosis.broken,
+        "to_set": diagnosis.settings,
+        "order_can_be_kept": diagnosis.keeps,
+        "verdicts": [msgspec.structs.asdict(line) for line in diagnosis.lines],
+    }

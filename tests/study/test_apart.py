@@ -1,0 +1,45 @@
+"""A generator function in a process of its own: what it yields, and how it ends."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from bench.study.workers import DiedError, apart
+
+
+def counts(most, then=""):
+    yield from range(most)
+    if then == "dies":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if then == "exits":
+        os._exit(3)
+    if then == "hangs":
+        time.sleep(1000)
+    if then == "raises":
+        raise LookupError("nothing")
+
+
+def test_values_arrive_as_they_are_yielded():
+    assert list(apart(counts, (3,), None)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("then", "timeout", "reason"),
+    [
+        ("dies", None, "killed by SIGSEGV"),
+        ("exits", None, "exited with code 3"),
+        ("hangs", 10.0, "time limit of 10 s reached"),
+    ],
+)
+def test_a_process_that_ends_early_is_told_after_its_values(then, timeout, reason):
+    values = apart(counts, (2, then), timeout)
+    assert [next(values), next(values)] == [0, 1]
+    with pytest.raises(DiedError, match=reason):
+        next(values)
+
+
+def test_an_exception_is_raised_here():
+    with pytest.raises(LookupError, match="nothing"):
+        list(apart(counts, (1, "raises"), None))

@@ -1,0 +1,11 @@
+"""A diagnosis without a process of its own."""
+
+from bench.analysis.doctor import judged
+from bench.indexes import experiments
+
+
+def examined(engine, metric="l2", name="engine"):
+    """What a doctor says of an engine, but for what a clustered order costs."""
+    known = {one: None for one in experiments.experiments(engine) if one.startswith("clustered")}
+    known.update(experiments.run(engine, metric, known))
+    return judged(name, "1.0", engine, metric, known)
