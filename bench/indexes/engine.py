@@ -61,6 +61,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     extra: the extra of this package that installs it; empty where it is installed in any case.
     promises: what it states of itself.
     in_process: whether it builds in this process; the memory of another is not measured.
+    threads_by_process: whether a process has one number of threads for all its builds, which the first one sets.
     file: the Python file that it was loaded from, for an engine of a user's own; `own` sets it.
     file_digest: of what that file and those it imports from its folder do.
     helpers: the files that it imports from its folder.
@@ -79,6 +80,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     extra: str = ""
     promises: Promises = Promises()
     in_process: bool = True
+    threads_by_process: bool = False
     file: str = ""
     file_digest: str = ""
     helpers: tuple[str, ...] = ()

@@ -171,4 +171,5 @@ ENGINE = Engine(
     params=LanceDBParams,
     check=_check,
     extra="lancedb",
+    threads_by_process=True,
 )

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from bench.errors import Log
+from bench.indexes import INDEXES
 from bench.streams import print_to_error
 from bench.study.build import Job, check_code, measure
 from bench.study.outcome import Failure, Outcome
@@ -79,8 +80,7 @@ def _hand_out(waiting: Iterator[Job], again: "deque[Job]", pool: "list[_Worker]"
         if job is None:
             return
         free = next((worker for worker in pool if not worker.job), None)
-        alone = bool(job.tried)
-        if free and (alone or not free.process.is_alive()):
+        if free and (job.tried or not free.suits(job) or not free.process.is_alive()):
             free.close()
             pool.remove(free)
             free = None
@@ -122,12 +122,21 @@ class _Worker:
         theirs.close()
         self.job: Job | None = None
         self.jobs_before = -1
+        self._threads: dict[str, int] = {}  # of engines that a process has loaded with so many
         self.deadline: float | None = None
         self.late = False
+
+    def suits(self, job: Job) -> bool:
+        """Whether its process can build on the job's threads."""
+        index = job.trials[0].index
+        return self._threads.get(index.engine, index.threads) == index.threads
 
     def begin(self, job: Job, timeout: float | None) -> None:
         """Give it a job."""
         self.job = job
+        index = job.trials[0].index
+        if INDEXES[index.engine].threads_by_process:
+            self._threads[index.engine] = index.threads
         self.jobs_before += 1
         self.deadline = time.monotonic() + timeout if timeout else None
         with suppress(OSError):  # it has just died, which `end` notices

@@ -12,6 +12,12 @@ from support.killed import left_behind_when_killed
 from bench.errors import BenchError
 from bench.indexes.engine import installed_version, params_of
 from bench.indexes.lancedb import ENGINE, LanceDBParams, build
+from bench.study.experiment import Experiment
+from bench.study.outcome import Failure
+from bench.study.run import run
+from bench.study.store import Store
+from bench.study.study import Study
+from bench.study.workers import Workers
 
 # Imported by the adapter alone, which sets its threads first
 pytestmark = pytest.mark.skipif(installed_version(ENGINE) is None, reason="needs the extra lancedb")
@@ -167,3 +173,18 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
 
 def test_nothing_is_left_behind_by_a_build_that_is_killed(tmp_path):
     assert left_behind_when_killed("lancedb", tmp_path) == []
+
+
+def test_a_study_may_have_it_on_several_numbers_of_threads(small, tmp_path):
+    """Each in a process of its own: with one worker, the second number takes another."""
+    experiment = Experiment(
+        datasets=["clustered"],
+        orders=["given"],
+        index=[{"engine": "lancedb", "threads": [1, 2]}, {"engine": "hnswlib"}],
+        ef_search=10,
+        build_seeds=2,
+    )
+    study, store = Study("threads", experiment, [small]), Store.create(tmp_path / "store.sqlite")
+    results = list(run(study, store, Workers(1)))
+    assert [result for result in results if isinstance(result, Failure)] == []
+    assert len(results) == 6
