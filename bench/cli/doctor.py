@@ -37,7 +37,7 @@ def doctor(
       bench doctor all --json
     """
     from bench.analysis.doctor import diagnosis
-    from bench.present.doctor import flat, note, text
+    from bench.present.doctor import NOTE, flat, text
 
     if timeout is not None and not timeout > 0:
         raise BenchError(f"--timeout {timeout:g}: give a positive number of seconds")
@@ -51,7 +51,7 @@ def doctor(
     if as_json:
         print_json([flat(one) for one in found])
     elif found:
-        print(layout.note(note(found)))
+        print(layout.note(NOTE))
     if any(one.broken for one in found):
         raise typer.Exit(CHECK_FAILED)
 

@@ -1,6 +1,5 @@
 """What `bench doctor` found of an engine, as text and as plain values."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -37,12 +36,11 @@ def advice(diagnosis: Diagnosis) -> str:
     return f"So that the order is kept: {', '.join(diagnosis.settings)}."
 
 
-def note(diagnoses: Sequence[Diagnosis]) -> str:
-    """What is below the tables."""
-    return (
-        "Orders are tried on data made for it. z: rank sums of how often rows are returned, by their place in an order"
-        f" drawn at random; beyond {FELT:g}, place is felt, and chance does that to fewer than one engine in 10,000."
-    )
+NOTE = (
+    "Data are made for it. z: rank sums of how often rows are returned, by their place in an order drawn at random, of"
+    " its last tenth, and by place inside calls of 100 rows. Where the order is lost they are standard normal: beyond"
+    f" {FELT:g}, which chance gives to fewer than one engine in 10,000, place is felt."
+)
 
 
 def flat(diagnosis: Diagnosis) -> dict[str, Any]:
