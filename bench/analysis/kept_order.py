@@ -25,7 +25,7 @@ from bench.indexes.experiments import (
 )
 from bench.indexes.experiments import of_chunk as of
 from bench.indexes.insertion import Chunk
-from bench.indexes.places import FELT, Places
+from bench.indexes.places import CHANCE, FELT, Places
 
 # Of answers: rows at equal distances go by id in some engines; sorting pairs of rows by id changes over a fourth
 _TIES = 0.05
@@ -96,18 +96,24 @@ def _exact_answer(exact: ExactOrder, places: Places) -> str:
         return KEPT if last else LOST
     if not last:
         return EARLIER
-    return KEPT if abs(places.inside) > FELT or places.links > 2 else INSIDE
+    return KEPT if abs(places.inside) > FELT or places.links > 2 else _absent(places.inside, INSIDE)
 
 
 def _places_answer(places: Places) -> str:
     """Of an engine whose builds are never alike, or of one that takes many rows a call."""
     if places.links > 2 and not places.decided:
         return CANNOT_TELL
+    by_id = abs(places.ids) > FELT
     if abs(places.overall) <= FELT:
-        return BY_ID if abs(places.ids) > FELT else LOST
+        return BY_ID if by_id else _absent(places.overall, LOST)
     if abs(places.inside) <= FELT:
-        return f"{BY_ID} inside a call" if abs(places.ids) > FELT else INSIDE
-    return KEPT if places.last > FELT else EARLIER
+        return f"{BY_ID} inside a call" if by_id else _absent(places.inside, INSIDE)
+    return KEPT if places.last > FELT else _absent(max(places.last, 0), EARLIER)
+
+
+def _absent(z: float, answer: str) -> str:
+    """The answer where a figure is what chance gives, after all builds."""
+    return answer if abs(z) <= CHANCE else CANNOT_TELL
 
 
 def _in_calls(question: str, known: Mapping[str, Any], chunk: Chunk) -> Line:
