@@ -18,11 +18,11 @@ from support.fakes import FAITHFUL, FAKES
 from tabulate import tabulate
 
 from bench.analysis.doctor import judged
-from bench.indexes import experiments, places
+from bench.indexes import examination, places
 from bench.indexes.places import Places
 
 METRICS = ("l2", "cosine", "ip")
-LOOKS, FIGURES, SETTINGS = places.BUILDS, 4, len(experiments.CHUNKS)
+LOOKS, FIGURES, SETTINGS = places.BUILDS, 4, len(examination.CHUNKS)
 
 
 def main() -> None:
@@ -64,10 +64,10 @@ def examined(name: str, run: int) -> tuple[bool, str, float, list[float]]:
         other = seed is None or isinstance(seed, np.random.Generator)
         return whole(seed if other else [run, *np.atleast_1d(seed).tolist()])
 
-    no_verdict = {one: None for one in experiments.experiments(engine) if one.startswith("clustered")}
+    no_verdict = {one: None for one in examination.parts(engine) if one.startswith("clustered")}
     start = time.process_time()
     with mock.patch.object(np.random, "default_rng", drawn):
-        known.update(experiments.run(engine, metric, no_verdict))
+        known.update(examination.run(engine, metric, no_verdict))
     took = time.process_time() - start
     found = judged(name, "", engine, metric, known)
     z = known["places"]

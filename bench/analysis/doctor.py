@@ -7,9 +7,9 @@ import msgspec
 
 from bench.analysis.kept_order import CANNOT_TELL, Line, differ, failed, hidden, orders, scans, to_set
 from bench.errors import Log
-from bench.indexes import INDEXES, experiments, find
+from bench.indexes import INDEXES, examination, find
 from bench.indexes.engine import Engine, version
-from bench.indexes.experiments import BEGUN, THREADS, WIDTHS, Differing, Failed, Saturation, Widths
+from bench.indexes.examination import BEGUN, THREADS, WIDTHS, Differing, Failed, Saturation, Widths
 from bench.study.workers import DiedError, apart
 
 _PATIENCE = 180.0  # seconds for one experiment
@@ -46,10 +46,10 @@ def diagnosis(engine: str, metric: str | None, log: Log, timeout: float | None =
     whole = INDEXES[name]
     installed, by = version(name, whole), metric or whole.metrics[0]
     known: dict[str, Any] = {}
-    for names in experiments.in_a_process(whole):
+    for names in examination.in_a_process(whole):
         while left := [one for one in names if one not in known]:
             try:
-                for experiment, found in apart(_experiments, (engine, by, known, left), timeout or _PATIENCE):
+                for experiment, found in apart(_examined, (engine, by, known, left), timeout or _PATIENCE):
                     if found == BEGUN:
                         log(f"{name}, {by}: {experiment}")
                     else:
@@ -63,9 +63,9 @@ def diagnosis(engine: str, metric: str | None, log: Log, timeout: float | None =
     return judged(name, installed, whole, by, known)
 
 
-def _experiments(engine: str, metric: str, known: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def _examined(engine: str, metric: str, known: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """What a process of its own does."""
-    return experiments.run(INDEXES[find(engine)], metric, known, names)
+    return examination.run(INDEXES[find(engine)], metric, known, names)
 
 
 def judged(name: str, installed: str, engine: Engine, metric: str, known: Mapping[str, Any]) -> Diagnosis:

@@ -9,10 +9,10 @@ import numpy as np
 from bench.analysis import stats
 from bench.analysis.sample import Sample
 from bench.analysis.stats import Estimate
-from bench.indexes import experiments
+from bench.indexes import examination
 from bench.indexes.contract import AT_MOST
 from bench.indexes.engine import Engine
-from bench.indexes.experiments import (
+from bench.indexes.examination import (
     CHUNKS,
     THREADS,
     WIDTHS,
@@ -23,7 +23,7 @@ from bench.indexes.experiments import (
     Saturation,
     Widths,
 )
-from bench.indexes.experiments import of_chunk as of
+from bench.indexes.examination import of_chunk as of
 from bench.indexes.insertion import Chunk
 from bench.indexes.places import CHANCE, FELT, Places
 
@@ -52,7 +52,7 @@ class Line(msgspec.Struct, frozen=True):
 
 def orders(engine: Engine, known: Mapping[str, Any]) -> Iterator[Line]:
     """What becomes of the order, at the defaults and by chunk."""
-    chunked = experiments.has_chunks(engine)
+    chunked = examination.has_chunks(engine)
     default = f", chunk = {engine.params().chunk}" if chunked else ""  # type: ignore[attr-defined]
     yield _order(f"order{default}", engine, known)
     yield from _clustered(f"clustered{default}", known.get("clustered order"))
@@ -175,7 +175,7 @@ def hidden(known: Mapping[str, Any]) -> str:
 def to_set(engine: Engine, known: Mapping[str, Any]) -> tuple[list[str], bool]:
     """What to set so that the order is kept, and whether anything keeps it."""
     by_chunk: dict[Chunk, str] = {}
-    if experiments.has_chunks(engine):
+    if examination.has_chunks(engine):
         by_chunk = {chunk: _in_calls("", known, chunk).answer for chunk in CHUNKS if of("same graph", chunk) in known}
     own = _order("", engine, known).answer
     kept = [chunk for chunk, answer in by_chunk.items() if answer in (KEPT, ALIKE, OTHER)]
@@ -191,7 +191,7 @@ def to_set(engine: Engine, known: Mapping[str, Any]) -> tuple[list[str], bool]:
     elif kept:
         settings.append(f"chunk = {kept[0]} (the default: {own})")
     two = known.get(f"repeats on {THREADS} threads")
-    if isinstance(two, Differing) and two.differ and experiments.repeating(known):
+    if isinstance(two, Differing) and two.differ and examination.repeating(known):
         settings.append(f"threads = 1 (on {THREADS}, no two builds are alike)")
     keeps = own == KEPT or bool(kept)
     return settings if keeps else [], keeps

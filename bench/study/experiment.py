@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 
 from bench import digests, orders
 from bench.convert import read_toml
-from bench.errors import BenchError, no_file, unknown
+from bench.errors import BenchError, BenchWarning, no_file, unknown
 from bench.indexes import INDEXES, find, own
 from bench.indexes.engine import how_to_install, installed_version, own_params, params_of, version
 from bench.study.provenance import order_code
@@ -172,9 +173,22 @@ def check(experiment: Experiment, where: str) -> Checked:
         most = INDEXES[index.engine].most_ef_search
         if most is not None and max(_listed(experiment.ef_search)) > most:
             raise BenchError(f"{where}: engine {index.engine!r} takes an ef_search of at most {most:,}")
+    _warn_of_equal_builds(experiment, indexes, where)
     if len(set(indexes)) < len(indexes):
         raise BenchError(f"{where}: an index is listed twice with the same parameters")
     return Checked(order_specs(experiment.orders, where), indexes, orders_of, left_out)
+
+
+def _warn_of_equal_builds(experiment: Experiment, indexes: Sequence[Index], where: str) -> None:
+    """A BenchWarning where builds of an order that is not drawn are one build, counted more than once."""
+    for index in indexes:
+        if msgspec.json.decode(index.engine_params).get("jitter") == 1 and experiment.build_seeds > 1:
+            warnings.warn(
+                f"{where}: {index.engine} takes no seed, and with jitter = 1 its builds of one order are one build "
+                f"{experiment.build_seeds} times: only orders that are drawn anew vary",
+                BenchWarning,
+                stacklevel=3,
+            )
 
 
 def _not_installed(tables: Sequence[dict[str, Any]]) -> list[str]:

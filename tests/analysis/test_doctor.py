@@ -9,9 +9,9 @@ from support.fakes import FAITHFUL, FAKES, HNSWLIB, ChunkedParams, fake, within_
 from bench.analysis.doctor import judged
 from bench.analysis.kept_order import ALIKE, CANNOT_TELL, KEPT, REFUSED, effect
 from bench.errors import BenchError
-from bench.indexes import experiments
+from bench.indexes import examination
 from bench.indexes.engine import Promises
-from bench.indexes.experiments import Failed, Recalls
+from bench.indexes.examination import Failed, Recalls
 
 
 def line(found, question):
@@ -109,14 +109,14 @@ def test_unreachable_rows_and_rounded_distances_are_told_apart():
 def test_what_a_clustered_order_costs_has_an_interval():
     recalls = Recalls(np.full((5, 40), 0.7), np.full((5, 40), 0.9))
     assert effect(recalls).value == pytest.approx(-0.2)
-    known = dict(experiments.run(HNSWLIB, "l2", {}))
+    known = dict(examination.run(HNSWLIB, "l2", {}))
     clustered = line(judged("hnswlib", "1.0", HNSWLIB, "l2", known), "clustered")
     assert clustered.answer.startswith("-")
     assert clustered.evidence.startswith("[-")
 
 
 def test_what_failed_is_told_with_its_reason():
-    known = {name: Failed("killed by SIGSEGV") for name in experiments.experiments(FAITHFUL["faiss"])}
+    known = {name: Failed("killed by SIGSEGV") for name in examination.parts(FAITHFUL["faiss"])}
     found = judged("faiss", "1.0", FAITHFUL["faiss"], "l2", known)
     assert {one.evidence for one in found.lines} == {"killed by SIGSEGV"}
     assert found.broken == found.lines

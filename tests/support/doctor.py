@@ -1,11 +1,11 @@
 """A diagnosis without a process of its own."""
 
 from bench.analysis.doctor import judged
-from bench.indexes import experiments
+from bench.indexes import examination
 
 
 def examined(engine, metric="l2", name="engine"):
     """What a doctor says of an engine, but for what a clustered order costs."""
-    known = {one: None for one in experiments.experiments(engine) if one.startswith("clustered")}
-    known.update(experiments.run(engine, metric, known))
+    known = {one: None for one in examination.parts(engine) if one.startswith("clustered")}
+    known.update(examination.run(engine, metric, known))
     return judged(name, "1.0", engine, metric, known)

@@ -209,12 +209,12 @@ def others(engine: Engine, metric: str, known: Mapping[str, Any]) -> list[tuple[
     return [(name, *contract.CHECKS[name][0](engine, metric)) for name in names]
 
 
-Experiment = Callable[[Engine, str, Mapping[str, Any]], Any]
+Part = Callable[[Engine, str, Mapping[str, Any]], Any]
 
 
-def experiments(engine: Engine) -> dict[str, Experiment]:
+def parts(engine: Engine) -> dict[str, Part]:
     """All that is tried on an engine, by what it is called, in order: later ones know what came of those before."""
-    tried: dict[str, Experiment] = {
+    tried: dict[str, Part] = {
         "repeats on 1 thread": repeats,
         f"repeats on {THREADS} threads": partial(repeats, threads=THREADS),
         "seeds": seeds,
@@ -235,7 +235,7 @@ def experiments(engine: Engine) -> dict[str, Experiment]:
 
 def in_a_process(engine: Engine) -> list[list[str]]:
     """Names of experiments that may share a process: in some engines, threads are a process's and not a build's."""
-    names = list(experiments(engine))
+    names = list(parts(engine))
     apart = [name for name in names if name == f"repeats on {THREADS} threads"]
     return [[name for name in names if name not in apart], apart]
 
@@ -250,7 +250,7 @@ def run(
     What came of it is None where it does not concern the engine, and Failed where the engine raised an exception.
     """
     found = dict(known)
-    for name, experiment in experiments(engine).items():
+    for name, experiment in parts(engine).items():
         if name in found or (names is not None and name not in names):
             continue
         yield name, BEGUN
