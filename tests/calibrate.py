@@ -45,6 +45,7 @@ PROMISES = {
     "by groups": Promise(0.90, 1),
     "planned difference shown": Promise(0.65, 0.95),
     "false: sd 0": Promise(0, 0.05),
+    **{f"sd {100 * sd:g} held": Promise(0.93, 1) for sd in calibrate_permutations.SPREADS if sd},
 }
 
 
