@@ -45,6 +45,7 @@ PROMISES = {
     "by groups": Promise(0.90, 1),
     "planned difference shown": Promise(0.65, 0.95),
     "false: sd 0": Promise(0, 0.05),
+    **{f"sd {100 * sd:g} held": Promise(0.93, 1) for sd in calibrate_permutations.SPREADS if sd},
 }
 
 
@@ -137,8 +138,8 @@ def decisions(population, cell, studies):
     rows = []
     for ef in populations.EF_SEARCH:
         by_order = population.recalls[ef]
-        if all((of_order > 1 - 1e-9).mean() > 0.999 for of_order in by_order.values()):
-            continue  # where nothing is missed there is nothing to tell
+        if _nothing_missed(by_order):
+            continue
         rng = _seeded(population, cell, ef)
         orders = [order for order in leveled(by_order) for _ in range(COPIES)]
         truth = by_order["random"].mean()
@@ -163,6 +164,11 @@ def decisions(population, cell, studies):
         shares |= {name: (count / of_power, of_power) for name, count in found.items()}
         rows.append(Row(population.name, ef, builds, queries, shares))
     return rows
+
+
+def _nothing_missed(by_order) -> bool:
+    """Where next to nothing is missed there is nothing to tell."""
+    return all((of_order > 1 - 1e-9).mean() > 0.999 for of_order in by_order.values())
 
 
 def _called(verdict) -> bool:
@@ -203,28 +209,37 @@ def settled(population, cell, studies):
 def planned(population, cell, studies):
     """How often a study shows a difference as large as its pilot of three builds says that it shows in 80 %.
 
-    The order that differs is one that interacts with the queries; among five comparisons.
+    An order that interacts with the queries falls by that much, hit by hit; among five comparisons. To gain as much is
+    more than many an order can.
     """
     builds, queries = cell
     rows = []
     for ef in populations.EF_SEARCH:
+        if _nothing_missed(population.recalls[ef]):
+            continue
         rng, shown = _seeded(population, cell, ef), []
         orders = [order for order in leveled(population.recalls[ef]) for _ in range(COPIES)]
         for _ in range(studies):
             columns = rng.integers(orders[0].shape[1], size=queries)
             pilot = [independent(draw(rng, order, 3, columns), K) for order in (orders[-1], orders[0])]
-            expected = power.planned(*pilot, builds)
-            size = power.minimum_detectable_effect(expected, len(orders) - 1)
+            hit = power.worth_of_a_hit(pilot[0], builds)
+            size = power.minimum_detectable_effect(power.planned(*pilot, builds), len(orders) - 1, hit)
             if np.isnan(size):
                 continue
             columns = rng.integers(orders[0].shape[1], size=queries)
             reference, *others = (independent(draw(rng, order, builds, columns), K) for order in orders)
-            moved = others[-1]._replace(recalls=others[-1].recalls + size)
-            shown.append(_called(verdicts([*others[:-1], moved], reference)[-1]))
+            worse = others[-1]._replace(recalls=fallen(rng, others[-1].recalls, size))
+            shown.append(_called(verdicts([*others[:-1], worse], reference)[-1]))
         if shown:
             shares = {"planned difference shown": (float(np.mean(shown)), len(shown))}
             rows.append(Row(population.name, ef, builds, queries, shares))
     return rows
+
+
+def fallen(rng, recalls, size):
+    """Recalls (builds, queries) less `size` in the mean of many, where every hit is lost with the same probability."""
+    hits = np.clip(np.rint(recalls * K), 0, K).astype(int)
+    return recalls - rng.binomial(hits, min(size * K / hits.mean(), 1)) / K
 
 
 def _more(rng, orders, now, columns, needed):

@@ -61,8 +61,9 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
             continue
         seconds += builds * probe.build_seconds / len(study.experiment.searches)
         groups = study.datasets[probe.dataset].query_groups
-        random, other = (independent(recalls, groups=groups) for recalls in probe.recalls.values())
-        detectable = power.minimum_detectable_effect(power.planned(other, random, repeats), comparisons)
+        random, other = (independent(recalls, probe.k, groups) for recalls in probe.recalls.values())
+        expected, hit = power.planned(other, random, repeats), power.worth_of_a_hit(other, repeats)
+        detectable = power.minimum_detectable_effect(expected, comparisons, hit)
         lines.append(
             Line(
                 **msgspec.structs.asdict(probe.index),

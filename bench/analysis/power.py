@@ -5,6 +5,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from bench.analysis import stats
 from bench.analysis.sample import Sample, crossed, effective_units
 from bench.analysis.stats import Estimate
@@ -27,15 +29,26 @@ class Needed(NamedTuple):
     queries: int | None
 
 
-def minimum_detectable_effect(estimate: Estimate, comparisons: float = 1) -> float:
+def minimum_detectable_effect(estimate: Estimate, comparisons: float = 1, hit: float = 0.0) -> float:
     """The true difference that is significant (5 % over all comparisons, two-sided) with power 80 %.
 
+    hit: what one hit is worth in a sample's mean recall, see `worth_of_a_hit`. A difference is made of hits, whose
+    number is luck as well: a Poisson count, so that its variance is `hit` times the difference. Where hardly a query
+    misses anything, that is most of what there is.
     NaN where it would have to be larger than recalls can differ, so that none is shown.
     """
     from scipy.special import stdtrit
 
-    detectable = stats.reach(estimate, comparisons) + float(stdtrit(estimate.df, POWER) * estimate.se)
+    errors = stats.reach(msgspec.structs.replace(estimate, se=1.0), comparisons) + float(stdtrit(estimate.df, POWER))
+    # The root of d² = errors² (se² + hit d)
+    half = errors**2 * hit / 2
+    detectable = half + math.hypot(half, errors * estimate.se)
     return detectable if detectable <= 1 else math.nan
+
+
+def worth_of_a_hit(sample: Sample, builds: int) -> float:
+    """By how much one more hit in one of so many builds, on the sample's queries, moves their mean recall."""
+    return sample.step / (builds * int(sample.recalls.shape[1]))
 
 
 def needed(sample: Sample, reference: Sample, comparisons: float = 1, margin: float = MARGIN) -> Needed:

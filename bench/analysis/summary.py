@@ -223,7 +223,9 @@ def _verdict(sample: Sample, reference: Sample, estimate: Estimate, comparisons:
         p=p,
         verdict=verdict,
         needed=needed,
-        detectable=power.minimum_detectable_effect(estimate, comparisons),
+        detectable=power.minimum_detectable_effect(
+            estimate, comparisons, power.worth_of_a_hit(sample, len(sample.recalls))
+        ),
     )
 
 
