@@ -1,5 +1,6 @@
 """What a result was made with: versions, commit, machine."""
 
+import json
 import os
 import platform
 import subprocess
@@ -17,6 +18,7 @@ DECIDES = ("versions", "binaries", "platform", "cpu", "simd", "cores", "omp_num_
 
 # The exact search that all are scored by, and their orders come from: it concerns every engine.
 _TRUTH = "faiss-cpu"
+_COMPILED = (".so", ".pyd", ".dylib", ".duckdb_extension")
 _SIMD = ("sse", "ssse", "avx", "fma", "f16c", "amx", "asimd", "sve")
 _LIBRARIES = ("hnsw-order-bench", "numpy", "scipy", "scikit-learn", "scikit-dimension", "faiss-cpu", "ir-measures")
 
@@ -79,10 +81,11 @@ class Change(NamedTuple):
         return self.name not in packages - {*indexes.INDEXES[engine].packages, _TRUTH}
 
 
-def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
+def differences(then: Mapping[str, Any], now: Mapping[str, Any], *, one_time: bool = False) -> Iterator[Change]:
     """Every Change between two environments in what both state.
 
-    Of a package whose compiled files are not known, none can be excluded.
+    one_time: whether both are of one time, between which nothing was installed. Otherwise, of a package whose compiled
+    files are not known, no Change can be excluded.
     """
     files, files_now = then.get("engine_files", {}), now.get("engine_files", {})
     for engine in sorted(files.keys() & files_now.keys()):
@@ -96,12 +99,18 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Cha
                 # Another version is another binary too: that is not worth a second phrase.
                 same_version = then["versions"].get(package) == now["versions"].get(package)
                 installed = now["versions"].get(package) is not None
+                unknown = now_is is None and not one_time
                 if name == "versions" and was != now_is:
                     yield Change(package, f"{package} {was} -> {now_is}")
-                elif name == "binaries" and same_version and installed and (was != now_is or now_is is None):
-                    yield Change(package, f"{package}, compiled {was or 'unknown'} -> {now_is or 'unknown'}")
+                elif name == "binaries" and same_version and installed and (was != now_is or unknown):
+                    yield Change(package, f"{package}, compiled {_compiled(was)} -> {_compiled(now_is)}")
         elif a != b:
             yield Change(name, f"{name} {a} -> {b}")
+
+
+def _compiled(digest: str | None) -> str:
+    """A digest that `binary` gives, in words."""
+    return "unknown" if digest is None else digest or "nothing"
 
 
 def _version(package: str) -> str | None:
@@ -135,20 +144,32 @@ def _commit() -> str | None:
 
 @cache_once
 def binary(package: str) -> str | None:
-    """A digest of the compiled files of a package, by the hashes that its installation recorded.
+    """A digest of the compiled files of a package, by the hashes that its installation recorded; empty where it has
+    none, which is pure Python.
 
-    None where it recorded none, as in place (`pip install -e`): what was compiled there may be another any time.
+    None where no hashes were recorded, as in place (`pip install -e`): what was compiled there may be another any time.
     """
     try:
-        files = metadata.files(package) or []
+        distribution = metadata.distribution(package)
     except metadata.PackageNotFoundError:
         return None
-    compiled = {
-        str(file): file.hash.value
-        for file in files
-        if file.hash and (file.suffix in (".so", ".pyd", ".dylib") or ".so." in file.name)
-    }
-    return digests.key_digest(compiled)[:16] if compiled else None
+    files = distribution.files or []
+    compiled = {str(file): file.hash.value if file.hash else None for file in files if _is_compiled(file)}
+    if _in_place(distribution) or not any(file.hash for file in files) or None in compiled.values():
+        return None
+    return digests.key_digest(compiled)[:16] if compiled else ""
+
+
+def _is_compiled(file: metadata.PackagePath) -> bool:
+    """Whether a file is a library or a program; what installers write into the environment's own bin is a script."""
+    program = file.parent.name == "bin" and not file.suffix and ".." not in file.parts
+    return program or file.suffix in _COMPILED or ".so." in file.name
+
+
+def _in_place(distribution: metadata.Distribution) -> bool:
+    """Whether a package runs from where its source lies, of which no files are recorded."""
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    return bool(origin.get("dir_info", {}).get("editable"))
 
 
 def _cpu() -> tuple[str, str]:
