@@ -60,6 +60,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     most_ef_search: the largest that it takes; None where it takes any.
     extra: the extra of this package that installs it; empty where it is installed in any case.
     promises: what it states of itself.
+    repeats_with: whether builds with these parameters, on one thread, repeat as it promises: some lose it by a chunk.
     in_process: whether it builds in this process; the memory of another is not measured.
     threads_by_process: whether a process has one number of threads for all its builds, which the first one sets.
     file: the Python file that it was loaded from, for an engine of a user's own; `own` sets it.
@@ -79,6 +80,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     most_ef_search: int | None = None
     extra: str = ""
     promises: Promises = Promises()
+    repeats_with: Callable[[Any], bool] = lambda params: True
     in_process: bool = True
     threads_by_process: bool = False
     file: str = ""
@@ -91,6 +93,10 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     def packages(self) -> list[str]:
         """The distributions whose versions decide what it builds."""
         return [package for package in (self.package, *self.libraries) if package]
+
+    def repeats(self, params: Params) -> bool:
+        """Whether two builds with these parameters are the same bit by bit, by what it promises."""
+        return params.threads == 1 and self.promises.repeats and self.repeats_with(params)
 
 
 # hnswlib lowers a larger M; counts go into 32-bit numbers
