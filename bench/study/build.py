@@ -122,7 +122,7 @@ def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
         build_seconds=build_seconds,
         order_bytes=made.bytes,
         build_bytes=grown.bytes if INDEXES[index.engine].in_process else None,
-        environment=environment(job.side_by_side),
+        environment=environment(job.side_by_side, [index.engine]),
     )
     for trial in job.trials:
         yield _searched(trial, searcher, build, geometry, files)

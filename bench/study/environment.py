@@ -23,21 +23,30 @@ _SIMD = ("sse", "ssse", "avx", "fma", "f16c", "amx", "asimd", "sve")
 _LIBRARIES = ("hnsw-order-bench", "numpy", "scipy", "scikit-learn", "scikit-dimension", "faiss-cpu", "ir-measures")
 
 
-def environment(side_by_side: int) -> dict[str, Any]:
+def environment(side_by_side: int, built: Iterable[str] = ()) -> dict[str, Any]:
     """Versions of the libraries and engines that shape a result, commit, machine, and how many builds ran side by side.
 
-    Of this process, which is to be the one that builds.
+    Of this process, which is to be the one that builds. built: engines that build; the servers of others are not asked.
     """
-    return _environment(side_by_side, tuple(indexes.INDEXES.items()))
+    named = {name: indexes.INDEXES[name] for name in built}
+    served = tuple((name, engine.served()) for name, engine in named.items() if engine.served)
+    elsewhere = frozenset(name for name, engine in indexes.INDEXES.items() if engine.elsewhere())
+    return _environment(side_by_side, tuple(indexes.INDEXES.items()), served, elsewhere)
 
 
 @cache_once
-def _environment(side_by_side: int, engines: tuple[tuple[str, Engine], ...]) -> dict[str, Any]:
-    packages = list(dict.fromkeys(package for _, engine in engines for package in engine.packages))
+def _environment(
+    side_by_side: int,
+    engines: tuple[tuple[str, Engine], ...],
+    served: tuple[tuple[str, str], ...],
+    elsewhere: frozenset[str],
+) -> dict[str, Any]:
+    here = [engine for name, engine in engines if name not in elsewhere]
+    packages = list(dict.fromkeys(package for engine in here for package in engine.packages))
     model, simd = _cpu()
     return {
         "python": platform.python_version(),
-        "versions": {package: _version(package) for package in dict.fromkeys([*_LIBRARIES, *packages])},
+        "versions": {package: _version(package) for package in dict.fromkeys([*_LIBRARIES, *packages])} | dict(served),
         "binaries": {package: binary(package) for package in packages},
         "engine_files": {name: engine.file_digest[:12] for name, engine in engines if engine.file_digest},
         "commit": _commit(),
@@ -64,7 +73,7 @@ class Change(NamedTuple):
 
     name: a package's, or a field's.
     text: a phrase, `numpy 2.2.0 -> 2.3.1`.
-    engine: the only one that it concerns, where it is the file of a user's own.
+    engine: the only one that it concerns, where it is the file of a user's own, or its server.
     """
 
     name: str
@@ -91,6 +100,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any], *, one_time: bo
     for engine in sorted(files.keys() & files_now.keys()):
         if files[engine] != files_now[engine]:
             yield Change(engine, f"file of engine {engine} {files[engine]} -> {files_now[engine]}", engine)
+    served = {name for name, engine in indexes.INDEXES.items() if engine.served}
     for name in DECIDES:
         a, b = then.get(name), now.get(name)
         if isinstance(a, dict) and isinstance(b, dict):
@@ -101,7 +111,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any], *, one_time: bo
                 installed = now["versions"].get(package) is not None
                 unknown = now_is is None and not one_time
                 if name == "versions" and was != now_is:
-                    yield Change(package, f"{package} {was} -> {now_is}")
+                    yield Change(package, f"{package} {was} -> {now_is}", package if package in served else "")
                 elif name == "binaries" and same_version and installed and (was != now_is or unknown):
                     yield Change(package, f"{package}, compiled {_compiled(was)} -> {_compiled(now_is)}")
         elif a != b:

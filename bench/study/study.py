@@ -101,6 +101,7 @@ class Study:
             for build_seed, order_seed in self.experiment.seeds:
                 for index in self.indexes:
                     ladder = self.ladder_searches(dataset, index)
+                    made_by = provenance(index.engine, bool(data.judgements))
                     for order in self.orders_in(dataset, index):
                         climbs = self.labels[order] == self.experiment.reference
                         for ef_search, k in [*self.experiment.searches, *(ladder if climbs else [])]:
@@ -110,7 +111,7 @@ class Study:
                                 order=order,
                                 search=Search(k=k, ef_search=ef_search),
                                 seeds=Seeds(order_seed=order_seed, build_seed=build_seed),
-                                provenance=provenance(index.engine, bool(data.judgements)),
+                                provenance=made_by,
                             )
 
 
