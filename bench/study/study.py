@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import msgspec
@@ -145,11 +145,11 @@ def read(name: str, limit_rows: int | None = None) -> Study:
     for entry in experiment.datasets:
         dataset, parameters = split_table(entry, f"{path}: datasets")
         rows = _limit_of(parameters, f"{path}: datasets: {dataset}")
-        loaded = catalog.load_all(dataset, parameters, beside=path.parent)
-        datasets += loaded if rows is None else [limit(one, rows) for one in loaded]
-    if limit_rows is not None:
-        datasets = [limit(dataset, limit_rows) for dataset in datasets]
-        _warn_of_relevant_rows(datasets)
+        for loaded in catalog.load_all(dataset, parameters, beside=path.parent):
+            limits = [most for most in (rows, limit_rows) if most is not None]
+            datasets.append(reduce(limit, limits, loaded))
+            if limits:
+                _warn_of_relevant_rows(datasets[-1])
     return Study(path.stem, experiment, datasets)
 
 
@@ -167,17 +167,16 @@ def with_builds(study: Study, builds: int) -> Study:
     return Study(study.name, experiment, list(study.datasets.values()))
 
 
-def _warn_of_relevant_rows(datasets: Sequence[Dataset]) -> None:
+def _warn_of_relevant_rows(dataset: Dataset) -> None:
     """A BenchWarning where relevant documents are not among the rows."""
-    for dataset in datasets:
-        lost = retrieval.out_of_reach(dataset.judgements) if dataset.judgements else 0.0
-        if lost:
-            warnings.warn(
-                f"{dataset.name}: {100 * lost:.0f} % of the relevant documents are not among these rows; they count as"
-                " not found, by exact search too",
-                BenchWarning,
-                stacklevel=3,
-            )
+    lost = retrieval.out_of_reach(dataset.judgements) if dataset.judgements else 0.0
+    if lost:
+        warnings.warn(
+            f"{dataset.name}: {100 * lost:.0f} % of the relevant documents are not among these rows; they count as"
+            " not found, by exact search too",
+            BenchWarning,
+            stacklevel=3,
+        )
 
 
 def _expanded(specs: Sequence[OrderSpec], dataset: Dataset) -> list[Order]:
