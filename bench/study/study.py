@@ -1,7 +1,7 @@
 """An experiment with its datasets loaded and its trials listed."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property, reduce
 from typing import Any
 
@@ -12,7 +12,7 @@ from bench.convert import as_text
 from bench.data import catalog
 from bench.data.dataset import Dataset, limit
 from bench.errors import BenchError, BenchWarning, unknown
-from bench.indexes import INDEXES
+from bench.indexes import INDEXES, find
 from bench.indexes.engine import how_to_install
 from bench.measure import retrieval
 from bench.study.experiment import (
@@ -164,6 +164,17 @@ def _limit_of(parameters: dict[str, Any], where: str) -> int | None:
 def with_builds(study: Study, builds: int) -> Study:
     """The study with `builds` build seeds, its data as loaded."""
     experiment = msgspec.structs.replace(study.experiment, build_seeds=builds)
+    return Study(study.name, experiment, list(study.datasets.values()))
+
+
+def without(study: Study, engines: Collection[str]) -> Study:
+    """The study without indexes of these engines, its data as loaded."""
+    tables = []
+    for table in study.experiment.index:
+        named = table["engine"] if isinstance(table["engine"], list) else [table["engine"]]
+        if others := [engine for engine in named if find(engine) not in engines]:
+            tables.append({**table, "engine": others})
+    experiment = msgspec.structs.replace(study.experiment, index=tables)
     return Study(study.name, experiment, list(study.datasets.values()))
 
 
