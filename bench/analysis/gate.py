@@ -5,19 +5,25 @@ each order and more where the verdict is open; see `verdict` for how one is reac
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
 from bench.analysis.verdict import FAILURES, MARGIN, UNDECIDED, WORST_FIRST, Case, Line, case_of, decide, smallest_falls
-from bench.indexes import INDEXES
-from bench.indexes.contract import verdicts
+from bench.errors import BenchError
+from bench.indexes import INDEXES, find
+from bench.indexes.contract import Verdict, concerning, verdicts
+from bench.indexes.engine import how_to_install
 from bench.measure.known_answers import misscored
+from bench.study import baseline as baselines
 from bench.study.baseline import Baseline, check_repeats, comparable
 from bench.study.environment import Change, differences
 from bench.study.outcome import Outcome
-from bench.study.study import Study, with_builds
+from bench.study.study import Study, with_builds, without
 from bench.study.trial import Trial
+from bench.study.workers import DiedError, apart
+
+_PATIENCE = 180.0  # seconds for one check of what an engine promises
 
 
 class SmallestFalls(msgspec.Struct, frozen=True):
@@ -38,7 +44,9 @@ class SmallestFalls(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a gate shows, worst first.
 
-    passed: whether nothing failed; with `strict`, what is undecided fails too.
+    passed: whether nothing failed; with `strict`, what is undecided or left out fails too.
+    left_out: engines of the baseline that are not installed, where its experiment has those that are alone.
+    unsaved: engines that are, and that the baseline has none of.
     changes: in the environment.
     unchanged: engines that these do not concern.
     contract: what engines do not keep of what they promise, a line each.
@@ -54,6 +62,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     margin: float
     strict: bool
     passed: bool
+    left_out: list[str]
+    unsaved: list[str]
     changes: list[str]
     unchanged: list[str]
     contract: list[str]
@@ -73,17 +83,21 @@ def check(
     *,
     budget: float | None = None,
     strict: bool = False,
+    timeout: float | None = None,
 ) -> Report:
     """Repeat a baseline's builds, `first` of each order and more where undecided, and decide.
 
     study: the baseline's experiment, with as many builds.
     measure: the outcomes of trials, with what is installed now.
     budget: seconds for which what is undecided is built on, also beyond the builds of the baseline; without it, up to
-        these. strict: whether what is left undecided fails.
+        these. strict: whether what is left undecided, or left out, fails.
+    timeout: seconds for one check of what an engine promises.
     A BenchError where the study's trials are not the baseline's.
     """
+    left_out, unsaved = _not_in_both(baseline, study)
+    baseline, study = baselines.without(baseline, left_out), without(study, unsaved) if unsaved else study
     check_repeats(baseline, study)
-    contract = broken_promises(study)
+    contract = broken_promises(study, timeout)
     ks = sorted({k for _, k in study.experiment.searches})
     scoring = [line for dataset in study.datasets.values() for line in misscored(dataset, ks)]
     then = {comparable(outcome.trial): outcome for outcome in baseline.outcomes}
@@ -115,7 +129,9 @@ def check(
         reason=baseline.reason,
         margin=margin,
         strict=strict,
-        passed=not failed and not (strict and any(line.verdict == UNDECIDED for line in lines)),
+        passed=not failed and not (strict and (left_out or any(line.verdict == UNDECIDED for line in lines))),
+        left_out=left_out,
+        unsaved=unsaved,
         changes=[change.text for change in changes],
         unchanged=unchanged,
         contract=contract,
@@ -125,6 +141,23 @@ def check(
         spent=bool(undecided) and not failed and budget is not None,
         lines=sorted(lines, key=lambda line: (WORST_FIRST.index(line.verdict), line.difference)),
     )
+
+
+def _not_in_both(baseline: Baseline, study: Study) -> tuple[list[str], list[str]]:
+    """Engines of the baseline that are not installed, and engines that are and that it has none of; none unless the
+    study takes those that are installed. A BenchError where it shares no engine with the baseline."""
+    if not study.experiment.installed_only:
+        return [], []
+    saved = {outcome.trial.index.engine for outcome in baseline.outcomes}
+    here = list(dict.fromkeys(index.engine for index in study.indexes))
+    left_out = [engine for engine in study.left_out if engine in saved]
+    if not saved.intersection(here):
+        how = how_to_install(*(INDEXES[engine] for engine in left_out)) + ", or " if left_out else ""
+        raise BenchError(
+            f"baseline {baseline.name!r} is of {', '.join(sorted(saved))}, and here are {', '.join(here)} alone: "
+            f"{how}save the baseline again"
+        )
+    return left_out, [engine for engine in here if engine not in saved]
 
 
 class _Clock:
@@ -156,16 +189,41 @@ def _unchanged(study: Study, changes: Sequence[Change]) -> list[str]:
     return [engine for engine in engines if not any(change.concerns(engine) for change in changes)]
 
 
-def broken_promises(study: Study) -> list[str]:
-    """What the engines of a study do not keep of what they promise, a line each, by experiment on small data."""
-    metrics: dict[str, None] = dict.fromkeys(dataset.metric for dataset in study.datasets.values())
+def broken_promises(study: Study, timeout: float | None = None) -> list[str]:
+    """What the engines of a study do not keep of what they promise, a line each, by experiment on small data.
+
+    timeout: seconds for one check. An engine that reaches it or dies, in a process of its own, keeps no promise.
+    """
+    metrics = list(dict.fromkeys(dataset.metric for dataset in study.datasets.values()))
     return [
         f"{engine}, {metric}: {verdict.check}: {verdict.evidence}"
         for engine in dict.fromkeys(index.engine for index in study.indexes)
-        for metric in metrics
-        for verdict in verdicts(INDEXES[engine], metric, of_order=True)
+        for metric, verdict in _verdicts(engine, metrics, timeout or _PATIENCE)
         if not verdict.holds
     ]
+
+
+def _verdicts(name: str, metrics: Sequence[str], timeout: float) -> list[tuple[str, Verdict]]:
+    """(metric, Verdict) of every check of an engine, up to one in which its process ends."""
+    engine = INDEXES[name]
+    found: list[tuple[str, Verdict]] = []
+    try:
+        for verdict in apart(_checks, (engine.file or name, metrics), timeout):
+            found.append(verdict)
+    except DiedError as death:
+        checks = [(metric, check) for metric in metrics for check in concerning(engine, of_order=True)]
+        if len(found) < len(checks):  # else at its very end
+            metric, check = checks[len(found)]
+            found.append((metric, Verdict(check=check, holds=False, evidence=str(death))))
+    return found
+
+
+def _checks(engine: str, metrics: Sequence[str]) -> Iterator[tuple[str, Verdict]]:
+    """What a process of its own does. engine: as `find` takes it."""
+    whole = INDEXES[find(engine)]
+    for metric in metrics:
+        for verdict in verdicts(whole, metric, of_order=True):
+            yield metric, verdict
 
 
 def found_by(baseline: Baseline, first: int, margin: float = MARGIN) -> SmallestFalls:

@@ -22,6 +22,7 @@ from bench.analysis.sample import Sample, sample_of, seeds_of
 from bench.analysis.stats import Estimate
 from bench.indexes import INDEXES
 from bench.study.baseline import BaselineOutcome, comparable
+from bench.study.build import params_of_index
 from bench.study.outcome import Outcome
 from bench.study.trial import Index, Order, Setting, Trial
 
@@ -143,8 +144,7 @@ def _by_ids(index: Index, builds: Sequence[tuple[BaselineOutcome, Outcome]], unc
         return None
     if same_ids:
         return RESCORED
-    repeats = index.threads == 1 and INDEXES[index.engine].promises.repeats  # with more threads, no two builds do
-    return NOT_EXACT if repeats else None
+    return NOT_EXACT if INDEXES[index.engine].repeats(params_of_index(index)) else None
 
 
 def _judged(pairs: Sequence[tuple[str, Case | None, Pair]], margin: float, alpha: float) -> list[Line]:

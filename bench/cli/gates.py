@@ -109,7 +109,7 @@ def gate(
             "builds as the baseline has."
         ),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on what is left undecided too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on what is undecided, or left out, too.")] = False,
     store: GateStoreOption = None,
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
@@ -137,10 +137,9 @@ def gate(
         raise BenchError(f"baseline {name}: its experiment {saved.experiment} does not exist: go to where it was saved")
     study = read(saved.experiment)
     first = study.experiment.build_seeds
-    study, saved = with_builds(study, saved.builds), baseline.without(saved, study.left_out)
-    baseline.check_repeats(saved, study)  # before anything is built
+    study = with_builds(study, saved.builds)
     with _measuring(study, store, workers(jobs, timeout)) as measure:
-        report = check(saved, study, measure, first, margin / 100, budget=seconds, strict=strict)
+        report = check(saved, study, measure, first, margin / 100, budget=seconds, strict=strict, timeout=timeout)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with Path(summary).open("a", encoding="utf-8") as stream:

@@ -110,4 +110,5 @@ ENGINE = Engine(
     params=ChromaParams,
     check=_check,
     extra="chroma",
+    repeats_with=lambda params: params.chunk == 1,
 )

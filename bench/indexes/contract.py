@@ -39,15 +39,21 @@ def verdicts(engine: Engine, metric: str | None = None, *, of_order: bool = Fals
 
     of_order: only what figures of order rest on. An engine that raises an exception does not hold.
     """
-    for name, (check, promises) in CHECKS.items():
-        if of_order and not promises:
-            continue
-        if all(getattr(engine.promises, promise) for promise in promises):
-            try:
-                holds, evidence = check(engine, metric or engine.metrics[0])
-            except Exception as error:  # noqa: BLE001 - an engine may raise anything
-                holds, evidence = False, f"{type(error).__name__}: {error}"
-            yield Verdict(check=name, holds=holds, evidence=evidence)
+    for name in concerning(engine, of_order=of_order):
+        try:
+            holds, evidence = CHECKS[name][0](engine, metric or engine.metrics[0])
+        except Exception as error:  # noqa: BLE001 - an engine may raise anything
+            holds, evidence = False, f"{type(error).__name__}: {error}"
+        yield Verdict(check=name, holds=holds, evidence=evidence)
+
+
+def concerning(engine: Engine, *, of_order: bool = False) -> list[str]:
+    """The names of the checks of `verdicts`, in its sequence."""
+    return [
+        name
+        for name, (_, promises) in CHECKS.items()
+        if (promises or not of_order) and all(getattr(engine.promises, promise) for promise in promises)
+    ]
 
 
 def vectors(metric: str, n: int = N, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -60,14 +60,17 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     most_ef_search: the largest that it takes; None where it takes any.
     extra: the extra of this package that installs it; empty where it is installed in any case.
     promises: what it states of itself.
+    repeats_with: whether builds with these parameters, on one thread, repeat as it promises: some lose it by a chunk.
     in_process: whether it builds in this process; the memory of another is not measured.
     threads_by_process: whether a process has one number of threads for all its builds, which the first one sets.
     file: the Python file that it was loaded from, for an engine of a user's own; `own` sets it.
     file_digest: of what that file and those it imports from its folder do.
     helpers: the files that it imports from its folder.
     libraries: distributions that they import, beside `package`.
-    served: gives the version of what answers where that may be a server, which no package states, or a BenchError that
-        says why none can be had. None where packages state all.
+    served: gives the version of what answers where that may be a server, which no package states; a NotInstalledError
+        where none can be had, and another BenchError where one that is named does not answer. None where packages
+        state all.
+    elsewhere: whether what answers is a server that no package brings, whose compiled files are not seen here.
     """
 
     build: Callable[[np.ndarray, np.ndarray, str, Any, int], Searcher]
@@ -79,6 +82,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     most_ef_search: int | None = None
     extra: str = ""
     promises: Promises = Promises()
+    repeats_with: Callable[[Any], bool] = lambda params: True
     in_process: bool = True
     threads_by_process: bool = False
     file: str = ""
@@ -86,25 +90,37 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     helpers: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     served: Callable[[], str] | None = None
+    elsewhere: Callable[[], bool] = lambda: False
 
     @property
     def packages(self) -> list[str]:
         """The distributions whose versions decide what it builds."""
         return [package for package in (self.package, *self.libraries) if package]
 
+    def repeats(self, params: Params) -> bool:
+        """Whether two builds with these parameters are the same bit by bit, by what it promises."""
+        return params.threads == 1 and self.promises.repeats and self.repeats_with(params)
+
 
 # hnswlib lowers a larger M; counts go into 32-bit numbers
 MOST = {"M": 10_000, "ef_construction": 2**31 - 1, "chunk": 2**31 - 1, "threads": 1024}
 
 
+class NotInstalledError(BenchError):
+    """Nothing is installed that would bring an engine's server, and none is named."""
+
+
 def installed_version(engine: Engine) -> str | None:
-    """Versions of an engine's package and libraries, and digits of a file's digest; None where it is not installed."""
+    """Versions of an engine's package and libraries, and digits of a file's digest; None where it is not installed.
+
+    A BenchError where a server that is named does not answer: it is no engine that may be left out.
+    """
     try:
         if engine.served:
             return engine.served()
         versions = [metadata.version(engine.package)] if engine.package else []
         versions += [f"{library} {metadata.version(library)}" for library in engine.libraries]
-    except (metadata.PackageNotFoundError, BenchError):
+    except (metadata.PackageNotFoundError, NotInstalledError):
         return None
     file = [f"file {engine.file_digest[:12]}"] if engine.file_digest else []
     return ", ".join([*versions, *file]) or "unknown"

@@ -171,5 +171,6 @@ ENGINE = Engine(
     params=LanceDBParams,
     check=_check,
     extra="lancedb",
+    repeats_with=lambda params: params.num_partitions == 1,
     threads_by_process=True,
 )

@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.errors import BenchError, BenchWarning
 from bench.indexes import postgres
-from bench.indexes.engine import Engine, Params, Promises
+from bench.indexes.engine import Engine, NotInstalledError, Params, Promises
 from bench.indexes.insertion import Chunk, calls
 
 DSN = "BENCH_PGVECTOR_DSN"
@@ -157,10 +157,16 @@ def _connection() -> Any:
 
 
 def served() -> str:
-    """The version of pgvector and of what brings it; a BenchError where neither a server nor pgserver can be had."""
+    """The version of pgvector and of what brings it.
+
+    A NotInstalledError where neither a server is named nor pgserver can be had, a BenchError where one that is named
+    does not answer.
+    """
     named = os.environ.get(DSN)
-    if not postgres.importable("psycopg") or not (named or postgres.importable("pgserver")):
-        raise BenchError(
+    if named and not postgres.importable("psycopg"):
+        raise BenchError(f"{DSN}: its client is not installed: pip install 'hnsw-order-bench[pgvector]', or unset it")
+    if not named and not (postgres.importable("psycopg") and postgres.importable("pgserver")):
+        raise NotInstalledError(
             "engine 'pgvector' needs pip install 'hnsw-order-bench[pgvector]', and on Python 3.13, "
             f"where that brings no server, one that {DSN} names"
         )
@@ -193,4 +199,5 @@ ENGINE = Engine(
     promises=Promises(repeats=False, seeded=False),
     in_process=False,
     served=served,
+    elsewhere=lambda: bool(os.environ.get(DSN)),
 )

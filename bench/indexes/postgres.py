@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -112,7 +113,12 @@ def importable(module: str) -> bool:
 
 def own_version(extension: str) -> str:
     """The version of an extension that the package brings, and of the package."""
-    control = _installed() / "share" / "postgresql" / "extension" / f"{extension}.control"
+    return _own_version(extension, _installed())
+
+
+@cache
+def _own_version(extension: str, installed: Path) -> str:
+    control = installed / "share" / "postgresql" / "extension" / f"{extension}.control"
     stated = re.search(r"default_version = '(.+)'", control.read_text())
     return f"{stated[1] if stated else 'unknown'}, pgserver {metadata.version('pgserver')}"
 

@@ -63,6 +63,7 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: UsearchParam
 ENGINE = Engine(
     build=build,
     package="usearch",
+    libraries=("numkong",),  # which its distances come from
     about="Unum's C++ library, float32 here; levels by position, always the same: the seed moves rows",
     params=UsearchParams,
     check=check_jitter,

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -31,15 +31,13 @@ def text(report: Report, layout: Layout) -> str:
     """
     verdicts = Counter(line.verdict for line in report.lines)
     counts = {name: verdicts[name] for name in WORST_FIRST if name in verdicts}
-    passed = "no fall is shown, nor excluded everywhere" if UNDECIDED in counts else "recall has not fallen"
-    strictly = report.strict and not any(name in counts for name in FAILURES)
-    undecided = "FAILED, since what is undecided fails (--strict)"
-    verdict = passed if report.passed else undecided if strictly and not _broken(report) else "FAILED"
-    summary = ", ".join(f"{count} {name}" for name, count in counts.items())
+    left_out = [f"{len(report.left_out)} engine{'s' * (len(report.left_out) > 1)} left out"] if report.left_out else []
+    summary = ", ".join([*(f"{count} {name}" for name, count in counts.items()), *left_out])
     parts = [
-        f"gate {report.baseline}: {verdict}: {summary}",
+        f"gate {report.baseline}: {_verdict(report, counts)}: {summary}",
         f"Baseline of {report.saved}: {report.reason}",
         _environment(report, NOT_EXACT in counts),
+        *_not_compared(report),
     ]
     parts += _broken(report)
     before = len(parts)
@@ -52,6 +50,27 @@ def text(report: Report, layout: Layout) -> str:
         parts.append(smallest_text(report.smallest))
     texts = [layout.note(part) for part in parts]
     return "\n\n".join([*texts[:before], *_tables(report, layout), *texts[before:]])
+
+
+def _verdict(report: Report, counts: Collection[str]) -> str:
+    """What a gate came to, of which there are these verdicts."""
+    if report.passed:
+        return "no fall is shown, nor excluded everywhere" if UNDECIDED in counts else "recall has not fallen"
+    if _broken(report) or any(name in counts for name in FAILURES):
+        return "FAILED"
+    strictly = ["undecided"] * (UNDECIDED in counts) + ["left out"] * bool(report.left_out)
+    return f"FAILED, since what is {' or '.join(strictly)} fails (--strict)"
+
+
+def _not_compared(report: Report) -> list[str]:
+    """Engines that are on one side alone."""
+    lines = []
+    if report.left_out:
+        fails = "" if report.strict else ", which does not fail the gate (--strict)"
+        lines.append(f"Left out, since they are not installed: {', '.join(report.left_out)}{fails}.")
+    if report.unsaved:
+        lines.append(f"The baseline has nothing of {', '.join(report.unsaved)}: save it again to compare that too.")
+    return lines
 
 
 def _broken(report: Report) -> list[str]:

@@ -68,7 +68,10 @@ def engines() -> list[dict[str, Any]]:
         except BenchError as error:
             rows.append({"name": name, "version": str(error), "about": "by an entry point"})
             continue
-        version = installed_version(engine) or f"not installed: {how_to_install(engine)}"
+        try:
+            version = installed_version(engine) or f"not installed: {how_to_install(engine)}"
+        except BenchError as error:
+            version = str(error)
         rows.append({"name": name, "version": version, "about": engine.about})
     return rows
 

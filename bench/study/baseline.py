@@ -111,7 +111,7 @@ def create(name: str, study: Study, experiment: str, reason: str, outcomes: Iter
     listed = [by_key[trial.key] for trial in study.trials]
     environment = _of_all(listed)
     for outcome in listed:
-        if changes := [*differences(environment, outcome.build.environment)]:
+        if changes := [*differences(environment, outcome.build.environment, one_time=True)]:
             raise BenchError(
                 f"baseline {name!r}: its outcomes come from several environments ({changes[0].text}): "
                 "a baseline is of one; leave --store out to measure all again"

@@ -16,7 +16,7 @@ from bench.data.dataset import Dataset, Judgements
 from bench.errors import BenchError, Log
 from bench.geometry import Geometry, knn, made_by
 from bench.indexes import INDEXES, find
-from bench.indexes.engine import Searcher, params_of
+from bench.indexes.engine import Params, Searcher, params_of
 from bench.measure import recall, retrieval
 from bench.study.environment import environment
 from bench.study.outcome import Build, Failure, Outcome
@@ -122,7 +122,7 @@ def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
         build_seconds=build_seconds,
         order_bytes=made.bytes,
         build_bytes=grown.bytes if INDEXES[index.engine].in_process else None,
-        environment=environment(job.side_by_side),
+        environment=environment(job.side_by_side, [index.engine]),
     )
     for trial in job.trials:
         yield _searched(trial, searcher, build, geometry, files)
@@ -168,15 +168,19 @@ def order_entry(dataset: Dataset, geometry: Geometry, trial: Trial) -> cache.Ent
 
 def build_index(index: Index, base: np.ndarray, order: np.ndarray, metric: str, seed: int) -> Searcher:
     """What an engine builds of `base` (n, d) in this order."""
+    searcher = INDEXES[index.engine].build(base, order, metric, params_of_index(index), seed)
+    if not callable(getattr(searcher, "search", None)):
+        raise TypeError(f"build returned {type(searcher).__name__}, which has no search(queries, k, ef_search)")
+    return searcher
+
+
+def params_of_index(index: Index) -> Params:
+    """What its engine takes to build an index."""
     engine = INDEXES[index.engine]
     common = {name: getattr(index, name) for name in engine.params.__struct_fields__ if hasattr(index, name)}
     if index.chunk == ALL_ROWS and "chunk" in common:
         common["chunk"] = "all"
-    params = params_of(engine, common | msgspec.json.decode(index.engine_params), index.engine)
-    searcher = engine.build(base, order, metric, params, seed)
-    if not callable(getattr(searcher, "search", None)):
-        raise TypeError(f"build returned {type(searcher).__name__}, which has no search(queries, k, ef_search)")
-    return searcher
+    return params_of(engine, common | msgspec.json.decode(index.engine_params), index.engine)
 
 
 def _checked(returned: np.ndarray, shape: tuple[int, int], n: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What a result was made with: versions, commit, machine."""
 
+import json
 import os
 import platform
 import subprocess
@@ -17,25 +18,35 @@ DECIDES = ("versions", "binaries", "platform", "cpu", "simd", "cores", "omp_num_
 
 # The exact search that all are scored by, and their orders come from: it concerns every engine.
 _TRUTH = "faiss-cpu"
+_COMPILED = (".so", ".pyd", ".dylib", ".duckdb_extension")
 _SIMD = ("sse", "ssse", "avx", "fma", "f16c", "amx", "asimd", "sve")
 _LIBRARIES = ("hnsw-order-bench", "numpy", "scipy", "scikit-learn", "scikit-dimension", "faiss-cpu", "ir-measures")
 
 
-def environment(side_by_side: int) -> dict[str, Any]:
+def environment(side_by_side: int, built: Iterable[str] = ()) -> dict[str, Any]:
     """Versions of the libraries and engines that shape a result, commit, machine, and how many builds ran side by side.
 
-    Of this process, which is to be the one that builds.
+    Of this process, which is to be the one that builds. built: engines that build; the servers of others are not asked.
     """
-    return _environment(side_by_side, tuple(indexes.INDEXES.items()))
+    named = {name: indexes.INDEXES[name] for name in built}
+    served = tuple((name, engine.served()) for name, engine in named.items() if engine.served)
+    elsewhere = frozenset(name for name, engine in indexes.INDEXES.items() if engine.elsewhere())
+    return _environment(side_by_side, tuple(indexes.INDEXES.items()), served, elsewhere)
 
 
 @cache_once
-def _environment(side_by_side: int, engines: tuple[tuple[str, Engine], ...]) -> dict[str, Any]:
-    packages = list(dict.fromkeys(package for _, engine in engines for package in engine.packages))
+def _environment(
+    side_by_side: int,
+    engines: tuple[tuple[str, Engine], ...],
+    served: tuple[tuple[str, str], ...],
+    elsewhere: frozenset[str],
+) -> dict[str, Any]:
+    here = [engine for name, engine in engines if name not in elsewhere]
+    packages = list(dict.fromkeys(package for engine in here for package in engine.packages))
     model, simd = _cpu()
     return {
         "python": platform.python_version(),
-        "versions": {package: _version(package) for package in dict.fromkeys([*_LIBRARIES, *packages])},
+        "versions": {package: _version(package) for package in dict.fromkeys([*_LIBRARIES, *packages])} | dict(served),
         "binaries": {package: binary(package) for package in packages},
         "engine_files": {name: engine.file_digest[:12] for name, engine in engines if engine.file_digest},
         "commit": _commit(),
@@ -62,7 +73,7 @@ class Change(NamedTuple):
 
     name: a package's, or a field's.
     text: a phrase, `numpy 2.2.0 -> 2.3.1`.
-    engine: the only one that it concerns, where it is the file of a user's own.
+    engine: the only one that it concerns, where it is the file of a user's own, or its server.
     """
 
     name: str
@@ -79,15 +90,17 @@ class Change(NamedTuple):
         return self.name not in packages - {*indexes.INDEXES[engine].packages, _TRUTH}
 
 
-def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
+def differences(then: Mapping[str, Any], now: Mapping[str, Any], *, one_time: bool = False) -> Iterator[Change]:
     """Every Change between two environments in what both state.
 
-    Of a package whose compiled files are not known, none can be excluded.
+    one_time: whether both are of one time, between which nothing was installed. Otherwise, of a package whose compiled
+    files are not known, no Change can be excluded.
     """
     files, files_now = then.get("engine_files", {}), now.get("engine_files", {})
     for engine in sorted(files.keys() & files_now.keys()):
         if files[engine] != files_now[engine]:
             yield Change(engine, f"file of engine {engine} {files[engine]} -> {files_now[engine]}", engine)
+    served = {name for name, engine in indexes.INDEXES.items() if engine.served}
     for name in DECIDES:
         a, b = then.get(name), now.get(name)
         if isinstance(a, dict) and isinstance(b, dict):
@@ -96,12 +109,18 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Cha
                 # Another version is another binary too: that is not worth a second phrase.
                 same_version = then["versions"].get(package) == now["versions"].get(package)
                 installed = now["versions"].get(package) is not None
+                unknown = now_is is None and not one_time
                 if name == "versions" and was != now_is:
-                    yield Change(package, f"{package} {was} -> {now_is}")
-                elif name == "binaries" and same_version and installed and (was != now_is or now_is is None):
-                    yield Change(package, f"{package}, compiled {was or 'unknown'} -> {now_is or 'unknown'}")
+                    yield Change(package, f"{package} {was} -> {now_is}", package if package in served else "")
+                elif name == "binaries" and same_version and installed and (was != now_is or unknown):
+                    yield Change(package, f"{package}, compiled {_compiled(was)} -> {_compiled(now_is)}")
         elif a != b:
             yield Change(name, f"{name} {a} -> {b}")
+
+
+def _compiled(digest: str | None) -> str:
+    """A digest that `binary` gives, in words."""
+    return "unknown" if digest is None else digest or "nothing"
 
 
 def _version(package: str) -> str | None:
@@ -135,20 +154,32 @@ def _commit() -> str | None:
 
 @cache_once
 def binary(package: str) -> str | None:
-    """A digest of the compiled files of a package, by the hashes that its installation recorded.
+    """A digest of the compiled files of a package, by the hashes that its installation recorded; empty where it has
+    none, which is pure Python.
 
-    None where it recorded none, as in place (`pip install -e`): what was compiled there may be another any time.
+    None where no hashes were recorded, as in place (`pip install -e`): what was compiled there may be another any time.
     """
     try:
-        files = metadata.files(package) or []
+        distribution = metadata.distribution(package)
     except metadata.PackageNotFoundError:
         return None
-    compiled = {
-        str(file): file.hash.value
-        for file in files
-        if file.hash and (file.suffix in (".so", ".pyd", ".dylib") or ".so." in file.name)
-    }
-    return digests.key_digest(compiled)[:16] if compiled else None
+    files = distribution.files or []
+    compiled = {str(file): file.hash.value if file.hash else None for file in files if _is_compiled(file)}
+    if _in_place(distribution) or not any(file.hash for file in files) or None in compiled.values():
+        return None
+    return digests.key_digest(compiled)[:16] if compiled else ""
+
+
+def _is_compiled(file: metadata.PackagePath) -> bool:
+    """Whether a file is a library or a program; what installers write into the environment's own bin is a script."""
+    program = file.parent.name == "bin" and not file.suffix and ".." not in file.parts
+    return program or file.suffix in _COMPILED or ".so." in file.name
+
+
+def _in_place(distribution: metadata.Distribution) -> bool:
+    """Whether a package runs from where its source lies, of which no files are recorded."""
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    return bool(origin.get("dir_info", {}).get("editable"))
 
 
 def _cpu() -> tuple[str, str]:

@@ -98,8 +98,9 @@ class Checked(msgspec.Struct, frozen=True):
     """What an experiment states, typed.
 
     orders: of all indexes.
-    indexes: whose engines are in INDEXES.
-    orders_of: of an index that is not built in all orders, those that it is built in, as tables show them.
+    indexes: whose engines are in INDEXES, and installed.
+    orders_of: of an index that is not built in all orders, those that it is built in, as tables show them; also of
+        indexes that are left out, so that a mistake in them is found anywhere.
     left_out: engines that are not installed, where that is no mistake.
     """
 
@@ -154,12 +155,7 @@ def check(experiment: Experiment, where: str) -> Checked:
         for one in _combinations(table, f"{where}: index[{place}]")
     ]
     left_out = _not_installed([table for table, _ in tables]) if experiment.installed_only else []
-    tables = [(table, place) for table, place in tables if table.get("engine") not in left_out]
-    if not tables:
-        raise BenchError(
-            f"{where}: none of its engines is installed: {how_to_install(*(INDEXES[name] for name in left_out))}"
-        )
-    indexes = [_index(table, place) for table, place in tables]
+    indexes = [_index(table, place, left_out) for table, place in tables]
     orders_of = {
         index: _chosen_orders(table["orders"], place)
         for index, (table, place) in zip(indexes, tables, strict=True)
@@ -176,7 +172,12 @@ def check(experiment: Experiment, where: str) -> Checked:
     _warn_of_equal_builds(experiment, indexes, where)
     if len(set(indexes)) < len(indexes):
         raise BenchError(f"{where}: an index is listed twice with the same parameters")
-    return Checked(order_specs(experiment.orders, where), indexes, orders_of, left_out)
+    installed = [index for index in indexes if index.engine not in left_out]
+    if not installed:
+        raise BenchError(
+            f"{where}: none of its engines is installed: {how_to_install(*(INDEXES[name] for name in left_out))}"
+        )
+    return Checked(order_specs(experiment.orders, where), installed, orders_of, left_out)
 
 
 def _warn_of_equal_builds(experiment: Experiment, indexes: Sequence[Index], where: str) -> None:
@@ -233,8 +234,11 @@ def _check_numbers(experiment: Experiment, where: str) -> None:
                 )
 
 
-def _index(table: dict[str, Any], where: str) -> Index:
-    """One [[index]] table: an engine of those known, with the parameters that this one has."""
+def _index(table: dict[str, Any], where: str, left_out: Sequence[str]) -> Index:
+    """One [[index]] table: an engine of those known, with the parameters that this one has.
+
+    left_out: engines that need not be installed.
+    """
     name = table.get("engine")
     if not isinstance(name, str):
         raise BenchError(f'{where}: a table needs an engine, as in engine = "hnswlib"')
@@ -243,7 +247,8 @@ def _index(table: dict[str, Any], where: str) -> Index:
     except BenchError as error:
         raise BenchError(f"{where}: {error}") from None
     engine = INDEXES[name]
-    version(name, engine)  # whether it is installed
+    if name not in left_out:
+        version(name, engine)  # whether it is installed
     params = params_of(
         engine, {key: value for key, value in table.items() if key not in _NO_PARAMETERS}, f"{where}: {name}"
     )

@@ -113,7 +113,7 @@ def measuring(study: Study, path: Path | None, workers: Workers, progress: Progr
     path: a store whose outcomes are taken where they were made on a machine like this by the same engine, down to how
     it was compiled, and which keeps new ones; without it all are measured.
     """
-    here = environment(workers.count)
+    here = environment(workers.count, {index.engine for index in study.indexes})
 
     with TemporaryDirectory() as folder:
         store = Store.create(path or Path(folder) / "store.sqlite")

@@ -23,11 +23,13 @@ _PACKAGE = Path(__file__).parents[1]
 
 def provenance(engine: str, judged: bool) -> Provenance:
     """The Provenance of outcomes of this engine. judged: whether the data has relevance judgements."""
-    return _provenance(engine, INDEXES[engine], judged)
+    served = INDEXES[engine].served
+    return _provenance(engine, INDEXES[engine], judged, served() if served else None)
 
 
 @cache_once
-def _provenance(name: str, engine: Engine, judged: bool) -> Provenance:
+def _provenance(name: str, engine: Engine, judged: bool, served: str | None) -> Provenance:
+    """served: the version of what answers, which may be another server later, where packages do not state it."""
     packages = ["numpy", "faiss-cpu"] + ["ir-measures"] * judged
     scoring: list[Callable[..., Any]] = [recall.hits, recall.hits_with_ties, *[retrieval.scores] * judged]
     parts = {
@@ -40,8 +42,8 @@ def _provenance(name: str, engine: Engine, judged: bool) -> Provenance:
         "engine": _adapter(engine),
     }
     return Provenance(
-        engine_version=version(name, engine),
-        engine_binary=" ".join(filter(None, map(binary, engine.packages))),
+        engine_version=served or version(name, engine),
+        engine_binary="" if engine.elsewhere() else " ".join(filter(None, map(binary, engine.packages))),
         libraries=", ".join(f"{package} {metadata.version(package)}" for package in packages),
         code=digests.key_digest(parts)[:16],
     )

@@ -1,8 +1,8 @@
 """An experiment with its datasets loaded and its trials listed."""
 
 import warnings
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property, reduce
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from bench.convert import as_text
 from bench.data import catalog
 from bench.data.dataset import Dataset, limit
 from bench.errors import BenchError, BenchWarning, unknown
-from bench.indexes import INDEXES
+from bench.indexes import INDEXES, find
 from bench.indexes.engine import how_to_install
 from bench.measure import retrieval
 from bench.study.experiment import (
@@ -101,6 +101,7 @@ class Study:
             for build_seed, order_seed in self.experiment.seeds:
                 for index in self.indexes:
                     ladder = self.ladder_searches(dataset, index)
+                    made_by = provenance(index.engine, bool(data.judgements))
                     for order in self.orders_in(dataset, index):
                         climbs = self.labels[order] == self.experiment.reference
                         for ef_search, k in [*self.experiment.searches, *(ladder if climbs else [])]:
@@ -110,7 +111,7 @@ class Study:
                                 order=order,
                                 search=Search(k=k, ef_search=ef_search),
                                 seeds=Seeds(order_seed=order_seed, build_seed=build_seed),
-                                provenance=provenance(index.engine, bool(data.judgements)),
+                                provenance=made_by,
                             )
 
 
@@ -144,11 +145,11 @@ def read(name: str, limit_rows: int | None = None) -> Study:
     for entry in experiment.datasets:
         dataset, parameters = split_table(entry, f"{path}: datasets")
         rows = _limit_of(parameters, f"{path}: datasets: {dataset}")
-        loaded = catalog.load_all(dataset, parameters, beside=path.parent)
-        datasets += loaded if rows is None else [limit(one, rows) for one in loaded]
-    if limit_rows is not None:
-        datasets = [limit(dataset, limit_rows) for dataset in datasets]
-        _warn_of_relevant_rows(datasets)
+        for loaded in catalog.load_all(dataset, parameters, beside=path.parent):
+            limits = [most for most in (rows, limit_rows) if most is not None]
+            datasets.append(reduce(limit, limits, loaded))
+            if limits:
+                _warn_of_relevant_rows(datasets[-1])
     return Study(path.stem, experiment, datasets)
 
 
@@ -166,17 +167,27 @@ def with_builds(study: Study, builds: int) -> Study:
     return Study(study.name, experiment, list(study.datasets.values()))
 
 
-def _warn_of_relevant_rows(datasets: Sequence[Dataset]) -> None:
+def without(study: Study, engines: Collection[str]) -> Study:
+    """The study without indexes of these engines, its data as loaded."""
+    tables = []
+    for table in study.experiment.index:
+        named = table["engine"] if isinstance(table["engine"], list) else [table["engine"]]
+        if others := [engine for engine in named if find(engine) not in engines]:
+            tables.append({**table, "engine": others})
+    experiment = msgspec.structs.replace(study.experiment, index=tables)
+    return Study(study.name, experiment, list(study.datasets.values()))
+
+
+def _warn_of_relevant_rows(dataset: Dataset) -> None:
     """A BenchWarning where relevant documents are not among the rows."""
-    for dataset in datasets:
-        lost = retrieval.out_of_reach(dataset.judgements) if dataset.judgements else 0.0
-        if lost:
-            warnings.warn(
-                f"{dataset.name}: {100 * lost:.0f} % of the relevant documents are not among these rows; they count as"
-                " not found, by exact search too",
-                BenchWarning,
-                stacklevel=3,
-            )
+    lost = retrieval.out_of_reach(dataset.judgements) if dataset.judgements else 0.0
+    if lost:
+        warnings.warn(
+            f"{dataset.name}: {100 * lost:.0f} % of the relevant documents are not among these rows; they count as"
+            " not found, by exact search too",
+            BenchWarning,
+            stacklevel=3,
+        )
 
 
 def _expanded(specs: Sequence[OrderSpec], dataset: Dataset) -> list[Order]:

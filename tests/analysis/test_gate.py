@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from support.faults import FAULTS, MISCOUNTS, adapters, measured
 
+from bench.analysis import gate
 from bench.analysis.gate import check, looks
 from bench.analysis.verdict import BIT_EXACT, FELL, HOLDS, NOT_EXACT, RESCORED, UNDECIDED, decide
 from bench.data import catalog
+from bench.errors import BenchError
+from bench.indexes import INDEXES
 from bench.measure import recall
 from bench.measure.known_answers import misscored
 from bench.present.gate import flat, text
@@ -40,6 +43,14 @@ def study():
 def saved(study, tmp_path_factory):
     store = Store.create(tmp_path_factory.mktemp("baseline") / "b.sqlite")
     return baseline.create("b", study, "e", "r", measured(study, study.trials, store, version=None))
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    """Promises are checked in this process, where faults are planted, but for what `apart` gives back."""
+    whole = gate.apart
+    monkeypatch.setattr(gate, "apart", lambda work, arguments, timeout: work(*arguments))
+    return lambda: monkeypatch.setattr(gate, "apart", whole)
 
 
 @pytest.fixture
@@ -170,6 +181,93 @@ def test_a_broken_promise_fails_whatever_recall_says(study, saved, store):
     assert not report.passed
     assert any("hnswlib" in line and "the last rows come last" in line for line in report.contract)
     assert "Engines break what they promise: hnswlib, l2: the last rows come last" in said(report)
+
+
+ENDS = """
+import os, time
+from bench.indexes import INDEXES
+from bench.indexes.contract import N
+
+def build(base, order, metric, params, seed):
+    if len(base) > N:  # in the check that adds rows
+        {end}
+    return INDEXES["hnswlib"].build(base, order, metric, INDEXES["hnswlib"].params(M=params.M), seed)
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "how"), [("os._exit(3)", "exited with code 3"), ("time.sleep(99)", "time limit of 8 s")]
+)
+def test_an_engine_that_dies_or_hangs_breaks_a_promise_and_not_the_gate(small, tmp_path, here, end, how):
+    here()
+    file = tmp_path / "ends.py"
+    file.write_text(ENDS.format(end=end))
+    experiment = Experiment(datasets=["d"], orders=["random"], index=[{"engine": str(file)}], ef_search=10)
+    [line] = gate.broken_promises(Study("e", experiment, [small]), timeout=8)
+    assert line.startswith(f"ends, l2: the last rows come last: {how}")
+
+
+@pytest.fixture
+def of_those_installed(small, store):
+    """A gate of an experiment of what is installed: of these engines in the baseline, and those now."""
+
+    def gated(before, now, **options):
+        def study():
+            return Study("e", experiment, [small])
+
+        experiment = Experiment(
+            datasets=["clustered"],
+            orders=["random"],
+            index=[{"engine": ["hnswlib", "faiss"]}],
+            ef_search=10,
+            build_seeds=1,
+            installed_only=True,
+        )
+        with installed(before):
+            was = study()
+            first = baseline.create("b", was, "e", "r", measured(was, was.trials, store, version=None))
+        with installed(now):
+            return check(first, study(), lambda ts: measured(study(), ts, store, version=None), first=1, **options)
+
+    return gated
+
+
+@contextmanager
+def installed(engines):
+    """As if no other engines were."""
+    missing = {
+        name: msgspec.structs.replace(INDEXES[name], package="no-such-package")
+        for name in {"hnswlib", "faiss"} - set(engines)
+    }
+    with mock.patch.dict(INDEXES, missing):
+        yield
+
+
+def test_an_engine_of_the_baseline_that_is_not_installed_is_named_and_fails_where_all_is_asked(of_those_installed):
+    report = of_those_installed(["hnswlib", "faiss"], ["hnswlib"])
+    assert report.passed
+    assert flat(report)["left_out"] == ["faiss"]
+    assert {line.engine for line in report.lines} == {"hnswlib"}
+    assert "recall has not fallen: 1 bit-exact, 1 engine left out" in said(report)
+    assert "Left out, since they are not installed: faiss, which does not fail the gate (--strict)." in said(report)
+    strict = of_those_installed(["hnswlib", "faiss"], ["hnswlib"], strict=True)
+    assert not strict.passed
+    assert "FAILED, since what is left out fails (--strict)" in said(strict)
+
+
+def test_an_engine_that_the_baseline_has_nothing_of_is_named_and_not_compared(of_those_installed):
+    report = of_those_installed(["hnswlib"], ["hnswlib", "faiss"], strict=True)
+    assert report.passed
+    assert report.unsaved == ["faiss"]
+    assert {line.engine for line in report.lines} == {"hnswlib"}
+    assert "The baseline has nothing of faiss: save it again to compare that too." in said(report)
+
+
+def test_a_baseline_of_other_engines_than_those_installed_is_refused(of_those_installed):
+    with pytest.raises(
+        BenchError, match="is of faiss, and here are hnswlib alone: pip install no-such-package, or save"
+    ):
+        of_those_installed(["faiss"], ["hnswlib"])
 
 
 def test_looks_double_up_to_the_baselines_builds():

@@ -11,7 +11,7 @@ from bench.indexes.engine import Promises
 from bench.study.baseline import BaselineOutcome, comparable
 from bench.study.experiment import Experiment
 from bench.study.study import Study
-from bench.study.trial import changed
+from bench.study.trial import ALL_ROWS, changed
 
 
 def drawn(trials, recall, rng, sd=0.002, ids=""):
@@ -76,6 +76,25 @@ def test_builds_of_an_engine_that_never_repeats_are_not_held_to_their_ids(simula
     free = msgspec.structs.replace(INDEXES["hnswlib"], promises=Promises(repeats=False))
     monkeypatch.setitem(INDEXES, "hnswlib", free)
     assert {line.verdict for line in decide(was, now, unchanged=["hnswlib"])} <= {HOLDS, UNDECIDED}
+
+
+@pytest.mark.parametrize(
+    ("fields", "repeats"),
+    [
+        ({"engine": "chroma", "chunk": 1}, True),
+        ({"engine": "chroma", "chunk": 1000}, False),
+        ({"engine": "chroma", "chunk": ALL_ROWS}, False),
+        ({"engine": "lancedb", "chunk": ALL_ROWS}, True),
+        ({"engine": "lancedb", "chunk": ALL_ROWS, "engine_params": '{"num_partitions":2}'}, False),
+        ({"engine": "faiss", "chunk": 1000}, True),
+    ],
+)
+def test_builds_are_held_to_their_ids_with_parameters_that_repeat(simulated, fields, repeats):
+    rng = np.random.default_rng(6)
+    trials = [changed(trial, **fields) for trial in simulated]
+    was = as_saved(drawn(trials, 0.9, rng))
+    lines = decide(was, drawn(trials, 0.9, rng, ids="other"), unchanged=[fields["engine"]])
+    assert (NOT_EXACT in {line.verdict for line in lines}) == repeats
 
 
 def test_an_engine_shows_what_none_of_its_settings_does():

@@ -16,6 +16,9 @@ from bench.indexes import INDEXES, pgvector
 from bench.indexes.contract import vectors
 from bench.indexes.engine import installed_version, params_of, version
 from bench.present.listings import engines
+from bench.study.environment import differences, environment
+from bench.study.experiment import Experiment, check
+from bench.study.provenance import provenance
 
 if installed_version(INDEXES["pgvector"]) is None:
     pytest.skip("needs the extra pgvector and a server", allow_module_level=True)
@@ -247,7 +250,36 @@ def test_a_server_that_cannot_be_had_is_told_in_one_line_and_engines_are_still_l
     with pytest.raises(BenchError, match="BENCH_PGVECTOR_DSN") as error:
         version("pgvector", INDEXES["pgvector"])
     assert "\n" not in str(error.value)
-    assert {"pgvector", "hnswlib"} <= {row["name"] for row in engines()}
+    versions = {row["name"]: row["version"] for row in engines()}
+    assert "hnswlib" in versions
+    assert versions["pgvector"] == str(error.value)
+
+
+def test_a_server_that_is_named_and_does_not_answer_is_not_left_out(monkeypatch):
+    monkeypatch.setenv(pgvector.DSN, "host=/nowhere dbname=x")
+    some = Experiment(
+        datasets=["d"], orders=["random"], index=[{"engine": ["hnswlib", "pgvector"]}], installed_only=True
+    )
+    with pytest.raises(BenchError, match=r"^BENCH_PGVECTOR_DSN: "):
+        check(some, "e")
+
+
+def test_a_server_that_is_named_is_part_of_what_results_were_made_with(monkeypatch):
+    monkeypatch.delenv(pgvector.DSN, raising=False)
+    own, own_environment = provenance("pgvector", False), environment(1, ["pgvector"])
+    assert own.engine_binary
+    assert own_environment["versions"]["pgvector"] == own.engine_version
+    monkeypatch.setattr(pgvector, "_version_at", lambda dsn: f"0.8.1, PostgreSQL {dsn}")
+    monkeypatch.setenv(pgvector.DSN, "16")
+    named, named_environment = provenance("pgvector", False), environment(1, ["pgvector"])
+    assert (named.engine_version, named.engine_binary) == ("0.8.1, PostgreSQL 16", "")
+    assert "pgserver" not in named_environment["binaries"]
+    monkeypatch.setenv(pgvector.DSN, "17")  # upgraded
+    assert provenance("pgvector", False).engine_version == "0.8.1, PostgreSQL 17"
+    [change] = differences(named_environment, environment(1, ["pgvector"]))
+    assert change.text == "pgvector 0.8.1, PostgreSQL 16 -> 0.8.1, PostgreSQL 17"
+    assert [change.concerns(engine) for engine in ("pgvector", "hnswlib")] == [True, False]
+    assert "pgvector" not in environment(1, ["hnswlib"])["versions"]  # which no server is asked for
 
 
 def test_without_a_server_it_is_said_how_to_have_one(monkeypatch):

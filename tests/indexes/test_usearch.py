@@ -7,13 +7,17 @@ from support.graphs import graph, plain
 
 from bench.errors import BenchError
 from bench.indexes import INDEXES
-from bench.indexes.engine import params_of
+from bench.indexes.engine import params_of, version
 from bench.indexes.usearch import UsearchParams, build
 
 pytest.importorskip("usearch", reason="needs the extra usearch")
 BASE, QUERIES = data()
 ORDER = np.random.default_rng(1).permutation(1500)
 METRICS = ["l2", "cosine", "ip"]
+
+
+def test_the_distribution_that_distances_come_from_is_part_of_the_version():
+    assert ", numkong " in version("usearch", INDEXES["usearch"])
 
 
 def built(metric="l2", seed=1, order=ORDER, **params):

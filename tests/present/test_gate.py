@@ -37,6 +37,8 @@ def report(*lines):
         looks=1,
         smallest=SmallestFalls(dict.fromkeys((one.case for one in lines), 0.0123), {"hnswlib": 0.004}),
         spent=False,
+        left_out=[],
+        unsaved=[],
         passed=True,
         changes=[],
         unchanged=[],

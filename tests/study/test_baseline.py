@@ -2,6 +2,7 @@ import base64
 import json
 import re
 import zlib
+from importlib import metadata
 
 import msgspec
 import numpy as np
@@ -11,8 +12,9 @@ from support.examples import TRIAL
 from bench import digests
 from bench.data.dataset import Dataset
 from bench.errors import BenchError
+from bench.indexes import INDEXES
 from bench.study import baseline
-from bench.study.environment import DECIDES, differences, environment
+from bench.study.environment import DECIDES, binary, differences, environment
 from bench.study.experiment import Experiment
 from bench.study.outcome import Build, Outcome
 from bench.study.study import Study, with_builds
@@ -109,6 +111,12 @@ def test_outcomes_of_several_environments_are_no_baseline(study):
         baseline.create("b", study, "e", "r", mixed)
 
 
+def test_a_package_without_recorded_hashes_is_no_change_within_one_baseline(study):
+    in_place = HERE | {"binaries": {"hnswlib": None}}
+    made = baseline.create("b", study, "e", "r", outcomes(study, in_place))
+    assert [change.name for change in differences(made.environment, in_place)] == ["hnswlib"]  # a later gate's
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -188,7 +196,6 @@ def test_engines_that_are_not_installed_are_no_part_of_a_baseline_that_is_repeat
 def test_environments_differ_by_what_decides_the_ids():
     here = environment(1)
     assert {*DECIDES} <= {*here}
-    assert all(here["binaries"].values())
     assert list(differences(here, here | {"side_by_side": 2, "commit": "other", "python": "3.99"})) == []
     newer = here | {"versions": here["versions"] | {"hnswlib": "9"}, "binaries": here["binaries"] | {"hnswlib": "z"}}
     [change] = differences(here, newer)
@@ -206,3 +213,52 @@ def test_environments_differ_by_what_decides_the_ids():
     # What was compiled in place may have changed since.
     in_place = here | {"binaries": here["binaries"] | {"hnswlib": None}}
     assert [change.text for change in differences(in_place, in_place)] == ["hnswlib, compiled unknown -> unknown"]
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A function that installs a package of these files, and gives its name."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(name, files, direct_url="{}"):
+        folder = tmp_path / f"{name}-1.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (folder / "RECORD").write_text("".join(f"{file},{hashed},1\n" for file, hashed in files.items()))
+        (folder / "direct_url.json").write_text(direct_url)
+        return name
+
+    return install
+
+
+@pytest.mark.parametrize("file", ["a.so", "libs/a.so.6", "a.pyd", "x/vss.duckdb_extension", "p/pginstall/bin/postgres"])
+def test_what_is_compiled_is_told_by_its_recorded_hash(installed, file):
+    one, other = (installed(f"p{n}", {file: f"sha256={n}", "a.py": "sha256=x"}) for n in range(2))
+    assert binary(one)
+    assert binary(one) != binary(other)
+
+
+def test_pure_python_has_nothing_compiled_which_is_equal_to_itself(installed):
+    pure = installed("pure", {"a.py": "sha256=x", "../../../bin/pure": "sha256=y"})
+    assert binary(pure) == ""
+    here = {"versions": {pure: "1"}, "binaries": {pure: binary(pure)}}
+    assert list(differences(here, here)) == []
+    compiled = here | {"binaries": {pure: "b"}}
+    assert [change.text for change in differences(here, compiled)] == ["pure, compiled nothing -> b"]
+
+
+def test_what_was_installed_without_hashes_or_in_place_is_not_known(installed):
+    assert binary(installed("bare", {"a.py": "", "a.so": ""})) is None
+    assert binary(installed("half", {"a.py": "sha256=x", "a.so": ""})) is None
+    editable = '{"url": "file:///x", "dir_info": {"editable": true}}'
+    assert binary(installed("editable", {"editable.pth": "sha256=x"}, editable)) is None
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_what_is_compiled_of_every_engine_is_known(name):
+    for package in INDEXES[name].packages:
+        try:
+            metadata.version(package)
+        except metadata.PackageNotFoundError:
+            pytest.skip(f"needs {package}")
+        assert binary(package)  # no engine of ours is pure Python

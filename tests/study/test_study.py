@@ -1,10 +1,13 @@
 import json
+import warnings
 from itertools import pairwise
 
 import msgspec
+import numpy as np
 import pytest
 
-from bench.data.dataset import checked
+from bench.data import catalog
+from bench.data.dataset import Judgements, checked
 from bench.errors import BenchError, BenchWarning
 from bench.indexes import INDEXES
 from bench.indexes.engine import Params
@@ -348,6 +351,17 @@ def test_a_table_of_a_dataset_may_limit_its_rows(write):
     assert {name: dataset.n for name, dataset in study.datasets.items()} == {"digits": 1597, "digits[500]": 500}
 
 
+def test_a_limit_in_a_table_warns_of_relevant_documents_that_it_drops(write, monkeypatch):
+    rows = np.random.default_rng(0).standard_normal((40, 4), dtype=np.float32)
+    documents = np.array([f"d{n}" for n in range(40)])
+    judged = Judgements(np.array(["q"]), documents, {"q": dict.fromkeys(documents.tolist(), 1)})
+    loaded = checked("judged", rows, rows[:1], "l2", judgements=judged)
+    monkeypatch.setattr(catalog, "load_all", lambda *_, **__: [loaded])
+    text = GOOD.replace('"digits"', '{ name = "judged", limit = 10 }').replace("block = 100", "block = 2")
+    with pytest.warns(BenchWarning, match="75 % of the relevant documents are not among these rows"):
+        assert [*read(write(text)).datasets] == ["judged[10]"]
+
+
 @pytest.mark.parametrize("limit", ["0", "true", '"many"'])
 def test_a_limit_that_is_no_number_of_rows_is_named(write, limit):
     with pytest.raises(BenchError, match=r"my\.toml: datasets: digits: limit = .*: give a positive number of rows"):
@@ -387,6 +401,21 @@ def test_without_any_engine_an_experiment_is_a_mistake(write, without_faiss):
         BenchError, match=r"none of its engines is installed: pip install 'hnsw-order-bench\[special\]'"
     ):
         read(write(f"installed_only = true\n{alone}"))
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("N = 8", r"my\.toml: index\[1\]: faiss: .*unknown.* 'N'"),
+        ("M = 1", r"my\.toml: index\[1\]: faiss: M = 1: give at least 2"),
+        ("orders = 3", r"my\.toml: index\[1\]: orders: give some of those of the experiment"),
+        ('orders = ["randon"]', "index: unknown order 'randon'"),
+    ],
+)
+def test_a_mistake_in_a_table_of_an_engine_that_is_left_out_is_named(write, without_faiss, key, message):
+    text = GOOD.replace('engine = "faiss"', f'engine = "faiss"\n{key}')
+    with pytest.raises(BenchError, match=message), warnings.catch_warnings(action="ignore"):
+        read(write(f"installed_only = true\n{text}"))
 
 
 def test_a_name_that_is_no_engines_is_a_mistake_all_the_same(write):
