@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.indexes.engine import Engine
+from bench.indexes.engine import Engine, importing
 from bench.indexes.insertion import Chunk, JitteredParams, calls, check_jitter, jittered
 
 _INSERT_BLOCK = 1024  # rows turned into Python's objects at a time
@@ -138,5 +138,6 @@ ENGINE = Engine(
     params=DuckdbParams,
     check=check,
     extra="duckdb",
+    prepare=importing("duckdb", "pandas"),  # whose values it tells from others
     libraries=("duckdb-extension-vss",),
 )

@@ -177,5 +177,6 @@ ENGINE = Engine(
     params=LanceDBParams,
     check=_check,
     extra="lancedb",
+    prepare=lambda params: _load(params.threads),
     threads_by_process=True,
 )

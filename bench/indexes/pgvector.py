@@ -190,6 +190,7 @@ ENGINE = Engine(
     check=check,
     most_ef_search=1000,
     extra="pgvector",
+    prepare=lambda params: _connection().close(),
     promises=Promises(repeats=False, seeded=False),
     in_process=False,
     served=served,

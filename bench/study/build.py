@@ -16,7 +16,7 @@ from bench.data.dataset import Dataset, Judgements
 from bench.errors import BenchError, Log
 from bench.geometry import Geometry, knn, made_by
 from bench.indexes import INDEXES, find
-from bench.indexes.engine import Searcher, params_of
+from bench.indexes.engine import Params, Searcher, params_of
 from bench.measure import recall, retrieval
 from bench.study.environment import environment
 from bench.study.outcome import Build, Failure, Outcome
@@ -109,6 +109,7 @@ def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
     made = order_entry(dataset, geometry, first)
     order = np.array(made.arrays["order"])
     try:
+        prepare(index)
         with memory.growth() as grown:
             start = time.perf_counter()
             searcher = build_index(index, dataset.base, order, data.metric, first.seeds.build_seed)
@@ -166,17 +167,25 @@ def order_entry(dataset: Dataset, geometry: Geometry, trial: Trial) -> cache.Ent
     return cache.entry("orders", key | msgspec.structs.asdict(trial.order), make)
 
 
+def prepare(index: Index) -> None:
+    """Let an engine import and start what it needs, so that the first build in a process is timed as the others are."""
+    INDEXES[index.engine].prepare(_params(index))
+
+
 def build_index(index: Index, base: np.ndarray, order: np.ndarray, metric: str, seed: int) -> Searcher:
     """What an engine builds of `base` (n, d) in this order."""
+    searcher = INDEXES[index.engine].build(base, order, metric, _params(index), seed)
+    if not callable(getattr(searcher, "search", None)):
+        raise TypeError(f"build returned {type(searcher).__name__}, which has no search(queries, k, ef_search)")
+    return searcher
+
+
+def _params(index: Index) -> Params:
     engine = INDEXES[index.engine]
     common = {name: getattr(index, name) for name in engine.params.__struct_fields__ if hasattr(index, name)}
     if index.chunk == ALL_ROWS and "chunk" in common:
         common["chunk"] = "all"
-    params = params_of(engine, common | msgspec.json.decode(index.engine_params), index.engine)
-    searcher = engine.build(base, order, metric, params, seed)
-    if not callable(getattr(searcher, "search", None)):
-        raise TypeError(f"build returned {type(searcher).__name__}, which has no search(queries, k, ef_search)")
-    return searcher
+    return params_of(engine, common | msgspec.json.decode(index.engine_params), index.engine)
 
 
 def _checked(returned: np.ndarray, shape: tuple[int, int], n: int) -> np.ndarray:
