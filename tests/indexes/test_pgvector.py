@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from support.processes import alive, children, gone
 
 from bench.errors import BenchError
 from bench.geometry import knn
@@ -175,15 +176,6 @@ def test_nothing_is_left_of_a_build_that_is_killed(index):
     assert pid not in shared.split()
     with open("/etc/passwd") as users:
         assert users.read() == before
-
-
-def alive(pid):
-    """A process whose parent has not asked for its end yet is no more."""
-    try:
-        with open(f"/proc/{pid}/stat") as stream:
-            return stream.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 INTERRUPTED = """
