@@ -7,6 +7,7 @@ same; where the index is there first, they begin anew when it grows: with the tr
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -111,7 +112,11 @@ def _extension(version: str) -> Path:
     found = find_spec("duckdb_extension_vss")
     if found is None or found.origin is None:
         raise RuntimeError("DuckDB has no VSS extension: pip install 'hnsw-order-bench[duckdb]'")
-    return Path(found.origin).parent / "extensions" / f"v{version}" / "vss.duckdb_extension"
+    file = Path(found.origin).parent / "extensions" / f"v{version}" / "vss.duckdb_extension"
+    if not file.is_file():
+        fitting = metadata.version("duckdb-extension-vss")
+        raise RuntimeError(f"DuckDB {version} has no VSS extension here: pip install 'duckdb=={fitting}'")
+    return file
 
 
 @contextmanager
