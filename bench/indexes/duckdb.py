@@ -92,6 +92,7 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: DuckdbParams
 def _database(threads: int) -> Any:
     """A database in memory of its own, that fetches nothing and writes nothing, with the extension."""
     import duckdb
+    import pandas  # noqa: F401 - else DuckDB does so in the first INSERT, and loses a Ctrl-C meanwhile
 
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
@@ -143,6 +144,6 @@ ENGINE = Engine(
     params=DuckdbParams,
     check=check,
     extra="duckdb",
-    prepare=importing("duckdb", "pandas"),  # whose values it tells from others
+    prepare=importing("duckdb", "pandas"),
     libraries=("duckdb-extension-vss",),
 )
