@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.indexes.engine import Engine
+from bench.indexes.engine import Engine, importing
 from bench.indexes.insertion import Chunk, JitteredParams, calls, check_jitter, jittered
 
 _LEAST_EF = 1  # of the collection: the results asked for are what counts
@@ -111,4 +111,5 @@ ENGINE = Engine(
     check=_check,
     extra="chroma",
     repeats_with=lambda params: params.chunk == 1,
+    prepare=importing("chromadb.api.rust"),
 )

@@ -7,13 +7,14 @@ same; where the index is there first, they begin anew when it grows: with the tr
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from bench.indexes.engine import Engine
+from bench.indexes.engine import Engine, importing
 from bench.indexes.insertion import Chunk, JitteredParams, calls, check_jitter, jittered
 
 _INSERT_BLOCK = 1024  # rows turned into Python's objects at a time
@@ -91,6 +92,7 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: DuckdbParams
 def _database(threads: int) -> Any:
     """A database in memory of its own, that fetches nothing and writes nothing, with the extension."""
     import duckdb
+    import pandas  # noqa: F401 - else DuckDB does so in the first INSERT, and loses a Ctrl-C meanwhile
 
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
@@ -111,7 +113,11 @@ def _extension(version: str) -> Path:
     found = find_spec("duckdb_extension_vss")
     if found is None or found.origin is None:
         raise RuntimeError("DuckDB has no VSS extension: pip install 'hnsw-order-bench[duckdb]'")
-    return Path(found.origin).parent / "extensions" / f"v{version}" / "vss.duckdb_extension"
+    file = Path(found.origin).parent / "extensions" / f"v{version}" / "vss.duckdb_extension"
+    if not file.is_file():
+        fitting = metadata.version("duckdb-extension-vss")
+        raise RuntimeError(f"DuckDB {version} has no VSS extension here: pip install 'duckdb=={fitting}'")
+    return file
 
 
 @contextmanager
@@ -138,5 +144,6 @@ ENGINE = Engine(
     params=DuckdbParams,
     check=check,
     extra="duckdb",
+    prepare=importing("duckdb", "pandas"),
     libraries=("duckdb-extension-vss",),
 )

@@ -1,7 +1,7 @@
 """What an engine is: a way to build, its parameters, and what it promises."""
 
 from collections.abc import Callable, Mapping
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import Any, Protocol
 
 import msgspec
@@ -67,6 +67,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     file_digest: of what that file and those it imports from its folder do.
     helpers: the files that it imports from its folder.
     libraries: distributions that they import, beside `package`.
+    prepare: what a process does once before its first build, as it gets parameters: importing a library, starting a
+        server. It is not timed, nor is its memory measured; `build` must do without it. Raises as a build does.
     served: gives the version of what answers where that may be a server, which no package states; a NotInstalledError
         where none can be had, and another BenchError where one that is named does not answer. None where packages
         state all.
@@ -89,6 +91,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     file_digest: str = ""
     helpers: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    prepare: Callable[[Any], None] = lambda params: None
     served: Callable[[], str] | None = None
     elsewhere: Callable[[], bool] = lambda: False
 
@@ -100,6 +103,16 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     def repeats(self, params: Params) -> bool:
         """Whether two builds with these parameters are the same bit by bit, by what it promises."""
         return params.threads == 1 and self.promises.repeats and self.repeats_with(params)
+
+
+def importing(*modules: str) -> Callable[[Any], None]:
+    """A `prepare` that imports these."""
+
+    def prepare(params: Any) -> None:
+        for module in modules:
+            import_module(module)
+
+    return prepare
 
 
 # hnswlib lowers a larger M; counts go into 32-bit numbers

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from bench.geometry.knn import faiss_threads
-from bench.indexes.engine import Engine, Params
+from bench.indexes.engine import Engine, Params, importing
 from bench.indexes.insertion import Chunk
 
 _INSERT_BLOCK = 1024  # rows gathered at a time; they are still added `chunk` a call
@@ -62,6 +62,7 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: FaissParams,
 ENGINE = Engine(
     build=build,
     package="faiss-cpu",
+    prepare=importing("faiss"),
     about="IndexHNSWFlat; one row per add, since a larger add reorders",
     params=FaissParams,
 )

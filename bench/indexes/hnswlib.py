@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.indexes.engine import Engine, Params
+from bench.indexes.engine import Engine, Params, importing
 
 _INSERT_BLOCK = 1024  # rows gathered at a time: little memory, and Ctrl-C is heard between blocks
 
@@ -59,5 +59,6 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: Params, seed
 ENGINE = Engine(
     build=build,
     package="hnswlib",
+    prepare=importing("hnswlib"),
     about="the authors' C++ library; levels by position, from the seed",
 )

@@ -1,7 +1,7 @@
 """LanceDB: a table in a private folder, and an IVF_HNSW index of it. One partition is one graph, in the table's order.
 
 Levels come from a fixed seed, and one thread repeats bit by bit: the build seed moves rows a little. Threads are set by
-environment variables that its library reads once in a process.
+environment variables that its library reads once in a process, by its first build, and that nothing else sees.
 """
 
 import os
@@ -77,7 +77,8 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: LanceDBParam
 
     order = jittered(order, params.jitter, seed)
     scratch = Scratch()
-    with _temporary_files_in(str(scratch.path)):
+    # Its pools start with the first build; what it writes on the way lies in a folder that goes whatever happens
+    with _environment(_counts(params.threads) | {"TMPDIR": str(scratch.path)}):
         schema = _reader(base, order[:0], 0).schema
         table = lancedb.connect(str(scratch.path / "db")).create_table("rows", schema=schema)
         place = 0
@@ -91,8 +92,8 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: LanceDBParam
 def _load(threads: int) -> None:
     """Let LanceDB work on so many threads; a RuntimeError where this process has loaded it with others."""
     if "lancedb" not in sys.modules:
-        os.environ.update(dict.fromkeys(_THREADS, str(threads)))
-        import lancedb  # noqa: F401
+        with _environment(_counts(threads)):
+            import lancedb  # noqa: F401
 
         _loaded_with[:] = [threads]
     elif not _loaded_with and all(os.environ.get(name) == str(threads) for name in _THREADS):
@@ -105,18 +106,23 @@ def _load(threads: int) -> None:
         )
 
 
+def _counts(threads: int) -> dict[str, str]:
+    return dict.fromkeys(_THREADS, str(threads))
+
+
 @contextmanager
-def _temporary_files_in(folder: str) -> Iterator[None]:
-    """Let what a build writes on the way lie in a folder that is removed whatever happens."""
-    before = os.environ.get("TMPDIR")
-    os.environ["TMPDIR"] = folder
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables for a while: other libraries and child processes read them too."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["TMPDIR"]
-        else:
-            os.environ["TMPDIR"] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _reader(base: np.ndarray, rows: np.ndarray, place: int) -> Any:
@@ -172,5 +178,6 @@ ENGINE = Engine(
     check=_check,
     extra="lancedb",
     repeats_with=lambda params: params.num_partitions == 1,
+    prepare=lambda params: _load(params.threads),
     threads_by_process=True,
 )

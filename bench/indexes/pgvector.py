@@ -26,6 +26,7 @@ _OPERATORS = {"l2": "<->", "cosine": "<=>", "ip": "<#>"}
 _ROW = [("fields", ">i2"), ("id_bytes", ">i4"), ("id", ">i8"), ("vector_bytes", ">i4"), ("d", ">i2"), ("zero", ">i2")]
 _SETTINGS = {
     "enable_seqscan": "off",
+    "plan_cache_mode": "force_custom_plan",  # of each query, as the one that is proven
     "synchronize_seqscans": "off",  # else the scan that an index is made of may begin anywhere in the table
     "client_min_messages": "notice",
     "statement_timeout": "0",
@@ -63,7 +64,7 @@ class PgvectorSearcher:
         self.connection = connection
         self.table = table
         self._operator = _OPERATORS[metric]
-        self._finalizer = weakref.finalize(self, connection.close)
+        self._finalizer = weakref.finalize(self, _close, connection, os.getpid())
 
     def search(self, queries: np.ndarray, k: int, ef_search: int) -> np.ndarray:
         """Base ids (q, k), nearest first; -1 where fewer than k were found."""
@@ -90,12 +91,15 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: PgvectorPara
     searcher = PgvectorSearcher(connection, table, metric)
     room = len(order) * (4 * base.shape[1] + 64 * params.M + 512) * 3 // 2  # of a graph, and half as much
     connection.add_notice_handler(_tell_of_spill)
+    _check_workers(connection, params.threads)
     workers = str(params.threads - 1)
     memory = {"maintenance_work_mem": f"{room // 1024 + 65536}kB", "max_parallel_maintenance_workers": workers}
     _set(connection, _SETTINGS | memory)
     connection.execute(
         f"CREATE UNLOGGED TABLE {table} (id bigint, vector vector({base.shape[1]})) WITH (parallel_workers = {workers})"
     )
+    # The server's own settings of searches, if it has any, would tell: known now that a vector has loaded the extension
+    connection.execute("SELECT set_config(name, boot_val, true) FROM pg_settings WHERE name LIKE 'hnsw.%'")
     create = (
         f"CREATE INDEX {table}_graph ON {table} USING hnsw (vector {_CLASSES[metric]}) "
         f"WITH (m = {params.M}, ef_construction = {params.ef_construction})"
@@ -122,6 +126,22 @@ def _copy(connection: Any, table: str, base: np.ndarray, rows: np.ndarray) -> No
             sent["id"], sent["vector"] = ids, base[ids]
             copy.write(sent.tobytes())
         copy.write(b"\xff\xff")
+
+
+def _check_workers(connection: Any, threads: int) -> None:
+    """A RuntimeError where the server has fewer processes than threads: it would build with those, and not say so."""
+    for name in ("max_parallel_workers", "max_worker_processes"):
+        most = int(connection.execute(f"SHOW {name}").fetchone()[0])
+        if threads - 1 > most:
+            raise RuntimeError(
+                f"threads = {threads}: the server has {name} = {most}: give at most {most + 1} threads, or raise it"
+            )
+
+
+def _close(connection: Any, owner: int) -> None:
+    """Close a connection where it was opened: a forked child's copy of it would end its parent's."""
+    if os.getpid() == owner:
+        connection.close()
 
 
 def _set(connection: Any, settings: dict[str, str]) -> None:
@@ -196,6 +216,7 @@ ENGINE = Engine(
     check=check,
     most_ef_search=1000,
     extra="pgvector",
+    prepare=lambda params: _connection().close(),
     promises=Promises(repeats=False, seeded=False),
     in_process=False,
     served=served,

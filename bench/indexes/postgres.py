@@ -20,6 +20,7 @@ from bench.indexes.scratch import Scratch
 
 _USER = "nobody"  # PostgreSQL refuses to run as root
 _SECONDS = 60  # to start in
+_SOCKET_BYTES = 103  # of a socket's path, on the system that takes fewest
 _INITDB = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
 _SETTINGS = {
     "port": "5432",
@@ -30,6 +31,8 @@ _SETTINGS = {
     "shared_buffers": "256MB",
     "autovacuum": "off",
     "fsync": "off",
+    "max_parallel_workers": "1024",  # else more threads than it has are fewer, and nothing says so
+    "max_worker_processes": "1024",
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }
@@ -41,13 +44,14 @@ class Server:
     def __init__(self) -> None:
         self._scratch = Scratch()
         folder = self._scratch.path
+        _check_socket(folder)
         self._as_user = _other_user(folder)
         programs = self._programs(folder)
         initdb = [str(programs / "initdb"), "-D", str(folder / "data"), *_INITDB]
         made = subprocess.run(initdb, **self._as_user, capture_output=True, text=True)
         if made.returncode:
-            raise RuntimeError(f"no database could be made for pgvector: {_last_line(made.stderr)}")
-        settings = _SETTINGS | {"unix_socket_directories": str(folder)}
+            raise RuntimeError(f"no database could be made for pgvector: {_mistake(made.stderr)}")
+        settings = _SETTINGS | {"unix_socket_directories": f'"{folder}"'}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (folder / "log").open("wb") as log:
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
@@ -63,7 +67,9 @@ class Server:
     @property
     def dsn(self) -> str:
         """What a client connects by."""
-        return f"host={self._scratch.path} port=5432 user=postgres dbname=postgres"
+        from psycopg.conninfo import make_conninfo
+
+        return str(make_conninfo(host=str(self._scratch.path), port=5432, user="postgres", dbname="postgres"))
 
     def ends(self) -> bool:
         """Whether it has ended, or does so in a moment, as one does whose process has died."""
@@ -90,7 +96,7 @@ class Server:
                     continue
                 log = (self._scratch.path / "log").read_text(errors="replace")
                 self.close()
-                raise RuntimeError(f"the server of pgvector did not start: {_last_line(log)}") from error
+                raise RuntimeError(f"the server of pgvector did not start: {_mistake(log)}") from error
             return
 
     def _programs(self, folder: Path) -> Path:
@@ -137,10 +143,33 @@ def _other_user(folder: Path) -> dict[str, Any]:
         return options
     import pwd
 
-    user = pwd.getpwnam(_USER)
+    try:
+        user = pwd.getpwnam(_USER)
+    except KeyError:
+        raise RuntimeError(
+            f"PostgreSQL refuses to run as root, and this system has no user {_USER}: add one, or be another user"
+        ) from None
+    for parent in folder.parents:
+        if not parent.stat().st_mode & 0o001:
+            raise RuntimeError(
+                f"PostgreSQL runs as the user {_USER} for root, who may not enter {parent}: "
+                "set TMPDIR to a folder that all may enter"
+            )
     os.chown(folder, user.pw_uid, user.pw_gid)
     return options | {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["it says nothing"])[-1]
+def _check_socket(folder: Path) -> None:
+    """A RuntimeError where a folder cannot have the socket of a server, or be told to a client."""
+    socket = folder / ".s.PGSQL.5432"
+    if len(os.fsencode(socket)) > _SOCKET_BYTES:
+        raise RuntimeError(f"{socket} is too long for a socket: set TMPDIR to a shorter folder")
+    if {*str(folder)} & {",", '"'}:
+        raise RuntimeError(f"{folder} has a comma or a quote, which no PostgreSQL takes: set TMPDIR to another folder")
+
+
+def _mistake(text: str) -> str:
+    """The last line of a log that states a mistake, else the last one."""
+    lines = text.strip().splitlines() or ["it says nothing"]
+    mistakes = [line for line in lines if re.search(r"\b(FATAL|PANIC|ERROR|error):", line)]
+    return (mistakes or lines)[-1]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.indexes.engine import Engine, Params, Promises
+from bench.indexes.engine import Engine, Params, Promises, importing
 from bench.indexes.insertion import Chunk, calls
 from bench.indexes.scratch import Scratch
 
@@ -126,5 +126,6 @@ ENGINE = Engine(
     params=QdrantParams,
     check=_check,
     extra="qdrant",
+    prepare=importing("qdrant_edge"),
     promises=Promises(repeats=False, seeded=False),
 )

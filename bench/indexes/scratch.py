@@ -1,17 +1,21 @@
 """A private folder for what an engine keeps on disk, and the processes it starts: both gone when this process is.
 
 A watchdog sees to it, a process of its own that waits at a pipe: it hears when this one ends, also by `kill -9`.
+Forked children have no part in it: they let go of the pipe, and end nothing.
 """
 
 import os
 import subprocess
 import sys
 import weakref
+from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
 from signal import SIGTERM
 from tempfile import mkdtemp
 
 _SECONDS = 5  # that a process has to end in, before it is killed
+_pipes: set[int] = set()  # this process's ends of those to its watchdogs
 
 # Reads the id of a process and the signal that ends it, a line each, 0 for one that has ended; at the end of the pipe
 # it ends those that are left, and removes the folder.
@@ -60,8 +64,10 @@ class Scratch:
             start_new_session=True,  # Ctrl-C is not for it
             cwd="/" if os.name == "posix" else None,
         )
+        assert self._watchdog.stdin is not None
+        _pipes.add(self._watchdog.stdin.fileno())
         self._processes: list[tuple[subprocess.Popen[bytes], int]] = []
-        self._finalizer = weakref.finalize(self, _close, self._watchdog, self._processes)
+        self._finalizer = weakref.finalize(self, _close, os.getpid(), self.path, self._watchdog, self._processes)
 
     def end_with_it(self, process: "subprocess.Popen[bytes]", signal: int = SIGTERM) -> None:
         """Let a process be ended before the folder is removed: by a signal, and killed where it does not heed it."""
@@ -73,7 +79,14 @@ class Scratch:
         self._finalizer()
 
 
-def _close(watchdog: "subprocess.Popen[bytes]", processes: "list[tuple[subprocess.Popen[bytes], int]]") -> None:
+def _close(
+    owner: int,
+    path: Path,
+    watchdog: "subprocess.Popen[bytes]",
+    processes: "list[tuple[subprocess.Popen[bytes], int]]",
+) -> None:
+    if os.getpid() != owner:  # a forked child's copy
+        return
     for process, signal in processes:
         process.send_signal(signal)  # does nothing where it has ended
         try:
@@ -82,10 +95,26 @@ def _close(watchdog: "subprocess.Popen[bytes]", processes: "list[tuple[subproces
             process.kill()
             process.wait()
         _tell(watchdog, process.pid, 0)  # the id may be another's from now on
+    assert watchdog.stdin is not None
+    _pipes.discard(watchdog.stdin.fileno())
     watchdog.communicate()
+    rmtree(path, ignore_errors=True)  # where the watchdog was killed
 
 
 def _tell(watchdog: "subprocess.Popen[bytes]", pid: int, signal: int) -> None:
     assert watchdog.stdin is not None
-    watchdog.stdin.write(f"{pid} {int(signal)}\n".encode())
-    watchdog.stdin.flush()
+    with suppress(BrokenPipeError):  # it was killed
+        watchdog.stdin.write(f"{pid} {int(signal)}\n".encode())
+        watchdog.stdin.flush()
+
+
+def _let_go() -> None:
+    """Put nothing in place of a forked child's ends of the pipes, at which watchdogs wait for the end of its parent."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    while _pipes:
+        os.dup2(nothing, _pipes.pop(), inheritable=False)  # the number stays taken: an object will close it
+    os.close(nothing)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.indexes.engine import Engine
+from bench.indexes.engine import Engine, importing
 from bench.indexes.insertion import Chunk, JitteredParams, calls, check_jitter, jittered
 
 _METRICS = {"l2": "l2sq", "cosine": "cos", "ip": "ip"}
@@ -68,4 +68,5 @@ ENGINE = Engine(
     params=UsearchParams,
     check=check_jitter,
     extra="usearch",
+    prepare=importing("usearch.index"),
 )

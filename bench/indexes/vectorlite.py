@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.indexes.engine import Engine, Params
+from bench.indexes.engine import Engine, Params, importing
 from bench.indexes.insertion import calls
 
 _SEARCH = "SELECT rowid FROM vectors WHERE knn_search(vector, knn_param(?, ?, ?)) ORDER BY distance"
@@ -62,4 +62,5 @@ ENGINE = Engine(
     check=_check,
     most_ef_search=2**31 - 1,
     extra="vectorlite",
+    prepare=importing("apsw", "vectorlite_py"),
 )

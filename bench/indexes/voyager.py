@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.indexes.engine import Engine, Params
+from bench.indexes.engine import Engine, Params, importing
 from bench.indexes.insertion import Chunk, calls
 
 _METRICS = {"l2": "Euclidean", "cosine": "Cosine", "ip": "InnerProduct"}
@@ -89,4 +89,5 @@ ENGINE = Engine(
     about="Spotify's fork of hnswlib; levels by position, from the seed",
     params=VoyagerParams,
     extra="voyager",
+    prepare=importing("voyager"),
 )

@@ -109,6 +109,7 @@ def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
     made = order_entry(dataset, geometry, first)
     order = np.array(made.arrays["order"])
     try:
+        prepare(index)
         with memory.growth() as grown:
             start = time.perf_counter()
             searcher = build_index(index, dataset.base, order, data.metric, first.seeds.build_seed)
@@ -164,6 +165,11 @@ def order_entry(dataset: Dataset, geometry: Geometry, trial: Trial) -> cache.Ent
 
     key = {"fingerprint": dataset.fingerprint, "metric": dataset.metric, "order_seed": seed, **made_by()}
     return cache.entry("orders", key | msgspec.structs.asdict(trial.order), make)
+
+
+def prepare(index: Index) -> None:
+    """Let an engine import and start what it needs, so that the first build in a process is timed as the others are."""
+    INDEXES[index.engine].prepare(params_of_index(index))
 
 
 def build_index(index: Index, base: np.ndarray, order: np.ndarray, metric: str, seed: int) -> Searcher:

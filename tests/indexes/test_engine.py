@@ -1,5 +1,7 @@
 """Engines as values: parameters of their own, what is installed, and what says so."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import msgspec
@@ -81,3 +83,23 @@ def test_rows_a_call_are_a_parameter_where_they_change_something():
 def test_engines_are_values():
     one = msgspec.structs.replace(INDEXES["hnswlib"], about="another")
     assert (one.about, one.build) == ("another", INDEXES["hnswlib"].build)
+
+
+PREPARED = """
+import sys, numpy as np, numpy.random
+from bench.indexes import INDEXES
+engine = INDEXES[{name!r}]
+params = engine.params()
+engine.prepare(params)
+before = {{module.partition(".")[0] for module in sys.modules}}
+engine.build(np.eye(64, dtype=np.float32), np.arange(64), "l2", params, 1)
+after = {{module.partition(".")[0] for module in sys.modules}}
+print(after - before - sys.stdlib_module_names)
+"""
+
+
+@pytest.mark.parametrize("name", [name for name, engine in INDEXES.items() if installed_version(engine)])
+def test_a_build_imports_no_library_that_was_not_prepared(name):
+    program = [sys.executable, "-c", PREPARED.format(name=name)]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"

@@ -151,6 +151,31 @@ def test_threads_are_those_that_a_process_loaded_lancedb_with(somebody, set_to, 
     assert lines[1].endswith("build with threads = 1 in another process")
 
 
+ENVIRONMENT = """
+import numpy as np, os
+from pathlib import Path
+from bench.indexes.lancedb import LanceDBParams, build
+base = np.random.default_rng(0).standard_normal((500, 8)).astype(np.float32)
+before = dict(os.environ)
+for _ in range(2):
+    build(base, np.arange(500), "l2", LanceDBParams(threads=5), 1).search(base, 10, 10)
+    print([(name, os.environ.get(name)) for name in before | os.environ if before.get(name) != os.environ.get(name)])
+    names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    print(sum(name.startswith("lance-cpu") for name in names))
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="counts threads in /proc")
+@pytest.mark.parametrize("set_to", [{}, {"LANCE_CPU_THREADS": "2"}])
+def test_the_environment_is_as_before_and_the_next_build_is_on_the_same_threads(set_to):
+    names = ("RAYON_NUM_THREADS", "LANCE_CPU_THREADS", "TOKIO_WORKER_THREADS")
+    env = {name: value for name, value in os.environ.items() if name not in names} | set_to
+    command = [sys.executable, "-c", ENVIRONMENT]
+    lines = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines[::2] == ["[]", "[]"]
+    assert {*lines[1::2]} <= {"5", "6"}  # and one that they hand blocking work to
+
+
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [({"M": 3}, "at least 4"), ({"num_partitions": 0}, "at least 1"), ({"jitter": 0}, "at least 1")],

@@ -1,7 +1,6 @@
 """What pgvector does that its adapter relies on, and that its server goes with the process."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -9,12 +8,13 @@ import time
 
 import numpy as np
 import pytest
+from support.processes import children, gone
 
 from bench.errors import BenchError
 from bench.geometry import knn
 from bench.indexes import INDEXES, pgvector
 from bench.indexes.contract import vectors
-from bench.indexes.engine import installed_version, params_of, version
+from bench.indexes.engine import MOST, installed_version, params_of, version
 from bench.present.listings import engines
 from bench.study.environment import differences, environment
 from bench.study.experiment import Experiment, check
@@ -24,6 +24,7 @@ if installed_version(INDEXES["pgvector"]) is None:
     pytest.skip("needs the extra pgvector and a server", allow_module_level=True)
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 N = 600
 BASE, QUERIES = vectors("l2", N)
@@ -154,10 +155,12 @@ pgvector.build(np.eye(4, dtype=np.float32), np.arange(4), "l2", INDEXES["pgvecto
 print(pgvector._servers[0]._scratch.path, pgvector._servers[0]._process.pid, flush=True)
 base = np.random.default_rng(0).standard_normal((20_000, 64)).astype(np.float32)
 pgvector.build(base, np.arange(len(base)), "l2", INDEXES["pgvector"].params(index={index!r}), 1)
+print("built", flush=True)
 """
 
 
 @own_server
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="asks /proc for processes")
 @pytest.mark.parametrize("index", ["first", "after"])
 def test_nothing_is_left_of_a_build_that_is_killed(index):
     with open("/etc/passwd") as users:
@@ -166,27 +169,15 @@ def test_nothing_is_left_of_a_build_that_is_killed(index):
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
         folder, pid = process.stdout.readline().split()
         time.sleep(2)
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", pid], capture_output=True, text=True).stdout.split()
-        assert len(children) > 3
+        started = children(pid)
+        assert len(started) > 3
         process.kill()
-    end = time.monotonic() + 15
-    while time.monotonic() < end and (os.path.exists(folder) or any(map(alive, [pid, *children]))):
-        time.sleep(0.1)
-    assert not os.path.exists(folder)
-    assert [one for one in [pid, *children] if alive(one)] == []
-    shared = subprocess.run(["ipcs", "-m", "-p"], capture_output=True, text=True, check=True).stdout
-    assert pid not in shared.split()
+        assert process.stdout.read() == ""
+    assert gone(folder, pid, *started)
+    with open("/proc/sysvipc/shm") as segments:
+        assert pid not in segments.read().split()
     with open("/etc/passwd") as users:
         assert users.read() == before
-
-
-def alive(pid):
-    """A process whose parent has not asked for its end yet is no more."""
-    try:
-        with open(f"/proc/{pid}/stat") as stream:
-            return stream.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 INTERRUPTED = """
@@ -210,21 +201,6 @@ def test_ctrl_c_is_heard_in_a_build(index):
 
 
 @own_server
-@pytest.mark.skipif(os.geteuid() != 0, reason="runs its programs itself")
-def test_programs_that_only_root_can_read_are_copied_and_no_folder_is_opened(tmp_path, monkeypatch):
-    installed = pgvector.postgres._installed()
-    for part in (installed, installed.parents[1] / "pgserver.libs"):
-        shutil.copytree(part, tmp_path / part.relative_to(installed.parents[1]))
-    tmp_path.chmod(0o700)
-    monkeypatch.setattr(pgvector.postgres, "_installed", lambda: tmp_path / "pgserver" / "pginstall")
-    server = pgvector.postgres.Server()
-    with psycopg.connect(server.dsn) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
-    server.close()
-    assert tmp_path.stat().st_mode & 0o777 == 0o700
-
-
-@own_server
 def test_the_server_listens_on_no_port():
     searcher = build(SHUFFLED[:5])
     assert searcher.connection.execute("SHOW listen_addresses").fetchone() == ("",)
@@ -236,13 +212,68 @@ def test_a_server_that_is_named_is_used_and_left_as_it_was(monkeypatch):
     (server,) = pgvector._servers
     monkeypatch.setattr(pgvector, "_servers", [])
     monkeypatch.setenv(pgvector.DSN, server.dsn)
-    assert version("pgvector", INDEXES["pgvector"]) == "0.6.2, PostgreSQL 16.2"
+    extension = pgvector.postgres.own_version("vector").partition(",")[0]
+    with psycopg.connect(server.dsn) as connection:
+        (number,) = connection.execute("SHOW server_version").fetchone()
+    assert version("pgvector", INDEXES["pgvector"]) == f"{extension}, PostgreSQL {number}"
     searcher = build()
     assert searcher.search(QUERIES, 10, 10).shape == (len(QUERIES), 10)
     assert pgvector._servers == []
     del searcher
     with psycopg.connect(server.dsn) as connection:
         assert connection.execute("SELECT count(*) FROM pg_class WHERE relname LIKE 'bench%'").fetchone() == (0,)
+
+
+@own_server
+def test_its_own_server_has_processes_for_as_many_threads_as_an_engine_may_have():
+    searcher = build(SHUFFLED[:5])
+    pgvector._check_workers(searcher.connection, MOST["threads"])
+
+
+@own_server
+def test_threads_are_not_lowered_to_what_a_named_server_has(monkeypatch):
+    build(SHUFFLED[:5])
+    named = make_conninfo(pgvector._servers[0].dsn, options="-c max_parallel_workers=2")
+    monkeypatch.setenv(pgvector.DSN, named)
+    build(SHUFFLED[:5], threads=3, index="after")
+    with pytest.raises(RuntimeError, match=r"threads = 4: .* max_parallel_workers = 2: give at most 3 threads"):
+        build(SHUFFLED[:5], threads=4, index="after")
+
+
+@own_server
+def test_settings_of_a_named_server_do_not_tell(monkeypatch):
+    build(SHUFFLED[:5])
+    named = make_conninfo(pgvector._servers[0].dsn, options="-c hnsw.ef_search=7 -c plan_cache_mode=auto")
+    monkeypatch.setenv(pgvector.DSN, named)
+    searcher = build(SHUFFLED[:5])
+    assert searcher.connection.execute("SHOW hnsw.ef_search").fetchone() == ("40",)
+
+
+def test_the_plan_of_a_search_that_is_prepared_is_the_one_that_was_proven():
+    searcher = build()
+    searcher.search(QUERIES, 10, 10)
+    plans = searcher.connection.execute("SELECT generic_plans, custom_plans FROM pg_prepared_statements").fetchall()
+    assert sum(custom for _, custom in plans) > len(QUERIES) - 10  # the first few are not prepared
+    assert sum(generic for generic, _ in plans) == 0
+
+
+FORKED = """
+import os, sys, numpy as np
+from bench.indexes import INDEXES, pgvector
+base = np.eye(4, dtype=np.float32)
+searcher = pgvector.build(base, np.arange(4), "l2", INDEXES["pgvector"].params(), 1)
+child = os.fork()
+if not child:
+    sys.exit()
+os.waitpid(child, 0)
+print(searcher.search(base, 1, 10).ravel().tolist())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_that_ends_leaves_the_connection():
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, check=True)
+    assert done.stdout == "[0, 1, 2, 3]\n"
 
 
 def test_a_server_that_cannot_be_had_is_told_in_one_line_and_engines_are_still_listed(monkeypatch):

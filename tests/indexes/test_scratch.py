@@ -5,9 +5,9 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 
 import pytest
+from support.processes import alive, gone
 
 from bench.indexes.scratch import Scratch
 
@@ -23,24 +23,6 @@ time.sleep(600) if "wait" in sys.argv else sys.exit(1)
 """
 
 
-def gone(path, pid):
-    """Whether a folder and a process are gone within ten seconds."""
-    for _ in range(100):
-        if not os.path.exists(path) and not alive(pid):
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def alive(pid):
-    """A process whose parent has not asked for its end yet is no more."""
-    try:
-        with open(f"/proc/{pid}/stat") as stream:
-            return stream.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None])
 def test_nothing_is_left_behind_however_the_process_ends(ending):
     words = [sys.executable, "-c", PROGRAM] + ["wait"] * (ending is not None)
@@ -51,6 +33,49 @@ def test_nothing_is_left_behind_however_the_process_ends(ending):
             assert alive(pid)
             process.send_signal(ending)
     assert gone(path, pid)
+
+
+FORKED = """
+import os, signal, subprocess, sys, time
+from bench.indexes.scratch import Scratch
+scratch = Scratch()
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+scratch.end_with_it(other)
+child = os.fork()
+if not child:
+    time.sleep(600) if "lives" in sys.argv else sys.exit()
+if "lives" not in sys.argv:
+    os.waitpid(child, 0)
+print(scratch.path, other.pid, child, other.poll(), os.path.exists(scratch.path), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("child", ["exits", "lives"])
+def test_a_forked_child_ends_nothing_and_keeps_nothing(child):
+    words = [sys.executable, "-c", FORKED, child]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        path, pid, forked, ended, exists = process.stdout.readline().split()
+    try:
+        assert (ended, exists) == ("None", "True")
+        assert gone(path, pid)
+        assert alive(forked) == (child == "lives")
+    finally:
+        if child == "lives":
+            os.kill(int(forked), signal.SIGKILL)
+
+
+def test_without_its_watchdog_it_is_all_gone_when_it_is_closed():
+    scratch = Scratch()
+    (scratch.path / "file").write_text("x")
+    scratch._watchdog.kill()
+    scratch._watchdog.wait()
+    process = heeds("signal.SIG_DFL")
+    scratch.end_with_it(process, signal.SIGQUIT)
+    scratch.close()
+    assert process.returncode == -signal.SIGQUIT
+    assert not scratch.path.exists()
 
 
 def test_a_folder_goes_when_it_is_closed_or_nobody_has_it():

@@ -1,24 +1,9 @@
 """A generator function in a process of its own: what it yields, and how it ends."""
 
-import os
-import signal
-import time
-
 import pytest
+from support.apart import counts
 
 from bench.study.workers import DiedError, apart
-
-
-def counts(most, then=""):
-    yield from range(most)
-    if then == "dies":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if then == "exits":
-        os._exit(3)
-    if then == "hangs":
-        time.sleep(1000)
-    if then == "raises":
-        raise LookupError("nothing")
 
 
 def test_values_arrive_as_they_are_yielded():
@@ -30,7 +15,7 @@ def test_values_arrive_as_they_are_yielded():
     [
         ("dies", None, "killed by SIGSEGV"),
         ("exits", None, "exited with code 3"),
-        ("hangs", 10.0, "time limit of 10 s reached"),
+        ("hangs", 20.0, "time limit of 20 s reached"),
     ],
 )
 def test_a_process_that_ends_early_is_told_after_its_values(then, timeout, reason):

@@ -19,6 +19,7 @@ from bench.indexes.engine import version
 from bench.measure import retrieval
 from bench.study import run as running
 from bench.study.experiment import Experiment
+from bench.study.outcome import Failure
 from bench.study.store import Store
 from bench.study.study import Study
 from bench.study.workers import Workers
@@ -162,6 +163,30 @@ def test_every_build_of_a_process_states_its_memory_the_third_as_the_first_and_w
         assert len(sizes) == 6
         assert min(sizes) > base.nbytes
         assert max(sizes) < 2.5 * base.nbytes + 5e6  # FAISS doubles what it holds; hnswlib has 65,536 locks
+
+
+def test_what_an_engine_prepares_is_not_part_of_its_builds(study, store, monkeypatch):
+    def prepare(params):
+        prepared.append((params.M, bytearray(2**26)))
+        time.sleep(0.3)
+
+    prepared = []
+    monkeypatch.setitem(INDEXES, "hnswlib", msgspec.structs.replace(INDEXES["hnswlib"], prepare=prepare))
+    outcomes = [one for one in running.run(study, store) if one.trial.index.engine == "hnswlib"]
+    assert len(prepared) == len({outcome.build.id for outcome in outcomes})
+    assert {M for M, _ in prepared} == {outcome.trial.index.M for outcome in outcomes}
+    assert max(outcome.build.build_seconds for outcome in outcomes) < 0.3
+    assert max(outcome.build.build_bytes or 0 for outcome in outcomes) < 2**26
+
+
+def test_an_engine_that_cannot_be_prepared_fails_like_a_build(study, store, monkeypatch):
+    def prepare(params):
+        raise RuntimeError("no server today")
+
+    monkeypatch.setitem(INDEXES, "hnswlib", msgspec.structs.replace(INDEXES["hnswlib"], prepare=prepare))
+    failures = [result for result in running.run(study, store) if isinstance(result, Failure)]
+    assert {failure.trial.index.engine for failure in failures} == {"hnswlib"}
+    assert {failure.reason for failure in failures} == {"build: RuntimeError: no server today"}
 
 
 def test_memory_of_an_engine_in_another_process_is_not_known(study, store, monkeypatch):

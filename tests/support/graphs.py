@@ -32,55 +32,18 @@ def graph(engine, index):
 
 def plain(engine, base, order, metric, params, seed):
     """An index built by the engine's own calls, a row a call, in `order`."""
-    if engine == "hnswlib":
-        index = hnswlib.Index(space=metric, dim=base.shape[1])
-        index.init_index(len(base), M=params.M, ef_construction=params.ef_construction, random_seed=seed)
-        for row in order:
-            index.add_items(base[row], row, num_threads=1)
-        return index
-    if engine == "usearch":
-        from usearch.index import Index
+    return PLAIN[engine](base, order, metric, params, seed)
 
-        metrics = {"l2": "l2sq", "cosine": "cos", "ip": "ip"}
-        index = Index(
-            ndim=base.shape[1],
-            metric=metrics[metric],
-            dtype="f32",
-            connectivity=params.M,
-            expansion_add=params.ef_construction,
-        )
-        for row in jittered(order, params.jitter, seed):
-            index.add(int(row), base[row], threads=1)
-        return index
-    if engine == "voyager":
-        import voyager
 
-        space = {"l2": "Euclidean", "cosine": "Cosine", "ip": "InnerProduct"}[metric]
-        index = voyager.Index(
-            getattr(voyager.Space, space),
-            base.shape[1],
-            M=params.M,
-            ef_construction=params.ef_construction,
-            random_seed=seed,
-            max_elements=len(base),
-        )
-        for row in order:
-            index.add_item(base[row].copy(), int(row))
-        return index
-    if engine == "vectorlite":
-        import apsw
-        import vectorlite_py
+def _hnswlib(base, order, metric, params, seed):
+    index = hnswlib.Index(space=metric, dim=base.shape[1])
+    index.init_index(len(base), M=params.M, ef_construction=params.ef_construction, random_seed=seed)
+    for row in order:
+        index.add_items(base[row], row, num_threads=1)
+    return index
 
-        connection = apsw.Connection(":memory:")
-        connection.enable_load_extension(True)
-        vectorlite_py.load_vectorlite(connection)
-        options = f"max_elements={len(base)},ef_construction={params.ef_construction},M={params.M},random_seed={seed}"
-        connection.execute(
-            f"CREATE VIRTUAL TABLE vectors USING vectorlite(vector float32[{base.shape[1]}] {metric}, hnsw({options}))"
-        )
-        for row in order:
-            connection.execute("INSERT INTO vectors(rowid, vector) VALUES (?, ?)", (int(row), base[row].tobytes()))
-        return connection
+
+def _faiss(base, order, metric, params, seed):
     if metric == "cosine":
         base = base.copy()
         faiss.normalize_L2(base)
@@ -92,3 +55,60 @@ def plain(engine, base, order, metric, params, seed):
     for row in order:
         index.add(base[row : row + 1])
     return index
+
+
+def _usearch(base, order, metric, params, seed):
+    from usearch.index import Index
+
+    index = Index(
+        ndim=base.shape[1],
+        metric={"l2": "l2sq", "cosine": "cos", "ip": "ip"}[metric],
+        dtype="f32",
+        connectivity=params.M,
+        expansion_add=params.ef_construction,
+    )
+    for row in jittered(order, params.jitter, seed):
+        index.add(int(row), base[row], threads=1)
+    return index
+
+
+def _voyager(base, order, metric, params, seed):
+    import voyager
+
+    space = {"l2": "Euclidean", "cosine": "Cosine", "ip": "InnerProduct"}[metric]
+    index = voyager.Index(
+        getattr(voyager.Space, space),
+        base.shape[1],
+        M=params.M,
+        ef_construction=params.ef_construction,
+        random_seed=seed,
+        max_elements=len(base),
+    )
+    for row in order:
+        index.add_item(base[row].copy(), int(row))
+    return index
+
+
+def _vectorlite(base, order, metric, params, seed):
+    import apsw
+    import vectorlite_py
+
+    connection = apsw.Connection(":memory:")
+    connection.enable_load_extension(True)
+    vectorlite_py.load_vectorlite(connection)
+    options = f"max_elements={len(base)},ef_construction={params.ef_construction},M={params.M},random_seed={seed}"
+    connection.execute(
+        f"CREATE VIRTUAL TABLE vectors USING vectorlite(vector float32[{base.shape[1]}] {metric}, hnsw({options}))"
+    )
+    for row in order:
+        connection.execute("INSERT INTO vectors(rowid, vector) VALUES (?, ?)", (int(row), base[row].tobytes()))
+    return connection
+
+
+PLAIN = {
+    "hnswlib": _hnswlib,
+    "faiss": _faiss,
+    "usearch": _usearch,
+    "voyager": _voyager,
+    "vectorlite": _vectorlite,
+}

@@ -36,7 +36,7 @@ def left_behind_when_killed(engine, folder, seconds=0.5):
         process.send_signal(signal.SIGKILL)
         assert process.stdout.read() == ""
     assert before
-    for _ in range(100):
+    for _ in range(300):
         if not os.listdir(folder):
             break
         time.sleep(0.1)

@@ -1,0 +1,91 @@
+"""A PostgreSQL server of one's own: where it can be, and what says so where it cannot."""
+
+import os
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from bench.indexes import postgres
+
+if not (postgres.importable("psycopg") and postgres.importable("pgserver")):
+    pytest.skip("needs the extra pgvector with its server", allow_module_level=True)
+
+import psycopg
+
+
+def served_in(folder, monkeypatch):
+    """What a server in this temporary folder answers, or the one line that says why there is none."""
+    folder.mkdir(exist_ok=True, parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    said = ""
+    try:
+        server = postgres.Server()
+    except RuntimeError as error:
+        said = str(error)
+    if said:
+        assert list(folder.iterdir()) == []
+        return said
+    with psycopg.connect(server.dsn) as connection:
+        answer = connection.execute("SELECT 1").fetchone()
+    server.close()
+    assert list(folder.iterdir()) == []
+    return answer
+
+
+@pytest.fixture
+def short():
+    """A folder of a short name, which all may enter."""
+    with TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("name", ["with space", "it's"])
+def test_a_server_bears_an_ordinary_temporary_folder(short, name, monkeypatch):
+    assert served_in(short / name, monkeypatch) == (1,)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("long" * 25, "set TMPDIR to a shorter folder"), ("a,b", "set TMPDIR to another folder")]
+)
+def test_a_temporary_folder_that_no_server_can_have_is_told_with_the_way_out(short, name, said, monkeypatch):
+    assert served_in(short / name, monkeypatch).endswith(said)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="runs its programs itself")
+def test_root_is_told_what_the_servers_user_lacks(short, monkeypatch):
+    short.chmod(0o700)
+    said = f"who may not enter {short}: set TMPDIR to a folder that all may enter"
+    assert served_in(short / "private", monkeypatch).endswith(said)
+    short.chmod(0o755)
+    monkeypatch.setattr(postgres, "_USER", "who-is-not-there")
+    assert "no user who-is-not-there: add one" in served_in(short / "private", monkeypatch)
+
+
+def test_of_a_log_the_mistake_is_told():
+    log = "LOG: starting\nFATAL:  no room for it\nHINT: more\nLOG:  database system is shut down\n"
+    assert postgres._mistake(log) == "FATAL:  no room for it"
+    assert postgres._mistake("LOG: one\nLOG: two\n") == "LOG: two"
+    assert postgres._mistake("") == "it says nothing"
+
+
+def test_a_server_that_does_not_start_says_why(monkeypatch):
+    monkeypatch.setitem(postgres._SETTINGS, "shared_buffers", "a lot")
+    with pytest.raises(RuntimeError, match=r'did not start: .*FATAL: .*"shared_buffers"'):
+        postgres.Server()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="runs its programs itself")
+def test_programs_that_only_root_can_read_are_copied_and_no_folder_is_opened(tmp_path, monkeypatch):
+    installed = postgres._installed()
+    for part in (installed, installed.parents[1] / "pgserver.libs"):
+        shutil.copytree(part, tmp_path / part.relative_to(installed.parents[1]))
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(postgres, "_installed", lambda: tmp_path / "pgserver" / "pginstall")
+    server = postgres.Server()
+    with psycopg.connect(server.dsn) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    server.close()
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
