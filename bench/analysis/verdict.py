@@ -31,6 +31,7 @@ THESE, LIKE_THESE = "these queries", "queries like these"
 
 NOT_EXACT, RESCORED, FELL, UNDECIDED = "not bit-exact", "hits differ", "fell", "undecided"
 HOLDS, ROSE, BIT_EXACT = "holds", "rose", "bit-exact"
+BY_IDS = (NOT_EXACT, RESCORED, BIT_EXACT)
 FAILURES = (NOT_EXACT, RESCORED, FELL)
 WORST_FIRST = (*FAILURES, UNDECIDED, HOLDS, ROSE, BIT_EXACT)
 ABOUT = {

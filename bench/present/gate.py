@@ -12,6 +12,7 @@ from bench.analysis.setting import fields_of, split
 from bench.analysis.verdict import (
     ABOUT,
     BIT_EXACT,
+    BY_IDS,
     FAILURES,
     LIKE_THESE,
     NOT_EXACT,
@@ -126,11 +127,16 @@ def smallest_text(smallest: SmallestFalls) -> str:
 
 
 def _environment(report: Report, other_ids: bool) -> str:
-    equal = "ids must be equal, and " + ("are NOT all." if other_ids else "are.")
+    by_ids = {line.engine for line in report.lines if line.verdict in BY_IDS}
+    free = [engine for engine in report.unchanged if engine not in by_ids]
+    but = f", but for {', '.join(free)}, where no build repeats" if free and len(free) < len(report.unchanged) else ""
+    equal = f"ids must be equal{but}, and {'are NOT all' if other_ids else 'are'}."
+    if not by_ids & {*report.unchanged}:
+        equal = "no build repeats, so that recalls are compared."
     if not report.changes:
         return f"Versions, threads and machine are those of the baseline: {equal}"
-    equally = f" That does not concern {' and '.join(report.unchanged)}: its {equal}" if report.unchanged else ""
-    return f"Changed since: {'; '.join(report.changes)}.{equally}"
+    concerns = f" That does not concern {', '.join(report.unchanged)}: {equal}" if report.unchanged else ""
+    return f"Changed since: {'; '.join(report.changes)}.{concerns}"
 
 
 def flat(report: Report) -> dict[str, Any]:

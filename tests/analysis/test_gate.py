@@ -12,6 +12,7 @@ from bench.analysis.verdict import BIT_EXACT, FELL, HOLDS, NOT_EXACT, RESCORED, 
 from bench.data import catalog
 from bench.errors import BenchError
 from bench.indexes import INDEXES
+from bench.indexes.engine import Promises
 from bench.measure import recall
 from bench.measure.known_answers import misscored
 from bench.present.gate import flat, text
@@ -320,4 +321,19 @@ def test_an_engine_that_has_not_changed_is_held_to_its_ids(study, saved, store):
     for line in report.lines:
         verdicts[line.engine].add(line.verdict)
     assert verdicts == {"faiss": {NOT_EXACT}, "hnswlib": {HOLDS}}
-    assert "That does not concern faiss: its ids must be equal, and are NOT all." in said(report)
+    assert "That does not concern faiss: ids must be equal, and are NOT all." in said(report)
+
+
+def test_engines_that_never_repeat_are_not_said_to_have_equal_ids(study, saved, store, monkeypatch):
+    free = msgspec.structs.replace(INDEXES["faiss"], promises=Promises(repeats=False))
+    monkeypatch.setitem(INDEXES, "faiss", free)
+
+    def measure(trials):
+        outcomes = measured(study, trials, store, version=None)
+        return [
+            msgspec.structs.replace(o, ids_sha256="other") if o.trial.index.engine == "faiss" else o for o in outcomes
+        ]
+
+    report = check(saved, study, measure, first=3)
+    assert report.unchanged == ["hnswlib", "faiss"]
+    assert "ids must be equal, but for faiss, where no build repeats, and are." in said(report)

@@ -103,7 +103,7 @@ def test_a_baseline_of_an_own_engine_is_bit_exact_until_the_file_changes(cli, fo
     file.write_text(file.read_text().replace("= params.ef_construction,", "= params.ef_construction // 8,"))
     verdict = " ".join(cli("gate", "b.json").stdout.split())
     assert "Changed since: file of engine my_engine" in verdict
-    assert "That does not concern hnswlib: its ids must be equal, and are." in verdict
+    assert "That does not concern hnswlib: ids must be equal, and are." in verdict
     assert "1 bit-exact" in verdict
     assert "not bit-exact" not in verdict
 
