@@ -57,7 +57,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     params: the type of its parameters.
     check: raises ValueError for parameters that it cannot have, beyond their types and the bounds of all engines.
     metrics: those that it has.
-    most_ef_search: the largest that it takes; None where it takes any.
+    most_ef_search, most_dimensions: the largest that it takes; None where it takes any.
     extra: the extra of this package that installs it; empty where it is installed in any case.
     promises: what it states of itself.
     repeats_with: whether builds with these parameters, on one thread, repeat as it promises: some lose it by a chunk.
@@ -82,6 +82,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[Any], None] = lambda params: None
     metrics: tuple[str, ...] = METRICS
     most_ef_search: int | None = None
+    most_dimensions: int | None = None
     extra: str = ""
     promises: Promises = Promises()
     repeats_with: Callable[[Any], bool] = lambda params: True

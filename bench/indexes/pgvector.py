@@ -215,6 +215,7 @@ ENGINE = Engine(
     params=PgvectorParams,
     check=check,
     most_ef_search=1000,
+    most_dimensions=2000,
     extra="pgvector",
     prepare=lambda params: _connection().close(),
     promises=Promises(repeats=False, seeded=False),

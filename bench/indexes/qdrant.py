@@ -107,8 +107,8 @@ def _check_indexed(shard: Any, rows: int) -> None:
     indexed = shard.info().indexed_vectors_count
     if indexed != rows:
         raise RuntimeError(
-            f"Qdrant's graph holds {indexed} of {rows} rows, and the others would be scanned: give a smaller "
-            "indexing_threshold (kilobytes), or more rows"
+            f"Qdrant's graph holds {indexed} of {rows} rows, and the others would be scanned: give more rows, or an "
+            "indexing_threshold (kilobytes) of 1"
         )
 
 

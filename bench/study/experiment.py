@@ -168,7 +168,10 @@ def check(experiment: Experiment, where: str) -> Checked:
     for index in indexes:
         most = INDEXES[index.engine].most_ef_search
         if most is not None and max(_listed(experiment.ef_search)) > most:
-            raise BenchError(f"{where}: engine {index.engine!r} takes an ef_search of at most {most:,}")
+            raise BenchError(
+                f"{where}: ef_search = {max(_listed(experiment.ef_search))}: engine {index.engine!r} takes an "
+                f"ef_search of at most {most:,}: give less, or leave it out"
+            )
     _warn_of_equal_builds(experiment, indexes, where)
     if len(set(indexes)) < len(indexes):
         raise BenchError(f"{where}: an index is listed twice with the same parameters")

@@ -1,7 +1,7 @@
 """What a study will take and what it can show, from a probe of small builds, before anything is run."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -10,11 +10,13 @@ from bench import orders
 from bench.data.dataset import Dataset, limit
 from bench.errors import BenchError, Log
 from bench.geometry import Geometry
+from bench.indexes import INDEXES
 from bench.indexes.engine import Searcher
 from bench.measure import recall
 from bench.study.build import build_index, prepare
 from bench.study.study import Study
 from bench.study.trial import Index
+from bench.study.workers import apart
 
 PROBE_ROWS = 4000  # of each dataset; half as many as well, to see how time grows
 SEEDS = (1, 2, 3)
@@ -48,16 +50,42 @@ def probe(study: Study, log: Log = lambda line: None) -> Iterator[Probe]:
             name: [orders.make(name, orders.parameters(name, {}), part, geometry, seed) for seed in SEEDS]
             for name in ORDERS
         }
-        for index in study.indexes:
-            log(f"{dataset.name}: probing {index.engine} on {part.n:,} of {dataset.n:,} rows")
-            seconds, builds = _builds(part, index, orders_by_name)
-            whole = _extrapolated(part, index, orders_by_name["random"][0], seconds, dataset.n)
-            one = {name: of_name[:1] for name, of_name in builds.items()}
-            for ef_search, k in [*searches, *study.ladder_searches(dataset, index)]:
-                if k <= part.n:
-                    searched = builds if (ef_search, k) in searches else one
-                    recalls, search_seconds = _search(part, truth[:, :k], searched, ef_search)
-                    yield Probe(dataset.name, index, ef_search, k, whole, search_seconds, recalls)
+        for place, index in enumerate(study.indexes, start=1):
+            which = f"{index.engine} ({place} of {len(study.indexes)})"
+            log(f"{dataset.name}: probing {which} on {part.n:,} of {dataset.n:,} rows")
+            work = (
+                dataset.name,
+                dataset.n,
+                part,
+                truth,
+                orders_by_name,
+                index,
+                searches,
+                study.ladder_searches(dataset, index),
+            )
+            # Where a process has one number of threads, each index has a process
+            yield from apart(_probes, work, None) if INDEXES[index.engine].threads_by_process else _probes(*work)
+
+
+def _probes(
+    name: str,
+    n: int,
+    part: Dataset,
+    truth: np.ndarray,
+    orders_by_name: dict[str, list[np.ndarray]],
+    index: Index,
+    searches: Sequence[tuple[int, int]],
+    ladder: Sequence[tuple[int, int]],
+) -> Iterator[Probe]:
+    """A Probe of every search of one index."""
+    seconds, builds = _builds(part, index, orders_by_name)
+    whole = _extrapolated(part, index, orders_by_name["random"][0], seconds, n)
+    one = {order: of_order[:1] for order, of_order in builds.items()}
+    for ef_search, k in [*searches, *ladder]:
+        if k <= part.n:
+            searched = builds if (ef_search, k) in searches else one
+            recalls, search_seconds = _search(part, truth[:, :k], searched, ef_search)
+            yield Probe(name, index, ef_search, k, whole, search_seconds, recalls)
 
 
 def _builds(

@@ -59,7 +59,10 @@ class Study:
         for chosen in self._orders_of.values():
             for order in chosen:
                 if order not in self.labels.values():
-                    raise BenchError(f"{name}: index: {unknown('order', order, sorted(self.labels.values()))}")
+                    raise BenchError(
+                        f"{name}: index: orders: {order!r} is none of the experiment's: name one of "
+                        f"{', '.join(sorted(self.labels.values()))}, or add it to them"
+                    )
 
     @cached_property
     def trials(self) -> list[Trial]:
@@ -210,7 +213,12 @@ def _check_data(name: str, experiment: Experiment, checked: Checked, datasets: S
                 f"{name}: k = {most}, but the base of {dataset.name!r} has only {dataset.n} rows: ask for fewer"
             )
         for index in checked.indexes:
-            metrics = INDEXES[index.engine].metrics
+            metrics, most_d = INDEXES[index.engine].metrics, INDEXES[index.engine].most_dimensions
+            if most_d is not None and dataset.d > most_d:
+                raise BenchError(
+                    f"{name}: {dataset.name!r} has {dataset.d:,} dimensions, and engine {index.engine!r} takes at most "
+                    f"{most_d:,}: leave it out"
+                )
             if dataset.metric not in metrics:
                 raise BenchError(
                     f"{name}: engine {index.engine!r} has no metric {dataset.metric}, by which {dataset.name!r} ranks; "

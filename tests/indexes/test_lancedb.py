@@ -14,6 +14,7 @@ from bench.indexes.engine import installed_version, params_of
 from bench.indexes.lancedb import ENGINE, LanceDBParams, build
 from bench.study.experiment import Experiment
 from bench.study.outcome import Failure
+from bench.study.plan import probe
 from bench.study.run import run
 from bench.study.store import Store
 from bench.study.study import Study
@@ -213,3 +214,16 @@ def test_a_study_may_have_it_on_several_numbers_of_threads(small, tmp_path):
     results = list(run(study, store, Workers(1)))
     assert [result for result in results if isinstance(result, Failure)] == []
     assert len(results) == 6
+
+
+def test_a_plan_probes_each_number_of_threads_in_a_process_of_its_own(small):
+    experiment = Experiment(
+        datasets=["clustered"],
+        orders=["given", "random"],
+        index=[{"engine": "lancedb", "threads": [1, 2]}],
+        ef_search=10,
+        build_seeds=2,
+        equal_ef=False,
+    )
+    probes = list(probe(Study("threads", experiment, [small])))
+    assert [one.index.threads for one in probes] == [1, 2]
