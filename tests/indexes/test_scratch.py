@@ -12,7 +12,8 @@ from support.processes import alive, gone
 from bench.indexes.scratch import Scratch
 
 PROGRAM = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background is started without
 from bench.indexes.scratch import Scratch
 scratch = Scratch()
 (scratch.path / "file").write_text("x")
