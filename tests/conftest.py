@@ -9,6 +9,7 @@ import pytest
 from support.datasets import clustered, judged
 
 from bench.data.dataset import Dataset
+from bench.indexes import INDEXES
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -23,6 +24,15 @@ def _own_cache(tmp_path_factory):
         del os.environ["BENCH_CACHE"]
     else:
         os.environ["BENCH_CACHE"] = before
+
+
+@pytest.fixture(autouse=True)
+def _engines_as_before():
+    """An engine of a file that a test names is there for no other test, whichever process runs it."""
+    before = dict(INDEXES)
+    yield
+    INDEXES.clear()
+    INDEXES.update(before)
 
 
 @pytest.fixture(scope="session")
