@@ -24,6 +24,9 @@ def table(
         typer.Option(help="The order that others are compared with; by default that of the experiment named."),
     ] = None,
     ties: Annotated[bool, typer.Option("--ties", help="Count rows as near as the k-th, not by id alone.")] = False,
+    by_engine: Annotated[
+        bool, typer.Option("--by-engine", help="Engines below each other, with a column an order.")
+    ] = False,
     store: StoreOption = STORE,
     wide: WideOption = False,
     as_json: JsonOption = False,
@@ -34,9 +37,11 @@ def table(
     Example:
       bench table default
       bench table default --ties
+      bench table engines --by-engine
     """
     from bench.analysis.findings import Findings
     from bench.analysis.setting import labels
+    from bench.present.engines import engines_text
     from bench.study.experiment import REFERENCE
     from bench.study.store import Store
 
@@ -48,6 +53,9 @@ def table(
     stated = opened.noted(experiment).reference if experiment else REFERENCE
     findings = Findings(listed, opened.ladder(experiment), failures, reference or stated or REFERENCE, ties)
     _check_reference(reference, labels(findings.compared).values())
+    if by_engine and not as_json:
+        print(engines_text(findings, terminal_layout(wide)))
+        return
     print_table(findings, None if as_json else terminal_layout(wide))
 
 

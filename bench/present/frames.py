@@ -1,9 +1,10 @@
 """Findings as pandas frames: one row an order and setting, or whatever a chart has a mark for.
 
-Every frame names the setting by `dataset`, `index` (the engine, with what else varies among indexes) and `search` (the
+Every frame names the setting by `dataset`, `index` (the engine, with what varies among its indexes) and `search` (the
 ef_search, and k where it varies), so that one choice of the three serves all charts.
 """
 
+import json
 import math
 import re
 from collections import Counter
@@ -54,16 +55,29 @@ def panels_of(settings: Sequence[Mapping[str, Any]]) -> list[Panel]:
     """The Panel of every setting, of which all fields that tables show are given; as many as settings."""
     if not settings:
         return []
-    _, varying = split(settings)
-    of_index = [name for name in varying if name not in ("dataset", "engine", "ef_search", "k")]
+    spread = [_with_own_params(fields) for fields in settings]
+    several_k = "k" in split(spread)[1]
+    of_engine = {
+        engine: [one for one in spread if one["engine"] == engine] for engine in {one["engine"] for one in spread}
+    }
+    varying = {
+        engine: [name for name in split(of)[1] if name not in ("dataset", "ef_search", "k")]
+        for engine, of in of_engine.items()
+    }
     return [
         Panel(
             str(fields["dataset"]),
-            heading(fields, ["engine", *of_index]),
-            f"{fields['ef_search']}" + (f", k {fields['k']}" if "k" in varying else ""),
+            heading(fields, ["engine", *varying[fields["engine"]]]),
+            f"{fields['ef_search']}" + (f", k {fields['k']}" if several_k else ""),
         )
-        for fields in settings
+        for fields in spread
     ]
+
+
+def _with_own_params(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a setting, each parameter that only its engine has by its own name."""
+    own: dict[str, Any] = json.loads(fields.get("engine_params", "{}"))
+    return {name: value for name, value in fields.items() if name != "engine_params"} | own
 
 
 def _named(panel: Panel) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import platform
+import re
 import signal
 import subprocess
 import time
@@ -196,6 +197,7 @@ def test_run_table_and_export_tell_the_same(cli, tmp_path):
     assert "vs given" in cli("table", "--reference", "given", check=0).stdout
     assert "unknown order 'randon'; known: given, random" in cli("table", "--reference", "randon", check=2).stderr
     assert "recall: with ties" in cli("table", "--ties", check=0).stdout
+    assert re.search(r"^hnswlib +[+-]\d+\.\d ", cli("table", "--by-engine", check=0).stdout, re.MULTILINE)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ A chart is drawn of a frame, see `frames`, whose rows are of the setting that is
 `search`, as far as the chart goes by them. Colour never stands alone: shapes, words or places say the same.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -120,19 +121,19 @@ def files(drawn: Any) -> dict[str, bytes]:
 _WORDS = {"search": "ef_search", "k": "k"}
 
 
-def _several(frame: Callable[[Findings], "pd.DataFrame"], column: str) -> Callable[[Findings], "pd.DataFrame"]:
-    """A frame where the column has two values at least; else an empty one."""
+_MOST_ENGINES = 6  # whose colours and shapes are told apart beside each other
+
+
+def _differences(column: str, least: int = 2, most: float = math.inf) -> Callable[[Findings], "pd.DataFrame"]:
+    """Differences where the column has so many values; else an empty frame."""
 
     def rows(findings: Findings) -> "pd.DataFrame":
-        full = frame(findings)
-        return full if len(full) and full[column].nunique() > 1 else full.iloc[:0]
+        full = frames.differences(findings)
+        if not len(full) or not least <= full[column].nunique() <= most:
+            return full.iloc[:0]
+        return full.assign(absolute=full["difference"].abs())
 
     return rows
-
-
-def _heat(findings: Findings) -> "pd.DataFrame":
-    rows = _several(frames.differences, "dataset")(findings)
-    return rows.assign(absolute=rows["difference"].abs()) if len(rows) else rows
 
 
 def _difficulty(of: str) -> Callable[[Findings], "pd.DataFrame"]:
@@ -154,6 +155,7 @@ _CURVE = (
     " of ef_search, where it was searched on one. Move the pointer: the rule reads off the ef_search at which each"
     " order has the same recall."
 )
+_HEAT = "blue where it is above and orange where it is below; ▲ better, ▼ worse, = no difference shown, ? undecided."
 _OF_SETTING = ("dataset", "index", "search")
 
 CHARTS = {
@@ -201,17 +203,23 @@ CHARTS = {
     ),
     "heat": Chart(
         "Datasets and orders",
-        "Difference to the reference in points, blue where it is above and orange where it is below; ▲ better, ▼ worse,"
-        " = no difference shown, ? undecided.",
-        _heat,
+        f"Difference to the reference in points, {_HEAT}",
+        _differences("dataset"),
         comparison.heat,
         ("index", "search"),
     ),
     "engines": Chart(
         "Engines side by side",
         "Difference of each order to the reference in the same engine, with 95 % intervals.",
-        _several(frames.differences, "index"),
+        _differences("index", most=_MOST_ENGINES),
         comparison.engines,
+        ("dataset", "search"),
+    ),
+    "engine_map": Chart(
+        "Engines and orders",
+        f"Difference to the reference in the same engine in points, {_HEAT}",
+        _differences("index", least=_MOST_ENGINES + 1),
+        comparison.engine_map,
         ("dataset", "search"),
     ),
     "sweep": Chart(

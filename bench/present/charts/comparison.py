@@ -113,6 +113,16 @@ def misses(rows: Any, labels: Sequence[str]) -> Any:
 
 def heat(rows: Any, labels: Sequence[str]) -> Any:
     """Datasets by orders: differences to the reference."""
+    return _heat(rows, "dataset")
+
+
+def engine_map(rows: Any, labels: Sequence[str]) -> Any:
+    """Engines by orders: differences to the reference."""
+    return _heat(rows, "index")
+
+
+def _heat(rows: Any, down: str) -> Any:
+    """Differences to the reference, with a row for every value of a field and a column an order."""
     import altair as alt
 
     marks = " : ".join(f"datum.verdict == '{verdict}' ? ' {mark}'" for verdict, (_, _, mark) in VERDICTS.items())
@@ -123,7 +133,7 @@ def heat(rows: Any, labels: Sequence[str]) -> Any:
         .transform_calculate(shade="datum.most > 0 ? datum.difference / datum.most : 0")
         .encode(
             x=alt.X("order:N", title=None, axis=alt.Axis(labelAngle=-90, labelLimit=140, orient="top")),
-            y=alt.Y("dataset:N", title=None, axis=names(grid=False), sort=None),
+            y=alt.Y(f"{down}:N", title=None, axis=names(grid=False), sort=None),
         )
     )
     white = alt.condition("abs(datum.shade) > 0.6", alt.value("white"), alt.value("#222"))
@@ -133,7 +143,7 @@ def heat(rows: Any, labels: Sequence[str]) -> Any:
     return alt.layer(
         base.mark_rect(stroke="white").encode(
             color=alt.Color("shade:Q", scale=scale, legend=None),
-            tooltip=tips("dataset", "order", "difference", "low", "high", "verdict"),
+            tooltip=tips(down, "order", "difference", "low", "high", "verdict"),
         ),
         base.mark_text(fontSize={"expr": f"{cell} < 28 ? 0 : clamp({cell} / 5, 8, 11)"}).encode(
             text="text:N", color=white

@@ -36,7 +36,7 @@ SECTIONS = {
     "difference": ("difference",),
     "curves": ("curves", "misses"),
     "losses": ("losses", "by_dimension", "by_distance"),
-    "overview": ("heat", "engines", "sweep", "permutations", "rankings", "presets"),
+    "overview": ("heat", "engines", "engine_map", "sweep", "permutations", "rankings", "presets"),
     "data": ("dimensions",),
     "variance": ("shares", "needed"),
     "costs": ("seconds", "megabytes"),

@@ -1,0 +1,89 @@
+"""Orders across engines: a table a dataset and ef_search, with a row an index and a column an order."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+
+from bench.analysis.findings import Findings
+from bench.analysis.setting import natural
+from bench.analysis.summary import Summary
+from bench.errors import BenchError
+from bench.present.charts.marks import VERDICTS
+from bench.present.frames import Panel, panels
+from bench.present.text import Layout, number, points
+
+_COLUMNS = 6  # orders beside each other in a terminal
+
+ByOrder = Mapping[str, Summary]
+
+
+def engines_text(findings: Findings, layout: Layout) -> str:
+    """Differences to the reference, engines below each other; a wide layout has intervals, recall and build time.
+
+    A BenchError where no order is compared with the reference.
+    """
+    if not any(row.against for row in findings.summaries):
+        raise BenchError(f"no order is compared with {findings.reference} here: name another with --reference")
+    tables = [_table(*of_one, findings.reference, layout) for of_one in _searches(findings)]
+    note = f"Points of recall to {findings.reference} in the same index"
+    note += ", with intervals that hold for all its orders at once; recall, build s: of " * layout.wide
+    note += findings.reference * layout.wide
+    note += f"; {', '.join(f'{mark} {verdict}' for verdict, (_, _, mark) in VERDICTS.items())}."
+    return "\n\n".join(
+        [*tables, layout.note(note + " --wide has intervals, recall and build times." * (not layout.wide))]
+    )
+
+
+def _searches(findings: Findings) -> Iterator[tuple[str, Mapping[str, ByOrder]]]:
+    """What each table is of, and in it the summaries of every index by order."""
+    of_panel = panels(findings)
+
+    def place(row: Summary) -> tuple[str, Panel]:
+        panel = of_panel[row.setting]
+        return row.setting.experiment, Panel(dataset=panel.dataset, index="", search=panel.search)
+
+    first: dict[tuple[str, Panel], int] = {}
+    for row in findings.summaries:
+        first.setdefault(place(row), len(first))
+    for key, rows in groupby(sorted(findings.summaries, key=lambda row: first[place(row)]), key=place):
+        experiment, panel = key
+        by_index: dict[str, dict[str, Summary]] = {}
+        for row in rows:
+            by_index.setdefault(of_panel[row.setting].index, {})[row.order] = row
+        yield f"{experiment}: {panel.dataset}, ef_search {panel.search}", by_index
+
+
+def _table(title: str, by_index: Mapping[str, ByOrder], reference: str, layout: Layout) -> str:
+    orders = sorted(
+        {order for rows in by_index.values() for order in rows} - {reference}, key=lambda name: natural([name])
+    )
+    parts = [layout.note(title)]
+    if layout.wide:
+        header = ["engine", f"{reference}, recall", *orders, "build s"]
+        rows = [
+            [index, _recall(of.get(reference)), *_differences(of, orders, wide=True), _seconds(of.get(reference))]
+            for index, of in by_index.items()
+        ]
+        return "\n\n".join([*parts, layout.table(header, rows, 1)])
+    for start in range(0, len(orders), _COLUMNS):
+        few = orders[start : start + _COLUMNS]
+        header = ["engine", *(order.replace("-", "- ") for order in few)]  # so that a name is folded at its hyphen
+        parts.append(layout.table(header, [[index, *_differences(of, few)] for index, of in by_index.items()], 1))
+    return "\n\n".join(parts)
+
+
+def _differences(by_order: ByOrder, orders: Iterable[str], wide: bool = False) -> list[str]:
+    """A cell an order: its difference with the mark of its verdict; empty for those that this index has not."""
+    cells = []
+    for order in orders:
+        against = by_order[order].against if order in by_order else None
+        difference = against and (points(against.difference) if wide else f"{100 * against.difference.value:+.1f}")
+        cells.append(f"{difference} {VERDICTS[against.verdict][2]}" if against else "")
+    return cells
+
+
+def _recall(row: Summary | None) -> str:
+    return f"{row.recall.value:.4f}" if row else ""
+
+
+def _seconds(row: Summary | None) -> str:
+    return number(row.build_seconds, "{:.1f}") if row else ""
