@@ -3,7 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from bench.errors import BenchError, unknown
 
@@ -41,7 +41,42 @@ def converted(value: object, to: type[T], where: str, *, strict: bool = True) ->
         if field := re.fullmatch(r"Object contains unknown field `(.*)`", message):
             known = [f.name for f in msgspec.structs.fields(_type_at(to, place))]
             raise BenchError(f"{where}: {unknown('key', field[1], known)}") from None
-        raise BenchError(f"{where}: {message[0].lower()}{message[1:].replace('`', '')}") from None
+        if message.startswith("Invalid enum value") and (choices := _choices(to, place)):
+            message += f": give {' or '.join(choices)}"
+        raise BenchError(f"{where}: {_plain(message)}") from None
+
+
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+
+
+def _plain(message: str) -> str:
+    """msgspec's message in words that do not ask for Python: its types stand in backticks."""
+    in_words = re.sub(
+        r"`([^`]*)`",
+        lambda types: " or ".join(_WORDS.get(one, one) for one in types[1].split(" | ") if one != "null"),
+        message,
+    )
+    return in_words[0].lower() + in_words[1:]
+
+
+def _choices(to: Any, place: str) -> list[str]:
+    """The words that the field at `place` takes, and what other values; none where that is no field of a struct."""
+    import msgspec
+
+    parent, _, name = re.sub(r"\[[^.]*\]$", "", place).rpartition(".")  # a list's type is its field's
+    if not name:
+        return []
+    [of_field] = [field.type for field in msgspec.structs.fields(_type_at(to, parent)) if field.name == name]
+    parts = get_args(of_field) if get_origin(of_field) is not Literal else [of_field]
+    words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    return words + [_WORDS[part.__name__] for part in parts if isinstance(part, type) and part.__name__ in _WORDS]
 
 
 def as_text(name: str) -> str:

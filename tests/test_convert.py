@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -13,6 +14,18 @@ from bench.study.experiment import read_experiment
 class Stated(msgspec.Struct, forbid_unknown_fields=True):
     title: str
     n: int = 0
+
+
+class Inner(msgspec.Struct):
+    kind: Literal["a", "b"] | int = "a"
+
+
+class Outer(msgspec.Struct, forbid_unknown_fields=True):
+    title: str
+    n: int = 0
+    kind: Literal["a", "b"] | int = "a"
+    kinds: list[Literal["a", "b"]] = []
+    inner: Inner | None = None
 
 
 def test_a_toml_file_may_begin_with_a_byte_order_mark(tmp_path):
@@ -38,6 +51,23 @@ def test_what_is_wrong_with_a_toml_file_is_reported_with_its_place(tmp_path, con
     (tmp_path / "my.toml").write_bytes(content)
     with pytest.raises(BenchError, match=rf"^{tmp_path}/my\.toml:? {message}"):
         read_toml(tmp_path / "my.toml", Stated)
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ("title = 3", "title: expected text, got a whole number"),
+        ("title = 'x'\nn = 1.5", "n: expected a whole number, got a number"),
+        ("title = 'x'\nn = [1]", "n: expected a whole number, got a list"),
+        ("title = 'x'\nkind = 'c'", "kind: invalid enum value 'c': give a or b or a whole number"),
+        ("title = 'x'\nkinds = ['a', 'c']", r"kinds\[1\]: invalid enum value 'c': give a or b"),
+        ("title = 'x'\ninner = { kind = 'c' }", "inner.kind: invalid enum value 'c': give a or b or a whole number"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_in_words_with_what_is_taken(tmp_path, stated, message):
+    (tmp_path / "my.toml").write_text(stated)
+    with pytest.raises(BenchError, match=rf"my\.toml: {message}$"):
+        read_toml(tmp_path / "my.toml", Outer)
 
 
 def test_a_toml_file_that_cannot_be_read_is_reported(tmp_path):

@@ -328,7 +328,7 @@ def write_zero(path):
         (["compare", "my.npy", "--orders", "lid-desc"], "unknown order 'lid-desc'; known: given, reverse"),
         (["compare", "my.npy", "--orders", ","], "--orders is empty"),
         (["compare", "my.npy", "--orders", "block-shuffle:block"], "'block' in 'block-shuffle:block' is not key=value"),
-        (["compare", "my.npy", "--orders", "block-shuffle:block=x"], "block: expected int"),
+        (["compare", "my.npy", "--orders", "block-shuffle:block=x"], "block: expected a whole number"),
         (["compare", "my.npy", "--orders", "category"], "order 'category' needs labels, and dataset 'my' has none"),
         (["compare", "my.npy", "--engines", "hnsw"], "unknown engine 'hnsw'; known: hnswlib, faiss"),
         (["compare", "my.npy", "--metric", "dot"], "unknown metric 'dot'; known: l2, cosine, ip"),

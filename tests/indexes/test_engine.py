@@ -53,7 +53,7 @@ def test_an_engine_that_is_not_installed_names_what_installs_it():
         ({"ef_construction": 0}, "ef_construction = 0"),
         ({"M": 32, "ef_construction": 16}, "ef_construction = 16 .* M = 32"),
         ({"threads": -1}, "threads = -1"),
-        ({"M": 16.5}, "M: expected `?int"),
+        ({"M": 16.5}, "M: expected a whole number"),
         ({"colour": 1}, "'colour'; known: M, ef_construction, threads"),
     ],
 )

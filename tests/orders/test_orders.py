@@ -211,8 +211,8 @@ def test_one_row_has_one_order():
         ("lid-desc", {}, "unknown order 'lid-desc'; known: given, reverse"),
         ("random", {"block": 3}, "order 'random': unknown parameter 'block'; known: none"),
         ("block-shuffle", {"blok": 3}, "unknown parameter 'blok'; known: block"),
-        ("block-shuffle", {"block": "x"}, "block: expected int"),
-        ("lid-ascending", {"k": 1.5}, "order 'lid-ascending': k: expected int"),
+        ("block-shuffle", {"block": "x"}, "block: expected a whole number"),
+        ("lid-ascending", {"k": 1.5}, "order 'lid-ascending': k: expected a whole number"),
     ],
 )
 def test_unknown_orders_and_parameters_are_named(name, params, message):
@@ -295,7 +295,7 @@ def test_a_permutation_of_other_labels_is_refused_in_a_line():
     [
         ({"permutations": 1}, "permutations = 1"),
         ({"permutations": 1_000_000}, "permutations = 1000000: .* 10,000"),
-        ({"permutations": "all"}, "permutations: expected int"),
+        ({"permutations": "all"}, "permutations: expected a whole number"),
         ({"permutations": 6, "permutation": ["a"]}, "permutations = 6"),
     ],
 )
