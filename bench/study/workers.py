@@ -16,10 +16,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import Any
 
 import msgspec
+import psutil
 
 from bench.errors import Log
 from bench.indexes import INDEXES
@@ -177,9 +179,29 @@ class _Worker:
 
     def close(self) -> None:
         """End it, whatever it does."""
-        self.process.kill()
-        self.process.join()
+        _end(self.process)
         self.pipe.close()
+
+
+def _end(process: BaseProcess) -> None:
+    """Kill a process, and those that an engine began in it, which would slow down the builds that follow.
+
+    Those in a session of their own are left: servers and what watches them end by themselves, see `scratch`.
+    """
+    begun: list[psutil.Process] = []
+    with suppress(psutil.Error):
+        begun = psutil.Process(process.pid).children(recursive=True)
+    for one in (one for one in begun if _in_our_session(one.pid)):
+        with suppress(psutil.Error):
+            one.kill()
+    process.kill()
+    process.join()
+
+
+def _in_our_session(pid: int) -> bool:
+    with suppress(OSError):
+        return os.getsid(pid) == os.getsid(0)
+    return False
 
 
 def _death(exitcode: int) -> str:
@@ -222,8 +244,7 @@ def apart(work: Callable[..., Iterator[Any]], arguments: tuple[Any, ...], timeou
         process.join()
         raise DiedError(_death(process.exitcode or 0)) from None
     finally:
-        process.kill()
-        process.join()
+        _end(process)
         pipe.close()
 
 

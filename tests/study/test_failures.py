@@ -10,6 +10,7 @@ import time
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 
 from bench.errors import BenchError
@@ -106,6 +107,17 @@ def test_what_failed_is_tried_again_by_the_next_run(cli, misbehaving):
     again = cli("run", "raises.toml", check=0, **where)
     assert "24 outcomes in all, 4 missing" in again.stderr
     assert "FAILED" not in again.stdout
+
+
+def test_what_an_engine_began_ends_with_the_build_that_reaches_the_time_limit(cli, misbehaving):
+    begin = 'open("begun", "w").write(str(subprocess.Popen(["sleep", "1000"]).pid))'
+    site = SITE.replace("import os,", "import subprocess, os,").replace(
+        "time.sleep(1000)", f"{begin}; time.sleep(1000)"
+    )
+    (misbehaving / "sitecustomize.py").write_text(site)
+    cli("run", "hangs.toml", "--timeout", "3", check=4, PYTHONPATH=str(misbehaving))
+    with pytest.raises(psutil.NoSuchProcess):
+        psutil.Process(int((misbehaving / "begun").read_text()))
 
 
 def test_where_everything_fails_the_table_says_why(cli, misbehaving):
