@@ -174,7 +174,10 @@ def _nothing_shown(advice: Advice) -> str:
     if advice.undecided:
         are = _counted(advice.undecided, "comparison is", "comparisons are", advice.compared)
         parts.append(f"{are} undecided.")
-    parts.append(f"Differences of up to {bound} are not excluded.")
+    excluded = advice.bound < 1
+    parts.append(
+        f"Differences of up to {bound} are not excluded." if excluded else "So few builds exclude no difference at all."
+    )
     if advice.needed.builds:
         also = f" and {advice.needed.queries:,} queries" if advice.needed.queries else ""
         settle = f"{advice.needed.builds} builds of each order{also} would settle each in four studies of five"

@@ -115,6 +115,13 @@ def test_what_is_undecided_is_no_advice_but_how_to_settle_it():
     assert only.endswith(more)
 
 
+def test_builds_that_exclude_no_difference_at_all_are_said_to():
+    [only] = said(row("given", 0.01, UNDECIDED, half=5.0, needed=17), row("random"))
+    assert only.startswith(
+        "1 of 1 comparison is undecided. So few builds exclude no difference at all. 17 builds of each order would"
+    )
+
+
 def test_where_nothing_is_better_a_bad_file_order_is_shuffled():
     assert said(row("given", -0.05, WORSE), row("random")) == [
         "Your order (given) costs 5.00 [4.00, 6.00] points of recall against a shuffle.",
