@@ -12,6 +12,7 @@ from bench.present.frames import Panel, panels
 from bench.present.text import Layout, number, points
 
 _COLUMNS = 6  # orders beside each other in a terminal
+_LONGEST_BESIDE = 12  # characters of an engine's name in front of them
 
 ByOrder = Mapping[str, Summary]
 
@@ -64,10 +65,15 @@ def _table(title: str, by_index: Mapping[str, ByOrder], reference: str, layout: 
             for index, of in by_index.items()
         ]
         return "\n\n".join([*parts, layout.table(header, rows, 1)])
+    beside = max(map(len, by_index)) <= _LONGEST_BESIDE
     for start in range(0, len(orders), _COLUMNS):
         few = orders[start : start + _COLUMNS]
-        header = ["engine", *(order.replace("-", "- ") for order in few)]  # so that a name is folded at its hyphen
-        parts.append(layout.table(header, [[index, *_differences(of, few)] for index, of in by_index.items()], 1))
+        header = [order.replace("-", "- ") for order in few]  # so that a name is folded at its hyphen
+        lines = {index: _differences(of, few) for index, of in by_index.items()}
+        if beside:
+            parts.append(layout.table(["engine", *header], [[index, *cells] for index, cells in lines.items()], 1))
+        else:
+            parts.append(layout.sections(header, [(f"{index}:", [cells]) for index, cells in lines.items()], 0))
     return "\n\n".join(parts)
 
 
