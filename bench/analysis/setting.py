@@ -134,6 +134,28 @@ def split(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[s
     return common, [name for name in varying if name not in implied]
 
 
+def varying_by_engine(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """By engine the names of what tells its settings from all others, of fields as `with_own_params` gives them."""
+    of_engine: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for fields in settings:
+        of_engine[fields["engine"]].append(with_own_params(fields))
+    everywhere = [name for name in split(settings)[1] if name in ("dataset", "engine", "ef_search", "k")]
+    varying = {}
+    for engine, of in of_engine.items():
+        own = {*everywhere, *split(of)[1]}
+        names = dict.fromkeys(name for fields in of for name in fields)
+        varying[engine] = [name for name in names if name in own]
+    return varying
+
+
+def with_own_params(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a setting, with each parameter that only its engine has by its own name."""
+    spread: dict[str, Any] = {}
+    for name, value in fields.items():
+        spread |= json.loads(value) if name == "engine_params" else {name: value}
+    return spread
+
+
 def _determines(settings: Sequence[Mapping[str, Any]], cause: str, name: str) -> bool:
     pairs = {(setting.get(cause), setting.get(name)) for setting in settings}
     return len(pairs) == len({value for value, _ in pairs})

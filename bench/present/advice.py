@@ -10,12 +10,13 @@ from bench.analysis.categories import Permuted
 from bench.analysis.presets import UnderPreset
 from bench.analysis.rankings import SURE, Rankings
 from bench.analysis.retrieval import Retrieval
-from bench.analysis.setting import split
+from bench.analysis.setting import varying_by_engine, with_own_params
 from bench.analysis.stats import CONFIDENCE, Estimate
 from bench.analysis.summary import BETTER, WORSE, Summary
 from bench.orders import ORDERS
 from bench.present.text import heading, points
 
+Varying = Mapping[str, Sequence[str]]  # by engine, see `varying_by_engine`
 RANDOM = "random"
 MOST_NAMED = 3  # orders that a sentence lists
 ONE_BUILD = "One build of each order shows no interval: build five at least (`--seeds 5`)."
@@ -23,7 +24,7 @@ ONE_BUILD = "One build of each order shows no interval: build five at least (`--
 
 def sentences(advice: Advice, settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """What an Advice says. settings: fields of all settings of the experiment, by which the one spoken of is named."""
-    _, varying = split(settings)
+    varying = varying_by_engine(settings)
     if advice.broken:
         where = _named(advice.broken[0], varying)
         return [
@@ -67,7 +68,7 @@ def _matters(advice: Advice) -> list[str]:
     return [f"Order matters here: {differ} with {_reference(advice)} {show} a difference."]
 
 
-def _given(advice: Advice, varying: Sequence[str]) -> list[str]:
+def _given(advice: Advice, varying: Varying) -> list[str]:
     """What the file's order costs."""
     effect, reference = advice.given, _reference(advice)
     if effect is None or not advice.shown or effect is advice.best:
@@ -91,7 +92,7 @@ def _given(advice: Advice, varying: Sequence[str]) -> list[str]:
     ]
 
 
-def _best(advice: Advice, varying: Sequence[str]) -> list[str]:
+def _best(advice: Advice, varying: Varying) -> list[str]:
     """Which order is best, and what it is worth."""
     effect, reference = advice.best, _reference(advice)
     if advice.mixed:
@@ -132,7 +133,7 @@ def _equal_ef(equivalent: tuple[float, float, float] | None, ef_search: int, ref
     return f", as ef_search {value:.0f}{ends} in place of {ef_search} would"
 
 
-def _worst(advice: Advice, varying: Sequence[str]) -> list[str]:
+def _worst(advice: Advice, varying: Varying) -> list[str]:
     """What is at stake, where the file's order is not itself the worst."""
     if not advice.worse or advice.worse[0] is advice.given:
         return []
@@ -204,15 +205,16 @@ def _size(difference: Estimate, of: str = "recall") -> str:
     return f"{value:.2f} [{low:.2f}, {high:.2f}] points of {of}"
 
 
-def _in(row: Summary, varying: Sequence[str]) -> str:
+def _in(row: Summary, varying: Varying) -> str:
     """How much an order gains or costs, and in which setting, where there are several."""
     assert row.against is not None
     return f"{_size(row.against.difference)}{_named(row, varying)}"
 
 
-def _named(row: Summary, varying: Sequence[str]) -> str:
+def _named(row: Summary, varying: Varying) -> str:
     """A setting in brackets, where there are several."""
-    return _bracketed(row.setting.fields, varying)
+    fields = with_own_params(row.setting.fields)
+    return _bracketed(fields, varying[fields["engine"]])
 
 
 def _bracketed(setting: Mapping[str, Any], varying: Sequence[str]) -> str:

@@ -4,7 +4,6 @@ Every frame names the setting by `dataset`, `index` (the engine, with what varie
 ef_search, and k where it varies), so that one choice of the three serves all charts.
 """
 
-import json
 import math
 import re
 from collections import Counter
@@ -18,7 +17,7 @@ from bench.analysis import equal_ef, power
 from bench.analysis.findings import Findings
 from bench.analysis.losses import DECILES, LEVELS
 from bench.analysis.profile import Profile, profile
-from bench.analysis.setting import Setting, labels, split
+from bench.analysis.setting import Setting, labels, split, varying_by_engine, with_own_params
 from bench.analysis.stats import CONFIDENCE
 from bench.analysis.summary import Summary
 from bench.errors import BenchError
@@ -35,6 +34,7 @@ Rows = list[dict[str, Any]]
 READINGS = 60  # levels of recall at which curves are read off
 BINS = 30  # of a distribution of dimension
 _PARTS = ("order", "build", "search")
+_OF_CHOICE = ("dataset", "engine", "ef_search", "k")  # what a Panel says in its own words
 
 
 class Panel(msgspec.Struct, frozen=True):
@@ -55,29 +55,17 @@ def panels_of(settings: Sequence[Mapping[str, Any]]) -> list[Panel]:
     """The Panel of every setting, of which all fields that tables show are given; as many as settings."""
     if not settings:
         return []
-    spread = [_with_own_params(fields) for fields in settings]
-    several_k = "k" in split(spread)[1]
-    of_engine = {
-        engine: [one for one in spread if one["engine"] == engine] for engine in {one["engine"] for one in spread}
-    }
-    varying = {
-        engine: [name for name in split(of)[1] if name not in ("dataset", "ef_search", "k")]
-        for engine, of in of_engine.items()
-    }
+    varying = varying_by_engine(settings)
+    spread = [with_own_params(fields) for fields in settings]
+    several_k = len({fields["k"] for fields in spread}) > 1
     return [
         Panel(
             str(fields["dataset"]),
-            heading(fields, ["engine", *varying[fields["engine"]]]),
+            heading(fields, ["engine", *(name for name in varying[fields["engine"]] if name not in _OF_CHOICE)]),
             f"{fields['ef_search']}" + (f", k {fields['k']}" if several_k else ""),
         )
         for fields in spread
     ]
-
-
-def _with_own_params(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a setting, each parameter that only its engine has by its own name."""
-    own: dict[str, Any] = json.loads(fields.get("engine_params", "{}"))
-    return {name: value for name, value in fields.items() if name != "engine_params"} | own
 
 
 def _named(panel: Panel) -> dict[str, Any]:

@@ -5,7 +5,16 @@ import pytest
 from support import examples
 from support.examples import TRIAL
 
-from bench.analysis.setting import FOLLOWS, by_setting, fields_of, labels, samples, split
+from bench.analysis.setting import (
+    FOLLOWS,
+    by_setting,
+    fields_of,
+    labels,
+    samples,
+    split,
+    varying_by_engine,
+    with_own_params,
+)
 from bench.study.order_labels import label
 from bench.study.trial import DIGESTS, FIELDS, Order, Setting, changed
 
@@ -125,3 +134,18 @@ def test_what_varies_has_a_column_unless_it_follows_from_another():
     assert varying == ["dataset", "engine", "engine_params"]
     assert split([{"dataset": "a", "n": 1}, {"dataset": "a", "n": 2}])[1] == ["n"]
     assert set(FOLLOWS["dataset"]) > {"n", "d", "queries", "metric"}
+
+
+def test_settings_are_told_apart_by_what_varies_within_their_engine():
+    hnswlib = {"dataset": "d", "engine": "hnswlib", "M": 16, "chunk": 1, "ef_search": 10}
+    own = '{"dtype":"f32","jitter":8}'
+    usearch = {"dataset": "d", "engine": "usearch", "M": 16, "chunk": 1000, "engine_params": own, "ef_search": 10}
+    bf16 = usearch | {"engine_params": '{"dtype":"bf16","jitter":8}'}
+    assert varying_by_engine([hnswlib, usearch]) == {"hnswlib": ["engine"], "usearch": ["engine"]}
+    assert varying_by_engine([hnswlib, usearch, bf16]) == {"hnswlib": ["engine"], "usearch": ["engine", "dtype"]}
+    wider = {**bf16, "ef_search": 40}
+    assert varying_by_engine([hnswlib, usearch, wider]) == {
+        "hnswlib": ["engine", "ef_search"],
+        "usearch": ["engine", "dtype", "ef_search"],
+    }
+    assert with_own_params(usearch)["jitter"] == 8
