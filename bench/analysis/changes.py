@@ -83,6 +83,24 @@ def changes(before: Iterable[Measured], after: Iterable[Measured]) -> Changes:
     )
 
 
+_SHARED = {
+    "data": "data (vectors, queries, labels, metric)",
+    "index": "index (engine and parameters)",
+    "order": "order",
+    "search": "search (k, ef_search)",
+}
+
+
+def not_shared(before: Iterable[Measured], after: Iterable[Measured]) -> list[str]:
+    """What of a line two sets of outcomes have no value in common of, in words."""
+    then, now = _lines(before), _lines(after)
+    return [
+        words
+        for part, words in _SHARED.items()
+        if not {getattr(line, part) for line in then} & {getattr(line, part) for line in now}
+    ]
+
+
 def varying(lines: Iterable[Change]) -> list[str]:
     """The names of the fields by which settings differ."""
     return split([line.fields for line in lines])[1]

@@ -14,7 +14,7 @@ from bench import orders as insertion_orders
 from bench import streams
 from bench.analysis.findings import Findings
 from bench.analysis.setting import labels
-from bench.api.arguments import call, items, order_table, source, whole
+from bench.api.arguments import call, items, order_table, path, source, whole
 from bench.api.result import Result
 from bench.convert import as_text
 from bench.errors import BenchError, BenchWarning, Log, unknown
@@ -109,9 +109,9 @@ def compare(
     workers = Workers(whole(jobs, "jobs"))
     shown = outcomes_shown if progress else _nothing_shown
     with nullcontext(None) if store else TemporaryDirectory() as folder:
-        path = Path(store) if store else Path(folder or "") / "store.sqlite"
+        kept = path(store, "store") if store else Path(folder or "") / "store.sqlite"
         try:
-            result = run([study], path, workers, shown, log if store else _silent, command)
+            result = run([study], kept, workers, shown, log if store else _silent, command)
         except Interrupted as stopped:
             rest = f"saved in {store}; the same call goes on from there" if store else "lost; a store would keep them"
             raise KeyboardInterrupt(f"{stopped.finished} of {stopped.missing} outcomes finished, {rest}") from None
@@ -152,6 +152,8 @@ def order(
     what the order draws by.
     Raises BenchError for an order that is unknown, stands for several, or cannot be made of these rows.
     """
+    if not isinstance(order, str):
+        raise BenchError(f"order is a {type(order).__name__}: give a name with parameters, as 'cluster:clusters=100'")
     name, params = insertion_orders.single(order, "order")
     dataset = source(vectors, metric, labels).load_whole()
     return insertion_orders.of_all_rows(name, params, dataset, whole(seed, "seed", least=0), _silent).copy()
@@ -182,7 +184,7 @@ def load(
     recall counts rows as near as the k-th true neighbour, rather than going by id.
     Raises BenchError where there is no such store, experiment or order.
     """
-    opened = Store.open(Path(store))
+    opened = Store.open(path(store, "store"))
     if experiment is None:
         named = opened.experiments()
         if len(named) != 1:

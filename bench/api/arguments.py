@@ -2,6 +2,7 @@
 
 import inspect
 import operator
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from bench.data.formats import Place
 from bench.data.formats.array import FileArray
 from bench.data.formats.ids import row_numbers
-from bench.data.formats.values import array_of, labels_of, vectors_of
+from bench.data.formats.values import array_of, check_columns, labels_of, vectors_of
 from bench.errors import BenchError
 from bench.orders import table
 from bench.study.comparison import Source
@@ -51,6 +52,9 @@ def source(
     name: str = "vectors",
 ) -> Source:
     """Where vectors come from, as the arguments of a program state it."""
+    if not isinstance(name, str) or not name:
+        raise BenchError(f"name is {name!r}: give text, by which results call the vectors")
+    check_columns(queries, vectors)
     return Source(
         base=str(vectors) if isinstance(vectors, str | Path) else vectors_of(vectors, "vectors"),
         queries=_place(queries, "queries", vectors_of),
@@ -78,6 +82,13 @@ def order_table(entry: Any, where: str) -> dict[str, Any]:
     if not isinstance(named, dict):
         raise BenchError(f'{where}: give row numbers a name, as in {{"rows": {{"by-date": array}}}}')
     return {"rows": {name: row_numbers(array_of(rows, name), name).tolist() for name, rows in named.items()}}
+
+
+def path(value: Any, name: str) -> Path:
+    """The path of a file or folder; a BenchError that names the argument where it is none."""
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise BenchError(f"{name} is {value!r}: give a path")
+    return Path(value)
 
 
 def items(values: Any, name: str) -> list[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench import digests, streams
 from bench.analysis.findings import Findings
 from bench.analysis.setting import by_setting, labels, samples
+from bench.api import arguments
 from bench.errors import BenchError
 from bench.present import frames
 from bench.present.export import tidy
@@ -96,13 +97,13 @@ class Result:
         """
         from bench.present.page.html import written
 
-        return written(self.html(), Path(path))
+        return written(self.html(), arguments.path(path, "path"))
 
     def figures(self, folder: Path | str) -> list[Path]:
         """Write every chart of every choice into a folder, as SVG and as PNG of 300 dots an inch, a page wide."""
         from bench.present import charts
 
-        folder = Path(folder)
+        folder = arguments.path(folder, "folder")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -98,6 +98,8 @@ def report(
             )
         print(_changes_page(*compare, store, experiment, output))
         return
+    if figures and output:
+        raise BenchError("--figures writes no page: leave --output out, or write the page by a call of its own")
     opened = Store.open(store)
     named = opened.experiments() if experiment is None else [experiment]
     if not named:
@@ -118,7 +120,7 @@ def report(
 
 def _changes_page(before: str, after: str, store: Path, experiment: str | None, output: Path | None) -> Path:
     """Write the page of what changed from one set of outcomes to another."""
-    from bench.analysis.changes import changes
+    from bench.analysis.changes import changes, not_shared
     from bench.present.page.changes import changes_page
     from bench.present.page.html import written
     from bench.study.side import side
@@ -126,7 +128,8 @@ def _changes_page(before: str, after: str, store: Path, experiment: str | None, 
     then, now = (side(named, store, experiment) for named in (before, after))
     shown = changes(then.outcomes, now.outcomes)
     if not shown.lines:
-        raise BenchError(f"{then.name} and {now.name} have no line in common: the same data, index, order and search")
+        none = " and no ".join(not_shared(then.outcomes, now.outcomes)) or "data, index, order and search together"
+        raise BenchError(f"{then.name} and {now.name} have no line in common: they share no {none}")
     path = output or page_of(store, f"{Path(before).stem}-{Path(after).stem}")
     return written(changes_page(shown, then, now), path)
 
@@ -195,7 +198,9 @@ def export(
 
     suffixes = {**exporting.SUFFIXES, ".tex": "latex"}
     if kind is None:
-        kind = suffixes.get(output.suffix.lower(), "csv") if output else "csv"
+        kind = suffixes.get(output.suffix.lower(), "") if output else "csv"
+        if not kind:
+            raise BenchError(f"--output {output}: give a name that ends in {' or '.join(suffixes)}, or a --format")
     if kind not in suffixes.values():
         raise unknown("format", kind, suffixes.values())
     opened = Store.open(store)

@@ -175,10 +175,11 @@ def _nothing_shown(advice: Advice) -> str:
     if advice.undecided:
         are = _counted(advice.undecided, "comparison is", "comparisons are", advice.compared)
         parts.append(f"{are} undecided.")
-    excluded = advice.bound < 1
-    parts.append(
-        f"Differences of up to {bound} are not excluded." if excluded else "So few builds exclude no difference at all."
-    )
+    if advice.bound < 1:
+        at_once = "Over all comparisons at once, d" if advice.compared > 1 else "D"
+        parts.append(f"{at_once}ifferences of up to {bound} are not excluded.")
+    else:
+        parts.append("So few builds exclude no difference at all.")
     if advice.needed.builds:
         also = f" and {advice.needed.queries:,} queries" if advice.needed.queries else ""
         settle = f"{advice.needed.builds} builds of each order{also} would settle each in four studies of five"

@@ -68,7 +68,9 @@ def _table(title: str, by_index: Mapping[str, ByOrder], reference: str, layout: 
     beside = max(map(len, by_index)) <= _LONGEST_BESIDE
     for start in range(0, len(orders), _COLUMNS):
         few = orders[start : start + _COLUMNS]
-        header = [order.replace("-", "- ") for order in few]  # so that a name is folded at its hyphen
+        room = layout.width - (_LONGEST_BESIDE if beside else 0)
+        # A name is folded at its hyphen where there is no room for all
+        header = few if sum(len(order) + 2 for order in few) <= room else [order.replace("-", "- ") for order in few]
         lines = {index: _differences(of, few) for index, of in by_index.items()}
         if beside:
             parts.append(layout.table(["engine", *header], [[index, *cells] for index, cells in lines.items()], 1))

@@ -228,7 +228,7 @@ def needed(findings: Findings) -> "pd.DataFrame":
             | {"order": row.order, "builds": row.builds, "detectable": 100 * row.against.detectable}
             | {"verdict": verdict_text(row.against), "place": place}
             for place, row in enumerate(findings.summaries)
-            if row.against and not math.isnan(row.against.detectable)
+            if row.against and row.builds > 1
         ]
     )
 

@@ -63,10 +63,10 @@ def _experiment_text(
 ) -> str:
     settings = [row.setting.fields for row in rows]
     common, varying = split(settings)
-    builds = sorted({row.builds for row in rows})
+    builds = {row.builds for row in rows}
     header, cells_of = _columns(rows, advice, layout.wide or len(builds) > 1, layout.wide)
     parts = [
-        layout.note(f"{advice.experiment}: {title(common)}, {' or '.join(map(str, builds))} builds of each order"),
+        layout.note(f"{advice.experiment}: {title(common)}, {builds_of(rows)}"),
         by_setting(layout, settings, varying, header, [cells_of(row) for row in rows], 1),
     ]
     if said := what_now(advice, rows, ties):
@@ -75,6 +75,11 @@ def _experiment_text(
     if shares and layout.wide:
         parts += ["Where the variance of a query's recall comes from, %:", _shares_table(shares, varying, layout)]
     return "\n\n".join(parts)
+
+
+def builds_of(rows: Sequence[Summary]) -> str:
+    """How many builds there are, in words."""
+    return f"{' or '.join(map(str, sorted({row.builds for row in rows})))} builds of each order"
 
 
 def table(advice: Advice, rows: Sequence[Summary]) -> tuple[list[str], list[list[Any]]]:

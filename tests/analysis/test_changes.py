@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from support.examples import outcome
 
-from bench.analysis.changes import SAME, changes
+from bench.analysis.changes import SAME, changes, not_shared
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE
 from bench.errors import BenchError
 from bench.present import changes as present
@@ -58,6 +58,14 @@ def test_lines_without_a_counterpart_are_counted_and_have_no_part():
     found = changes(then, [*builds(0.9), *builds(0.9, order="lid-ascending")])
     assert (len(found.lines), found.only_before, found.only_after) == (1, 1, 1)
     assert "1 lines of a have no counterpart in b, and no part in this." in present.answer(found, "a", "b")
+
+
+def test_where_no_line_is_common_what_is_not_shared_is_named():
+    assert not_shared(builds(0.9), builds(0.9, ef_search=40)) == ["search (k, ef_search)"]
+    assert not_shared(builds(0.9), builds(0.9, fingerprint="other", M=32)) == [
+        "data (vectors, queries, labels, metric)",
+        "index (engine and parameters)",
+    ]
 
 
 def test_builds_by_two_versions_on_one_side_are_refused():

@@ -188,6 +188,7 @@ def test_run_table_and_export_tell_the_same(cli, tmp_path):
     )
     assert set(columns.split()) <= set(lines[0].split(","))
     cli("export", "--format", "parquet", "--output", "r.parquet", "--experiment", "my", check=0)
+    assert "--output r.pdf: give a name that ends in .csv" in cli("export", "--output", "r.pdf", check=2).stderr
     import pandas as pd
 
     frame = pd.read_parquet(tmp_path / "r.parquet")

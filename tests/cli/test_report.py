@@ -79,6 +79,7 @@ def test_every_chart_is_written_for_every_setting_as_svg_and_png(cli, tmp_path, 
         assert f"difference-my-hnswlib-10.{form}" in names
         assert f"difference-my-hnswlib-40.{form}" in names
     assert (tmp_path / "figures" / "curves-my-hnswlib-k10.svg").read_text().startswith("<svg")
+    assert "--figures writes no page" in one_line(cli("report", "--figures", "figures", "--output", "page.html"))
 
 
 def test_two_sets_of_outcomes_are_set_side_by_side(cli, tmp_path, measured):
@@ -95,7 +96,9 @@ def test_two_sets_of_outcomes_are_set_side_by_side(cli, tmp_path, measured):
     missing = one_line(cli("report", "--compare", "before.sqlite", "after"))
     assert "'after' is no store file, no experiment of results/store.sqlite (compare-my) and no baseline" in missing
     cli("compare", "digits", "--limit", "200", *FEW, check=0)
-    assert "have no line in common" in one_line(cli("report", "--compare", "compare-digits", "compare-my"))
+    assert "have no line in common: they share no data (vectors, queries, labels, metric)" in one_line(
+        cli("report", "--compare", "compare-digits", "compare-my")
+    )
 
 
 def test_a_baseline_is_compared_with_a_run(cli, tmp_path):

@@ -103,8 +103,8 @@ def test_order_that_does_not_matter_is_said_with_the_bound():
 def test_what_is_undecided_is_no_advice_but_how_to_settle_it():
     [only] = said(row("given", 0.01, UNDECIDED, half=0.02, needed=17), row("reverse", 0.001), row("random"))
     assert only == (
-        "1 of 2 comparisons are undecided. Differences of up to 3.36 points are not excluded. 17 builds of each order"
-        " would settle each in four studies of five, by what is known of it now."
+        "1 of 2 comparisons are undecided. Over all comparisons at once, differences of up to 3.36 points are not"
+        " excluded. 17 builds of each order would settle each in four studies of five, by what is known of it now."
     )
     more = "What would settle all of it is not known from so few builds."
     [only] = said(row("given", 0.01, UNDECIDED, half=0.02), row("random"))

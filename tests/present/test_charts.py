@@ -151,6 +151,23 @@ def test_svg_and_png_are_drawn_offline_and_300_dots_an_inch(findings):
     assert image.width > 1000
 
 
+def test_a_long_name_of_signs_of_two_halves_is_drawn():
+    name = "category permutation=" + "🦜🔥" * 40
+    listed = []
+    for where, o in outcomes(("a",), ("hnswlib",), (10,)):
+        order = o.trial.order.order.replace("given", name)
+        listed.append((where, outcome(o.hits, **{**fields_of(o), "order": order})))
+    files = charts.files(charts.chart(Findings(listed), "difference"))
+    assert files["svg"].startswith(b"<svg")
+
+
+def test_orders_whose_builds_could_show_nothing_keep_their_verdict():
+    listed = [(w, o) for w, o in outcomes(("a",), ("hnswlib",), (10,), builds=2)]
+    found = Findings(listed)
+    assert set(frames.needed(found)["order"]) == {"given", "lid-ascending"}
+    assert "isValid(datum.detectable)" in json.dumps(charts.chart(found, "needed").to_dict())
+
+
 def test_a_specification_has_no_address_that_is_fetched(findings):
     for name in charts.names(findings):
         spec = charts.chart(findings, name).to_dict()

@@ -187,6 +187,7 @@ def test_a_choice_serves_all_charts_and_is_in_the_address(opened):
         assert len(shown) == 3
         address = page.url.partition("#")[2]
     with opened("several", address=f"#{address}&scale=misses") as page:
+        assert not page.locator("#missing").is_visible()
         assert [page.locator(f"select[name={key}]").input_value() for key in ("dataset", "index", "search")] == [
             *("b", "faiss", "40")
         ]
@@ -197,6 +198,10 @@ def test_a_choice_serves_all_charts_and_is_in_the_address(opened):
         assert [page.locator(f"select[name={key}]").input_value() for key in ("dataset", "index", "search")] == [
             *("a", "faiss", "40")
         ]
+        said = "The address asks for engine nothing, which these results do not have."
+        assert page.locator("#missing").text_content() == said
+        assert page.locator("#missing").is_visible()
+        assert page.url.endswith("#dataset=a&engine=faiss&ef_search=40")
         assert page.locator("#chart-curves").is_visible()
 
 

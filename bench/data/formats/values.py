@@ -26,6 +26,17 @@ def vectors_of(values: Any, name: str) -> FileArray:
     return from_memory(name, array_of(values, name))
 
 
+def check_columns(queries: Any, vectors: Any) -> None:
+    """A BenchError where two frames have the same columns in another sequence: they would be taken for one another."""
+    pandas = sys.modules.get("pandas")
+    if pandas and isinstance(queries, pandas.DataFrame) and isinstance(vectors, pandas.DataFrame):
+        names, wanted = list(queries.columns), list(vectors.columns)
+        if names != wanted and sorted(map(str, names)) == sorted(map(str, wanted)):
+            raise BenchError(
+                "queries has the columns of vectors in another sequence: give queries[vectors.columns], or arrays"
+            )
+
+
 def labels_of(values: Any, name: str) -> FileArray:
     """(n,) labels, of a series of text too."""
     array = array_of(values, name)

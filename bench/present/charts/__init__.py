@@ -4,6 +4,7 @@ A chart is drawn of a frame, see `frames`, whose rows are of the setting that is
 `search`, as far as the chart goes by them. Colour never stands alone: shapes, words or places say the same.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -112,10 +113,15 @@ def files(drawn: Any) -> dict[str, bytes]:
     import vl_convert
 
     spec = drawn.to_dict()
-    return {
-        "svg": vl_convert.vegalite_to_svg(spec).encode(),
-        "png": vl_convert.vegalite_to_png(spec, ppi=DPI),
-    }
+    try:
+        svg = vl_convert.vegalite_to_svg(spec)
+    except ValueError:  # Vega cuts a long name within a sign of two halves, as emoji are, which cannot be drawn
+        spec = json.loads(_TWO_HALVES.sub("\N{WHITE SQUARE}", json.dumps(spec, ensure_ascii=False)))
+        svg = vl_convert.vegalite_to_svg(spec)
+    return {"svg": svg.encode(), "png": vl_convert.vegalite_to_png(spec, ppi=DPI)}
+
+
+_TWO_HALVES = re.compile(r"[\U00010000-\U0010ffff]")
 
 
 _WORDS = {"search": "ef_search", "k": "k"}
@@ -270,7 +276,8 @@ CHARTS = {
     "needed": Chart(
         "What these builds can show",
         "The smallest true difference to the reference that so many builds and queries show in four studies of five, by"
-        " order; beside it the verdict, and the builds and queries that would settle what is undecided.",
+        " order, with no mark where none would be; beside it the verdict, and the builds and queries that would settle"
+        " what is undecided.",
         frames.needed,
         parts.needed,
         _OF_SETTING,

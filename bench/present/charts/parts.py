@@ -140,7 +140,9 @@ def needed(rows: Any, labels: Sequence[str]) -> Any:
     y = alt.Y("order:N", title=None, axis=names(), sort=alt.EncodingSortField("place"))
     base = alt.Chart(rows)
     return alt.layer(
-        base.mark_tick(thickness=3, size=14, color=COLOURS[0]).encode(
+        base.transform_filter("isValid(datum.detectable)")
+        .mark_tick(thickness=3, size=14, color=COLOURS[0])
+        .encode(
             x=alt.X("detectable:Q", title="points of recall", scale=alt.Scale(zero=True)),
             y=y,
             tooltip=tips("order", "builds", "detectable", "verdict"),

@@ -19,7 +19,7 @@ from bench.present.data import DESCRIBED, of_profile
 from bench.present.export import TIDY, tidy
 from bench.present.failures import failures_flat
 from bench.present.page.html import GENERATOR, HERE, columns, json_text, specification, template, vega
-from bench.present.summary import summary_rows
+from bench.present.summary import builds_of, summary_rows
 from bench.present.text import title as common_title
 from bench.study.environment import distinct
 
@@ -77,7 +77,7 @@ def page(findings: Findings, about: About) -> str:
         generator=GENERATOR,
         findings=findings,
         answer=answer(findings),
-        common=common_title(common),
+        common=f"{common_title(common)}, {builds_of(findings.summaries)}" if settings else "",
         charts={name: CHARTS[name] for name in drawn},
         sections={name: [chart for chart in of if chart in drawn] for name, of in SECTIONS.items()},
         panels=panels,

@@ -36,19 +36,26 @@
   const form = document.getElementById("choice");
   const scales = [...document.querySelectorAll("input[name=scale]")];
   const fits = (setting, upTo) => KEYS.slice(0, upTo).every((key) => setting[key] === choice[key]);
-  const settle = () => {
+  const settle = () => { // and what was asked for and is not there
+    const missing = [];
+    const checked = (key, values) => {
+      if (values.includes(choice[key])) return;
+      if (choice[key] !== undefined) missing.push(`${NAMES[key] ?? key} ${choice[key]}`);
+      choice[key] = values[0];
+    };
     KEYS.forEach((key, place) => {
       const values = [...new Set(content.settings.filter((one) => fits(one, place)).map((one) => one[key]))];
-      if (!values.includes(choice[key])) choice[key] = values[0];
+      checked(key, values);
       const select = form.elements[key];
       select.replaceChildren(...values.map((value) => element("option", { value, textContent: value })));
       select.value = choice[key];
       select.disabled = values.length < 2;
     });
     for (const [key, values] of Object.entries(others)) {
-      if (!values.includes(choice[key])) choice[key] = values[0];
+      checked(key, values);
       if (form.elements[key]) form.elements[key].value = choice[key];
     }
+    return missing;
   };
   const fromAddress = () => {
     const given = new URLSearchParams(location.hash.slice(1));
@@ -62,6 +69,14 @@
     const scale = scales.find((input) => input.checked && !input.defaultChecked);
     if (scale) given.set("scale", scale.value);
     history.replaceState(null, "", `#${given}`);
+  };
+  const settleAddress = () => {
+    fromAddress();
+    const missing = settle();
+    const note = document.getElementById("missing");
+    note.hidden = !missing.length;
+    note.textContent = missing.length ? `The address asks for ${missing.join(", ")}, which these results do not have.` : "";
+    if (missing.length) toAddress();
   };
 
   const chosenRows = (chart) => {
@@ -191,12 +206,11 @@
     Object.assign(choice, Object.fromEntries(KEYS.map((key) => [key, content.settings[content.start ?? 0][key]])));
     for (const [key, values] of Object.entries(others).filter(([, values]) => values.length > 1))
       form.append(element("label", {}, `${key[0].toUpperCase()}${key.slice(1)} `, element("select", { name: key }, ...values.map((value) => element("option", { value, textContent: value })))));
-    fromAddress();
-    settle();
+    settleAddress();
     form.onchange = () => { for (const select of form.elements) choice[select.name] = select.value; settle(); toAddress(); show(); };
     form.onsubmit = (event) => event.preventDefault();
     for (const input of scales) input.onchange = () => { toAddress(); show(); };
-    addEventListener("hashchange", () => { if (location.hash.includes("=")) { fromAddress(); settle(); show(); } });
+    addEventListener("hashchange", () => { if (location.hash.includes("=")) { settleAddress(); show(); } });
   }
   dark.addEventListener("change", () => show());
   addEventListener("beforeprint", () => show(true));
