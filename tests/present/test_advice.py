@@ -220,8 +220,8 @@ def test_one_difference_among_many_settings_is_left_to_chance():
         rows.append(row("given", 0.005, verdict, half=0.004, p=0.01, dataset=str(number)))
         rows.append(row("random", dataset=str(number)))
     assert said(*rows) == [
-        "1 of 20 comparisons differ, none once the number of settings is allowed for. Differences of up to 1.22 points"
-        " are not excluded."
+        "1 of 20 comparisons differ, none once the number of settings is allowed for. Over all comparisons at once,"
+        " differences of up to 1.22 points are not excluded."
     ]
     sure = [
         msgspec.structs.replace(one, against=msgspec.structs.replace(one.against, p=0.001)) if one.against else one
