@@ -203,6 +203,8 @@ def test_a_choice_serves_all_charts_and_is_in_the_address(opened):
         assert page.locator("#missing").is_visible()
         assert page.url.endswith("#dataset=a&engine=faiss&ef_search=40")
         assert page.locator("#chart-curves").is_visible()
+        choose(page, dataset="b")
+        assert not page.locator("#missing").is_visible()
 
 
 def at(column, place):

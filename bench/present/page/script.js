@@ -70,12 +70,13 @@
     if (scale) given.set("scale", scale.value);
     history.replaceState(null, "", `#${given}`);
   };
+  const missed = element("p", { className: "warning", id: "missing", hidden: true });
+  missed.setAttribute("role", "status");
   const settleAddress = () => {
     fromAddress();
     const missing = settle();
-    const note = document.getElementById("missing");
-    note.hidden = !missing.length;
-    note.textContent = missing.length ? `The address asks for ${missing.join(", ")}, which these results do not have.` : "";
+    missed.hidden = !missing.length;
+    missed.textContent = missing.length ? `The address asks for ${missing.join(", ")}, which these results do not have.` : "";
     if (missing.length) toAddress();
   };
 
@@ -206,8 +207,9 @@
     Object.assign(choice, Object.fromEntries(KEYS.map((key) => [key, content.settings[content.start ?? 0][key]])));
     for (const [key, values] of Object.entries(others).filter(([, values]) => values.length > 1))
       form.append(element("label", {}, `${key[0].toUpperCase()}${key.slice(1)} `, element("select", { name: key }, ...values.map((value) => element("option", { value, textContent: value })))));
+    form.after(missed);
     settleAddress();
-    form.onchange = () => { for (const select of form.elements) choice[select.name] = select.value; settle(); toAddress(); show(); };
+    form.onchange = () => { for (const select of form.elements) choice[select.name] = select.value; settle(); missed.hidden = true; toAddress(); show(); };
     form.onsubmit = (event) => event.preventDefault();
     for (const input of scales) input.onchange = () => { toAddress(); show(); };
     addEventListener("hashchange", () => { if (location.hash.includes("=")) { settleAddress(); show(); } });
