@@ -53,29 +53,31 @@ _WORDS = {
     "bool": "true or false",
     "array": "a list",
     "object": "a table",
+    "null": "nothing",
 }
 
 
 def _plain(message: str) -> str:
-    """msgspec's message in words that do not ask for Python: its types stand in backticks."""
-    in_words = re.sub(
-        r"`([^`]*)`",
-        lambda types: " or ".join(_WORDS.get(one, one) for one in types[1].split(" | ") if one != "null"),
-        message,
-    )
-    return in_words[0].lower() + in_words[1:]
+    """msgspec's message in words that do not ask for Python."""
+    if types := re.fullmatch(r"Expected `([^`]*)`, got `([^`]*)`", message):
+        wanted = " or ".join(_WORDS.get(one, one) for one in types[1].split(" | ") if one != "null")
+        message = f"expected {wanted}, got {_WORDS.get(types[2], types[2])}"
+    return message[0].lower() + message[1:].replace("`", "")
 
 
 def _choices(to: Any, place: str) -> list[str]:
-    """The words that the field at `place` takes, and what other values; none where that is no field of a struct."""
+    """What the field at `place` takes, in words; nothing where the place is no plain field of a struct."""
     import msgspec
 
-    parent, _, name = re.sub(r"\[[^.]*\]$", "", place).rpartition(".")  # a list's type is its field's
-    if not name:
+    parent, _, name = re.sub(r"\[\d+\]$", "", place).rpartition(".")  # a list's type is its field's
+    if "[...]" in place:
         return []
-    [of_field] = [field.type for field in msgspec.structs.fields(_type_at(to, parent)) if field.name == name]
-    parts = get_args(of_field) if get_origin(of_field) is not Literal else [of_field]
-    words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    struct = _type_at(to, parent)
+    of_field = next((field.type for field in msgspec.structs.fields(struct) if field.encode_name == name), None)
+    parts = [of_field] if get_origin(of_field) is Literal else get_args(of_field)
+    words = [str(word) for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    if place.endswith("]"):
+        return words
     return words + [_WORDS[part.__name__] for part in parts if isinstance(part, type) and part.__name__ in _WORDS]
 
 

@@ -172,6 +172,11 @@ def test_frames_with_missing_numbers_of_pandas_own_types_are_refused_as_nan():
         bench.order(frame, "given")
 
 
+def test_frames_whose_columns_are_named_alike_but_for_type_are_taken():
+    named = pd.DataFrame(rows(20) + 9).rename(columns=str)
+    assert len(bench.compare(pd.DataFrame(rows()), queries=named, **{**QUICK, "orders": ["random"]}).outcomes)
+
+
 def test_numbers_that_float32_may_not_hold_are_converted_with_a_warning():
     for given in (rows().astype(np.float64), pd.DataFrame(rows().astype(np.float64))):
         with pytest.warns(bench.BenchWarning, match="vectors holds float64; converted to float32"):
@@ -261,6 +266,7 @@ HOLED[4, 1] = np.nan
         ({"name": ""}, "^name is '': give text"),
         ({"name": 3}, "^name is 3: give text"),
         ({"store": 3}, "^store is 3: give a path"),
+        ({"store": ""}, "^store is '': give a path"),
         ({"limit": 0}, "^limit = 0: give 1 or more$"),
         ({"jobs": 1.5}, "^jobs is 1.5: give a whole number$"),
     ],

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 import bench
-from bench.convert import read_toml
+from bench.convert import converted, read_toml
 from bench.data import catalog
 from bench.errors import BenchError
 from bench.study.experiment import read_experiment
@@ -26,6 +26,13 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
     kind: Literal["a", "b"] | int = "a"
     kinds: list[Literal["a", "b"]] = []
     inner: Inner | None = None
+    bits: Literal[8, 16] = 8
+    by_name: dict[str, Literal["a", "b"]] = {}
+
+
+def test_nothing_is_told_as_such():
+    with pytest.raises(BenchError, match=r"x: n: expected a whole number, got nothing$"):
+        converted({"title": "x", "n": None}, Outer, "x")
 
 
 def test_a_toml_file_may_begin_with_a_byte_order_mark(tmp_path):
@@ -61,6 +68,9 @@ def test_what_is_wrong_with_a_toml_file_is_reported_with_its_place(tmp_path, con
         ("title = 'x'\nn = [1]", "n: expected a whole number, got a list"),
         ("title = 'x'\nkind = 'c'", "kind: invalid enum value 'c': give a or b or a whole number"),
         ("title = 'x'\nkinds = ['a', 'c']", r"kinds\[1\]: invalid enum value 'c': give a or b"),
+        ("title = 'x'\nbits = 4", "bits: invalid enum value 4: give 8 or 16"),
+        ("title = 'x'\nby_name = { a = 'c' }", r"by_name\[...\]: invalid enum value 'c'"),
+        ("n = 3", "object missing required field title"),
         ("title = 'x'\ninner = { kind = 'c' }", "inner.kind: invalid enum value 'c': give a or b or a whole number"),
     ],
 )

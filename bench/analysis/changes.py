@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.analysis import power, stats
 from bench.analysis.sample import Sample, sample_of, seeds_of
-from bench.analysis.setting import fields_of, natural, split
+from bench.analysis.setting import fields_of, natural
 from bench.analysis.stats import Estimate
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE
 from bench.errors import BenchError
@@ -99,11 +99,6 @@ def not_shared(before: Iterable[Measured], after: Iterable[Measured]) -> list[st
         for part, words in _SHARED.items()
         if not {getattr(line, part) for line in then} & {getattr(line, part) for line in now}
     ]
-
-
-def varying(lines: Iterable[Change]) -> list[str]:
-    """The names of the fields by which settings differ."""
-    return split([line.fields for line in lines])[1]
 
 
 def _lines(outcomes: Iterable[Measured]) -> dict[Trial, dict[tuple[int, int], Measured]]:

@@ -149,10 +149,11 @@ def varying_by_engine(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[s
 
 
 def with_own_params(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a setting, with each parameter that only its engine has by its own name."""
+    """Fields of a setting, with each parameter that only its engine has by its own name, or as `own NAME`."""
     spread: dict[str, Any] = {}
     for name, value in fields.items():
-        spread |= json.loads(value) if name == "engine_params" else {name: value}
+        own = json.loads(value) if name == "engine_params" else {}
+        spread |= {f"own {key}" if key in fields else key: of_own for key, of_own in own.items()} or {name: value}
     return spread
 
 

@@ -108,12 +108,13 @@ def compare(
     )
     workers = Workers(whole(jobs, "jobs"))
     shown = outcomes_shown if progress else _nothing_shown
-    with nullcontext(None) if store else TemporaryDirectory() as folder:
-        kept = path(store, "store") if store else Path(folder or "") / "store.sqlite"
+    stored = None if store is None else path(store, "store")
+    with nullcontext("") if stored else TemporaryDirectory() as folder:
+        kept = stored or Path(folder) / "store.sqlite"
         try:
-            result = run([study], kept, workers, shown, log if store else _silent, command)
+            result = run([study], kept, workers, shown, log if stored else _silent, command)
         except Interrupted as stopped:
-            rest = f"saved in {store}; the same call goes on from there" if store else "lost; a store would keep them"
+            rest = f"saved in {stored}; the same call goes on from there" if stored else "lost; a store would keep them"
             raise KeyboardInterrupt(f"{stopped.finished} of {stopped.missing} outcomes finished, {rest}") from None
     _warn_of_failures(result.findings)
     return result

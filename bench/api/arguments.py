@@ -86,9 +86,10 @@ def order_table(entry: Any, where: str) -> dict[str, Any]:
 
 def path(value: Any, name: str) -> Path:
     """The path of a file or folder; a BenchError that names the argument where it is none."""
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str) or not text:
         raise BenchError(f"{name} is {value!r}: give a path")
-    return Path(value)
+    return Path(text)
 
 
 def items(values: Any, name: str) -> list[tuple[str, Any]]:

@@ -53,7 +53,9 @@ def table(
     stated = opened.noted(experiment).reference if experiment else REFERENCE
     findings = Findings(listed, opened.ladder(experiment), failures, reference or stated or REFERENCE, ties)
     _check_reference(reference, labels(findings.compared).values())
-    if by_engine and not as_json:
+    if by_engine and as_json:
+        raise BenchError("--by-engine lays out a table: leave it out of --json, which has all of its figures")
+    if by_engine:
         print(engines_text(findings, terminal_layout(wide)))
         return
     print_table(findings, None if as_json else terminal_layout(wide))

@@ -179,7 +179,7 @@ def _nothing_shown(advice: Advice) -> str:
         at_once = "Over all comparisons at once, d" if advice.compared > 1 else "D"
         parts.append(f"{at_once}ifferences of up to {bound} are not excluded.")
     else:
-        parts.append("So few builds exclude no difference at all.")
+        parts.append("For some of these orders no difference at all is excluded.")
     if advice.needed.builds:
         also = f" and {advice.needed.queries:,} queries" if advice.needed.queries else ""
         settle = f"{advice.needed.builds} builds of each order{also} would settle each in four studies of five"

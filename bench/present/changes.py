@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import power
-from bench.analysis.changes import SAME, Change, Changes, varying
+from bench.analysis.changes import SAME, Change, Changes
+from bench.analysis.setting import varying_by_engine, with_own_params
 from bench.analysis.summary import BETTER, UNDECIDED, WORSE
 from bench.present.frames import panels_of
 from bench.present.text import heading, points
@@ -28,7 +29,8 @@ def answer(changes: Changes, before: str, after: str) -> list[str]:
         of_verdict = [line for line in lines if line.verdict == verdict]
         if of_verdict:
             most = max(of_verdict, key=lambda line: abs(line.difference.value))
-            named = ", ".join(filter(None, (most.order, heading(most.fields, varying(lines)))))
+            varying = varying_by_engine([line.fields for line in lines])[most.fields["engine"]]
+            named = ", ".join(filter(None, (most.order, heading(with_own_params(most.fields), varying))))
             said.append(
                 f"From {before} to {after} {len(of_verdict)} of {len(lines)} lines {word} recall, most"
                 f" {points(most.difference)} points ({named})."

@@ -8,6 +8,7 @@ from bench.analysis.setting import natural
 from bench.analysis.summary import Summary
 from bench.errors import BenchError
 from bench.present.charts.marks import VERDICTS
+from bench.present.failures import failures_text
 from bench.present.frames import Panel, panels
 from bench.present.text import Layout, number, points
 
@@ -20,17 +21,20 @@ ByOrder = Mapping[str, Summary]
 def engines_text(findings: Findings, layout: Layout) -> str:
     """Differences to the reference, engines below each other; a wide layout has intervals, recall and build time.
 
-    A BenchError where no order is compared with the reference.
+    Failed trials are counted below. A BenchError where no order is compared with the reference.
     """
+    failed = [failures_text(findings.failures, findings.trials, layout)] if findings.failures else []
     if not any(row.against for row in findings.summaries):
+        if failed and not findings.outcomes:
+            return failed[0]
         raise BenchError(f"no order is compared with {findings.reference} here: name another with --reference")
     tables = [_table(*of_one, findings.reference, layout) for of_one in _searches(findings)]
-    note = f"Points of recall to {findings.reference} in the same index"
+    note = f"Points of recall {'with ties' if findings.ties else 'by id'} to {findings.reference} in the same index"
     note += ", with intervals that hold for all its orders at once; recall, build s: of " * layout.wide
     note += findings.reference * layout.wide
     note += f"; {', '.join(f'{mark} {verdict}' for verdict, (_, _, mark) in VERDICTS.items())}."
     return "\n\n".join(
-        [*tables, layout.note(note + " --wide has intervals, recall and build times." * (not layout.wide))]
+        [*tables, layout.note(note + " --wide has intervals, recall and build times." * (not layout.wide)), *failed]
     )
 
 
@@ -45,7 +49,9 @@ def _searches(findings: Findings) -> Iterator[tuple[str, Mapping[str, ByOrder]]]
     first: dict[tuple[str, Panel], int] = {}
     for row in findings.summaries:
         first.setdefault(place(row), len(first))
-    for key, rows in groupby(sorted(findings.summaries, key=lambda row: first[place(row)]), key=place):
+    compared = {place(row) for row in findings.summaries if row.against}
+    listed = [row for row in findings.summaries if place(row) in compared]
+    for key, rows in groupby(sorted(listed, key=lambda row: first[place(row)]), key=place):
         experiment, panel = key
         by_index: dict[str, dict[str, Summary]] = {}
         for row in rows:

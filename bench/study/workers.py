@@ -184,13 +184,14 @@ class _Worker:
 
 
 def _end(process: BaseProcess) -> None:
-    """Kill a process, and those that an engine began in it, which would slow down the builds that follow.
+    """Kill a process, where it lives, and its children, which would slow down the builds that follow.
 
     Those in a session of their own are left: servers and what watches them end by themselves, see `scratch`.
     """
     begun: list[psutil.Process] = []
-    with suppress(psutil.Error):
-        begun = psutil.Process(process.pid).children(recursive=True)
+    if process.is_alive():  # else its number may be another's
+        with suppress(psutil.Error):
+            begun = psutil.Process(process.pid).children(recursive=True)
     for one in (one for one in begun if _in_our_session(one.pid)):
         with suppress(psutil.Error):
             one.kill()

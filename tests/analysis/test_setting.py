@@ -149,3 +149,7 @@ def test_settings_are_told_apart_by_what_varies_within_their_engine():
         "usearch": ["engine", "dtype", "ef_search"],
     }
     assert with_own_params(usearch)["jitter"] == 8
+    mine = hnswlib | {"engine": "mine", "k": 10, "engine_params": '{"k":3}'}
+    other = mine | {"engine_params": '{"k":5}'}
+    assert (with_own_params(other)["k"], with_own_params(other)["own k"]) == (10, 5)
+    assert varying_by_engine([mine, other]) == {"mine": ["own k"]}

@@ -199,6 +199,7 @@ def test_run_table_and_export_tell_the_same(cli, tmp_path):
     assert "unknown order 'randon'; known: given, random" in cli("table", "--reference", "randon", check=2).stderr
     assert "recall: with ties" in cli("table", "--ties", check=0).stdout
     assert re.search(r"^hnswlib +[+-]\d+\.\d ", cli("table", "--by-engine", check=0).stdout, re.MULTILINE)
+    assert "--by-engine lays out a table" in cli("table", "--by-engine", "--json", check=2).stderr
 
 
 @pytest.fixture

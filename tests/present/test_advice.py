@@ -118,7 +118,7 @@ def test_what_is_undecided_is_no_advice_but_how_to_settle_it():
 def test_builds_that_exclude_no_difference_at_all_are_said_to():
     [only] = said(row("given", 0.01, UNDECIDED, half=5.0, needed=17), row("random"))
     assert only.startswith(
-        "1 of 1 comparison is undecided. So few builds exclude no difference at all. 17 builds of each order would"
+        "1 of 1 comparison is undecided. For some of these orders no difference at all is excluded. 17 builds of each"
     )
 
 

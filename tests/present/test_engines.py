@@ -9,6 +9,7 @@ from bench.errors import BenchError
 from bench.present import charts, frames
 from bench.present.engines import engines_text
 from bench.present.text import Layout
+from bench.study.outcome import Failure
 
 ORDERS = {"random": 0.8, "given": 0.8, "lid-ascending": 0.5}
 ENGINES = ("hnswlib", "faiss", "usearch", "voyager", "duckdb", "chroma", "qdrant")
@@ -72,6 +73,17 @@ def test_many_orders_are_in_tables_of_80_columns():
 def test_without_the_reference_it_says_how_to_name_another():
     with pytest.raises(BenchError, match="no order is compared with reverse here: name another with --reference"):
         engines_text(findings(reference="reverse"), Layout())
+
+
+def test_what_failed_and_ties_are_said():
+    found = findings(("hnswlib", "faiss"))
+    trial = found.outcomes[0][1].trial
+    failures = [Failure(trial=trial, reason="no graph today")]
+    with_ties = Findings(found.outcomes, failures=failures, ties=True)
+    text = engines_text(with_ties, Layout())
+    assert "Points of recall with ties to random" in text
+    assert f"1 of {len(found.outcomes) + 1} trials FAILED" in text
+    assert "no graph today" in engines_text(Findings([], failures=failures), Layout())
 
 
 def test_engines_are_a_map_where_they_are_too_many_for_colours():

@@ -198,7 +198,7 @@ def test_a_choice_serves_all_charts_and_is_in_the_address(opened):
         assert [page.locator(f"select[name={key}]").input_value() for key in ("dataset", "index", "search")] == [
             *("a", "faiss", "40")
         ]
-        said = "The address asks for engine nothing, which these results do not have."
+        said = "The address asks for engine nothing, which is not here."
         assert page.locator("#missing").text_content() == said
         assert page.locator("#missing").is_visible()
         assert page.url.endswith("#dataset=a&engine=faiss&ef_search=40")

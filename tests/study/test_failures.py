@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import msgspec
 import numpy as np
@@ -116,8 +117,9 @@ def test_what_an_engine_began_ends_with_the_build_that_reaches_the_time_limit(cl
     )
     (misbehaving / "sitecustomize.py").write_text(site)
     cli("run", "hangs.toml", "--timeout", "3", check=4, PYTHONPATH=str(misbehaving))
-    with pytest.raises(psutil.NoSuchProcess):
-        psutil.Process(int((misbehaving / "begun").read_text()))
+    with suppress(psutil.NoSuchProcess):
+        begun = psutil.Process(int((misbehaving / "begun").read_text()))
+        assert begun.status() == psutil.STATUS_ZOMBIE  # until whoever adopted it looks
 
 
 def test_where_everything_fails_the_table_says_why(cli, misbehaving):

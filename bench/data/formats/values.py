@@ -30,11 +30,9 @@ def check_columns(queries: Any, vectors: Any) -> None:
     """A BenchError where two frames have the same columns in another sequence: they would be taken for one another."""
     pandas = sys.modules.get("pandas")
     if pandas and isinstance(queries, pandas.DataFrame) and isinstance(vectors, pandas.DataFrame):
-        names, wanted = list(queries.columns), list(vectors.columns)
-        if names != wanted and sorted(map(str, names)) == sorted(map(str, wanted)):
-            raise BenchError(
-                "queries has the columns of vectors in another sequence: give queries[vectors.columns], or arrays"
-            )
+        names, wanted = ([str(name) for name in frame.columns] for frame in (queries, vectors))
+        if names != wanted and sorted(names) == sorted(wanted):
+            raise BenchError("queries has the columns of vectors in another sequence: bring them into that of vectors")
 
 
 def labels_of(values: Any, name: str) -> FileArray:

@@ -116,12 +116,15 @@ def files(drawn: Any) -> dict[str, bytes]:
     try:
         svg = vl_convert.vegalite_to_svg(spec)
     except ValueError:  # Vega cuts a long name within a sign of two halves, as emoji are, which cannot be drawn
-        spec = json.loads(_TWO_HALVES.sub("\N{WHITE SQUARE}", json.dumps(spec, ensure_ascii=False)))
+        text = json.dumps(spec, ensure_ascii=False)
+        signs = sorted(set(_TWO_HALVES.findall(text)))
+        spec = json.loads(text.translate({ord(sign): _SHAPES + place % 96 for place, sign in enumerate(signs)}))
         svg = vl_convert.vegalite_to_svg(spec)
     return {"svg": svg.encode(), "png": vl_convert.vegalite_to_png(spec, ppi=DPI)}
 
 
 _TWO_HALVES = re.compile(r"[\U00010000-\U0010ffff]")
+_SHAPES = ord("\N{BLACK SQUARE}")  # the first of 96 geometric shapes, so that other names stay others
 
 
 _WORDS = {"search": "ef_search", "k": "k"}
@@ -131,11 +134,12 @@ _MOST_ENGINES = 6  # whose colours and shapes are told apart beside each other
 
 
 def _differences(column: str, least: int = 2, most: float = math.inf) -> Callable[[Findings], "pd.DataFrame"]:
-    """Differences where the column has so many values; else an empty frame."""
+    """Differences where a chart of them has so many values of the column, at most; else an empty frame."""
 
     def rows(findings: Findings) -> "pd.DataFrame":
         full = frames.differences(findings)
-        if not len(full) or not least <= full[column].nunique() <= most:
+        beside = [name for name in ("dataset", "index", "search") if name != column]
+        if not len(full) or not least <= full.groupby(beside)[column].nunique().max() <= most:
             return full.iloc[:0]
         return full.assign(absolute=full["difference"].abs())
 

@@ -60,7 +60,8 @@
   const fromAddress = () => {
     const given = new URLSearchParams(location.hash.slice(1));
     for (const key of [...KEYS, ...Object.keys(others)]) choice[key] = given.get(NAMES[key] ?? key) ?? choice[key];
-    const scale = given.get("scale");
+    const asked = given.get("scale");
+    const scale = scales.some((input) => input.value === asked) ? asked : null;
     for (const input of scales) input.checked = scale ? input.value === scale : input.defaultChecked;
   };
   const toAddress = () => {
@@ -76,7 +77,7 @@
     fromAddress();
     const missing = settle();
     missed.hidden = !missing.length;
-    missed.textContent = missing.length ? `The address asks for ${missing.join(", ")}, which these results do not have.` : "";
+    missed.textContent = missing.length ? `The address asks for ${missing.join(", ")}, which is not here.` : "";
     if (missing.length) toAddress();
   };
 
