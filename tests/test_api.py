@@ -173,7 +173,7 @@ def test_frames_with_missing_numbers_of_pandas_own_types_are_refused_as_nan():
 
 
 def test_frames_whose_columns_are_named_alike_but_for_type_are_taken():
-    named = pd.DataFrame(rows(20) + 9).rename(columns=str)
+    named = pd.DataFrame(np.random.default_rng(1).standard_normal((20, 8))).rename(columns=str)
     assert len(bench.compare(pd.DataFrame(rows()), queries=named, **{**QUICK, "orders": ["random"]}).outcomes)
 
 
