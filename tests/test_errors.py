@@ -32,13 +32,13 @@ def test_an_unknown_key_is_named_with_its_place_and_the_known_keys():
 
 
 def test_a_wrong_type_is_named_with_its_place():
-    with pytest.raises(BenchError, match=r"^my\.toml: index\[0\]\.M: expected int, got str$"):
+    with pytest.raises(BenchError, match=r"^my\.toml: index\[0\]\.M: expected a whole number, got text$"):
         converted({"index": [{"M": "16"}]}, Outer, "my.toml")
 
 
 def test_text_becomes_a_number_only_where_that_is_asked():
     assert converted("16", int, "--M", strict=False) == 16
-    with pytest.raises(BenchError, match="expected int, got str"):
+    with pytest.raises(BenchError, match="expected a whole number, got text"):
         converted("16", int, "M")
 
 

@@ -163,7 +163,7 @@ def test_a_parameter_that_is_a_list_itself_is_not_swept():
         ("clink150", {}, "'clink150'; near it: clinc150"),
         ("nope.toml", {}, "nope.toml does not exist"),
         ("subspace", {"dim": 3}, "unknown parameter 'dim'; known: intrinsic_dimension"),
-        ("subspace", {"intrinsic_dimension": "3"}, "intrinsic_dimension: expected int, got str"),
+        ("subspace", {"intrinsic_dimension": "3"}, "intrinsic_dimension: expected a whole number, got text"),
         ("subspace", {"intrinsic_dimension": 2000}, "do not fit in d = 1024"),
         ("subspace", {"n": 10**13}, "does not fit into memory"),
         ("clinc150", {"n": 3}, "takes no parameters: n"),

@@ -101,7 +101,7 @@ def test_every_shipped_experiment_reads(name):
         ("M = 8", "m = 8", r"index\[0\]: hnswlib: unknown key 'm'; known: M, ef_construction, threads"),
         ("M = 8", "M = 0", "M = 0: give a positive number"),
         ("M = 8", "M = -3", "M = -3: give a positive number"),
-        ("M = 8", "M = 16.5", r"index\[0\]: hnswlib: M: expected int, got float"),
+        ("M = 8", "M = 16.5", r"index\[0\]: hnswlib: M: expected a whole number, got a number"),
         ("M = 8", "ef_construction = 4", "ef_construction = 4 is below M = 16"),
         ("\nk = 10", "\nk = 0", "k = 0: give a positive number"),
         ("\nk = 10", "\nk = 2000", "ef_search = 10 is below every k: .* an ef_search of at least 2000"),
@@ -191,7 +191,7 @@ def test_a_permutation_named_besides_is_built_once(write):
     [
         ("= 12", "= 1", "order 'category': permutations = 1"),
         ("= 12", "= 12, permutation = [1]", "order 'category': permutations = 12"),
-        ("= 12", "= true", "order 'category': permutations: expected int"),
+        ("= 12", "= true", "order 'category': permutations: expected a whole number"),
         ("'category'", "'random'", "unknown parameter 'permutations'"),
         ("'digits'", "'subspace-small'", "order 'category' needs labels, and dataset 'subspace-small' has none"),
     ],

@@ -42,7 +42,7 @@ def test_a_model_and_its_first_dimensions_are_chosen_by_name(beir_folder):
         ("m@x", "give the number of dimensions after @, as in m@128"),
         ("lsa", "say how many dimensions, as in lsa@384"),
         ("lsa@9", r"lsa@9: .*corpus\.jsonl has 4 texts and 7 words"),
-        (3, "model: expected str"),
+        (3, "model: expected text"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
