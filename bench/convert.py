@@ -69,11 +69,11 @@ def _choices(to: Any, place: str) -> list[str]:
     """What the field at `place` takes, in words; nothing where the place is no plain field of a struct."""
     import msgspec
 
-    parent, _, name = re.sub(r"\[\d+\]$", "", place).rpartition(".")  # a list's type is its field's
-    if "[...]" in place:
+    if "[...]" in place:  # of a table of any keys
         return []
-    struct = _type_at(to, parent)
-    of_field = next((field.type for field in msgspec.structs.fields(struct) if field.encode_name == name), None)
+    parent, _, name = re.sub(r"\[\d+\]$", "", place).rpartition(".")  # a list's type is its field's
+    fields = msgspec.structs.fields(_type_at(to, parent))
+    of_field = next((field.type for field in fields if field.encode_name == name), None)
     parts = [of_field] if get_origin(of_field) is Literal else get_args(of_field)
     words = [str(word) for part in parts if get_origin(part) is Literal for word in get_args(part)]
     if place.endswith("]"):

@@ -10,7 +10,7 @@ from bench.errors import Log
 from bench.indexes import INDEXES, examination, find
 from bench.indexes.engine import Engine, version
 from bench.indexes.examination import BEGUN, THREADS, WIDTHS, Differing, Failed, Saturation, Widths
-from bench.study.workers import DiedError, apart
+from bench.study.processes import DiedError, apart
 
 _PATIENCE = 180.0  # seconds for one experiment
 _ROUNDED = 0.05  # how much farther, as a share, rows are that are returned for nearer ones since distances are rounded

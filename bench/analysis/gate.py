@@ -19,9 +19,9 @@ from bench.study import baseline as baselines
 from bench.study.baseline import Baseline, check_repeats, comparable
 from bench.study.environment import Change, differences
 from bench.study.outcome import Outcome
+from bench.study.processes import DiedError, apart
 from bench.study.study import Study, with_builds, without
 from bench.study.trial import Trial
-from bench.study.workers import DiedError, apart
 
 _PATIENCE = 180.0  # seconds for one check of what an engine promises
 

@@ -30,6 +30,10 @@ FOLLOWS = {
 }
 
 
+# Fields that are chosen to see one setting; all else that varies is of an index
+CHOSEN = ("dataset", "engine", "ef_search", "k")
+
+
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What outcomes have in common that are compared.
 
@@ -139,7 +143,7 @@ def varying_by_engine(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[s
     of_engine: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for fields in settings:
         of_engine[fields["engine"]].append(with_own_params(fields))
-    everywhere = [name for name in split(settings)[1] if name in ("dataset", "engine", "ef_search", "k")]
+    everywhere = [name for name in split(settings)[1] if name in CHOSEN]
     varying = {}
     for engine, of in of_engine.items():
         own = {*everywhere, *split(of)[1]}

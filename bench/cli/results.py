@@ -41,7 +41,6 @@ def table(
     """
     from bench.analysis.findings import Findings
     from bench.analysis.setting import labels
-    from bench.present.engines import engines_text
     from bench.study.experiment import REFERENCE
     from bench.study.store import Store
 
@@ -56,6 +55,8 @@ def table(
     if by_engine and as_json:
         raise BenchError("--by-engine lays out a table: leave it out of --json, which has all of its figures")
     if by_engine:
+        from bench.present.engines import engines_text
+
         print(engines_text(findings, terminal_layout(wide)))
         return
     print_table(findings, None if as_json else terminal_layout(wide))

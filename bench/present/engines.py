@@ -1,7 +1,6 @@
 """Orders across engines: a table a dataset and ef_search, with a row an index and a column an order."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
 
 from bench.analysis.findings import Findings
 from bench.analysis.setting import natural
@@ -9,7 +8,7 @@ from bench.analysis.summary import Summary
 from bench.errors import BenchError
 from bench.present.charts.marks import VERDICTS
 from bench.present.failures import failures_text
-from bench.present.frames import Panel, panels
+from bench.present.frames import panels
 from bench.present.text import Layout, number, points
 
 _COLUMNS = 6  # orders beside each other in a terminal
@@ -39,24 +38,16 @@ def engines_text(findings: Findings, layout: Layout) -> str:
 
 
 def _searches(findings: Findings) -> Iterator[tuple[str, Mapping[str, ByOrder]]]:
-    """What each table is of, and in it the summaries of every index by order."""
+    """What each table is of, and in it the summaries of every index by order; where any order is compared."""
     of_panel = panels(findings)
-
-    def place(row: Summary) -> tuple[str, Panel]:
-        panel = of_panel[row.setting]
-        return row.setting.experiment, Panel(dataset=panel.dataset, index="", search=panel.search)
-
-    first: dict[tuple[str, Panel], int] = {}
+    tables: dict[str, dict[str, dict[str, Summary]]] = {}
     for row in findings.summaries:
-        first.setdefault(place(row), len(first))
-    compared = {place(row) for row in findings.summaries if row.against}
-    listed = [row for row in findings.summaries if place(row) in compared]
-    for key, rows in groupby(sorted(listed, key=lambda row: first[place(row)]), key=place):
-        experiment, panel = key
-        by_index: dict[str, dict[str, Summary]] = {}
-        for row in rows:
-            by_index.setdefault(of_panel[row.setting].index, {})[row.order] = row
-        yield f"{experiment}: {panel.dataset}, ef_search {panel.search}", by_index
+        panel = of_panel[row.setting]
+        title = f"{row.setting.experiment}: {panel.dataset}, ef_search {panel.search}"
+        tables.setdefault(title, {}).setdefault(panel.index, {})[row.order] = row
+    for title, by_index in tables.items():
+        if any(row.against for by_order in by_index.values() for row in by_order.values()):
+            yield title, by_index
 
 
 def _table(title: str, by_index: Mapping[str, ByOrder], reference: str, layout: Layout) -> str:

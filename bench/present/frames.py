@@ -17,7 +17,7 @@ from bench.analysis import equal_ef, power
 from bench.analysis.findings import Findings
 from bench.analysis.losses import DECILES, LEVELS
 from bench.analysis.profile import Profile, profile
-from bench.analysis.setting import Setting, labels, split, varying_by_engine, with_own_params
+from bench.analysis.setting import CHOSEN, Setting, labels, split, varying_by_engine, with_own_params
 from bench.analysis.stats import CONFIDENCE
 from bench.analysis.summary import Summary
 from bench.errors import BenchError
@@ -34,7 +34,6 @@ Rows = list[dict[str, Any]]
 READINGS = 60  # levels of recall at which curves are read off
 BINS = 30  # of a distribution of dimension
 _PARTS = ("order", "build", "search")
-_OF_CHOICE = ("dataset", "engine", "ef_search", "k")  # what a Panel says in its own words
 
 
 class Panel(msgspec.Struct, frozen=True):
@@ -61,7 +60,7 @@ def panels_of(settings: Sequence[Mapping[str, Any]]) -> list[Panel]:
     return [
         Panel(
             str(fields["dataset"]),
-            heading(fields, ["engine", *(name for name in varying[fields["engine"]] if name not in _OF_CHOICE)]),
+            heading(fields, ["engine", *(name for name in varying[fields["engine"]] if name not in CHOSEN)]),
             f"{fields['ef_search']}" + (f", k {fields['k']}" if several_k else ""),
         )
         for fields in spread

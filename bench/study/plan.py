@@ -14,9 +14,9 @@ from bench.indexes import INDEXES
 from bench.indexes.engine import Searcher
 from bench.measure import recall
 from bench.study.build import build_index, prepare
+from bench.study.processes import apart
 from bench.study.study import Study
 from bench.study.trial import Index
-from bench.study.workers import apart
 
 PROBE_ROWS = 4000  # of each dataset; half as many as well, to see how time grows
 SEEDS = (1, 2, 3)

@@ -4,33 +4,21 @@ A pool of our own, since joblib's names no culprit and ends the whole run, and p
 peace for one that still works, and gives a job's results all at once: what finished before a death is kept here.
 """
 
-import ctypes
-import multiprocessing
 import os
-import signal
-import sys
-import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from types import ModuleType
-from typing import Any
 
 import msgspec
-import psutil
 
 from bench.errors import Log
 from bench.indexes import INDEXES
-from bench.streams import print_to_error
+from bench.study import processes
 from bench.study.build import Job, check_code, measure
 from bench.study.outcome import Failure, Outcome
-
-_POLL_SECONDS = 0.5  # between two looks at whether the parent lives
-_CONTEXT = multiprocessing.get_context("spawn")  # a fork would copy the locks of numeric libraries' threads
 
 
 class Workers(msgspec.Struct, frozen=True):
@@ -98,28 +86,14 @@ def _patience(busy: "list[_Worker]") -> float | None:
     return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
 
-@contextmanager
-def _no_program() -> Iterator[None]:
-    """Let processes that start here not import the program that runs, which would run it again: all they do is here.
-
-    A program need not guard what it does by `if __name__ == "__main__"` then, and may come from standard input.
-    """
-    program = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = program
-
-
 class _Worker:
     """A process that measures one job after the other, and the job that it is at."""
 
     def __init__(self, count: int) -> None:
-        self.pipe, theirs = _CONTEXT.Pipe()
+        self.pipe, theirs = processes.CONTEXT.Pipe()
         threads = max(1, (os.cpu_count() or 1) // count)
-        self.process = _CONTEXT.Process(target=_serve, args=(theirs, os.getpid(), threads), daemon=True)
-        with _no_program():
+        self.process = processes.CONTEXT.Process(target=_serve, args=(theirs, os.getpid(), threads), daemon=True)
+        with processes.no_program():
             self.process.start()
         theirs.close()
         self.job: Job | None = None
@@ -165,7 +139,7 @@ class _Worker:
         assert self.job is not None
         if not self.process.is_alive() and not self._has_more():
             self.job = msgspec.structs.replace(self.job, tried=True)
-            return f"worker {_death(self.process.exitcode or 0)}"
+            return f"worker {processes.death(self.process.exitcode or 0)}"
         if self.deadline and time.monotonic() >= self.deadline:
             self.late = True
             return f"time limit of {timeout:g} s reached"
@@ -179,102 +153,15 @@ class _Worker:
 
     def close(self) -> None:
         """End it, whatever it does."""
-        _end(self.process)
+        processes.end(self.process)
         self.pipe.close()
-
-
-def _end(process: BaseProcess) -> None:
-    """Kill a process, where it lives, and its children, which would slow down the builds that follow.
-
-    Those in a session of their own are left: servers and what watches them end by themselves, see `scratch`.
-    """
-    begun: list[psutil.Process] = []
-    if process.is_alive():  # else its number may be another's
-        with suppress(psutil.Error):
-            begun = psutil.Process(process.pid).children(recursive=True)
-    for one in (one for one in begun if _in_our_session(one.pid)):
-        with suppress(psutil.Error):
-            one.kill()
-    process.kill()
-    process.join()
-
-
-def _in_our_session(pid: int) -> bool:
-    with suppress(OSError):
-        return os.getsid(pid) == os.getsid(0)
-    return False
-
-
-def _death(exitcode: int) -> str:
-    """How a process ended, in words."""
-    if exitcode >= 0:
-        return f"exited with code {exitcode}"
-    names = {one.value: one.name for one in signal.Signals}
-    name = names.get(-exitcode, f"signal {-exitcode}")
-    return f"killed by {name}" + (", as when memory runs out" if name == "SIGKILL" else "")
-
-
-class DiedError(Exception):
-    """A process ended, or was ended, before its work was done; its argument says how, in words."""
-
-
-def apart(work: Callable[..., Iterator[Any]], arguments: tuple[Any, ...], timeout: float | None) -> Iterator[Any]:
-    """What a generator function yields, in a process of its own, as it does.
-
-    work: a function of a module, and its arguments, which another process can be sent. timeout: seconds from one value
-    to the next. Raises DiedError where the process ends before the function does, and what the function raises.
-    """
-    pipe, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=_yield_all, args=(theirs, os.getpid(), work, arguments), daemon=True)
-    with _no_program():
-        process.start()
-    theirs.close()
-    try:
-        while True:
-            if not wait([pipe, process.sentinel], timeout):
-                raise DiedError(f"time limit of {timeout:g} s reached")
-            if not pipe.poll():
-                raise EOFError
-            kind, content = pipe.recv()
-            if kind == "error":
-                raise content
-            if kind == "done":
-                return
-            yield content
-    except (EOFError, ConnectionError):
-        process.join()
-        raise DiedError(_death(process.exitcode or 0)) from None
-    finally:
-        _end(process)
-        pipe.close()
-
-
-def _yield_all(
-    pipe: "Connection[object, object]", parent: int, work: Callable[..., Iterator[Any]], arguments: tuple[Any, ...]
-) -> None:
-    """What a process of `apart` does."""
-    _settle(parent)
-    try:
-        for value in work(*arguments):
-            pipe.send(("value", value))
-    except Exception as error:  # noqa: BLE001 - the parent raises it
-        error.add_note(f"in a worker: {traceback.format_exc()}")
-        pipe.send(("error", error))
-    pipe.send(("done", None))
-
-
-def _settle(parent: int) -> None:
-    """Make this process one that works for its parent, and ends with it."""
-    end_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
-    print_to_error()  # what an engine prints is no result
 
 
 def _serve(pipe: "Connection[object, Job]", parent: int, threads: int) -> None:
     """What a worker does: measure jobs until there are no more."""
     import faiss
 
-    _settle(parent)
+    processes.settle(parent)
     faiss.omp_set_num_threads(threads)
     with suppress(EOFError):
         while True:
@@ -287,24 +174,3 @@ def _serve(pipe: "Connection[object, Job]", parent: int, threads: int) -> None:
                 error.add_note(f"in a worker: {traceback.format_exc()}")
                 pipe.send(("error", error))
             pipe.send(("done", None))
-
-
-def end_with(parent: int) -> None:
-    """End this process when its parent ends, also where that is killed.
-
-    On Linux the kernel sees to it, even while a library holds Python's lock for long; elsewhere a thread does.
-    """
-    if sys.platform == "linux":
-        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-        if os.getppid() != parent:  # it was quicker
-            os._exit(1)
-    else:
-        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    """End this process when it has another parent."""
-    while os.getppid() == parent:
-        time.sleep(_POLL_SECONDS)
-    os._exit(1)

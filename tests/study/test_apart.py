@@ -3,7 +3,7 @@
 import pytest
 from support.apart import counts
 
-from bench.study.workers import DiedError, apart
+from bench.study.processes import DiedError, apart
 
 
 def test_values_arrive_as_they_are_yielded():

@@ -180,10 +180,10 @@ def is_alive(pid):
 def test_where_the_kernel_does_not_see_to_it_a_thread_ends_a_process_without_its_parent(tmp_path):
     program = (
         "import os, sys, threading, time\n"
-        "from bench.study import workers\n"
+        "from bench.study import processes\n"
         "parent = os.getpid()\n"
         "if os.fork() == 0:\n"
-        "    threading.Thread(target=workers._watch, args=(parent,), daemon=True).start()\n"
+        "    threading.Thread(target=processes._watch, args=(parent,), daemon=True).start()\n"
         "    open('child', 'w').write(str(os.getpid()))\n"
         "    time.sleep(60)\n"
         "time.sleep(1)\n"
