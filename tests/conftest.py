@@ -1,11 +1,11 @@
 """Small data, a cache and a command line for all tests."""
 
 import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support.commands import SCRIPT, as_script, in_process
 from support.datasets import clustered, judged
 
 from bench.data.dataset import Dataset
@@ -57,27 +57,26 @@ def small() -> Dataset:
 @pytest.fixture(scope="session")
 def bench_script() -> str:
     """The path of the `bench` command of this environment."""
-    return str(Path(sys.executable).parent / "bench")
+    return SCRIPT
 
 
 @pytest.fixture
-def cli(bench_script, tmp_path):
-    """Runs `bench` in an empty folder, as a user does; pages, which take longer than the rest, where --report asks."""
+def cli(tmp_path):
+    """Calls `bench` in an empty folder, in this process; writes pages, which take long, only with --report."""
+    return partial(_called, in_process, tmp_path)
 
-    def call(*words, check=None, **environment):
-        if words and words[0] in ("run", "compare") and not {"--report", "--help"} & set(words):
-            words = (words[0], "--no-report", *words[1:])
-        done = subprocess.run(
-            [bench_script, *map(str, words)],
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            cwd=tmp_path,
-            env=os.environ | environment,
-            timeout=300,
-        )
-        if check is not None:
-            assert done.returncode == check, done.stdout + done.stderr
-        return done
 
-    return call
+@pytest.fixture
+def script(tmp_path):
+    """Runs `bench` as `cli` calls it, in a process of its own, for what is about processes."""
+    return partial(_called, as_script, tmp_path)
+
+
+def _called(call, folder, *words, check=None, **environment):
+    words = [*map(str, words)]
+    if words and words[0] in ("run", "compare") and not {"--report", "--help"} & set(words):
+        words.insert(1, "--no-report")
+    done = call(words, folder, environment)
+    if check is not None:
+        assert done.returncode == check, done.stdout + done.stderr
+    return done

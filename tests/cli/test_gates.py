@@ -66,9 +66,9 @@ hnswlib.Index = Index
 """
 
 
-def test_a_gate_fails_where_an_engine_breaks_a_promise(cli, saved):
+def test_a_gate_fails_where_an_engine_breaks_a_promise(script, saved):
     (saved / "sitecustomize.py").write_text(MOVED)
-    done = cli("gate", "mine", "--budget", "5s", check=1, PYTHONPATH=str(saved))
+    done = script("gate", "mine", "--budget", "5s", check=1, PYTHONPATH=str(saved))
     assert "Engines break what they promise: hnswlib, l2: the last rows come last" in " ".join(done.stdout.split())
 
 
@@ -76,9 +76,9 @@ def test_what_is_left_undecided_fails_where_that_is_asked_for(cli, saved):
     assert json.loads(cli("gate", "mine", "--strict", "--json", check=0).stdout)["strict"]
 
 
-def test_a_failed_gate_exits_with_1(cli, saved):
+def test_a_failed_gate_exits_with_1(script, saved):
     (saved / "sitecustomize.py").write_text(HALVED)
-    done = cli("gate", "mine", check=1, PYTHONPATH=str(saved))
+    done = script("gate", "mine", check=1, PYTHONPATH=str(saved))
     assert "gate mine: FAILED: 2 not bit-exact" in done.stdout
 
 

@@ -84,9 +84,9 @@ def misbehaving(tmp_path):
         ("hangs", ["--timeout", "3"], "time limit of 3 s reached"),
     ],
 )
-def test_what_goes_wrong_costs_its_own_trials_only(cli, misbehaving, engine, words, reason, jobs):
+def test_what_goes_wrong_costs_its_own_trials_only(script, misbehaving, engine, words, reason, jobs):
     where = {"PYTHONPATH": str(misbehaving)}
-    done = cli("run", f"{engine}.toml", "--jobs", jobs, "--json", *words, check=4, **where)
+    done = script("run", f"{engine}.toml", "--jobs", jobs, "--json", *words, check=4, **where)
     rows = json.loads(done.stdout)
     failed = [row for row in rows if "reason" in row]
     assert {row["reason"] for row in failed} == {reason}
@@ -96,48 +96,48 @@ def test_what_goes_wrong_costs_its_own_trials_only(cli, misbehaving, engine, wor
     builds = {(row["engine"], row["order"], row["ef_search"]): row["builds"] for row in rows if "reason" not in row}
     assert {count for (name, _, _), count in builds.items() if name == "hnswlib"} == {3}
     assert {count for (name, _, _), count in builds.items() if name == engine} == {2}
-    table = cli("table", engine, check=0, **where).stdout
+    table = script("table", engine, check=0, **where).stdout
     assert "4 of 24 trials FAILED" in table
     assert reason in table
 
 
-def test_what_failed_is_tried_again_by_the_next_run(cli, misbehaving):
+def test_what_failed_is_tried_again_by_the_next_run(script, misbehaving):
     where = {"PYTHONPATH": str(misbehaving)}
-    cli("run", "raises.toml", check=4, **where)
+    script("run", "raises.toml", check=4, **where)
     (misbehaving / "mended").touch()
-    again = cli("run", "raises.toml", check=0, **where)
+    again = script("run", "raises.toml", check=0, **where)
     assert "24 outcomes in all, 4 missing" in again.stderr
     assert "FAILED" not in again.stdout
 
 
-def test_what_an_engine_began_ends_with_the_build_that_reaches_the_time_limit(cli, misbehaving):
+def test_what_an_engine_began_ends_with_the_build_that_reaches_the_time_limit(script, misbehaving):
     begin = 'open("begun", "w").write(str(subprocess.Popen(["sleep", "1000"]).pid))'
     site = SITE.replace("import os,", "import subprocess, os,").replace(
         "time.sleep(1000)", f"{begin}; time.sleep(1000)"
     )
     (misbehaving / "sitecustomize.py").write_text(site)
-    cli("run", "hangs.toml", "--timeout", "3", check=4, PYTHONPATH=str(misbehaving))
+    script("run", "hangs.toml", "--timeout", "3", check=4, PYTHONPATH=str(misbehaving))
     with suppress(psutil.NoSuchProcess):
         begun = psutil.Process(int((misbehaving / "begun").read_text()))
         assert begun.status() == psutil.STATUS_ZOMBIE  # until whoever adopted it looks
 
 
-def test_where_everything_fails_the_table_says_why(cli, misbehaving):
+def test_where_everything_fails_the_table_says_why(script, misbehaving):
     where = {"PYTHONPATH": str(misbehaving)}
     toml = TOML.replace('"hnswlib"', '"raises"').replace("build_seeds = 3", "build_seeds = 2")
     (misbehaving / "all.toml").write_text(toml)
     (misbehaving / "sitecustomize.py").write_text(SITE.replace("seed == 2 and", "True and"))
-    done = cli("run", "all.toml", check=4, **where)
+    done = script("run", "all.toml", check=4, **where)
     assert "8 of 8 trials FAILED" in done.stdout
-    assert "no graph today" in cli("table", "all", check=0, **where).stdout
+    assert "no graph today" in script("table", "all", check=0, **where).stdout
 
 
-def test_a_gate_does_not_judge_what_failed(cli, misbehaving):
+def test_a_gate_does_not_judge_what_failed(script, misbehaving):
     (misbehaving / "mended").touch()
     words = ["--experiment", "raises.toml", "--builds", "5", "--reason", "x"]
-    cli("baseline", "save", "mine", *words, check=0, PYTHONPATH=str(misbehaving))
+    script("baseline", "save", "mine", *words, check=0, PYTHONPATH=str(misbehaving))
     (misbehaving / "mended").unlink()
-    done = cli("gate", "mine", check=4, PYTHONPATH=str(misbehaving))
+    done = script("gate", "mine", check=4, PYTHONPATH=str(misbehaving))
     assert "no graph today" in done.stdout
     assert "Traceback" not in done.stderr
 
@@ -295,9 +295,9 @@ def odd(misbehaving):
     """A folder with an experiment of each engine that misbehaves in a rarer way."""
     (misbehaving / "sitecustomize.py").write_text(SITE + MORE.replace("\\\\n", "\\n"))
 
-    def run(cli, engine, *words, toml=TOML, check):
+    def run(script, engine, *words, toml=TOML, check):
         (misbehaving / f"{engine}.toml").write_text(f'{toml}[[index]]\nengine = "{engine}"\n')
-        done = cli("run", f"{engine}.toml", "--json", *words, check=check, PYTHONPATH=str(misbehaving))
+        done = script("run", f"{engine}.toml", "--json", *words, check=check, PYTHONPATH=str(misbehaving))
         return json.loads(done.stdout)
 
     return run
@@ -306,26 +306,26 @@ def odd(misbehaving):
 @pytest.mark.parametrize(
     ("engine", "reason"), [("exits", "worker exited with code 0"), ("panics", "build: Panic: at the disco")]
 )
-def test_ends_that_look_like_peace_are_failures(cli, odd, engine, reason):
-    rows = odd(cli, engine, check=4)
+def test_ends_that_look_like_peace_are_failures(script, odd, engine, reason):
+    rows = odd(script, engine, check=4)
     assert [row["reason"] for row in rows if "reason" in row] == [reason] * 4
     assert {row["builds"] for row in rows if row["engine"] == "hnswlib"} == {3}
 
 
-def test_searches_that_finished_stay_where_a_later_one_hangs(cli, odd):
-    rows = odd(cli, "sticks", "--timeout", "3", toml=TOML.replace("build_seeds = 3", "build_seeds = 1"), check=4)
+def test_searches_that_finished_stay_where_a_later_one_hangs(script, odd):
+    rows = odd(script, "sticks", "--timeout", "3", toml=TOML.replace("build_seeds = 3", "build_seeds = 1"), check=4)
     by_engine = {(row["engine"], row["ef_search"], "reason" in row) for row in rows}
     assert ("sticks", 10, False) in by_engine
     assert ("sticks", 20, True) in by_engine
 
 
-def test_what_an_earlier_build_leaves_behind_is_not_blamed_on_the_next(cli, odd):
+def test_what_an_earlier_build_leaves_behind_is_not_blamed_on_the_next(script, odd):
     slow = TOML.replace('{ name = "digits", queries = 50 }', '"image-patches"')
-    assert not [row for row in odd(cli, "leaves", toml=slow, check=0) if "reason" in row]
+    assert not [row for row in odd(script, "leaves", toml=slow, check=0) if "reason" in row]
 
 
-def test_what_an_engine_prints_is_no_result(cli, odd):
-    assert odd(cli, "prints", check=0)
+def test_what_an_engine_prints_is_no_result(script, odd):
+    assert odd(script, "prints", check=0)
 
 
 def test_code_that_changes_while_a_command_runs_ends_it(small):
@@ -336,10 +336,10 @@ def test_code_that_changes_while_a_command_runs_ends_it(small):
         check_code(job)
 
 
-def test_failures_of_every_study_of_one_name_are_counted(cli, misbehaving):
+def test_failures_of_every_study_of_one_name_are_counted(script, misbehaving):
     rng = np.random.default_rng(0)
     np.save(misbehaving / "my.npy", rng.standard_normal((300, 8)).astype(np.float32))
     (misbehaving / "sitecustomize.py").write_text(SITE.replace("seed == 2 and", "True and"))
     words = ["--preset", "all", "--orders", "random", "--seeds", "1", "--engines", "raises,hnswlib", "--json"]
-    rows = json.loads(cli("compare", "my.npy", *words, check=4, PYTHONPATH=str(misbehaving)).stdout)
+    rows = json.loads(script("compare", "my.npy", *words, check=4, PYTHONPATH=str(misbehaving)).stdout)
     assert sum("reason" in row for row in rows) == 14

@@ -2,6 +2,7 @@ import importlib.util
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +46,9 @@ def test_prefixes_are_the_models_prompts_unless_given(folder, use, prompts, opti
     assert [call[0] for call in model.calls if len(call[2]) == 50] == [expected[1]]
 
 
-def test_without_sentence_transformers_the_way_out_is_reported(cli, folder, tmp_path):
-    # A package of that name that is missing: what an environment without the extra shows.
-    hide = tmp_path / "hide"
-    hide.mkdir()
-    path = [str(hide), *filter(None, [os.environ.get("PYTHONPATH")])]
-    (hide / "sitecustomize.py").write_text("import sys\nsys.modules['sentence_transformers'] = None\n")
-    done = cli("embed", folder, "--model", "all-MiniLM-L6-v2", check=2, PYTHONPATH=os.pathsep.join(path))
+def test_without_sentence_transformers_the_way_out_is_reported(cli, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)  # as in an environment without the extra
+    done = cli("embed", folder, "--model", "all-MiniLM-L6-v2", check=2)
     assert "pip install 'hnsw-order-bench[embed]'" in done.stderr
     assert "Traceback" not in done.stderr
 
