@@ -7,9 +7,17 @@ from pathlib import Path
 import pytest
 from support.commands import SCRIPT, as_script, in_process
 from support.datasets import clustered, judged
+from support.needs import MISSING
 
 from bench.data.dataset import Dataset
 from bench.indexes import INDEXES
+
+
+def pytest_runtest_setup(item):
+    """Skip a test whose marker names what is missing here, and say so."""
+    for mark in item.iter_markers():
+        if reason := MISSING.get(mark.name, lambda *_: "")(*mark.args):
+            pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -38,8 +46,6 @@ def _engines_as_before():
 @pytest.fixture(scope="session")
 def mirror():
     """The folder of real data."""
-    if not os.environ.get("BENCH_MIRROR"):
-        pytest.skip("BENCH_MIRROR is not set: no real data from files")
     return Path(os.environ["BENCH_MIRROR"])
 
 

@@ -252,6 +252,7 @@ def test_files_differ_from_datasets_by_their_names(tmp_path, monkeypatch, name, 
     assert catalog.is_file(name) == is_file
 
 
+@pytest.mark.mirror
 def test_clinc150_is_split_as_its_readme_says(mirror):
     dataset = catalog.load("clinc150")
     assert dataset.base.shape == (18_200, 384)
@@ -261,6 +262,7 @@ def test_clinc150_is_split_as_its_readme_says(mirror):
     assert np.array_equal(dataset.base[0], rows[0].astype(np.float32))
 
 
+@pytest.mark.mirror
 @pytest.mark.parametrize(("name", "domains"), [("clinc150-5", 5), ("clinc150-10", 10)])
 def test_domains_of_clinc150_have_base_and_queries_of_their_own(mirror, name, domains):
     whole, part = catalog.load("clinc150"), catalog.load(name)
@@ -279,6 +281,7 @@ def test_labels_of_records_need_the_field_that_holds_them(tmp_path, name, key):
         catalog.load("my.toml", beside=tmp_path)
 
 
+@pytest.mark.mirror
 def test_clinc150_is_searched_with_what_is_out_of_scope_or_in(mirror):
     """The first 1,000 records of its test splits are those that no domain has."""
     records = (mirror / "clinc150" / "records.jsonl").read_text().splitlines()
@@ -290,6 +293,7 @@ def test_clinc150_is_searched_with_what_is_out_of_scope_or_in(mirror):
     assert np.array_equal(within.base, out_of_scope.base)
 
 
+@pytest.mark.mirror
 def test_wordnet_is_searched_with_definitions_or_sentences_that_it_does_not_hold(mirror):
     records = (mirror / "wordnet" / "records.jsonl").read_text().splitlines()
     splits = np.array([json.loads(line)["split"] for line in records])
@@ -302,6 +306,7 @@ def test_wordnet_is_searched_with_definitions_or_sentences_that_it_does_not_hold
     assert len(np.unique(definitions.labels)) == 45
 
 
+@pytest.mark.mirror
 @pytest.mark.parametrize("name", ["clinc150-5", "clinc150-10"])
 def test_domains_of_clinc150_can_be_searched_with_what_is_out_of_scope(mirror, name):
     within, outside = catalog.load(name), catalog.load(f"{name}-oos")
@@ -379,11 +384,13 @@ def test_groups_of_generated_queries_may_come_from_a_file(tmp_path):
     assert grouped.fingerprint != catalog.load("digits").fingerprint
 
 
+@pytest.mark.mirror
 @pytest.mark.parametrize(("name", "intents"), [("clinc150-in-scope", 150), ("clinc150-10", 150), ("clinc150-5", 75)])
 def test_test_queries_of_clinc150_are_thirty_of_each_intent(mirror, name, intents):
     assert np.bincount(catalog.load(name).query_groups).tolist() == [30] * intents
 
 
+@pytest.mark.mirror
 def test_groups_that_records_cannot_give_are_named_with_their_toml_file(mirror, tmp_path):
     text = (catalog.folder() / "clinc150-5-oos.toml").read_text()
     (tmp_path / "my.toml").write_text(text.replace("label_field", 'query_group_field = "intent"\nlabel_field', 1))
@@ -391,6 +398,7 @@ def test_groups_that_records_cannot_give_are_named_with_their_toml_file(mirror, 
         catalog.load(str(tmp_path / "my.toml"))
 
 
+@pytest.mark.mirror
 def test_other_queries_leave_the_groups_of_records_out(mirror, tmp_path):
     np.save(tmp_path / "q.npy", np.ones((3, 384), np.float32))
     with pytest.warns(BenchWarning, match="clinc150-5: its groups of queries are those of other queries"):

@@ -157,6 +157,7 @@ def test_more_given_neighbours_than_rows_and_only_a_sample_of_queries_are_looked
         verify_given(Geometry(checked("x", dataset.base, dataset.queries, "l2", neighbors=ids * 0)), sample=3)
 
 
+@pytest.mark.mirror
 def test_lid_of_clinc150_is_that_of_the_study_files(mirror):
     assert Geometry(catalog.load("clinc150")).lid().mean() == pytest.approx(10.39, abs=0.005)
 

@@ -75,6 +75,7 @@ def test_queries_of_the_catalogue_are_no_repeats(name):
     warn_of_near_duplicates(Geometry(catalog.load(name)))
 
 
+@pytest.mark.mirror
 @pytest.mark.parametrize("name", ["clinc150", "clinc150-in-scope", "clinc150-5-oos", "npl"])
 @pytest.mark.parametrize("rows", [100, 10**6])
 def test_queries_of_real_texts_are_no_repeats(mirror, name, rows):

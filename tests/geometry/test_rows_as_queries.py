@@ -71,6 +71,7 @@ def test_queries_of_the_catalogue_are_not_rows_of_its_bases(name):
     warn_of_rows_as_queries(Geometry(catalog.load(name)))
 
 
+@pytest.mark.mirror
 @pytest.mark.parametrize("name", ["clinc150", "clinc150-10", "clinc150-in-scope", "npl"])
 def test_queries_of_real_texts_are_not_rows_of_their_bases(mirror, name):
     warn_of_rows_as_queries(Geometry(catalog.load(name)))

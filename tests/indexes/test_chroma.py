@@ -10,7 +10,7 @@ from bench.errors import BenchError
 from bench.indexes.chroma import ENGINE, ChromaParams, build
 from bench.indexes.engine import params_of
 
-chromadb = pytest.importorskip("chromadb", reason="needs the extra chroma")
+pytestmark = pytest.mark.engine("chroma")
 
 N = 300  # a row takes 3 ms
 WHOLE, QUERIES = islands()
@@ -26,6 +26,8 @@ def answers(order=ORDER, ef=10, metric="l2", seed=1, base=BASE, **params):
 @pytest.fixture
 def plain():
     """A collection that is made with an ef_search, a row an add, by Chroma's own calls."""
+    import chromadb
+
     client = chromadb.EphemeralClient(chromadb.Settings(anonymized_telemetry=False))
 
     def made(ef, order=ORDER, client=client, **buffer):
@@ -111,6 +113,8 @@ def test_what_it_cannot_do_is_refused_in_one_line(given, wanted):
 
 
 def test_nothing_is_left_behind(tmp_path, monkeypatch):
+    import chromadb
+
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     client = chromadb.EphemeralClient(chromadb.Settings(anonymized_telemetry=False))

@@ -7,30 +7,24 @@ import msgspec
 import numpy as np
 import pytest
 from support.graphs import graph, plain
+from support.needs import needed
 
 from bench.indexes import INDEXES, contract
 from bench.indexes.contract import CHECKS, N, vectors, verdicts
-from bench.indexes.engine import Params, Promises, how_to_install, installed_version
+from bench.indexes.engine import Params, Promises
 
 WITH_GRAPHS = ("hnswlib", "faiss")  # whose graphs are read byte by byte; of others, answers have to do
 
 
-def installed(name):
-    """The engine, where it is installed."""
-    engine = INDEXES[name]
-    if installed_version(engine) is None:
-        pytest.skip(f"{name} is not installed: {how_to_install(engine)}")
-    return engine
-
-
 def every(names=INDEXES):
     """Engines by each metric that they have."""
-    return pytest.mark.parametrize(("name", "metric"), [(name, one) for name in names for one in INDEXES[name].metrics])
+    pairs = [pytest.param(name, one, marks=needed(name)) for name in names for one in INDEXES[name].metrics]
+    return pytest.mark.parametrize(("name", "metric"), pairs)
 
 
 @every()
 def test_every_engine_holds_its_contract(name, metric):
-    engine = installed(name)
+    engine = INDEXES[name]
     found = list(verdicts(engine, metric))
     promised = [check for check, (_, on) in CHECKS.items() if all(getattr(engine.promises, one) for one in on)]
     assert [verdict.check for verdict in found] == promised
@@ -64,7 +58,7 @@ print("result", hashlib.sha256(built).hexdigest(), hashlib.sha256(ids.tobytes())
 
 @every()
 def test_builds_and_results_repeat_bit_by_bit_in_another_process(name, metric, request):
-    if not installed(name).promises.repeats:
+    if not INDEXES[name].promises.repeats:
         pytest.skip(f"{name} does not promise to repeat")
     tests = str(request.config.rootpath / "tests")
     program = PROGRAM.format(engine=name, metric=metric, tests=tests, of_graph=name in WITH_GRAPHS)

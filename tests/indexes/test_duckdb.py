@@ -11,12 +11,9 @@ import pytest
 from bench.geometry import knn
 from bench.indexes import INDEXES
 from bench.indexes.contract import vectors
-from bench.indexes.engine import installed_version, params_of
+from bench.indexes.engine import params_of
 
-if installed_version(INDEXES["duckdb"]) is None:
-    pytest.skip("needs the extra duckdb", allow_module_level=True)
-
-import duckdb
+pytestmark = pytest.mark.engine("duckdb")
 
 N = 600
 BASE, QUERIES = vectors("l2", N)
@@ -136,6 +133,8 @@ def test_two_threads_build_and_answer():
 
 
 def test_nothing_is_written_or_fetched(tmp_path, monkeypatch):
+    import duckdb
+
     monkeypatch.chdir(tmp_path)
     searcher = build()
     answers(searcher)
@@ -145,6 +144,8 @@ def test_nothing_is_written_or_fetched(tmp_path, monkeypatch):
 
 
 def test_another_version_than_its_extensions_is_told_with_what_installs_the_one_that_fits(monkeypatch):
+    import duckdb
+
     fitting = metadata.version("duckdb-extension-vss")
     monkeypatch.setattr(duckdb, "__version__", "0.0.1")
     with pytest.raises(RuntimeError, match=rf"DuckDB 0\.0\.1 .*: pip install 'duckdb=={fitting}'$"):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from support.needs import ENGINES
 
 from bench.errors import BenchError
 from bench.indexes import INDEXES
@@ -30,7 +31,7 @@ def engine(**changed):
     )
 
 
-@pytest.mark.parametrize("name", INDEXES)
+@pytest.mark.parametrize("name", ENGINES)
 def test_the_version_of_an_engine_is_that_of_its_package(name):
     assert version(name, INDEXES[name])[0].isdigit()
 
@@ -98,7 +99,7 @@ print(after - before - sys.stdlib_module_names)
 """
 
 
-@pytest.mark.parametrize("name", [name for name, engine in INDEXES.items() if installed_version(engine)])
+@pytest.mark.parametrize("name", ENGINES)
 def test_a_build_imports_no_library_that_was_not_prepared(name):
     program = [sys.executable, "-c", PREPARED.format(name=name)]
     done = subprocess.run(program, capture_output=True, text=True, check=True)

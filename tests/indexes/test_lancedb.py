@@ -10,7 +10,7 @@ from support.islands import exact, islands, recall, sparse_first
 from support.killed import left_behind_when_killed
 
 from bench.errors import BenchError
-from bench.indexes.engine import installed_version, params_of
+from bench.indexes.engine import params_of
 from bench.indexes.lancedb import ENGINE, LanceDBParams, build
 from bench.study.experiment import Experiment
 from bench.study.outcome import Failure
@@ -21,7 +21,7 @@ from bench.study.study import Study
 from bench.study.workers import Workers
 
 # Imported by the adapter alone, which sets its threads first
-pytestmark = pytest.mark.skipif(installed_version(ENGINE) is None, reason="needs the extra lancedb")
+pytestmark = pytest.mark.engine("lancedb")
 
 BASE, QUERIES = islands()
 TRUTH = exact(BASE, QUERIES)

@@ -20,11 +20,7 @@ from bench.study.environment import differences, environment
 from bench.study.experiment import Experiment, check
 from bench.study.provenance import provenance
 
-if installed_version(INDEXES["pgvector"]) is None:
-    pytest.skip("needs the extra pgvector and a server", allow_module_level=True)
-
-import psycopg
-from psycopg.conninfo import make_conninfo
+pytestmark = pytest.mark.engine("pgvector")
 
 N = 600
 BASE, QUERIES = vectors("l2", N)
@@ -137,6 +133,8 @@ def test_a_table_goes_with_its_searcher_and_nobody_else_sees_it():
 
 @own_server
 def test_a_server_that_dies_in_a_build_is_an_error_and_the_next_build_has_another():
+    import psycopg
+
     build(SHUFFLED[:5])
     (server,) = pgvector._servers
     searcher = build(SHUFFLED[:5])
@@ -208,6 +206,8 @@ def test_the_server_listens_on_no_port():
 
 @own_server
 def test_a_server_that_is_named_is_used_and_left_as_it_was(monkeypatch):
+    import psycopg
+
     build(SHUFFLED[:5])
     (server,) = pgvector._servers
     monkeypatch.setattr(pgvector, "_servers", [])
@@ -232,6 +232,8 @@ def test_its_own_server_has_processes_for_as_many_threads_as_an_engine_may_have(
 
 @own_server
 def test_threads_are_not_lowered_to_what_a_named_server_has(monkeypatch):
+    from psycopg.conninfo import make_conninfo
+
     build(SHUFFLED[:5])
     named = make_conninfo(pgvector._servers[0].dsn, options="-c max_parallel_workers=2")
     monkeypatch.setenv(pgvector.DSN, named)
@@ -242,6 +244,8 @@ def test_threads_are_not_lowered_to_what_a_named_server_has(monkeypatch):
 
 @own_server
 def test_settings_of_a_named_server_do_not_tell(monkeypatch):
+    from psycopg.conninfo import make_conninfo
+
     build(SHUFFLED[:5])
     named = make_conninfo(pgvector._servers[0].dsn, options="-c hnsw.ef_search=7 -c plan_cache_mode=auto")
     monkeypatch.setenv(pgvector.DSN, named)

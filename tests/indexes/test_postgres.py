@@ -9,14 +9,16 @@ import pytest
 
 from bench.indexes import postgres
 
-if not (postgres.importable("psycopg") and postgres.importable("pgserver")):
-    pytest.skip("needs the extra pgvector with its server", allow_module_level=True)
-
-import psycopg
+pytestmark = [
+    pytest.mark.engine("pgvector"),
+    pytest.mark.skipif(not postgres.importable("pgserver"), reason="pgserver, which brings a server, is not installed"),
+]
 
 
 def served_in(folder, monkeypatch):
     """What a server in this temporary folder answers, or the one line that says why there is none."""
+    import psycopg
+
     folder.mkdir(exist_ok=True, parents=True)
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     said = ""
@@ -79,6 +81,8 @@ def test_a_server_that_does_not_start_says_why(monkeypatch):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="runs its programs itself")
 def test_programs_that_only_root_can_read_are_copied_and_no_folder_is_opened(tmp_path, monkeypatch):
+    import psycopg
+
     installed = postgres._installed()
     for part in (installed, installed.parents[1] / "pgserver.libs"):
         shutil.copytree(part, tmp_path / part.relative_to(installed.parents[1]))

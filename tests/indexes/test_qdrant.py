@@ -10,7 +10,7 @@ from bench.indexes import qdrant
 from bench.indexes.engine import params_of
 from bench.indexes.qdrant import ENGINE, QdrantParams, build
 
-pytest.importorskip("qdrant_edge", reason="needs the extra qdrant")
+pytestmark = pytest.mark.engine("qdrant")
 
 BASE, QUERIES = islands()
 TRUTH = exact(BASE, QUERIES)

@@ -10,7 +10,8 @@ from bench.indexes import INDEXES
 from bench.indexes.engine import params_of, version
 from bench.indexes.usearch import UsearchParams, build
 
-pytest.importorskip("usearch", reason="needs the extra usearch")
+pytestmark = pytest.mark.engine("usearch")
+
 BASE, QUERIES = data()
 ORDER = np.random.default_rng(1).permutation(1500)
 METRICS = ["l2", "cosine", "ip"]

@@ -10,8 +10,8 @@ from bench.indexes import INDEXES, hnswlib, vectorlite
 from bench.indexes.engine import Params, params_of
 from bench.indexes.vectorlite import build
 
-pytest.importorskip("vectorlite_py", reason="needs the extra vectorlite")
-pytest.importorskip("apsw", reason="needs the extra vectorlite")
+pytestmark = pytest.mark.engine("vectorlite")
+
 BASE, QUERIES = data()
 ORDER = np.random.default_rng(1).permutation(1500)
 METRICS = ["l2", "cosine", "ip"]

@@ -9,7 +9,8 @@ from bench.indexes import hnswlib
 from bench.indexes.engine import Params
 from bench.indexes.voyager import VoyagerParams, VoyagerSearcher, build
 
-voyager = pytest.importorskip("voyager", reason="needs the extra voyager")
+pytestmark = pytest.mark.engine("voyager")
+
 BASE, QUERIES = data()
 ORDER = np.random.default_rng(1).permutation(1500)
 METRICS = ["l2", "cosine", "ip"]
@@ -77,6 +78,8 @@ def test_what_is_not_found_is_minus_one(queries):
 
 
 def test_a_failure_other_than_too_few_results_is_not_hidden():
+    import voyager
+
     class Failing:
         def query(self, queries, **settings):
             raise voyager.RecallError("something else")

@@ -107,6 +107,7 @@ def test_documents_out_of_reach_are_counted_where_relevant():
     assert out_of_reach(judgements(a={})) == 0
 
 
+@pytest.mark.mirror
 @pytest.mark.parametrize(
     ("model", "expected"), [("minilm-l6-mean", 0.4335), ("minilm-l6-cls", 0.3373), ("minilm-l6-max", 0.3861)]
 )
@@ -117,6 +118,7 @@ def test_exact_search_on_npl_scores_as_known(mirror, model, expected):
     assert found["nDCG@10"].mean(dtype=float) == pytest.approx(expected, abs=0.002)
 
 
+@pytest.mark.mirror
 def test_exact_search_on_npl_by_lsa_scores_as_known(mirror):
     dataset = catalog.load("npl", {"model": "lsa@384"})
     found = scores(Geometry(dataset).ground_truth(10)[1], dataset.judgements)

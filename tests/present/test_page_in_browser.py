@@ -3,14 +3,13 @@
 import csv
 import io
 import json
-import os
 import re
-import shutil
 from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
+from support import needs
 from support.experiments import SMALL
 from support.results import ENVIRONMENT, LONG, permutations, result
 
@@ -19,6 +18,8 @@ from bench.analysis.changes import changes
 from bench.present.page.changes import changes_page
 from bench.present.page.html import written
 from bench.study.side import Side
+
+pytestmark = pytest.mark.browser
 
 SEVERAL = {"datasets": ("a", "b"), "engines": ("hnswlib", "faiss"), "builds": 4, "ladder": True, "profiles": True}
 CASES = {
@@ -49,14 +50,10 @@ SHOWN = [
 
 @pytest.fixture(scope="module")
 def browser():
-    """Debian's Chromium, or another; tests are skipped where there is none, but never where all must run."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-    if found is None:
-        reason = "no Chromium: the report is not tried in a browser; on Debian: apt-get install chromium"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    """Debian's Chromium, or another."""
     with sync_playwright() as started:
         launched = started.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=needs.browser(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         )
         yield launched
         launched.close()

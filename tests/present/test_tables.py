@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from rich.cells import cell_len
 from support.examples import TRIAL
+from support.needs import ENGINES
 
 from bench.analysis.power import Needed
 from bench.analysis.setting import Setting
@@ -309,7 +310,12 @@ def test_an_engine_that_is_not_installed_is_listed_with_how_to_install_it(monkey
     assert others == before
     assert row["name"] == "absent"
     assert "pip install 'hnsw-order-bench[seen]'" in row["version"]
-    assert all(other["version"][0].isdecimal() for other in others)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_is_listed_with_its_version(name):
+    [version] = [row["version"] for row in listings.engines() if row["name"] == name]
+    assert version[0].isdecimal()
 
 
 def test_the_list_of_datasets_shows_order_origin_and_what_is_here(monkeypatch, tmp_path):

@@ -430,8 +430,8 @@ def test_a_study_need_not_know_what_ef_search_an_order_equals(write):
     assert not read(write(f"equal_ef = false\n{GOOD}")).ladder
 
 
+@pytest.mark.engine("usearch")
 def test_builds_that_nothing_tells_apart_are_warned_of(write):
-    pytest.importorskip("usearch", reason="needs the extra usearch")
     table = GOOD.partition("[[index]]")[0] + '[[index]]\nengine = "usearch"\njitter = 1\n'
     with pytest.warns(BenchWarning, match=r"usearch takes no seed, and with jitter = 1 .* one build 2 times"):
         read(write(table))

