@@ -45,7 +45,7 @@ engines: setup .venv/engines  ## every engine that the harness drives, at its lo
 	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements-engines.lock
 	touch $@
 
-test: setup  ## all tests; those on files of real data need BENCH_MIRROR, those of engines `make engines`
+test: setup  ## all tests; those that need an engine, a browser or real data skip without it
 	$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 lint: setup  ## format, style, types, and the rule that data flows one way
