@@ -73,6 +73,12 @@ def cli(tmp_path):
 
 
 @pytest.fixture
+def cli_with_workers(tmp_path):
+    """Calls `bench` as `cli` does, with builds in worker processes, as users have them."""
+    return partial(_called, partial(in_process, workers=True), tmp_path)
+
+
+@pytest.fixture
 def script(tmp_path):
     """Runs `bench` as `cli` calls it, in a process of its own, for what is about processes."""
     return partial(_called, as_script, tmp_path)

@@ -1,18 +1,16 @@
 """Engines that raise, die and hang cost their own trials only; workers end with their parent."""
 
 import json
-import os
 import pickle
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 
 import msgspec
 import numpy as np
-import psutil
 import pytest
+from support.processes import children, gone
 
 from bench.errors import BenchError
 from bench.geometry import Geometry
@@ -25,42 +23,55 @@ from bench.study.store import Store
 from bench.study.study import Study
 from bench.study.trial import changed
 
-# Engines like hnswlib that misbehave at build seed 2, registered in every process that starts with this on its path
-SITE = """
-import os, signal, time
-import msgspec
-from bench.errors import BenchError
-from bench.geometry import Geometry
+# An engine like hnswlib that misbehaves, as a file: in a build, before or after it
+ENGINE = """
+import os, signal, subprocess, time
 from bench.indexes import INDEXES
-from bench.study.build import Job, check_code, data_files
 
-whole = INDEXES["hnswlib"].build
+left_behind = []
 
-def raises(base, order, metric, params, seed):
-    if seed == 2 and not os.path.exists("mended"):
-        raise RuntimeError("no graph today\\nand a second line")
-    return whole(base, order, metric, params, seed)
+class Panic(BaseException):
+    pass
 
-def dies(base, order, metric, params, seed):
-    if seed == 2:
-        os.kill(os.getpid(), signal.SIGSEGV)
-    return whole(base, order, metric, params, seed)
+class Stuck:
+    def __init__(self, searcher):
+        self.searcher = searcher
+    def search(self, queries, k, ef_search):
+        if ef_search == 20:
+            time.sleep(1000)
+        return self.searcher.search(queries, k, ef_search)
 
-def hangs(base, order, metric, params, seed):
-    if seed == 2:
-        time.sleep(1000)
-    return whole(base, order, metric, params, seed)
-
-for build in (raises, dies, hangs):
-    INDEXES[build.__name__] = msgspec.structs.replace(INDEXES["hnswlib"], build=build)
+def build(base, order, metric, params, seed):
+    {before}
+    searcher = INDEXES["hnswlib"].build(base, order, metric, params, seed)
+    {after}
+    return searcher
 """
+# By the engine's name: what it does before a build, and after it
+FAULTS = {
+    "raises": ("if seed == 2 and not os.path.exists('mended'): raise RuntimeError('no graph today\\nand more')", ""),
+    "dies": ("if seed == 2: os.kill(os.getpid(), signal.SIGSEGV)", ""),
+    "hangs": ("if seed == 2: time.sleep(1000)", ""),
+    "exits": ("if seed == 2: os._exit(0)", ""),
+    "panics": ("if seed == 2: raise Panic('at the disco')", ""),
+    "leaves": ("if left_behind: os._exit(3)", "if seed == 2: left_behind.append(seed)"),
+    "sticks": ("", "searcher = Stuck(searcher)"),
+    "prints": ("print('indexing'); os.write(1, b'indexing')", ""),
+    "begins": (
+        "if seed == 2: open('begun', 'w').write(str(subprocess.Popen(['sleep', '1000']).pid)); time.sleep(1000)",
+        "",
+    ),
+    "always": ("raise RuntimeError('no graph today')", ""),
+}
+# Seconds that a build may take where one hangs: enough for a worker to begin on a busy machine
+LIMIT = "10"
 
 TOML = """
 datasets = [{ name = "digits", queries = 50 }]
-orders = ["random", "given"]
+orders = ["random"]
 reference = ""
 ef_search = [10, 20]
-build_seeds = 3
+build_seeds = 2
 [[index]]
 engine = "hnswlib"
 """
@@ -68,11 +79,15 @@ engine = "hnswlib"
 
 @pytest.fixture
 def misbehaving(tmp_path):
-    """A folder with an experiment of each engine that misbehaves, beside hnswlib."""
-    (tmp_path / "sitecustomize.py").write_text(SITE)
-    for engine in ("raises", "dies", "hangs"):
-        (tmp_path / f"{engine}.toml").write_text(f'{TOML}[[index]]\nengine = "{engine}"\n')
-    return tmp_path
+    """Writes an engine that misbehaves, and an experiment on it and hnswlib; gives the experiment's name."""
+
+    def write(name, toml=TOML):
+        before, after = FAULTS[name]
+        (tmp_path / f"{name}.py").write_text(ENGINE.format(before=before, after=after))
+        (tmp_path / f"{name}.toml").write_text(f'{toml}[[index]]\nengine = "./{name}.py"\n')
+        return f"{name}.toml"
+
+    return write
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -81,73 +96,59 @@ def misbehaving(tmp_path):
     [
         ("raises", [], "build: RuntimeError: no graph today"),
         ("dies", [], "worker killed by SIGSEGV"),
-        ("hangs", ["--timeout", "3"], "time limit of 3 s reached"),
+        ("hangs", ["--timeout", LIMIT], f"time limit of {LIMIT} s reached"),
     ],
 )
-def test_what_goes_wrong_costs_its_own_trials_only(script, misbehaving, engine, words, reason, jobs):
-    where = {"PYTHONPATH": str(misbehaving)}
-    done = script("run", f"{engine}.toml", "--jobs", jobs, "--json", *words, check=4, **where)
+def test_what_goes_wrong_costs_its_own_trials_only(cli_with_workers, misbehaving, engine, words, reason, jobs):
+    done = cli_with_workers("run", misbehaving(engine), "--jobs", jobs, "--json", *words, check=4)
     rows = json.loads(done.stdout)
     failed = [row for row in rows if "reason" in row]
     assert {row["reason"] for row in failed} == {reason}
-    expected = [(order, ef) for order in ("given", "random") for ef in (10, 20)]
-    assert sorted((row["order"], row["ef_search"]) for row in failed) == expected
+    assert sorted((row["order"], row["ef_search"]) for row in failed) == [("random", 10), ("random", 20)]
     assert {(row["engine"], row["build_seed"]) for row in failed} == {(engine, 2)}
     builds = {(row["engine"], row["order"], row["ef_search"]): row["builds"] for row in rows if "reason" not in row}
-    assert {count for (name, _, _), count in builds.items() if name == "hnswlib"} == {3}
-    assert {count for (name, _, _), count in builds.items() if name == engine} == {2}
-    table = script("table", engine, check=0, **where).stdout
-    assert "4 of 24 trials FAILED" in table
+    assert builds == {
+        (name, "random", ef): 2 if name == "hnswlib" else 1 for name in ("hnswlib", engine) for ef in (10, 20)
+    }
+    table = cli_with_workers("table", engine, check=0).stdout
+    assert "2 of 8 trials FAILED" in table
     assert reason in table
 
 
-def test_what_failed_is_tried_again_by_the_next_run(script, misbehaving):
-    where = {"PYTHONPATH": str(misbehaving)}
-    script("run", "raises.toml", check=4, **where)
-    (misbehaving / "mended").touch()
-    again = script("run", "raises.toml", check=0, **where)
-    assert "24 outcomes in all, 4 missing" in again.stderr
+def test_what_failed_is_tried_again_by_the_next_run(cli_with_workers, misbehaving, tmp_path):
+    cli_with_workers("run", misbehaving("raises"), check=4)
+    (tmp_path / "mended").touch()
+    again = cli_with_workers("run", "raises.toml", check=0)
+    assert "8 outcomes in all, 2 missing" in again.stderr
     assert "FAILED" not in again.stdout
 
 
-def test_what_an_engine_began_ends_with_the_build_that_reaches_the_time_limit(script, misbehaving):
-    begin = 'open("begun", "w").write(str(subprocess.Popen(["sleep", "1000"]).pid))'
-    site = SITE.replace("import os,", "import subprocess, os,").replace(
-        "time.sleep(1000)", f"{begin}; time.sleep(1000)"
-    )
-    (misbehaving / "sitecustomize.py").write_text(site)
-    script("run", "hangs.toml", "--timeout", "3", check=4, PYTHONPATH=str(misbehaving))
-    with suppress(psutil.NoSuchProcess):
-        begun = psutil.Process(int((misbehaving / "begun").read_text()))
-        assert begun.status() == psutil.STATUS_ZOMBIE  # until whoever adopted it looks
+def test_what_an_engine_began_ends_with_the_build_that_reaches_the_time_limit(cli_with_workers, misbehaving, tmp_path):
+    cli_with_workers("run", misbehaving("begins"), "--timeout", LIMIT, check=4)
+    assert gone(tmp_path / "nothing", (tmp_path / "begun").read_text())
 
 
-def test_where_everything_fails_the_table_says_why(script, misbehaving):
-    where = {"PYTHONPATH": str(misbehaving)}
-    toml = TOML.replace('"hnswlib"', '"raises"').replace("build_seeds = 3", "build_seeds = 2")
-    (misbehaving / "all.toml").write_text(toml)
-    (misbehaving / "sitecustomize.py").write_text(SITE.replace("seed == 2 and", "True and"))
-    done = script("run", "all.toml", check=4, **where)
-    assert "8 of 8 trials FAILED" in done.stdout
-    assert "no graph today" in script("table", "all", check=0, **where).stdout
+def test_where_everything_fails_the_table_says_why(cli, misbehaving):
+    done = cli("run", misbehaving("always", TOML.replace('[[index]]\nengine = "hnswlib"\n', "")), check=4)
+    assert "4 of 4 trials FAILED" in done.stdout
+    assert "no graph today" in cli("table", "always", check=0).stdout
 
 
-def test_a_gate_does_not_judge_what_failed(script, misbehaving):
-    (misbehaving / "mended").touch()
-    words = ["--experiment", "raises.toml", "--builds", "5", "--reason", "x"]
-    script("baseline", "save", "mine", *words, check=0, PYTHONPATH=str(misbehaving))
-    (misbehaving / "mended").unlink()
-    done = script("gate", "mine", check=4, PYTHONPATH=str(misbehaving))
+def test_a_gate_does_not_judge_what_failed(cli, misbehaving, tmp_path):
+    (tmp_path / "mended").touch()
+    words = ["--experiment", misbehaving("raises"), "--builds", "5", "--reason", "x"]
+    cli("baseline", "save", "mine", *words, check=0)
+    (tmp_path / "mended").unlink()
+    done = cli("gate", "mine", check=4)
     assert "no graph today" in done.stdout
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(("sign", "jobs"), [(signal.SIGKILL, 1), (signal.SIGKILL, 2), (signal.SIGINT, 2)])
-def test_workers_end_with_their_parent(bench_script, misbehaving, sign, jobs):
+def test_workers_end_with_their_parent(bench_script, misbehaving, tmp_path, sign, jobs):
     process = subprocess.Popen(
-        [bench_script, "run", "hangs.toml", "--jobs", str(jobs)],
-        cwd=misbehaving,
-        env=os.environ | {"PYTHONPATH": str(misbehaving)},
+        [bench_script, "run", misbehaving("hangs"), "--jobs", str(jobs)],
+        cwd=tmp_path,
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
@@ -159,22 +160,7 @@ def test_workers_end_with_their_parent(bench_script, misbehaving, sign, jobs):
     assert len(workers) >= jobs
     process.send_signal(sign)
     process.wait(timeout=30)
-    deadline = time.monotonic() + 5
-    while (alive := [pid for pid in workers if is_alive(pid)]) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert alive == []
-
-
-def children(pid):
-    """The processes that a process has started and that still run."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    pairs = [map(int, line.split()) for line in listed.splitlines()]
-    return [child for child, parent in pairs if parent == pid]
-
-
-def is_alive(pid):
-    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return bool(listed.strip()) and "Z" not in listed
+    assert gone(tmp_path / "nothing", *workers)
 
 
 def test_where_the_kernel_does_not_see_to_it_a_thread_ends_a_process_without_its_parent(tmp_path):
@@ -189,11 +175,7 @@ def test_where_the_kernel_does_not_see_to_it_a_thread_ends_a_process_without_its
         "time.sleep(1)\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=30)
-    child = int((tmp_path / "child").read_text())
-    deadline = time.monotonic() + 5
-    while is_alive(child) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not is_alive(child)
+    assert gone(tmp_path / "nothing", (tmp_path / "child").read_text())
 
 
 class Answers:
@@ -248,84 +230,31 @@ def test_jobs_carry_no_arrays(small):
     assert np.array_equal(job.data.labels.open(), small.labels)
 
 
-MORE = """
-def exits(base, order, metric, params, seed):
-    if seed == 2:
-        os._exit(0)
-    return whole(base, order, metric, params, seed)
-
-class Panic(BaseException):
-    pass
-
-def panics(base, order, metric, params, seed):
-    if seed == 2:
-        raise Panic("at the disco")
-    return whole(base, order, metric, params, seed)
-
-def leaves(base, order, metric, params, seed):
-    searcher = whole(base, order, metric, params, seed)
-    if seed == 2:
-        import threading
-        threading.Timer(0.4, lambda: os._exit(3)).start()  # when its searches are done
-    return searcher
-
-class Stuck:
-    def __init__(self, searcher):
-        self.searcher = searcher
-    def search(self, queries, k, ef_search):
-        if ef_search == 20:
-            time.sleep(1000)
-        return self.searcher.search(queries, k, ef_search)
-
-def sticks(base, order, metric, params, seed):
-    return Stuck(whole(base, order, metric, params, seed))
-
-def prints(base, order, metric, params, seed):
-    print("indexing")
-    os.write(1, b"indexing\\n")
-    return whole(base, order, metric, params, seed)
-
-for build in (exits, panics, leaves, sticks, prints):
-    INDEXES[build.__name__] = msgspec.structs.replace(INDEXES["hnswlib"], build=build)
-"""
-
-
-@pytest.fixture
-def odd(misbehaving):
-    """A folder with an experiment of each engine that misbehaves in a rarer way."""
-    (misbehaving / "sitecustomize.py").write_text(SITE + MORE.replace("\\\\n", "\\n"))
-
-    def run(script, engine, *words, toml=TOML, check):
-        (misbehaving / f"{engine}.toml").write_text(f'{toml}[[index]]\nengine = "{engine}"\n')
-        done = script("run", f"{engine}.toml", "--json", *words, check=check, PYTHONPATH=str(misbehaving))
-        return json.loads(done.stdout)
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("engine", "reason"), [("exits", "worker exited with code 0"), ("panics", "build: Panic: at the disco")]
 )
-def test_ends_that_look_like_peace_are_failures(script, odd, engine, reason):
-    rows = odd(script, engine, check=4)
-    assert [row["reason"] for row in rows if "reason" in row] == [reason] * 4
-    assert {row["builds"] for row in rows if row["engine"] == "hnswlib"} == {3}
+def test_ends_that_look_like_peace_are_failures(cli_with_workers, misbehaving, engine, reason):
+    rows = json.loads(cli_with_workers("run", misbehaving(engine), "--json", check=4).stdout)
+    assert [row["reason"] for row in rows if "reason" in row] == [reason] * 2
+    assert {row["builds"] for row in rows if row["engine"] == "hnswlib"} == {2}
 
 
-def test_searches_that_finished_stay_where_a_later_one_hangs(script, odd):
-    rows = odd(script, "sticks", "--timeout", "3", toml=TOML.replace("build_seeds = 3", "build_seeds = 1"), check=4)
-    by_engine = {(row["engine"], row["ef_search"], "reason" in row) for row in rows}
+def test_searches_that_finished_stay_where_a_later_one_hangs(cli_with_workers, misbehaving):
+    toml = TOML.replace("build_seeds = 2", "build_seeds = 1")
+    done = cli_with_workers("run", misbehaving("sticks", toml), "--timeout", LIMIT, "--json", check=4)
+    by_engine = {(row["engine"], row["ef_search"], "reason" in row) for row in json.loads(done.stdout)}
     assert ("sticks", 10, False) in by_engine
     assert ("sticks", 20, True) in by_engine
 
 
-def test_what_an_earlier_build_leaves_behind_is_not_blamed_on_the_next(script, odd):
-    slow = TOML.replace('{ name = "digits", queries = 50 }', '"image-patches"')
-    assert not [row for row in odd(script, "leaves", toml=slow, check=0) if "reason" in row]
+def test_what_an_earlier_build_leaves_behind_is_not_blamed_on_the_next(cli_with_workers, misbehaving):
+    toml = TOML.replace("build_seeds = 2", "build_seeds = 3")
+    rows = json.loads(cli_with_workers("run", misbehaving("leaves", toml), "--json", check=0).stdout)
+    assert {row["builds"] for row in rows if row["engine"] == "leaves"} == {3}
 
 
-def test_what_an_engine_prints_is_no_result(script, odd):
-    assert odd(script, "prints", check=0)
+def test_what_an_engine_prints_is_no_result(cli_with_workers, misbehaving):
+    assert json.loads(cli_with_workers("run", misbehaving("prints"), "--json", check=0).stdout)
 
 
 def test_code_that_changes_while_a_command_runs_ends_it(small):
@@ -336,10 +265,10 @@ def test_code_that_changes_while_a_command_runs_ends_it(small):
         check_code(job)
 
 
-def test_failures_of_every_study_of_one_name_are_counted(script, misbehaving):
+def test_failures_of_every_study_of_one_name_are_counted(cli, misbehaving, tmp_path):
     rng = np.random.default_rng(0)
-    np.save(misbehaving / "my.npy", rng.standard_normal((300, 8)).astype(np.float32))
-    (misbehaving / "sitecustomize.py").write_text(SITE.replace("seed == 2 and", "True and"))
-    words = ["--preset", "all", "--orders", "random", "--seeds", "1", "--engines", "raises,hnswlib", "--json"]
-    rows = json.loads(script("compare", "my.npy", *words, check=4, PYTHONPATH=str(misbehaving)).stdout)
+    np.save(tmp_path / "my.npy", rng.standard_normal((300, 8)).astype(np.float32))
+    misbehaving("always")
+    words = ["--preset", "all", "--orders", "random", "--seeds", "1", "--engines", "./always.py,hnswlib", "--json"]
+    rows = json.loads(cli("compare", "my.npy", *words, check=4).stdout)
     assert sum("reason" in row for row in rows) == 14

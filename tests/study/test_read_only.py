@@ -1,7 +1,6 @@
 """Stores that cannot be written, in folders that cannot: what they have is given, and what they miss is not built."""
 
-import ctypes
-import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -9,37 +8,40 @@ import sys
 
 import numpy as np
 import pytest
+from support.commands import in_process
 from support.experiments import SMALL as EXPERIMENT
 from support.lines import one_line
+from support.permissions import as_owner
 
 SMALL = ["--engines", "hnswlib", "--orders", "given,random", "--ef-search", "10", "--seeds", "2"]
 COMPARE = ["compare", "my.npy", *SMALL, "--store", "ro/s.sqlite"]
-_DROP_FROM_BOUNDING_SET, _MAY_WRITE_ANYTHING = 24, 1  # PR_CAPBSET_DROP of prctl(2), CAP_DAC_OVERRIDE
-
-
-def as_owner():
-    """Before a command is run: root is bound by permissions, as the owner of the files."""
-    if os.geteuid() == 0:
-        ctypes.CDLL(None).prctl(_DROP_FROM_BOUNDING_SET, _MAY_WRITE_ANYTHING)
 
 
 @pytest.fixture
-def call(bench_script, tmp_path):
-    """Runs `bench` as one whom permissions bind."""
+def call(cli):
+    """Calls `bench` as one whom permissions bind."""
 
     def call(*words):
-        return subprocess.run(
-            [bench_script, *words], cwd=tmp_path, capture_output=True, text=True, preexec_fn=as_owner, timeout=300
-        )
+        with as_owner():
+            return cli(*words)
 
     return call
 
 
-@pytest.fixture
-def filled(cli, tmp_path):
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
     """A folder with vectors, and a store of what was compared on them in a folder of its own."""
-    np.save(tmp_path / "my.npy", np.random.default_rng(0).standard_normal((200, 4)).astype(np.float32))
-    cli(*COMPARE, check=0)
+    folder = tmp_path_factory.mktemp("compared")
+    np.save(folder / "my.npy", np.random.default_rng(0).standard_normal((200, 4)).astype(np.float32))
+    done = in_process([*COMPARE, "--no-report"], folder, {})
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def filled(compared, tmp_path):
+    """A copy of it that a test may change."""
+    shutil.copytree(compared, tmp_path, dirs_exist_ok=True)
     yield tmp_path
     (tmp_path / "ro").chmod(0o755)
 
@@ -49,10 +51,8 @@ def close(folder, file_too=True):
     for file in folder.iterdir():
         file.chmod(0o444 if file_too else 0o644)
     folder.chmod(0o555)
-    probe = subprocess.run(["sh", "-c", f": > '{folder}/probe'"], preexec_fn=as_owner, stderr=subprocess.DEVNULL)
-    if probe.returncode == 0:
-        folder.chmod(0o755)
-        pytest.skip("permissions do not bind this user")
+    with as_owner(), pytest.raises(PermissionError):
+        (folder / "probe").touch()
 
 
 def content(folder):

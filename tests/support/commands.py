@@ -15,29 +15,35 @@ from bench.indexes import INDEXES
 from bench.study.build import check_code, measure
 
 SCRIPT = str(Path(sys.executable).parent / "bench")
+READ = object()  # a stream that is read
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def in_process(words, folder, environment):
-    """Call a command in a folder with more environment variables, and build here: its code, stdout and stderr.
+def in_process(words, folder, environment, workers=False, stdout=READ, stderr=READ):
+    """Call a command in a folder with more environment variables: its code, stdout and stderr.
 
-    All that a command changes in its process is as before afterwards.
+    It builds in this process too, or in workers. What it changes in its process is as before afterwards.
+    stdout, stderr: the path or number of a file that takes the stream, or None for a stream that is closed.
     """
     with ExitStack() as stack:
         out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+        into = [
+            read if stream is READ else None if stream is None else stack.enter_context(open(stream, "wb", 0))
+            for stream, read in ((stdout, out), (stderr, err))
+        ]
         stack.enter_context(chdir(folder))
         stack.enter_context(mock.patch.dict(os.environ, environment))
         stack.enter_context(mock.patch.dict(INDEXES))
         stack.enter_context(mock.patch.object(sys, "argv", ["bench", *words]))
-        stack.enter_context(mock.patch("bench.study.run.in_workers", _here))
+        if not workers:
+            stack.enter_context(mock.patch("bench.study.run.in_workers", _here))
         stack.enter_context(warnings.catch_warnings())
         stack.enter_context(_signals())
-        stack.enter_context(_streams(out, err))
+        stack.enter_context(_streams(into))
         try:
             cli.main()
         except SystemExit as stop:
             code = stop.code
-        sys.stderr.flush()
         return subprocess.CompletedProcess(["bench", *words], code, *map(_text, (out, err)))
 
 
@@ -63,16 +69,22 @@ def _here(jobs, workers, log):
 
 
 @contextmanager
-def _streams(out, err):
-    """Lead standard output and error, also what libraries write to them, to files."""
+def _streams(files):
+    """Lead standard output and error, also what libraries write to them, to files; None closes one."""
     before, kept = (sys.stdout, sys.stderr), [os.dup(number) for number in (1, 2)]
     for stream in before:
         stream.flush()
     try:
-        for number, file in enumerate((out, err), 1):
-            os.dup2(file.fileno(), number)
+        for number, file in enumerate(files, 1):
+            if file:
+                os.dup2(file.fileno(), number)
+            else:
+                os.close(number)
+        sys.stdout, sys.stderr = (stream if file else None for stream, file in zip(before, files, strict=True))
         yield
     finally:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
         sys.stdout, sys.stderr = before
         for number, saved in enumerate(kept, 1):
             os.dup2(saved, number)
