@@ -37,6 +37,12 @@ def package(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def before():
+    """The codes of the package as it is."""
+    return codes(Path(bench.__file__).parents[1])
+
+
 def codes(package):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
@@ -102,15 +108,13 @@ def stale(package, before):
         ("indexes/faiss.py", "    chunk: Chunk = 1", "    chunk: Chunk = 2", "faiss"),
     ],
 )
-def test_an_edit_makes_stale_what_it_can_change_and_nothing_else(package, file, old, new, concerned):
-    before = codes(package)
+def test_an_edit_makes_stale_what_it_can_change_and_nothing_else(package, before, file, old, new, concerned):
     edit(package, file, old, new)
     expected = set() if concerned is None else {name for name in before if concerned in f" {name}"}
     assert stale(package, before) == expected
 
 
-def test_a_new_adapter_makes_nothing_stale(package):
-    before = codes(package)
+def test_a_new_adapter_makes_nothing_stale(package, before):
     shutil.copy(package / "bench/indexes/hnswlib.py", package / "bench/indexes/another.py")
     edit(package, "indexes/__init__.py", "import chroma, ", "import another, chroma, ")
     edit(package, "indexes/__init__.py", '"faiss": faiss.ENGINE', '"another": another.ENGINE, "faiss": faiss.ENGINE')
