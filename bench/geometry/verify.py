@@ -10,10 +10,8 @@ from bench.errors import BenchError, BenchWarning
 from bench.geometry import Geometry, knn
 from bench.geometry.describe import PRECISION_REMEDIES, profile
 
-_COSINE_ROUNDING = (
-    2 * 4 * 2**-24
-) ** 0.5  # at which distance 1 - cos is four roundings of float32, which engines compute
-_IP_ROUNDINGS = 4 * 2**-24  # the same of an inner product, as a share of it
+_ROUNDED = 4 * 2**-24  # four roundings of float32, by which an inner product of length 1 may err in an engine
+_COSINE_ROUNDING = (2 * _ROUNDED) ** 0.5  # the distance between unit rows at which 1 - cos is no more than that
 _RESOLVED = 4  # times the rounding: from there on a distance is right to a few per cent
 _LEAST_SHARE = 0.01  # of the queries, which move recall by less than that: people repeat each other's words
 _NEAR = 0.25  # of the distance to the nearest row: two queries that near have nearly the same neighbours
@@ -51,7 +49,7 @@ def _distance_and_rounding(geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
     if geometry.ranks_by == "ip":
         distances, _ = geometry.distinct.ground_truth(min(10, len(geometry.distinct_rows)))
         behind = distances[:, -1] - distances[:, 0] if distances.shape[1] > 1 else np.full(len(distances), np.nan)
-        return behind, _IP_ROUNDINGS * np.abs(distances[:, -1])
+        return behind, _ROUNDED * np.abs(distances[:, -1])
     measured = profile(geometry)
     queries = geometry.query_points
     if not measured:  # of two rows nothing is known

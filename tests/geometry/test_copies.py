@@ -5,6 +5,7 @@ import pytest
 import skdim
 from scipy.stats import spearmanr
 
+import bench
 from bench.data.dataset import checked
 from bench.errors import BenchError
 from bench.geometry import Geometry, copies, knn
@@ -165,3 +166,10 @@ def test_rows_that_are_all_equal_have_no_estimates():
     assert np.isnan(measured["query_radius"]).all()
     assert (measured["row_nearest"] == 0).all()
     assert np.isfinite(measured["query_nearest"]).all()
+
+
+def test_lid_from_python_counts_a_copy_once_and_names_k_beyond_the_distinct_rows():
+    rows, whole = popular()
+    assert np.allclose(bench.lid(whole)[: len(rows)], bench.lid(rows))
+    with pytest.raises(BenchError, match="k = 30"):
+        bench.lid(np.repeat(rows[:30], 5, axis=0), k=30)

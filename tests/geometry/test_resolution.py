@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+import bench
 from bench.data import catalog
 from bench.data.dataset import checked
 from bench.errors import BenchError, BenchWarning
@@ -74,3 +75,15 @@ def test_copies_and_offsets_that_float32_holds_are_no_reason(metric):
 @pytest.mark.parametrize("name", ["digits", "image-patches", "mixture", "subspace-small"])
 def test_data_of_the_catalogue_is_held_apart(name):
     assert check_resolution(Geometry(catalog.load(name)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "metric"), [(1e8 + ROWS, "l2"), (DIRECTION + 1e-5 * ROWS, "cosine")], ids=["offset", "cosine"]
+)
+@pytest.mark.filterwarnings("ignore:.*converted to float32")
+def test_compare_names_float32_and_neither_repeats_nor_the_engine(rows, metric):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        with pytest.raises(BenchError, match="float32"):
+            bench.compare(rows, metric=metric, orders=["random"], engines=["hnswlib"], seeds=1, progress=False)
+    assert not any("rows of the base" in str(one.message) or "repeat" in str(one.message) for one in said)

@@ -6,6 +6,7 @@ from support.encoders import Model, write
 
 from bench.data import catalog
 from bench.data.texts.embed import embed
+from bench.errors import BenchError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* have no judgements")
 
@@ -71,6 +72,13 @@ def first_texts(folder, count):
 def test_arguana_and_quora_state_it_and_no_other_set_of_the_catalogue():
     stated = [name for name in catalog.names() if catalog.read_spec(catalog.folder() / f"{name}.toml").leave_own_out]
     assert stated == ["arguana", "quora"]
+
+
+def test_the_field_is_of_texts_alone(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text("title = 'x'\nmetric = 'l2'\nleave_own_out = true\n[files]\nbase = 'x.npy'\n")
+    with pytest.raises(BenchError, match="leave_own_out"):
+        catalog.read_spec(path)
 
 
 def test_npl_numbers_queries_and_documents_from_1_and_leaves_nothing_out(mirror):
