@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from bench.analysis.setting import by_setting, shown
+from bench.data.dataset import OWN_LEFT_OUT
 from bench.study.outcome import Outcome
 from bench.study.trial import Index, Order, Search
 
@@ -34,7 +35,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def fields(self) -> dict[str, Any]:
         """What tables show of it, by name."""
-        return {"queries": self.queries} | shown(self.index) | shown(self.search)
+        own = {"own_documents": "left out"} if OWN_LEFT_OUT in self.judgements else {}
+        return {"queries": self.queries} | own | shown(self.index) | shown(self.search)
 
 
 class Engine(NamedTuple):

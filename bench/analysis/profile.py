@@ -16,8 +16,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     lid_5_percent, lid_median, lid_95_percent: local intrinsic dimension of rows; query_lid_median: of queries.
     scale_spread: standard deviation over rows of the logarithm of the distance to the tenth neighbour.
-    queries_outside: the median distance of queries to their tenth neighbour, over that of rows, duplicates left out.
-    duplicates: share of the rows that have another at no distance.
+    queries_outside: the median distance of queries to their tenth neighbour, over that of rows; distinct neighbours.
+    duplicates: share of the rows that have a copy.
     rows: how many these figures come from, drawn by seed; queries: all.
     """
 

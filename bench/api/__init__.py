@@ -19,7 +19,7 @@ from bench.api.result import Result
 from bench.convert import as_text
 from bench.errors import BenchError, BenchWarning, Log, unknown
 from bench.geometry import Geometry
-from bench.geometry.describe import check_lid
+from bench.geometry.describe import check_distinct, check_lid
 from bench.present.progress import outcomes as outcomes_shown
 from bench.study.comparison import comparison
 from bench.study.experiment import REFERENCE
@@ -163,13 +163,15 @@ def order(
 def lid(vectors: "Vectors", *, k: int = 100, estimator: str = "mle", metric: str | None = None) -> "np.ndarray":
     """(n,) float64, the local intrinsic dimension of every row, as `bench lid` writes it; NaN where there is none.
 
-    vectors, metric: as `compare` takes them. k: exact neighbours of each row to estimate from. estimator: mle, mom or
-    tle.
-    Raises BenchError for an estimator that is unknown, or a k that is not from 2 to n - 1.
+    vectors, metric: as `compare` takes them. k: exact neighbours of each row to estimate from; a copy counts once.
+    estimator: mle, mom or tle.
+    Raises BenchError for an estimator that is unknown, or a k that is not from 2 to the number of distinct rows - 1.
     """
     dataset = source(vectors, metric).load_whole()
     check_lid(dataset, whole(k, "k"), estimator)
-    return Geometry(dataset).lid(k, estimator).astype("float64")
+    geometry = Geometry(dataset)
+    check_distinct(geometry, k)
+    return geometry.lid(k, estimator).astype("float64")
 
 
 def load(

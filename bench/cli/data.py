@@ -25,7 +25,9 @@ from bench.streams import check_stdout, write
 
 def lid(
     file: Annotated[str, typer.Argument(help="A file of rows, as `bench compare` takes, or the name of a dataset.")],
-    k: Annotated[int, typer.Option("--k", help="Exact neighbours of each row to estimate from.")] = 100,
+    k: Annotated[
+        int, typer.Option("--k", help="Exact neighbours of each row to estimate from; a copy counts once.")
+    ] = 100,
     estimator: Annotated[str, typer.Option(help="mle, mom or tle.")] = "mle",
     metric: MetricOption = None,
     output: Annotated[Path | None, typer.Option(help="A .npy file for the estimate of each row.")] = None,

@@ -25,6 +25,7 @@ from bench.errors import BenchError, BenchWarning, unknown
 
 Metric = Literal["l2", "cosine", "ip"]
 METRICS: tuple[str, ...] = get_args(Metric)
+OWN_LEFT_OUT = "-own-left-out"  # what the digest of such Judgements has before its dot
 _PARTS = ("base", "queries", "labels", "neighbors", "query_groups")
 
 
@@ -35,11 +36,14 @@ class Judgements:
     query_ids: (q,) str, one a query.
     doc_ids: (n,) str, one a base row.
     qrels: by query id and document id, a grade, 0 for not relevant.
+    leave_own_out: whether the document that has a query's id is left out of what the query returns, as BEIR does: it is
+        the query itself.
     """
 
     query_ids: np.ndarray
     doc_ids: np.ndarray
     qrels: Mapping[str, Mapping[str, int]]
+    leave_own_out: bool = False
 
     @cached_property
     def digest(self) -> str:
@@ -50,7 +54,14 @@ class Judgements:
         """
         qrels = {query: dict(row) for query, row in self.qrels.items()}
         queries_digest = digests.key_digest({"queries": digests.array_digest(self.query_ids), "qrels": qrels})
-        return f"{queries_digest}.{digests.array_digest(self.doc_ids)}"
+        rule = OWN_LEFT_OUT if self.leave_own_out else ""
+        return f"{queries_digest}{rule}.{digests.array_digest(self.doc_ids)}"
+
+    @cached_property
+    def own_rows(self) -> np.ndarray:
+        """(q,) int64: for each query the base row of the document that has its id, or -1."""
+        rows = {document: row for row, document in enumerate(self.doc_ids.tolist())}
+        return np.array([rows.get(query, -1) for query in self.query_ids.tolist()], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -195,22 +206,22 @@ def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
         return dataset
     if dataset.neighbors is not None:
         warn_unverified(dataset.name)
-    chosen = drawn(dataset.n, rows, "limit", seed)
-    labels = None if dataset.labels is None else dataset.labels[chosen]
+    return part(dataset, drawn(dataset.n, rows, "limit", seed), f"{dataset.name}[{rows}]")
+
+
+def part(dataset: Dataset, rows: np.ndarray, name: str) -> Dataset:
+    """The dataset with these rows (ascending) of its base alone, by another name, without given neighbours."""
     judgements = dataset.judgements
     if judgements is not None:
-        judgements = replace(judgements, doc_ids=judgements.doc_ids[chosen])
-    name = f"{dataset.name}[{rows}]"
-    base = _take(dataset, chosen)
-    source_rows = chosen if dataset.source_rows is None else dataset.source_rows[chosen]
+        judgements = replace(judgements, doc_ids=judgements.doc_ids[rows])
     return _dataset(
         name,
-        base,
+        _take(dataset, rows),
         dataset.queries,
         dataset.metric,
-        labels,
+        None if dataset.labels is None else dataset.labels[rows],
         judgements=judgements,
-        source_rows=source_rows,
+        source_rows=rows if dataset.source_rows is None else dataset.source_rows[rows],
         source_size=dataset.source_count,
         query_groups=dataset.query_groups,
     )

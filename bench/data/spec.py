@@ -37,6 +37,8 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         `unknown` if no published code shows which.
     n, d, queries: as its publisher states them.
     texts: whether what is downloaded are texts, to be embedded first.
+    leave_own_out: of texts, whether queries are documents of their own corpus, which retrieval leaves out; `bench
+        embed` finds out, and states it in the TOML file that it writes.
     generator, parameters: one of `generators.GENERATORS`, and what it is called with.
     records, files, beir, download: the files that it comes from, in one of these ways.
     embedding: how `bench embed` computed its vectors.
@@ -52,6 +54,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     d: int | None = None
     queries: int | None = None
     texts: bool = False
+    leave_own_out: bool = False
     generator: str | None = None
     parameters: dict[str, Any] = {}
     records: Records | None = None
@@ -96,6 +99,8 @@ def read_spec(path: Path) -> Spec:
                 raise BenchError(f"{path}: records.{key} needs records.label_field, the field that holds them")
     if spec.parameters and spec.generator is None:
         raise BenchError(f"{path}: parameters are a generator's; without one, leave them out")
+    if spec.leave_own_out and not spec.texts:
+        raise BenchError(f"{path}: leave_own_out is of texts: move it into [beir], or leave it out")
     if spec.texts and not spec.download:
         raise BenchError(f"{path}: texts are downloaded; without download, leave them out")
     if not spec.texts and (len(spec.download) > 1 or any(file.members for file in spec.download)):

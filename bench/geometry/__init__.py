@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from bench import cache, digests
-from bench.data.dataset import Dataset
+from bench.data.dataset import Dataset, part
 from bench.errors import Log
-from bench.geometry import dimension, knn
+from bench.geometry import copies, dimension, knn
 
 # Neighbours are searched this deep at once, since what asks for 10 is mostly followed by what asks for 100.
 NEIGHBORS = 100
@@ -87,8 +87,34 @@ class Geometry:
         arrays = self.cached("neighbors", {"k": depth}, make)
         return arrays["distances"][:, :k], arrays["ids"][:, :k]
 
+    @cached_property
+    def first_copies(self) -> np.ndarray:
+        """(n,) int64: for each base row the first row that is the same under the metric; see `copies.first_copies`."""
+        return self.cached("copies", {}, lambda: {"first": copies.first_copies(self.points)})["first"]
+
+    @cached_property
+    def distinct_rows(self) -> np.ndarray:
+        """(m,) int64 numbers of the base rows that repeat no row before them, ascending."""
+        return np.flatnonzero(self.first_copies == np.arange(self.dataset.n))
+
+    @cached_property
+    def distinct(self) -> "Geometry":
+        """The geometry of the distinct rows alone, from which all estimates are made; itself if no row is a copy."""
+        rows = self.distinct_rows
+        return self if len(rows) == self.dataset.n else Geometry(part(self.dataset, rows, self.dataset.name), self._log)
+
+    @cached_property
+    def place_in_distinct(self) -> np.ndarray:
+        """(n,) int64: for each base row the place of its first copy in `distinct_rows`."""
+        return np.searchsorted(self.distinct_rows, self.first_copies)
+
     def lid(self, k: int = NEIGHBORS, estimator: str = "mle") -> np.ndarray:
-        """(n,) local intrinsic dimension of every base row; NaN where there is no estimate."""
+        """(n,) local intrinsic dimension of every base row; NaN without an estimate.
+
+        From k distinct neighbours: a copy counts once, and copies share an estimate. All NaN if there are too few.
+        """
+        if self.distinct is not self:
+            return self._of_distinct(k, np.nan, lambda distinct: distinct.lid(k, estimator))
 
         def make() -> dict[str, np.ndarray]:
             distances, ids = self.neighbors(k)
@@ -98,12 +124,27 @@ class Geometry:
         return self.cached("lid", {"k": k, "estimator": estimator}, make)["lid"]
 
     def radius(self, k: int) -> np.ndarray:
-        """(n,) distance of every base row to its k-th neighbour."""
+        """(n,) distance of every base row to its k-th distinct neighbour; all infinite if there are too few."""
+        if self.distinct is not self:
+            return self._of_distinct(k, np.inf, lambda distinct: distinct.radius(k))
         return self.neighbors(k)[0][:, k - 1]
 
     def occurrences(self, k: int) -> np.ndarray:
-        """(n,) how often every base row is among the k nearest neighbours of others (its hubness)."""
+        """(n,) how often every base row is among the k nearest distinct neighbours of distinct others (its hubness).
+
+        All equal if there are too few.
+        """
+        if self.distinct is not self:
+            return self._of_distinct(k, 0, lambda distinct: distinct.occurrences(k))
         return np.bincount(self.neighbors(k)[1].ravel(), minlength=self.dataset.n)
+
+    def _of_distinct(self, k: int, without: float, estimate: Callable[["Geometry"], np.ndarray]) -> np.ndarray:
+        """(n,) an estimate of the distinct rows, which copies share; all `without` if none has k neighbours."""
+        count = self.distinct.dataset.n
+        if k < count:
+            return np.asarray(estimate(self.distinct)[self.place_in_distinct])
+        self.log(f"only {count} distinct rows: none has {k} neighbours to estimate from")
+        return np.full(self.dataset.n, without)
 
     def centroid_distances(self) -> np.ndarray:
         """(n,) distance of every base row to the mean of all."""
@@ -136,6 +177,6 @@ class Geometry:
 def made_by() -> dict[str, str]:
     """The code and libraries that geometry depends on: what others made is not taken from the cache."""
     here = Path(__file__).parent
-    return {"code": digests.code_digest(*(here / name for name in ("__init__.py", "knn.py", "dimension.py")))} | {
-        name: metadata.version(name) for name in ("numpy", "faiss-cpu", "scikit-dimension")
-    }
+    return {
+        "code": digests.code_digest(*(here / name for name in ("__init__.py", "knn.py", "copies.py", "dimension.py")))
+    } | {name: metadata.version(name) for name in ("numpy", "faiss-cpu", "scikit-dimension")}

@@ -11,17 +11,30 @@ from bench.errors import BenchError, unknown
 from bench.geometry import NEIGHBORS, Geometry, dimension, knn
 
 PROFILE_ROWS = 2000  # drawn by seed: enough for quantiles of a distribution
+# What to do, by metric, with rows that float32 does not hold apart
+PRECISION_REMEDIES = {
+    "l2": "subtract the mean of the base from rows and queries, in float64: distances stay as they are",
+    "cosine": "bring rows and queries to unit length, subtract the mean of the base from both, in float64, and use the "
+    "metric l2, which then ranks as cosine does",
+    "ip": "subtract the mean of the base from its rows, in float64: the ranking stays as it is",
+}
 _RADIUS = 10  # the neighbour whose distance stands for local scale: the study's k
 
 
 def describe(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "mle") -> dict[str, Any]:
-    """Local and global dimension in figures; a BenchError where k or the estimator cannot be."""
+    """Return local and global dimension in figures.
+
+    LID and TwoNN are of the distinct rows and their k distinct neighbours: a copy counts once. PCA is of all rows.
+    rows_without_estimate and rows_with_duplicates count all rows. Raises BenchError if k or the estimator cannot be.
+    """
     dataset = geometry.dataset
     check_lid(dataset, k, estimator)
-    lid = geometry.lid(k, estimator)
-    nearest = *geometry.neighbors(k), geometry.points
+    check_distinct(geometry, k)
+    distinct = geometry.distinct
+    lid = distinct.lid(k, estimator)
     known = lid[np.isfinite(lid)]
     low, median, high = np.quantile(known, [0.05, 0.5, 0.95]) if len(known) else np.full(3, np.nan)
+    copies = np.bincount(geometry.first_copies, minlength=dataset.n)
     return {
         "dataset": dataset.name,
         "n": dataset.n,
@@ -33,10 +46,10 @@ def describe(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "mle") -> 
         "lid_5_percent": float(low),
         "lid_median": float(median),
         "lid_95_percent": float(high),
-        "rows_without_estimate": dataset.n - len(known),
-        "rows_with_duplicates": int((dimension.duplicates(*nearest) > 0).sum()),
+        "rows_without_estimate": int(np.isnan(geometry.lid(k, estimator)).sum()),
+        "rows_with_duplicates": int(copies[copies > 1].sum()),
         "pca_dimension_99": dimension.pca(geometry.points),
-        "two_nn_dimension": dimension.two_nn(*nearest),
+        "two_nn_dimension": dimension.two_nn(*distinct.neighbors(k), distinct.points),
     }
 
 
@@ -50,6 +63,18 @@ def check_lid(dataset: Dataset, k: int, estimator: str) -> None:
         raise BenchError(f"k = {k}: {dataset.name!r} has {dataset.n} rows; give 2 to {dataset.n - 1} neighbours")
 
 
+def check_distinct(geometry: Geometry, k: int) -> None:
+    """Raises BenchError if the distinct rows are too few for k neighbours of each."""
+    dataset, count = geometry.dataset, len(geometry.distinct_rows)
+    if k < count:
+        return
+    way_out = f"give 2 to {count - 1} neighbours" if count > 2 else "give at least 3"
+    raise BenchError(
+        f"k = {k}: {dataset.name!r} has {dataset.n} rows, of which float32 holds {count} as distinct: {way_out}; if "
+        f"rows differ in their file, {PRECISION_REMEDIES[dataset.metric]}"
+    )
+
+
 def describe_labels(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "mle") -> list[dict[str, Any]]:
     """Dimension of all rows, under `(all)`, and of those of each label; a BenchError where there are no labels.
 
@@ -60,7 +85,7 @@ def describe_labels(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "ml
     if dataset.labels is None:
         raise BenchError(f"{dataset.name!r} has no labels: name a dataset that has; see `bench list datasets`")
     whole = describe(geometry, k, estimator)
-    lid = geometry.lid(k, estimator)
+    lid = geometry.distinct.lid(k, estimator)
     rng = np.random.default_rng([0, *b"by-label"])
     dimensions = {"pca_dimension_99": whole["pca_dimension_99"], "pca_same_number": whole["pca_dimension_99"]}
     rows_by_label: list[dict[str, Any]] = [
@@ -68,7 +93,8 @@ def describe_labels(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "ml
     ]
     for label in np.unique(dataset.labels):
         rows = np.flatnonzero(dataset.labels == label)
-        known = lid[rows][np.isfinite(lid[rows])]
+        of_label = lid[np.unique(geometry.place_in_distinct[rows])]
+        known = of_label[np.isfinite(of_label)]
         rows_by_label.append(
             {
                 "label": str(label),
@@ -82,33 +108,47 @@ def describe_labels(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "ml
 
 
 def profile(geometry: Geometry) -> dict[str, np.ndarray]:
-    """What can be said of the data and of each query without the data at hand, by Euclidean distance.
+    """Return what can be said of the data and of each query without the data at hand, by Euclidean distance.
 
     rows: (r,) int64, numbers of the rows drawn, at most PROFILE_ROWS.
     row_lid, query_lid: (r,), (q,) local intrinsic dimension by maximum likelihood on up to 100 exact neighbours; NaN
         without an estimate.
-    row_nearest, query_nearest: (r,), (q,) distance to the nearest other row, and to the nearest row.
-    row_radius, query_radius: (r,), (q,) distance to the tenth. All float32; nothing of fewer than three rows.
+    row_nearest, query_nearest: (r,), (q,) distance to the nearest other row, 0 if it is a copy, and to the nearest row.
+    row_radius, query_radius: (r,), (q,) distance to the tenth, or the last of fewer; NaN if all rows are copies of one.
+
+    All are float32. LID and radius are from distinct neighbours: a copy counts once. Nothing of fewer than three rows.
     """
     dataset = geometry.dataset
-    depth = min(NEIGHBORS, dataset.n - 1)
-    if depth < 2:
+    if dataset.n < 3:
         return {}
+    depth = min(NEIGHBORS, len(geometry.distinct_rows) - 1)
 
     def make() -> dict[str, np.ndarray]:
         geometry.log("neighbours of a sample of rows and of the queries, to describe the data")
         rows = drawn(dataset.n, PROFILE_ROWS, "profile")
-        distances, ids = knn.search(geometry.points[rows], geometry.points, depth + 1)
-        others = ids != rows[:, None]
-        others[others.all(axis=1), -1] = False  # among many duplicates a row may not have met itself
-        of_rows = distances[others].reshape(-1, depth), ids[others].reshape(-1, depth)
-        of_queries = knn.search(geometry.query_points, geometry.points, depth)
-        measured: dict[str, np.ndarray] = {"rows": rows}
-        for name, (near, near_ids) in (("row", of_rows), ("query", of_queries)):
-            measured[f"{name}_lid"] = dimension.pointwise(near, near_ids, geometry.points).astype(np.float32)
-            measured[f"{name}_nearest"] = np.ascontiguousarray(near[:, 0])
-            measured[f"{name}_radius"] = np.ascontiguousarray(near[:, min(_RADIUS, depth) - 1])
-        return measured
+        points, places = geometry.distinct.points, geometry.place_in_distinct[rows]
+        of_rows = knn.without_self(*knn.search(geometry.points[rows], points, depth + 1), places)
+        distances, ids = knn.search(geometry.query_points, points, max(depth, 1))
+        of_queries = distances[:, :depth], ids[:, :depth]
+        is_copied = np.bincount(geometry.first_copies, minlength=dataset.n) > 1
+        nearest = of_rows[0][:, 0] if depth else np.float32(0)
+        return {
+            "rows": rows,
+            "row_nearest": np.where(is_copied[geometry.first_copies[rows]], np.float32(0), nearest),
+            "query_nearest": np.ascontiguousarray(distances[:, 0]),
+            **_lid_and_radius("row", *of_rows, points),
+            **_lid_and_radius("query", *of_queries, points),
+        }
 
     code = digests.definition_digest(profile, Path(__file__).parent)
     return geometry.cached("profile", {"rows": PROFILE_ROWS, "k": depth, "profile_code": code}, make)
+
+
+def _lid_and_radius(name: str, distances: np.ndarray, ids: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
+    """The parts of `profile` that come from distances (r, depth) to distinct rows, NaN if these are too few."""
+    lid = radius = np.full(len(distances), np.nan)
+    if distances.shape[1] > 1:
+        lid = dimension.pointwise(distances, ids, points)
+    if distances.shape[1]:
+        radius = distances[:, min(_RADIUS, distances.shape[1]) - 1]
+    return {f"{name}_lid": lid.astype(np.float32), f"{name}_radius": radius.astype(np.float32)}

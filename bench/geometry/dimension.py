@@ -17,8 +17,10 @@ def pointwise(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, 
     moments (Amsaleg et al. 2018). `tle`: tight localities (Amsaleg et al. 2019), about 1 ms a row.
 
     distances: (n, k) true Euclidean, ascending, self excluded; neighbors: (n, k) their ids; points: (n, d).
-    Returns (n,) float64. Duplicates, which lie at a distance of 0 but for rounding, are left out by `mle` and `mom` and
-    handled by `tle` itself; a row with fewer than two distinct distances beside theirs has no estimate and is NaN.
+    distances are to *distinct* rows: a copy counts once. `Geometry.distinct` has them; copies among the neighbours of
+    another row are not found here.
+    Returns (n,) float64. A neighbour that is a copy of the row, as one of a query may be, is left out by `mle` and
+    `mom` and handled by `tle` itself; a row with fewer than two distinct distances besides has no estimate and is NaN.
     """
     skdim = _skdim()
 
@@ -102,8 +104,8 @@ def pca(points: np.ndarray, explained: float = 0.99) -> int:
 def two_nn(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray) -> float:
     """Global intrinsic dimension by the ratio of the two nearest distances (Facco et al. 2017).
 
-    distances, neighbors, points: as in `pointwise`, k >= 2. Rows with a duplicate have no ratio and are left out. NaN
-    where fewer than three rows remain.
+    distances, neighbors, points: as in `pointwise`, k >= 2; rows and distances are of *distinct* rows: a copy counts
+    once. A row whose nearest neighbour is a copy has no ratio and is left out. NaN if fewer than three rows remain.
     """
     skdim = _skdim()
 

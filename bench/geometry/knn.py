@@ -88,11 +88,15 @@ def neighbors(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """
     if not 0 < k < len(points):
         raise ValueError(f"k = {k} other rows of {len(points)}")
-    distances, ids = search(points, points, k + 1)
-    others = ids != np.arange(len(points))[:, None]
+    return without_self(*search(points, points, k + 1), np.arange(len(points)))
+
+
+def without_self(distances: np.ndarray, ids: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and ids (n, k) of the k + 1 nearest rows (n, k + 1), without each row's own id (n,)."""
+    others = ids != own[:, None]
     # Among more than k duplicates a row may not have found itself: then the last one goes.
     others[others.all(axis=1), -1] = False
-    return distances[others].reshape(-1, k), ids[others].reshape(-1, k)
+    return tuple(part[others].reshape(len(own), -1) for part in (distances, ids))
 
 
 def true_distances(queries: np.ndarray, base: np.ndarray, ids: np.ndarray, metric: str = "l2") -> np.ndarray:

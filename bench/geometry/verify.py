@@ -1,4 +1,4 @@
-"""What came with the data, held against exact search: neighbours, queries that may be rows, or repeat each other."""
+"""What came with the data, held against exact search: neighbours, precision, queries that are rows or repeat."""
 
 import warnings
 from pathlib import Path
@@ -6,14 +6,58 @@ from pathlib import Path
 import numpy as np
 
 from bench import digests
-from bench.errors import BenchWarning
+from bench.errors import BenchError, BenchWarning
 from bench.geometry import Geometry, knn
-from bench.geometry.describe import profile
+from bench.geometry.describe import PRECISION_REMEDIES, profile
 
+_ROUNDED = 4 * 2**-24  # four roundings of float32, by which an inner product of length 1 may err in an engine
+_COSINE_ROUNDING = (2 * _ROUNDED) ** 0.5  # the distance between unit rows at which 1 - cos is no more than that
+_RESOLVED = 4  # times the rounding: from there on a distance is right to a few per cent
 _LEAST_SHARE = 0.01  # of the queries, which move recall by less than that: people repeat each other's words
 _NEAR = 0.25  # of the distance to the nearest row: two queries that near have nearly the same neighbours
 _OTHERS = 16  # queries looked at for each: enough to connect those of a cluster
 _ENOUGH = 0.9  # of the queries, in effect: an interval is then too narrow by 5 % at most
+
+
+def check_resolution(geometry: Geometry) -> bool:
+    """Return whether float32 holds the nearest rows of most queries apart; a BenchWarning names the remedy if not.
+
+    Raises BenchError if their distances are smaller than what float32 rounds: recall would say nothing.
+    """
+    dataset = geometry.dataset
+    distance, rounding = np.median(_distance_and_rounding(geometry), axis=1)
+    if distance > _RESOLVED * rounding:
+        return True
+    if np.isnan(distance):
+        problem = "float32 holds all rows as one"
+    else:
+        problem = (
+            f"float32 rounds distances here by about {rounding:.1g}, and the tenth nearest row is {distance:.1g} away"
+        )
+    line = f"{dataset.name}: {problem}; if rows differ in their file, {PRECISION_REMEDIES[dataset.metric]}"
+    if distance <= rounding:
+        raise BenchError(line)
+    warnings.warn(line, BenchWarning, stacklevel=2)
+    return False
+
+
+def _distance_and_rounding(geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+    """(q,) how far the tenth distinct row lies from each query, and how much float32 rounds that; NaN if all are one.
+
+    By inner product, how far it lies behind the first.
+    """
+    if geometry.ranks_by == "ip":
+        distances, _ = geometry.distinct.ground_truth(min(10, len(geometry.distinct_rows)))
+        behind = distances[:, -1] - distances[:, 0] if distances.shape[1] > 1 else np.full(len(distances), np.nan)
+        return behind, _ROUNDED * np.abs(distances[:, -1])
+    measured = profile(geometry)
+    queries = geometry.query_points
+    if not measured:  # of two rows nothing is known
+        return np.full(len(queries), np.inf), np.zeros(len(queries))
+    rounding = knn.rounding(queries, geometry.points)
+    if geometry.dataset.metric == "cosine":
+        rounding = np.maximum(rounding, _COSINE_ROUNDING)
+    return measured["query_radius"].astype(np.float64), rounding
 
 
 def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:

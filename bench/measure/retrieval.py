@@ -19,11 +19,15 @@ def scores(ids: np.ndarray, judgements: Judgements | None) -> dict[str, np.ndarr
     place. nDCG's gain is the grade itself, as in trec_eval; others raise 2 to the grade under the same name. Grades
     above 0 are relevant. Documents that were judged but are not in the base stay in the denominators: they count
     as not found. A query that is judged and returns nothing scores 0. Without judgements, nothing is scored.
+
+    If own documents are left out, ids has one column more, as `depth` says: without a query's own, k are left.
     """
     if judgements is None:
         return {}
     if len(ids) != len(judgements.query_ids):
         raise ValueError(f"ids of {len(ids)} queries, judgements of {len(judgements.query_ids)}")
+    if judgements.leave_own_out:
+        ids = _without_own(ids, judgements.own_rows)
     import ir_measures
 
     qrels = judged(judgements)
@@ -37,6 +41,21 @@ def scores(ids: np.ndarray, judgements: Judgements | None) -> dict[str, np.ndarr
     for metric in ir_measures.iter_calc(list(measures.values()), qrels, run):
         by_measure[str(metric.measure)][place[metric.query_id]] = metric.value
     return by_measure
+
+
+def depth(k: int, judgements: Judgements | None) -> int:
+    """Return how many rows to search for, so that k can be scored."""
+    return k + (judgements is not None and judgements.leave_own_out)
+
+
+def _without_own(ids: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """(q, k) the ids (q, k + 1) without each query's own row (q,), -1 if it has none; the last goes if it is not there.
+
+    BEIR drops it from its results too (`ignore_identical_ids`), and keeps its judgement.
+    """
+    is_own = (ids == own[:, None]) & (ids >= 0)
+    own_last = np.argsort(is_own, axis=1, kind="stable")
+    return np.take_along_axis(np.where(is_own, -1, ids), own_last, axis=1)[:, :-1]
 
 
 def judged(judgements: Judgements) -> dict[str, dict[str, int]]:

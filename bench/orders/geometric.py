@@ -151,7 +151,7 @@ def _check_k(dataset: Dataset, k: int, fewest: int) -> None:
 
 
 def _lid(geometry: Geometry, k: int, estimator: str) -> np.ndarray:
-    # A row without an estimate lies in a pile of duplicates, which has no extent: dimension 0.
+    # A row without an estimate has too few distinct neighbours, or all at one distance: dimension 0.
     return np.asarray(np.nan_to_num(geometry.lid(k, estimator), nan=0.0))
 
 

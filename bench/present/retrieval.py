@@ -10,6 +10,7 @@ from bench.analysis.rankings import SURE, Column, Rankings
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
 from bench.analysis.stats import Interval
+from bench.data.dataset import OWN_LEFT_OUT
 from bench.present.advice import of_rankings, of_retrieval
 from bench.present.text import Layout, by_setting, interval, points, title
 
@@ -43,6 +44,8 @@ def _experiment_text(experiment: str, rows: Sequence[Retrieval], layout: Layout)
         f"Over the {judged} judged queries, with the 95 % interval over builds and queries; vs exact: difference to"
         " exact search, paired on queries"
     )
+    if any(OWN_LEFT_OUT in row.setting.of.data.judgements for row in rows):
+        note += "; the document that is the query itself is left out, as BEIR does"
     note += "; the mean of RR@10 is MRR@10." if layout.wide else "; --wide shows other measures."
     return "\n\n".join(
         [

@@ -21,7 +21,7 @@ from bench.measure import recall, retrieval
 from bench.study.environment import environment
 from bench.study.outcome import Build, Failure, Outcome
 from bench.study.provenance import order_code, provenance
-from bench.study.trial import ALL_ROWS, Index, Trial
+from bench.study.trial import ALL_ROWS, Index, Search, Trial
 
 _REASON_LENGTH = 300  # characters of a failure's reason: a line, not a log
 
@@ -76,7 +76,8 @@ def data_files(dataset: Dataset, geometry: Geometry, k: int) -> DataFiles:
 
 
 def judgement_arrays(judgements: Judgements) -> dict[str, np.ndarray]:
-    """Judgements as arrays: ids of queries and documents, and a row a grade."""
+    """Judgements as arrays: ids of queries and documents, a row a grade, and `leave_own_out` if that is so."""
+    rule = {"leave_own_out": np.array([True])} if judgements.leave_own_out else {}
     rows = [(query, doc, grade) for query, grades in judgements.qrels.items() for doc, grade in grades.items()]
     queries, docs, grades = zip(*rows, strict=True) if rows else ((), (), ())
     return {
@@ -85,6 +86,7 @@ def judgement_arrays(judgements: Judgements) -> dict[str, np.ndarray]:
         "judged_queries": np.array(queries, dtype=str),
         "judged_docs": np.array(docs, dtype=str),
         "grades": np.array(grades, dtype=np.int64),
+        **rule,
     }
 
 
@@ -134,12 +136,14 @@ def _searched(
 ) -> Outcome | Failure:
     """What one search of a build comes to."""
     dataset, k = geometry.dataset, trial.search.k
+    judgements = _judgements(tuple(sorted(files.judgements.items())))
     try:
         with memory.growth() as grown:
             start = time.perf_counter()
             answer = searcher.search(dataset.queries, k, trial.search.ef_search)
             search_seconds = time.perf_counter() - start
         returned = _checked(answer, (len(dataset.queries), k), dataset.n)
+        to_score = _to_score(searcher, dataset, returned, trial.search, judgements)
     except BaseException as error:  # noqa: BLE001 - as above
         return Failure(trial=trial, reason=_reason("search", error))
     reached = knn.true_distances(geometry.query_points, geometry.points, returned, geometry.ranks_by)
@@ -151,8 +155,24 @@ def _searched(
         ids_sha256=hashlib.sha256(returned.astype("<i8").tobytes()).hexdigest(),
         search_seconds=search_seconds,
         search_bytes=grown.bytes if INDEXES[trial.index.engine].in_process else None,
-        retrieval=retrieval.scores(returned, _judgements(tuple(sorted(files.judgements.items())))),
+        retrieval=retrieval.scores(to_score, judgements),
     )
+
+
+def _to_score(
+    searcher: Searcher, dataset: Dataset, returned: np.ndarray, search: Search, judgements: Judgements | None
+) -> np.ndarray:
+    """The ids that retrieval scores: those returned (q, k), or of a deeper search if own documents are left out.
+
+    The deeper search is not timed, and recall goes by the other, in which an own document counts as any row.
+    """
+    depth = retrieval.depth(search.k, judgements)
+    if depth == search.k:
+        return returned
+    if depth > dataset.n:
+        return np.pad(returned, ((0, 0), (0, depth - search.k)), constant_values=-1)
+    answer = searcher.search(dataset.queries, depth, max(search.ef_search, depth))
+    return _checked(answer, (len(dataset.queries), depth), dataset.n)
 
 
 def order_entry(dataset: Dataset, geometry: Geometry, trial: Trial) -> cache.Entry:
@@ -210,7 +230,8 @@ def _judgements(files: Sequence[tuple[str, ArrayFile]]) -> Judgements | None:
     rows = (arrays[name].tolist() for name in ("judged_queries", "judged_docs", "grades"))
     for query, document, grade in zip(*rows, strict=True):
         qrels.setdefault(query, {})[document] = grade
-    return Judgements(np.asarray(arrays["query_ids"]), np.asarray(arrays["doc_ids"]), qrels)
+    ids = np.asarray(arrays["query_ids"]), np.asarray(arrays["doc_ids"])
+    return Judgements(*ids, qrels, leave_own_out="leave_own_out" in arrays)
 
 
 def _reason(stage: str, error: BaseException) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from bench.errors import Log
 from bench.geometry import Geometry
-from bench.geometry.verify import verify_given, warn_of_near_duplicates, warn_of_rows_as_queries
+from bench.geometry.verify import check_resolution, verify_given, warn_of_near_duplicates, warn_of_rows_as_queries
 from bench.study.environment import differences, environment
 from bench.study.outcome import Failure, Outcome
 from bench.study.run import run
@@ -92,9 +92,11 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
 
 
 def _verify(studies: Sequence[Study], log: Log) -> None:
-    """Warn, once a dataset, of what came with it and is not as it should be."""
+    """Warn, once a dataset, of what came with it and is not as it should be; BenchError if it cannot be measured."""
     for dataset in {name: dataset for study in studies for name, dataset in study.datasets.items()}.values():
         geometry = Geometry(dataset, log)
+        if not check_resolution(geometry):
+            continue  # what rounding does looks like wrong neighbours, or like repeats
         verify_given(geometry)
         warn_of_rows_as_queries(geometry)
         warn_of_near_duplicates(geometry)

@@ -87,5 +87,8 @@ def _exact_scores(study: Study, name: str, k: int) -> dict[str, np.ndarray]:
     dataset = study.datasets[name]
     if dataset.judgements is None:
         return {}
-    deepest = max(k for _, k in study.experiment.searches)
-    return retrieval.scores(Geometry(dataset).ground_truth(deepest)[1][:, :k], dataset.judgements)
+    depth = retrieval.depth(k, dataset.judgements)
+    deepest = min(dataset.n, max(depth, *(k for _, k in study.experiment.searches)))
+    ids = Geometry(dataset).ground_truth(deepest)[1][:, :depth]
+    ids = np.pad(ids, ((0, 0), (0, depth - ids.shape[1])), constant_values=-1)  # a base of k rows has no more
+    return retrieval.scores(ids, dataset.judgements)

@@ -103,11 +103,36 @@ def test_residual_is_the_distance_to_the_nearest_centroid(small):
         assert (nearest == cluster).sum() > 0
 
 
-def test_rows_without_lid_count_as_dimension_zero():
-    rows = np.concatenate([np.full((120, 5), 9, np.float32), RNG.standard_normal((100, 5)).astype(np.float32)])
-    dataset = checked("pile", rows, rows[-2:], "l2")
-    assert set(make("lid-ascending", dataset)[:120]) == set(range(120))
-    assert set(make("lid-descending", dataset)[-120:]) == set(range(120))
+def test_a_row_without_lid_counts_as_dimension_zero():
+    star = np.concatenate([np.eye(120), np.zeros((1, 120))]).astype(np.float32)  # from the centre, all are equally far
+    dataset = checked("star", star, star[-2:], "l2")
+    assert np.isnan(Geometry(dataset).lid()).nonzero()[0].tolist() == [120]
+    assert make("lid-ascending", dataset)[0] == 120
+    assert make("lid-descending", dataset)[-1] == 120
+
+
+@pytest.mark.parametrize(
+    ("name", "estimate"),
+    [("lid-descending", Geometry.lid), ("radius-descending", Geometry.radius), ("hub-first", Geometry.occurrences)],
+)
+def test_copies_leave_orders_by_the_estimates_of_the_distinct_rows(name, estimate):
+    rows = np.random.default_rng(1).standard_normal((150, 5)).astype(np.float32)
+    popular = np.concatenate([rows, np.repeat(rows[:5], 60, axis=0)])
+    values = estimate(Geometry(checked("alone", rows, rows[:1], "l2")), 10)
+    of_all = np.concatenate([values, np.repeat(values[:5], 60)])
+    params = {} if name == "hub-first" else {"k": 10}
+    order = make(name, checked("popular", popular, rows[:1], "l2"), **params)
+    assert (np.diff(of_all[order]) <= 0).all()
+
+
+@pytest.mark.parametrize("name", ["lid-ascending", "radius-ascending", "hub-last"])
+def test_too_few_distinct_rows_leave_an_order_random(name):
+    rows = np.repeat(np.eye(8, dtype=np.float32), 30, axis=0)
+    said = []
+    dataset = checked("few", rows, rows[:1], "l2")
+    order = orders.make(name, orders.parameters(name, {}), dataset, Geometry(dataset, said.append), 1)
+    assert len(set(order[:30] // 30)) > 4
+    assert any("8 distinct rows" in line for line in said)
 
 
 def test_category_inserts_label_after_label_in_the_permutation_asked():

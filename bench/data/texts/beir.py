@@ -16,7 +16,7 @@ from bench.data import fetch
 from bench.data.arrays import check_vectors
 from bench.data.dataset import Dataset, Judgements, checked
 from bench.data.formats import read_vectors
-from bench.data.texts import lines, lsa
+from bench.data.texts import lines, lsa, own_documents
 from bench.data.texts.judgements import judge
 from bench.data.texts.lines import CORPUS, QUERIES
 from bench.errors import BenchError, BenchWarning, unknown
@@ -33,6 +33,8 @@ class Beir(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     corpus, queries: the files of a model's vectors, by their paths in the folder.
     sha256: of files, by their paths in the folder.
     strict: whether judgements of unknown ids are refused.
+    leave_own_out: whether retrieval leaves out the document that has a query's id; by default if it is the query
+        itself, see `own_documents`.
     """
 
     folder: str
@@ -42,6 +44,7 @@ class Beir(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queries: str = "embeddings/{model}.queries.npy"
     sha256: dict[str, str] = {}
     strict: bool = False
+    leave_own_out: bool | None = None
 
 
 class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +65,7 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
     model_name, dimension = _parse_model(model or source.model, folder.where)
     corpus, queries = folder.file(CORPUS), folder.file(QUERIES)
     judgements, is_judged = judge(corpus, queries, folder.file(f"qrels/{source.split}.tsv"), strict=source.strict)
+    judgements = replace(judgements, leave_own_out=_leaves_own_out(source, corpus, queries, judgements))
     if model_name == lsa.NAME:
         assert dimension is not None
         base, all_queries = _lsa(corpus, queries, dimension)
@@ -84,6 +88,12 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
     return checked(
         full_name, base, judged_queries, metric, judgements=judgements, files=files, rows=numbers, source_size=documents
     )
+
+
+def _leaves_own_out(source: Beir, corpus: Path, queries: Path, judgements: Judgements) -> bool:
+    if source.leave_own_out is not None:
+        return source.leave_own_out
+    return own_documents.are_in_corpus(corpus, queries, judgements)
 
 
 def published(source: Beir) -> list[fetch.Published]:

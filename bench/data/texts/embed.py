@@ -216,7 +216,8 @@ def _previous(job: Job, requested: Embedding) -> _Previous:
 def _described(path: Path, job: Job, encoder: Encoder) -> dict[str, Any]:
     """What a dataset's TOML file states beside its tables."""
     title = f"{job.parts[0].count:,} texts of {as_text(path.resolve().name)}, embedded with {encoder.model}"
-    return {"title": title, "metric": encoder.metric}
+    own = {"beir": {"leave_own_out": True}} if job.leave_own_out else {}
+    return {"title": title, "metric": encoder.metric, **own}
 
 
 def _with(tables: dict[str, Any], job: Job, record: Embedding) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.convert import as_text
-from bench.data.texts import lines
+from bench.data.texts import lines, own_documents
 from bench.data.texts.judgements import judge
 from bench.data.texts.lines import CORPUS, QUERIES
 from bench.data.texts.vectors import Part
@@ -46,6 +46,7 @@ class Job:
     source: the tables of the TOML file that name the vectors.
     labels: None if the file's are not read.
     columns: of files of texts.
+    leave_own_out: whether queries are documents of their own corpus.
     """
 
     toml: Path
@@ -53,6 +54,7 @@ class Job:
     source: dict[str, dict[str, Any]]
     labels: Labels | None = None
     columns: Columns = Columns()
+    leave_own_out: bool = False
 
     @property
     def outputs(self) -> list[Path]:
@@ -107,7 +109,8 @@ def of_folder(folder: Path, name: str, split: str, strict: bool) -> Job:
             may_be_empty=True,
         ),
     ]
-    return Job(folder / f"{folder.resolve().name}-{name}.toml", parts, {"beir": source})
+    own = own_documents.are_in_corpus(corpus, queries, judgements)
+    return Job(folder / f"{folder.resolve().name}-{name}.toml", parts, {"beir": source}, leave_own_out=own)
 
 
 def of_file(file: Path, name: str, queries: Path | None, columns: Columns) -> Job:
