@@ -165,13 +165,6 @@ def check(experiment: Experiment, where: str) -> Checked:
     if len({Path(file).stem for file in files}) < len({Path(file).absolute() for file in files}):
         raise BenchError(f"{where}: two engines have the same file name: give one of the files another")
     own.check_apart(INDEXES[index.engine] for index in indexes)
-    for index in indexes:
-        most = INDEXES[index.engine].most_ef_search
-        if most is not None and max(_listed(experiment.ef_search)) > most:
-            raise BenchError(
-                f"{where}: ef_search = {max(_listed(experiment.ef_search))}: engine {index.engine!r} takes an "
-                f"ef_search of at most {most:,}: give less, or leave it out"
-            )
     _warn_of_equal_builds(experiment, indexes, where)
     if len(set(indexes)) < len(indexes):
         raise BenchError(f"{where}: an index is listed twice with the same parameters")
@@ -262,7 +255,7 @@ def _index(table: dict[str, Any], where: str, left_out: Sequence[str]) -> Index:
         ef_construction=params.ef_construction,
         chunk=ALL_ROWS if chunk == "all" else chunk,
         threads=params.threads,
-        engine_params=sorted_json(own_params(params)),
+        engine_params=sorted_json(own_params(engine, params)),
     )
 
 

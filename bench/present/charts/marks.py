@@ -6,9 +6,9 @@ from typing import Any
 from bench.analysis.changes import SAME
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE
 
-# A colour means one thing on a page: blue and orange are verdicts, grey is the reference and what is not shown to differ
-# from it, every other hue is an order, and all else has shapes and dashes in one plain tone. All are apart for
-# most kinds of colour vision, and have a contrast of 3 on white as on black.
+# A colour means one thing on a page: blue and orange are verdicts, grey is the reference and what is not shown to
+# differ from it, every other hue is an order, and all else has shapes and dashes in one plain tone. Orders are apart
+# for most kinds of colour vision; each colour has a contrast of 3 on white as on black.
 BLUE, ORANGE, REFERENCE = "#0072b2", "#d55e00", "#808080"
 ORDERS = ("#00a577", "#b0489a", "#8a8c00", "#7d5fd3", "#477a2c", "#d071bd")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
