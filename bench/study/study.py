@@ -23,6 +23,7 @@ from bench.study.experiment import (
     check,
     order_of,
     read_experiment,
+    repeated,
     split_table,
 )
 from bench.study.order_labels import labels_of
@@ -46,8 +47,8 @@ class Study:
         self.experiment = experiment
         self.datasets = {dataset.name: dataset for dataset in datasets}
         checked = check(experiment, name)
-        if len(self.datasets) < len(datasets):
-            raise BenchError(f"{name}: a dataset is named twice")
+        if twice := repeated([dataset.name for dataset in datasets]):
+            raise BenchError(f"{name}: dataset {twice!r} is named twice: leave one out")
         _check_data(name, experiment, checked, datasets)
         self.indexes = checked.indexes
         self._orders_of = checked.orders_of
