@@ -39,13 +39,10 @@ if TYPE_CHECKING:
     from bench.study.study import Study
     from bench.study.workers import Workers
 
-
 PresetOption = Annotated[
     str | None,
     typer.Option(help="M and both ef as a system has them by default: a name of `bench list presets`, or all."),
 ]
-
-
 QueriesOption = Annotated[
     Path | None,
     typer.Option(help="A file of queries; else those that the base's file or TOML has, else base rows are held out."),

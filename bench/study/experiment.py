@@ -14,6 +14,7 @@ from bench.convert import read_toml
 from bench.errors import BenchError, BenchWarning, no_file, unknown
 from bench.indexes import INDEXES, find, own
 from bench.indexes.engine import how_to_install, installed_version, own_params, params_of, version
+from bench.labels import cut
 from bench.study.provenance import order_code
 from bench.study.trial import ALL_ROWS, Index, Order
 
@@ -284,7 +285,9 @@ def order_specs(listed: Sequence[str | dict[str, Any]], where: str) -> list[Orde
         orders.check_expansion(name, params)
         specs.append(OrderSpec(name, params))
     if twice := repeated([(spec.name, sorted_json(spec.params)) for spec in specs]):
-        raise BenchError(f"{where}: order {twice[0]} is listed twice with the parameters {twice[1]}: leave one out")
+        raise BenchError(
+            f"{where}: order {twice[0]} is listed twice with the parameters {cut(twice[1])}: leave one out"
+        )
     return specs
 
 

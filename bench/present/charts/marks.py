@@ -109,6 +109,7 @@ def config(ink: str = "#222", plain: str = "#555", faint: str = "#ddd", backgrou
         "background": background,
         "view": {"stroke": None},
         "mark": {"color": plain},
+        "rule": {"color": plain},  # which is black otherwise, and not seen on black
         "axis": {"labelColor": ink, "titleColor": ink, "gridColor": faint, "domainColor": ink, "tickColor": ink}
         | {"titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 12},
         # Fewer ticks than by default, whose first two labels touch. Labels stay flush with the ends: one beyond an end

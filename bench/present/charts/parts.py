@@ -80,10 +80,11 @@ def rankings(rows: Any, labels: Sequence[str]) -> Any:
     )
     y = alt.Y("rank:Q", scale=alt.Scale(reverse=True, zero=False, nice=False, padding=14), axis=alt.Axis(tickMinStep=1))
     models = list(dict.fromkeys(rows["model"]))
-    dash = alt.StrokeDash("model:N", **listed("model", models, DASHES))
+    # By names of its own: legends of one domain are one, in which shapes are dashed, or none
+    dash = alt.StrokeDash("line:N", scale=listed("line", [f"{of} " for of in models], DASHES)["scale"], legend=None)
     base = alt.Chart(rows)
     return alt.layer(
-        base.mark_line().encode(x=x, y=y, strokeDash=dash),
+        base.transform_calculate(line="datum.model + ' '").mark_line().encode(x=x, y=y, strokeDash=dash),
         base.mark_point(filled=True, size=80, opacity=1).encode(
             x=x,
             y=y,
