@@ -116,7 +116,7 @@ def main() -> None:
 
 
 class _Interrupt:
-    """What a signal does: the first one interrupts, the second lets what ends go on ending, the third ends at once."""
+    """A handler of signals: the first interrupts, the second is ignored while the command ends, the third exits."""
 
     def __init__(self) -> None:
         self._count = 0

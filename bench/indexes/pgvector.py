@@ -65,8 +65,8 @@ def refuses(params: PgvectorParams, d: int) -> str:
     most = _MOST_DIMENSIONS[params.dtype]
     if d <= most:
         return ""
-    way_out = ' (dtype = "halfvec" takes 4,000)' if d <= _MOST_DIMENSIONS["halfvec"] else ""
-    return f'takes at most {most:,} dimensions with dtype = "{params.dtype}", and the rows have {d:,}{way_out}'
+    instead = ' (dtype = "halfvec" takes 4,000)' if d <= _MOST_DIMENSIONS["halfvec"] else ""
+    return f'takes at most {most:,} dimensions with dtype = "{params.dtype}", and the rows have {d:,}{instead}'
 
 
 class PgvectorSearcher:

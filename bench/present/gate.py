@@ -64,7 +64,7 @@ def text(report: Report, layout: Layout) -> str:
 
 
 def _verdict(report: Report, counts: Collection[str]) -> str:
-    """What a gate that passed came to, of which there are these verdicts."""
+    """The headline of a gate that passed. counts: of lines by verdict."""
     return "no fall is shown, nor excluded everywhere" if UNDECIDED in counts else "recall has not fallen"
 
 

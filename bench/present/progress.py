@@ -31,7 +31,7 @@ def _shows_bar() -> bool:
     return sys.stderr.isatty() or ("ipykernel" in sys.modules and find_spec("ipywidgets") is not None)
 
 
-_FEWEST = 20  # outcomes that tell how long others take: a build gives several at once
+_FEWEST = 20  # outcomes to estimate from: a build gives several at once
 
 
 class Lines:

@@ -161,8 +161,8 @@ def test_lines_are_drawn_as_the_pointer_reads_them(findings):
 def test_random_is_not_drawn_above_an_order_that_is_as_good_between_what_was_measured():
     listed = [(e, o) for e, o in outcomes(("a",), ("hnswlib",)) if o.trial.order.order == "random"]
     listed += [("e", outcome(o.hits, **fields_of(o) | {"order": "given", "ef_search": ef_of(o)})) for _, o in listed]
-    beside = ladder()[: len(listed) // 4]  # of the same dataset and engine
-    rows = frames.curves(Findings(listed, beside))
+    rungs = ladder()[: len(listed) // 4]  # of the same dataset and engine
+    rows = frames.curves(Findings(listed, rungs))
     line = rows[rows["kind"] == "line"]
     given, random = (line[line["order"] == order] for order in ("given", "random"))
     measured = rows[rows["kind"].isin(["measured", "ladder"])]
