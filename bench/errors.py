@@ -33,3 +33,17 @@ def no_file(path: Path, way_out: str) -> BenchError:
         circle = error.errno == errno.ELOOP
         what = "is a symbolic link that leads in a circle" if circle else f"cannot be read: {error.strerror}"
     return BenchError(f"{path} {what}: {way_out}")
+
+
+BYTES = "".join(map(chr, range(0xDC80, 0xDD00)))  # of file names that are not UTF-8, as Python has them
+
+
+def plain(value: object, but: str = "") -> str:
+    """Return a value as text without line breaks or signs that steer a terminal, except those in `but`."""
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign in but else " " if sign.isspace() else sign.encode("unicode_escape").decode()
+        for sign in text
+    )

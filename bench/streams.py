@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from bench.errors import BenchError
+from bench.errors import BYTES, BenchError, plain
 
 _OUTPUT, _ERROR = 1, 2
 
@@ -34,7 +34,7 @@ def secure() -> None:
 
 def say(line: str) -> None:
     """Print a line of progress, or a warning, to standard error."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(plain(line, "\n" + BYTES) + "\n")
     sys.stderr.flush()
 
 

@@ -350,3 +350,31 @@ def test_a_program_needs_no_guard_and_no_file(tmp_path):
             [sys.executable, *words], input=text, cwd=tmp_path, env=environment, capture_output=True, text=True
         )
         assert (done.stdout, done.stderr) == ("once\n2 []\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"k": True}, "k is True"),
+        ({"seeds": True}, "seeds is True"),
+        ({"ef_search": [10, True]}, r"ef_search\[1\] is True"),
+        ({"limit": np.True_}, "limit is"),
+        ({"store": "folder"}, "with store"),
+        ({"orders": ["category"]}, "labels"),
+    ],
+)
+def test_a_mistake_names_the_argument_and_not_the_option(tmp_path, monkeypatch, arguments, named):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(bench.BenchError, match=named) as error:
+        bench.compare(rows(), **QUICK | arguments)
+    assert "--" not in str(error.value)
+
+
+def test_a_mistake_of_other_functions_names_the_argument_too(tmp_path):
+    with pytest.raises(bench.BenchError, match="another with store"):
+        bench.load(tmp_path / "none.sqlite")
+    with pytest.raises(bench.BenchError, match="labels, or use"):
+        bench.order(rows(), "category")
+    with pytest.raises(bench.BenchError, match="k is True"):
+        bench.lid(rows(), k=True)

@@ -5,15 +5,29 @@ from typing import Any
 
 import msgspec
 
-from bench.analysis.kept_order import CANNOT_TELL, Line, differ, failed, hidden, orders, scans, to_set
+from bench.analysis.kept_order import CANNOT_TELL, FAILED, Line, differ, failed, hidden, orders, scans, to_set
 from bench.errors import Log
 from bench.indexes import INDEXES, examination, find
 from bench.indexes.engine import Engine, version
-from bench.indexes.examination import BEGUN, THREADS, WIDTHS, Differing, Failed, Saturation, Widths
+from bench.indexes.examination import BEGUN, OTHERS, THREADS, WIDTHS, Differing, Failed, Saturation, Widths
 from bench.study.processes import DiedError, apart
 
 _PATIENCE = 180.0  # seconds for one experiment
 _ROUNDED = 0.05  # how much farther, as a share, rows are that are returned for nearer ones since distances are rounded
+# By question, without what it is asked for after a comma
+_REMEDIES = {
+    "order": "insert base[order[i]] as the i-th row, one a call if the library reorders more, "
+    "or state Promises(keeps_order=False)",
+    "repeats": "pass seed and threads to the library, or state Promises(repeats=False)",
+    "build seed": "pass seed to the library, or state Promises(seeded=False)",
+    "ids": "return row numbers of base, from 0, nearest first, and -1 for rows not found",
+    "the widest search": "insert every row once, and pass ef_search to the library",
+    "answers from": "switch off the exact scan that the library has for few rows",
+    "a larger ef_search": "pass ef_search to the library in every search, or state Promises(has_ef_search=False)",
+    "parameters reach the graph": "pass M and ef_construction to the library",
+    "searches leave no trace": "set k and ef_search in every search",
+    "unreachable rows are -1": "return -1 for rows not found",
+}
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +84,16 @@ def _examined(engine: str, metric: str, known: Mapping[str, Any], names: Sequenc
 
 def judged(name: str, installed: str, engine: Engine, metric: str, known: Mapping[str, Any]) -> Diagnosis:
     """What the outcomes of all experiments, by name, come to."""
-    lines = [*orders(engine, known), *_builds(engine, known), *_answers(engine, known)]
+    lines = [_with_remedy(line) for line in (*orders(engine, known), *_builds(engine, known), *_answers(engine, known))]
     settings, keeps = to_set(engine, known)
     return Diagnosis(engine=name, version=installed, metric=metric, lines=lines, settings=settings, keeps=keeps)
+
+
+def _with_remedy(line: Line) -> Line:
+    """The line with what to change, if it is broken; of an experiment that failed, its reason says more."""
+    if not line.broken or (line.answer == FAILED and line.question not in OTHERS):
+        return line
+    return msgspec.structs.replace(line, remedy=_REMEDIES.get(line.question.partition(",")[0], ""))
 
 
 def _builds(engine: Engine, known: Mapping[str, Any]) -> Iterator[Line]:
@@ -121,16 +142,27 @@ def _answers(engine: Engine, known: Mapping[str, Any]) -> Iterator[Line]:
             yield Line("a larger ef_search", answer, evidence, broken)
     else:
         yield failed("answers from", found)
-    found = known.get("other checks")
+    yield from _others(known)
+
+
+def _others(known: Mapping[str, Any]) -> Iterator[Line]:
+    """A line for each of the other checks that does not hold, and one for those that do."""
     if why := hidden(known):
         yield Line("other checks", CANNOT_TELL, why)
-    elif isinstance(found, list):
-        for check, evidence in ((check, evidence) for check, holds, evidence in found if not holds):
-            yield Line(check, "no", evidence, broken=True)
-        if all(holds for _, holds, _ in found):
-            yield Line("other checks", "hold", "; ".join(check for check, _, _ in found))
-    else:
-        yield failed("other checks", found)
+        return
+    held = []
+    for check in OTHERS:
+        found = known.get(check)
+        if isinstance(found, tuple):
+            holds, evidence = found
+            if holds:
+                held.append(check)
+            else:
+                yield Line(check, "no", evidence, broken=True)
+        else:
+            yield failed(check, found)
+    if held:
+        yield Line("other checks", "hold", "; ".join(held))
 
 
 def _ids(found: Saturation) -> Line:

@@ -25,6 +25,7 @@ from bench.study.trial import Order
 
 EqualEf = tuple[float, float, float]
 _LEAST_MISSES = 1e-5  # of a curve that is read off: none has no logarithm
+_STEPS = 12  # of a line that is drawn, per doubling of ef_search
 _Key = tuple[str, trial.Setting]  # of an experiment, without ef_search
 
 
@@ -101,10 +102,24 @@ def ladder(outcomes: Outcomes, names: Mapping[Order, str], ties: bool) -> list[t
 
 
 def reached(curve: Mapping[int, float], recall: float) -> float:
-    """The ef_search at which a curve {ef_search: mean recall} reaches a recall; infinite where it does not."""
+    """The ef_search at which a curve {ef_search: mean recall} first reaches a recall; infinite if it does not."""
+    log_efs, misses = _in_logarithms(curve)
+    return _crossing(log_efs, misses - _log(1 - recall, _LEAST_MISSES))
+
+
+def line(curve: Mapping[int, float]) -> list[tuple[float, float]]:
+    """(ef_search, recall) along a curve {ef_search: mean recall}, its points among them, as `reached` reads it."""
+    log_efs, misses = _in_logarithms(curve)
+    steps = 1 + math.ceil(_STEPS * (log_efs[-1] - log_efs[0]) / math.log(2))
+    between = np.union1d(np.linspace(log_efs[0], log_efs[-1], steps), log_efs)
+    recalls = 1 - np.exp(np.interp(between, log_efs, misses))
+    return list(zip(np.exp(between).tolist(), recalls.tolist(), strict=True))
+
+
+def _in_logarithms(curve: Mapping[int, float]) -> tuple[np.ndarray, np.ndarray]:
+    """The logarithms of a curve's ef_search, ascending, and of its misses, between which it is straight."""
     efs = sorted(curve)
-    misses = _log(1 - np.array([curve[ef] for ef in efs]), _LEAST_MISSES)
-    return _crossing(np.log(efs), np.minimum.accumulate(misses) - _log(1 - recall, _LEAST_MISSES))
+    return np.log(efs), _log(1 - np.array([curve[ef] for ef in efs]), _LEAST_MISSES)
 
 
 def _repeated(curve: dict[int, Sample]) -> dict[int, Point]:
@@ -136,10 +151,10 @@ def _log(misses: float | np.ndarray, worth: float) -> np.ndarray:
 
 
 def _crossing(log_efs: np.ndarray, gaps: np.ndarray) -> float:
-    """Where gaps, which never rise, first reach 0; between two points they are straight."""
+    """Where gaps first reach 0; between two points they are straight."""
     if gaps[0] < 0:
         return -math.inf
-    if gaps[-1] > 0:
+    if gaps.min() > 0:
         return math.inf
     after = int(np.argmax(gaps <= 0))
     if after == 0:

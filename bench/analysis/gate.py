@@ -198,7 +198,9 @@ def broken_promises(study: Study, timeout: float | None = None) -> list[str]:
     return [
         f"{engine}, {metric}: {verdict.check}: {verdict.evidence}"
         for engine in dict.fromkeys(index.engine for index in study.indexes)
-        for metric, verdict in _verdicts(engine, metrics, timeout or _PATIENCE)
+        for metric, verdict in _verdicts(
+            engine, [metric for metric in metrics if metric in INDEXES[engine].metrics], timeout or _PATIENCE
+        )
         if not verdict.holds
     ]
 

@@ -30,7 +30,7 @@ from bench.indexes.places import CHANCE, FELT, Places
 # Of answers: rows at equal distances go by id in some engines; sorting pairs of rows by id changes over a fourth
 _TIES = 0.05
 # Answers that more than one question has
-CANNOT_TELL, REFUSED = "cannot be told", "refused"
+CANNOT_TELL, REFUSED, FAILED = "cannot be told", "refused", "failed"
 LOST, BY_ID, EARLIER, INSIDE = "lost", "goes by id", "last rows go in earlier", "lost inside a call"
 KEPT, ALIKE, OTHER = "kept", "kept: the same graph", "felt, in another graph"
 
@@ -42,12 +42,14 @@ class Line(msgspec.Struct, frozen=True):
     answer: in a few words.
     evidence: what was seen, in figures.
     broken: whether the engine breaks by it what it promises, or what every engine has to hold.
+    remedy: what to change in an engine that breaks it, as far as that is known.
     """
 
     question: str
     answer: str
     evidence: str
     broken: bool = False
+    remedy: str = ""
 
 
 def orders(engine: Engine, known: Mapping[str, Any]) -> Iterator[Line]:
@@ -199,7 +201,7 @@ def to_set(engine: Engine, known: Mapping[str, Any]) -> tuple[list[str], bool]:
 
 def failed(question: str, found: Any) -> Line:
     assert isinstance(found, Failed)
-    return Line(question, REFUSED if found.refused else "failed", found.reason, broken=not found.refused)
+    return Line(question, REFUSED if found.refused else FAILED, found.reason, broken=not found.refused)
 
 
 def differ(found: Differing) -> str:

@@ -1,6 +1,7 @@
 """From a probe to what a study will take and what it can show."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -52,14 +53,16 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
     repeats = len(study.experiment.seeds)
     comparisons = max(len(orders) - 1 for orders in study.orders.values()) or 1
     lines, seconds = [], 0.0
+    own = set(study.experiment.searches)
+    searches_of = Counter((probe.dataset, probe.index) for probe in probes if (probe.ef_search, probe.k) in own)
     for probe in probes:
         same = [t for t in missing if (t.data.dataset, t.index) == (probe.dataset, probe.index)]
         searched = sum((t.search.ef_search, t.search.k) == (probe.ef_search, probe.k) for t in same)
         builds = len({trial.build for trial in same})
         seconds += searched * probe.search_seconds
-        if (probe.ef_search, probe.k) not in study.experiment.searches:
+        if (probe.ef_search, probe.k) not in own:
             continue
-        seconds += builds * probe.build_seconds / len(study.experiment.searches)
+        seconds += builds * probe.build_seconds / searches_of[probe.dataset, probe.index]
         groups = study.datasets[probe.dataset].query_groups
         random, other = (independent(recalls, probe.k, groups) for recalls in probe.recalls.values())
         expected, hit = power.planned(other, random, repeats), power.worth_of_a_hit(other, repeats)

@@ -14,7 +14,7 @@ from bench import orders as insertion_orders
 from bench import streams
 from bench.analysis.findings import Findings
 from bench.analysis.setting import labels
-from bench.api.arguments import call, items, order_table, path, source, whole
+from bench.api.arguments import call, items, named, order_table, path, source, whole
 from bench.api.result import Result
 from bench.convert import as_text
 from bench.errors import BenchError, BenchWarning, Log, unknown
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["BenchError", "BenchWarning", "Result", "compare", "lid", "load", "order"]
 
 
+@named
 def compare(
     vectors: "Vectors",
     *,
@@ -139,6 +140,7 @@ def run(
         opened.close()
 
 
+@named
 def order(
     vectors: "Vectors",
     order: str,
@@ -160,6 +162,7 @@ def order(
     return insertion_orders.of_all_rows(name, params, dataset, whole(seed, "seed", least=0), _silent).copy()
 
 
+@named
 def lid(vectors: "Vectors", *, k: int = 100, estimator: str = "mle", metric: str | None = None) -> "np.ndarray":
     """(n,) float64, the local intrinsic dimension of every row, as `bench lid` writes it; NaN where there is none.
 
@@ -174,6 +177,7 @@ def lid(vectors: "Vectors", *, k: int = 100, estimator: str = "mle", metric: str
     return geometry.lid(k, estimator).astype("float64")
 
 
+@named
 def load(
     store: Path | str = "results/store.sqlite",
     experiment: str | None = None,

@@ -1,11 +1,13 @@
 """What a program gives as arguments, as the harness has it; mistakes are told by the argument's name."""
 
+import functools
 import inspect
 import operator
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from bench.data.formats import Place
 from bench.data.formats.array import FileArray
@@ -15,7 +17,29 @@ from bench.errors import BenchError
 from bench.orders import table
 from bench.study.comparison import Source
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_OPTION = re.compile(r"(?<![\w-])--([A-Za-z][\w-]*)")
 CALL = "result = bench.compare("
+
+
+def named(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, with options of the command line in its mistakes called by the name of its argument."""
+    arguments = set(inspect.signature(function).parameters)
+
+    def argument(option: re.Match[str]) -> str:
+        name = option[1].replace("-", "_")
+        return name if name in arguments else option[0]
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except BenchError as error:
+            raise BenchError(_OPTION.sub(argument, str(error))) from error.__cause__
+
+    return wrapped
 
 
 def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
@@ -105,6 +129,8 @@ def items(values: Any, name: str) -> list[tuple[str, Any]]:
 def whole(number: Any, name: str, least: int = 1) -> int:
     """A whole number, numpy's too; a BenchError that names the argument where it is none, or below `least`."""
     try:
+        if isinstance(number, bool):
+            raise TypeError
         value = operator.index(number)
     except TypeError:
         raise BenchError(f"{name} is {number!r}: give a whole number") from None

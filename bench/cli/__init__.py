@@ -5,6 +5,7 @@ are used, so that `bench --help` is quick.
 """
 
 import errno
+import os
 import signal
 import sys
 import traceback
@@ -106,10 +107,26 @@ def main() -> None:
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", BenchWarning)
     warnings.showwarning = _warn
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is as good as Ctrl-C
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
-        signal.signal(signal.SIGHUP, signal.default_int_handler)  # and so is a terminal that is closed
+    interrupt = _Interrupt()
+    signal.signal(signal.SIGTERM, interrupt)  # a scheduler's stop is as good as Ctrl-C
+    for number in (signal.SIGINT, signal.SIGHUP):  # and so is a terminal that is closed
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background, or under nohup
+            signal.signal(number, interrupt)
     raise SystemExit(_exit_code(sys.argv[1:] or ["--help"]))
+
+
+class _Interrupt:
+    """A handler of signals: the first interrupts, the second is ignored while the command ends, the third exits."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, number: int, frame: object) -> None:
+        self._count += 1
+        if self._count == 1:
+            raise KeyboardInterrupt
+        if self._count > 2:
+            os._exit(INTERRUPTED)
 
 
 def _exit_code(words: list[str]) -> int:

@@ -72,7 +72,12 @@ def order(
     order: Annotated[
         str, typer.Option("--order", help="A name of `bench list orders`, with parameters as in cluster:clusters=100.")
     ],
-    output: Annotated[Path, typer.Option(help="A .npy, .txt or .parquet file for the row numbers, first to last.")],
+    output: Annotated[
+        Path | None, typer.Option(help="A .npy, .txt or .parquet file for the row numbers, first to last.")
+    ] = None,
+    vectors: Annotated[
+        Path | None, typer.Option("--write", help="A .npy file for the vectors themselves in the order, as float32.")
+    ] = None,
     metric: MetricOption = None,
     labels: LabelsOption = None,
     seed: Annotated[int, typer.Option(min=0, help="What the order draws by: ties, shuffles, centroids.")] = 1,
@@ -83,19 +88,45 @@ def order(
     Example:
       bench order embeddings.npy --order residual-descending --output ids.npy
       bench compare embeddings.npy --orders given,random,./ids.npy
+      bench order embeddings.npy --order residual-descending --write reordered.npy
     """
     from bench import orders
     from bench.data.formats import ids
+    from bench.data.formats.npy import write_rows
     from bench.study.comparison import Source
 
     name, params = orders.single(order, "--order")
-    ids.check_writable(output)
-    check_folder(output)
+    _check_outputs(output, vectors, file, labels)
     check_stdout()
     dataset = Source(base=file, metric=metric, labels=labels).load_whole()
     rows = orders.of_all_rows(name, params, dataset, seed, say)
-    write(output, lambda stream: stream.write(ids.written(rows, output)))
-    print(f"{output}: {len(rows):,} row numbers of {dataset.name} in the order {order}")
+    if output:
+        write(output, lambda stream: stream.write(ids.written(rows, output)))
+        print(f"{output}: {len(rows):,} row numbers of {dataset.name} in the order {order}")
+    if vectors:
+        places = orders.own.in_base(dataset, rows)
+        write(vectors, lambda stream: write_rows(stream, dataset.base, places))
+        print(f"{vectors}: {len(places):,} vectors of {dataset.name} in the order {order}")
+
+
+def _check_outputs(output: Path | None, vectors: Path | None, file: str, labels: Path | None) -> None:
+    """Raise BenchError for row numbers or vectors that cannot be written, before anything is computed."""
+    from bench.data.formats import ids
+
+    if output is None and vectors is None:
+        raise BenchError("name a file for the row numbers with --output, or for the vectors with --write")
+    if output:
+        ids.check_writable(output)
+        check_folder(output)
+    if vectors:
+        if vectors.suffix.lower() != ".npy":
+            raise BenchError(f"--write {vectors}: give a name that ends in .npy")
+        check_folder(vectors)
+        for other in filter(None, (Path(file), labels, output)):
+            if vectors.absolute() == other.absolute() or (
+                vectors.exists() and other.exists() and vectors.samefile(other)
+            ):
+                raise BenchError(f"--write {vectors} is {other}: name another file")
 
 
 def fetch(

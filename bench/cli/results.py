@@ -231,6 +231,7 @@ def print_table(findings: "Findings", layout: "Layout | None") -> None:
     from bench.present.failures import failures_flat, failures_text
     from bench.present.retrieval import retrieval_text
     from bench.present.summary import summary_rows, summary_text
+    from bench.present.versions import versions_text
 
     if layout is None:
         listed = summary_rows(findings.summaries, findings.shares, findings.retrieval)
@@ -238,6 +239,7 @@ def print_table(findings: "Findings", layout: "Layout | None") -> None:
         return
     rows, shares = findings.summaries, findings.shares
     texts = [summary_text(rows, shares, findings.reference, findings.ties, layout)] if rows else []
+    texts += [text] if (text := versions_text(findings, layout)) else []
     texts += [retrieval_text(findings.retrieval, layout)] if findings.retrieval else []
     texts += [permuted_text(findings.permuted, layout)] if findings.permuted else []
     texts += [failures_text(findings.failures, findings.trials, layout)] if findings.failures else []

@@ -39,13 +39,10 @@ if TYPE_CHECKING:
     from bench.study.study import Study
     from bench.study.workers import Workers
 
-
 PresetOption = Annotated[
     str | None,
     typer.Option(help="M and both ef as a system has them by default: a name of `bench list presets`, or all."),
 ]
-
-
 QueriesOption = Annotated[
     Path | None,
     typer.Option(help="A file of queries; else those that the base's file or TOML has, else base rows are held out."),
@@ -68,6 +65,9 @@ OrdersOption = Annotated[
 ReportOption = Annotated[
     bool, typer.Option("--report/--no-report", help="Write the results as a page beside the store; see `bench report`.")
 ]
+PlanOption = Annotated[
+    bool, typer.Option("--plan", help="Build nothing: say how long it would take and what it could show.")
+]
 EnginesOption = Annotated[
     str, typer.Option(help="Comma-separated: names of `bench list engines`, and Python files of your own.")
 ]
@@ -79,9 +79,7 @@ def run(
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
     limit: Annotated[int | None, typer.Option(help="At most so many rows of each base, drawn by seed.")] = None,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Build nothing: say how long it would take and what it could show.")
-    ] = False,
+    plan: PlanOption = False,
     with_report: ReportOption = True,
     wide: WideOption = False,
     as_json: JsonOption = False,
@@ -135,6 +133,7 @@ def compare(
     store: StoreOption = STORE,
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
+    plan: PlanOption = False,
     with_report: ReportOption = True,
     wide: WideOption = False,
     as_json: JsonOption = False,
@@ -147,6 +146,7 @@ def compare(
     \b
     Example:
       bench compare embeddings.npy --metric cosine
+      bench compare embeddings.npy --metric cosine --plan
       bench compare base.npy --queries queries.npy --orders given,random,block-shuffle:block=4096
       bench compare embeddings.npy --engines hnswlib,./my_engine.py --orders random,./my_order.npy
       bench compare embeddings.npy --preset all --orders given,random,residual-descending --seeds 3
@@ -155,6 +155,8 @@ def compare(
     from bench.orders import table
     from bench.study.comparison import Source, comparison
 
+    if plan and preset:
+        raise BenchError(f"--plan is of one graph, and --preset {preset} may have several: leave one of the two out")
     shape = {"M": m, "ef_construction": ef_construction}
     chosen = _chosen(preset, {**shape, "ef_search": ef_search, "reference": reference})
     graph = {name: value for name, value in shape.items() if value is not None}
@@ -178,7 +180,9 @@ def compare(
         log=say,
     )
     layout = None if as_json else terminal_layout(wide)
-    if chosen:
+    if plan:
+        _plan(study, store, jobs, layout)
+    elif chosen:
         _run_presets(study, preset or "", chosen, store, workers(jobs, timeout), layout, with_report)
     else:
         _run(study, store, workers(jobs, timeout), layout, with_report, "the same command")

@@ -55,9 +55,12 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     package: the distribution that it comes with; may be empty for an engine of a user's own file.
     about: one line for `bench list engines`.
     params: the type of its parameters.
+    later: parameters that are newer than outcomes of the engine, which do not name them: nor do outcomes that have them
+        at their defaults.
     check: raises ValueError for parameters that it cannot have, beyond their types and the bounds of all engines.
     metrics: those that it has.
-    most_ef_search, most_dimensions: the largest that it takes; None where it takes any.
+    most_ef_search: the largest that it takes; None where it takes any.
+    refuses: (params, d) -> why it indexes no rows of d dimensions, empty if it does. Its trials fail with that reason.
     extra: the extra of this package that installs it; empty where it is installed in any case.
     promises: what it states of itself.
     repeats_with: whether builds with these parameters, on one thread, repeat as it promises: some lose it by a chunk.
@@ -79,10 +82,11 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     package: str = ""
     about: str = ""
     params: type[Params] = Params
+    later: tuple[str, ...] = ()
     check: Callable[[Any], None] = lambda params: None
     metrics: tuple[str, ...] = METRICS
     most_ef_search: int | None = None
-    most_dimensions: int | None = None
+    refuses: Callable[[Any, int], str] = lambda params, d: ""
     extra: str = ""
     promises: Promises = Promises()
     repeats_with: Callable[[Any], bool] = lambda params: True
@@ -182,6 +186,9 @@ def params_of(engine: Engine, given: Mapping[str, Any], where: str) -> Params:
     return params
 
 
-def own_params(params: Params) -> dict[str, Any]:
-    """The parameters that only this engine has, by name."""
-    return {key: value for key, value in msgspec.structs.asdict(params).items() if key not in MOST}
+def own_params(engine: Engine, params: Params) -> dict[str, Any]:
+    """Return the parameters that only this engine has, by name, without `later` ones at their defaults."""
+    own = {key: value for key, value in msgspec.structs.asdict(params).items() if key not in MOST}
+    return {
+        key: value for key, value in own.items() if key not in engine.later or value != getattr(engine.params(), key)
+    }

@@ -21,9 +21,10 @@ from bench.indexes.insertion import Chunk, calls
 
 DSN = "BENCH_PGVECTOR_DSN"
 _COPY_BLOCK = 1024  # rows sent at a time
-_CLASSES = {"l2": "vector_l2_ops", "cosine": "vector_cosine_ops", "ip": "vector_ip_ops"}
 _OPERATORS = {"l2": "<->", "cosine": "<=>", "ip": "<#>"}
 _ROW = [("fields", ">i2"), ("id_bytes", ">i4"), ("id", ">i8"), ("vector_bytes", ">i4"), ("d", ">i2"), ("zero", ">i2")]
+_NUMBERS = {"vector": ">f4", "halfvec": ">f2"}  # of a row, as they are sent
+_MOST_DIMENSIONS = {"vector": 2000, "halfvec": 4000}  # of an index
 _SETTINGS = {
     "enable_seqscan": "off",
     "plan_cache_mode": "force_custom_plan",  # of each query, as the one that is proven
@@ -38,9 +39,11 @@ _servers: list[postgres.Server] = []  # this process's own, once it has one
 class PgvectorParams(Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """index: whether it is there before the rows, or is made of the filled table.
     chunk: rows of a `COPY`, or "all"; one row after the other enters an index that is there.
+    dtype: the type of the column: float32, or float16, which halves the table and takes twice as many dimensions.
     """
 
     index: Literal["first", "after"] = "first"
+    dtype: Literal["vector", "halfvec"] = "vector"
     chunk: Chunk = "all"
 
 
@@ -57,18 +60,28 @@ def check(params: PgvectorParams) -> None:
         raise ValueError(f'threads = {params.threads}: rows enter an index one by one: give 1, or index = "after"')
 
 
+def refuses(params: PgvectorParams, d: int) -> str:
+    """Return why pgvector indexes no rows of d dimensions; empty if it does."""
+    most = _MOST_DIMENSIONS[params.dtype]
+    if d <= most:
+        return ""
+    instead = ' (dtype = "halfvec" takes 4,000)' if d <= _MOST_DIMENSIONS["halfvec"] else ""
+    return f'takes at most {most:,} dimensions with dtype = "{params.dtype}", and the rows have {d:,}{instead}'
+
+
 class PgvectorSearcher:
     """A table of ids and vectors, in the order of insertion, with its index."""
 
-    def __init__(self, connection: Any, table: str, metric: str) -> None:
+    def __init__(self, connection: Any, table: str, metric: str, dtype: str) -> None:
         self.connection = connection
         self.table = table
+        self._dtype = dtype
         self._operator = _OPERATORS[metric]
         self._finalizer = weakref.finalize(self, _close, connection, os.getpid())
 
     def search(self, queries: np.ndarray, k: int, ef_search: int) -> np.ndarray:
         """Base ids (q, k), nearest first; -1 where fewer than k were found."""
-        nearest = f"SELECT id FROM {self.table} ORDER BY vector {self._operator} %s::vector LIMIT {k}"
+        nearest = f"SELECT id FROM {self.table} ORDER BY vector {self._operator} %s::{self._dtype} LIMIT {k}"
         _set(self.connection, {"hnsw.ef_search": str(ef_search)})
         self._prove(nearest, queries[0])
         answers = np.full((len(queries), k), -1, dtype=np.int64)
@@ -88,41 +101,44 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: PgvectorPara
     """A table of `base` (n, d) with row order[i] inserted i-th; the server draws levels by itself, not from `seed`."""
     table = f"bench_{uuid.uuid4().hex}"
     connection = _connection()
-    searcher = PgvectorSearcher(connection, table, metric)
+    searcher = PgvectorSearcher(connection, table, metric, params.dtype)
     room = len(order) * (4 * base.shape[1] + 64 * params.M + 512) * 3 // 2  # of a graph, and half as much
     connection.add_notice_handler(_tell_of_spill)
     _check_workers(connection, params.threads)
+    _check_type(connection, params.dtype)
     workers = str(params.threads - 1)
     memory = {"maintenance_work_mem": f"{room // 1024 + 65536}kB", "max_parallel_maintenance_workers": workers}
     _set(connection, _SETTINGS | memory)
     connection.execute(
-        f"CREATE UNLOGGED TABLE {table} (id bigint, vector vector({base.shape[1]})) WITH (parallel_workers = {workers})"
+        f"CREATE UNLOGGED TABLE {table} (id bigint, vector {params.dtype}({base.shape[1]})) "
+        f"WITH (parallel_workers = {workers})"
     )
     # The server's own settings of searches, if it has any, would tell: known now that a vector has loaded the extension
     connection.execute("SELECT set_config(name, boot_val, true) FROM pg_settings WHERE name LIKE 'hnsw.%'")
     create = (
-        f"CREATE INDEX {table}_graph ON {table} USING hnsw (vector {_CLASSES[metric]}) "
+        f"CREATE INDEX {table}_graph ON {table} USING hnsw (vector {params.dtype}_{metric}_ops) "
         f"WITH (m = {params.M}, ef_construction = {params.ef_construction})"
     )
     if params.index == "first":
         connection.execute(create)
     for rows in calls(order, params.chunk):
-        _copy(connection, table, base, rows)
+        _copy(connection, table, base, rows, params.dtype)
     if params.index == "after":
         connection.execute(create)
     return searcher
 
 
-def _copy(connection: Any, table: str, base: np.ndarray, rows: np.ndarray) -> None:
-    """One `COPY` of these rows of `base`, in PostgreSQL's binary format: what is sent is float32, exactly."""
+def _copy(connection: Any, table: str, base: np.ndarray, rows: np.ndarray, dtype: str) -> None:
+    """One `COPY` of these rows of `base`, in PostgreSQL's binary format: float32 exactly, or rounded to float16."""
     d = base.shape[1]
-    row = np.dtype([*_ROW, ("vector", ">f4", (d,))])
+    row = np.dtype([*_ROW, ("vector", _NUMBERS[dtype], (d,))])
+    vector_bytes = 4 + row["vector"].itemsize
     with connection.cursor().copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
         for start in range(0, len(rows), _COPY_BLOCK):
             ids = rows[start : start + _COPY_BLOCK]
             sent = np.zeros(len(ids), dtype=row)
-            sent["fields"], sent["id_bytes"], sent["vector_bytes"], sent["d"] = 2, 8, 4 + 4 * d, d
+            sent["fields"], sent["id_bytes"], sent["vector_bytes"], sent["d"] = 2, 8, vector_bytes, d
             sent["id"], sent["vector"] = ids, base[ids]
             copy.write(sent.tobytes())
         copy.write(b"\xff\xff")
@@ -136,6 +152,15 @@ def _check_workers(connection: Any, threads: int) -> None:
             raise RuntimeError(
                 f"threads = {threads}: the server has {name} = {most}: give at most {most + 1} threads, or raise it"
             )
+
+
+def _check_type(connection: Any, dtype: str) -> None:
+    """Raise RuntimeError if the server's pgvector has no such type."""
+    if connection.execute("SELECT to_regtype(%s)", [dtype]).fetchone() == (None,):
+        (version,) = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+        raise RuntimeError(
+            f'dtype = "{dtype}" needs pgvector 0.7 or newer, and the server has {version}: name another in {DSN}'
+        )
 
 
 def _close(connection: Any, owner: int) -> None:
@@ -213,9 +238,10 @@ ENGINE = Engine(
     package="pgserver",
     about=f"pgvector in a server of its own, or at {DSN}; index before or after the rows",
     params=PgvectorParams,
+    later=("dtype",),
     check=check,
     most_ef_search=1000,
-    most_dimensions=2000,
+    refuses=refuses,
     extra="pgvector",
     prepare=lambda params: _connection().close(),
     promises=Promises(repeats=False, seeded=False),

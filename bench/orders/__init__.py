@@ -114,15 +114,26 @@ def parameters(name: str, given: Mapping[str, object], *, strict: bool = True) -
         raise unknown("order", name, ORDERS)
     order = ORDERS[name]
     making, expanding = _takes(order.make), _takes(order.expansion.make) if order.expansion else {}
-    for key in given:
+    for key, value in given.items():
         if key not in making | expanding:
             raise BenchError(f"order {name!r}: {unknown('parameter', key, making | expanding)}")
+        if _is_list_for_one(value, (making | expanding)[key]):
+            raise BenchError(
+                f"order {name!r}: {key} = {cut(str(value))}: an order takes one value: name the order once for each "
+                "(lists are factors in [[index]] and in tables of datasets alone)"
+            )
     return {
         key: converted(given[key], parameter.annotation, f"order {name!r}: {key}", strict=strict)
         if key in given
         else parameter.default
         for key, parameter in (making | {key: expanding[key] for key in expanding if key in given}).items()
     }
+
+
+def _is_list_for_one(value: object, parameter: inspect.Parameter) -> bool:
+    """Whether a value is a list, or text that begins as one, for a parameter that is none."""
+    begins = isinstance(value, list) or (isinstance(value, str) and value.startswith("["))
+    return begins and "list" not in str(parameter.annotation)
 
 
 def check_expansion(name: str, params: Mapping[str, Any]) -> None:

@@ -48,15 +48,20 @@ def restricted(
 
 def _restricted(dataset: Dataset, ids: np.ndarray, name: str, where: str) -> dict[str, Any]:
     """As `restricted`, of one. where: what an error names."""
-    rows, count = dataset.source_rows, dataset.source_count
-    _check(ids, count, where, dataset.name)
-    place = np.full(count, -1, dtype=np.int64)
-    place[np.arange(count) if rows is None else rows] = np.arange(dataset.n)
-    order = place[ids]
-    order = order[order >= 0]
+    _check(ids, dataset.source_count, where, dataset.name)
+    order = in_base(dataset, ids)
     digest = digests.array_digest(order)
     cache.entry(_KIND, {"sha256": digest}, lambda: {"order": order})
     return {"file_name": name, "sha256": digest}
+
+
+def in_base(dataset: Dataset, ids: np.ndarray) -> np.ndarray:
+    """(m,) the places in the base of rows of its source, without those that it lacks."""
+    rows, count = dataset.source_rows, dataset.source_count
+    place = np.full(count, -1, dtype=np.int64)
+    place[np.arange(count) if rows is None else rows] = np.arange(dataset.n)
+    order: np.ndarray = place[ids]
+    return order[order >= 0]
 
 
 def of_source(dataset: Dataset, order: np.ndarray) -> np.ndarray:

@@ -7,9 +7,10 @@ from typing import Any
 from bench.analysis.categories import Permuted
 from bench.analysis.setting import split
 from bench.analysis.stats import Interval
+from bench.errors import plain
 from bench.labels import listed
 from bench.present.advice import of_permutations
-from bench.present.text import Layout, by_setting, heading, number, p_value, plain, title
+from bench.present.text import Layout, by_setting, heading, number, p_value, title
 
 HEADER = (
     *("permutations", "seeds", "lowest", "median", "highest", "range, points", "by luck", "true sd, points"),

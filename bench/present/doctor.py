@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from bench.analysis.doctor import Diagnosis
+from bench.analysis.kept_order import BY_ID, CANNOT_TELL, FAILED, LOST, REFUSED
 from bench.indexes.places import FELT
 from bench.present.text import Layout
 
@@ -18,22 +19,32 @@ def text(diagnosis: Diagnosis, layout: Layout) -> str:
     rows = [
         [line.question, line.answer.upper() if line.broken else line.answer, line.evidence] for line in diagnosis.lines
     ]
+    remedies = [f"- {line.question}: {line.remedy}." for line in broken if line.remedy]
     return "\n\n".join(
         [
             layout.note(f"{diagnosis.engine} {diagnosis.version}, {diagnosis.metric}: {verdict}"),
             layout.table(["question", "answer", "evidence"], rows, 3),
+            *([layout.note("\n".join(remedies))] if remedies else []),
             layout.note(advice(diagnosis)),
         ]
     )
 
 
 def advice(diagnosis: Diagnosis) -> str:
-    """What to set so that the order is kept."""
-    if not diagnosis.keeps:
-        return "So that the order is kept: nothing was found that does it; figures by order say nothing of this engine."
-    if not diagnosis.settings:
-        return "So that the order is kept: nothing, the defaults do."
-    return f"So that the order is kept: {', '.join(diagnosis.settings)}."
+    """What to set so that the order is kept, or what figures by order are worth if nothing keeps it."""
+    if diagnosis.keeps:
+        if diagnosis.settings:
+            return f"To keep the order: {', '.join(diagnosis.settings)}."
+        return "The default settings keep the order."
+    answer = diagnosis.lines[0].answer
+    if answer in (LOST, BY_ID):
+        return "No setting was found that keeps the order: figures by order say nothing of this engine."
+    if answer in (CANNOT_TELL, FAILED, REFUSED):
+        return "It is not known whether any setting keeps the order."
+    return (
+        f"No setting was found that keeps the order ({answer}): figures by order hold for the order in which this"
+        " engine inserts rows, not for yours."
+    )
 
 
 NOTE = (

@@ -108,8 +108,9 @@ def _noise(reference: Summary) -> float:
 def curves(findings: Findings) -> "pd.DataFrame":
     """Recall and misses by ef_search.
 
-    kind: `measured`, with intervals; `ladder`, the reference between and beyond them; `reading`, the ef_search at which
-    an order's curve reaches a level of recall, straight between points in the logarithms of misses and ef_search.
+    kind: `measured`, with intervals; `ladder`, the reference between and beyond them; `line`, the curve through all of
+    an order's points, straight between them in the logarithms of misses and ef_search; `reading`, the ef_search at
+    which that curve reaches a level of recall.
     """
     of_panel, rows = panels(findings), []
     points: dict[tuple[str, str, int, str], dict[int, float]] = {}
@@ -125,7 +126,7 @@ def curves(findings: Findings) -> "pd.DataFrame":
             key = (of_graph.dataset, of_graph.index, setting.of.search.k, order)
             points.setdefault(key, {})[ef] = recall
             rows.append(_on_curve(key, ef, recall, math.nan, math.nan, kind="ladder"))
-    frame = _frame(rows + _readings(points))
+    frame = _frame(rows + _lines(points) + _readings(points))
     return frame.sort_values(["dataset", "index", "k", "order", "ef_search"], kind="stable") if len(frame) else frame
 
 
@@ -144,6 +145,16 @@ def _on_curve(
         "low": low,
         "high": high,
     }
+
+
+def _lines(points: dict[tuple[str, str, int, str], dict[int, float]]) -> Rows:
+    """The curve of every order that has two points at least, close enough to look smooth."""
+    return [
+        _on_curve(key, ef, recall, math.nan, math.nan, kind="line")
+        for key, curve in points.items()
+        if len(curve) > 1
+        for ef, recall in equal_ef.line(curve)
+    ]
 
 
 def _readings(points: dict[tuple[str, str, int, str], dict[int, float]]) -> Rows:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,15 +14,21 @@ from bench.analysis.verdict import (
     BIT_EXACT,
     BY_IDS,
     FAILURES,
+    FELL,
     LIKE_THESE,
     NOT_EXACT,
+    RESCORED,
     UNDECIDED,
     WORST_FIRST,
     Line,
 )
+from bench.indexes import INDEXES
+from bench.indexes.engine import Engine
 from bench.present.text import Layout, cells, heading, title
 from bench.study.order_labels import labels_of
 from bench.study.trial import Order
+
+_FAULTS = {FELL: "recall fell", NOT_EXACT: "ids differ", RESCORED: "hits differ"}
 
 
 def text(report: Report, layout: Layout) -> str:
@@ -34,8 +40,12 @@ def text(report: Report, layout: Layout) -> str:
     counts = {name: verdicts[name] for name in WORST_FIRST if name in verdicts}
     left_out = [f"{len(report.left_out)} engine{'s' * (len(report.left_out) > 1)} left out"] if report.left_out else []
     summary = ", ".join([*(f"{count} {name}" for name, count in counts.items()), *left_out])
+    headline = (
+        [f"{_verdict(report, counts)}: {summary}"] if report.passed else [f"FAILED: {_why(report, counts)}", summary]
+    )
     parts = [
-        f"gate {report.baseline}: {_verdict(report, counts)}: {summary}",
+        f"gate {report.baseline}: {headline[0]}",
+        *(f"Of {len(report.lines)} lines: {counted}." for counted in headline[1:]),
         f"Baseline of {report.saved}: {report.reason}",
         _environment(report, NOT_EXACT in counts),
         *_not_compared(report),
@@ -54,13 +64,31 @@ def text(report: Report, layout: Layout) -> str:
 
 
 def _verdict(report: Report, counts: Collection[str]) -> str:
-    """What a gate came to, of which there are these verdicts."""
-    if report.passed:
-        return "no fall is shown, nor excluded everywhere" if UNDECIDED in counts else "recall has not fallen"
-    if _broken(report) or any(name in counts for name in FAILURES):
-        return "FAILED"
+    """The headline of a gate that passed. counts: of lines by verdict."""
+    return "no fall is shown, nor excluded everywhere" if UNDECIDED in counts else "recall has not fallen"
+
+
+def _why(report: Report, counts: Mapping[str, int]) -> str:
+    """Why a gate failed: a broken promise, a wrong count, lines that failed, or what is not decided."""
+    engines = _breaking(report)
+    reasons = [f"{' and '.join(engines)} break{'s' * (len(engines) == 1)} a promise"] if engines else []
+    reasons += ["recall is counted wrong"] if report.scoring else []
+    reasons += [
+        f"{what} in {counts[name]} line{'s' * (counts[name] > 1)}" for name, what in _FAULTS.items() if name in counts
+    ]
+    if reasons:
+        return "; ".join(reasons)
     strictly = ["undecided"] * (UNDECIDED in counts) + ["left out"] * bool(report.left_out)
-    return f"FAILED, since what is {' or '.join(strictly)} fails (--strict)"
+    return f"what is {' or '.join(strictly)} fails (--strict)"
+
+
+def _breaking(report: Report) -> dict[str, Engine]:
+    """The engines that break a promise, by name."""
+    return {
+        name: engine
+        for name, engine in INDEXES.items()
+        if any(line.startswith(f"{name}, ") for line in report.contract)
+    }
 
 
 def _not_compared(report: Report) -> list[str]:
@@ -78,7 +106,8 @@ def _broken(report: Report) -> list[str]:
     """What is wrong whatever recall says."""
     broken = []
     if report.contract:
-        broken.append("Engines break what they promise: " + "; ".join(report.contract) + ".")
+        how = f"`bench doctor {' '.join(engine.file or name for name, engine in _breaking(report).items())}` says more"
+        broken.append(f"Engines break what they promise: {'; '.join(report.contract)}; {how}.")
     if report.scoring:
         broken.append("Recall is counted wrong: " + "; ".join(report.scoring))
     return broken

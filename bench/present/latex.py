@@ -7,9 +7,9 @@ from tabulate import tabulate
 
 from bench.analysis.findings import Findings
 from bench.analysis.setting import split
-from bench.errors import BenchError
+from bench.errors import BenchError, plain
 from bench.present.summary import table
-from bench.present.text import plain, title, without_repeats
+from bench.present.text import title, without_repeats
 
 # Of the columns of a wide table, those that a page has room for
 COLUMNS = ("order", "builds", "recall", "verdict", "equals ef", "misses removed, %")

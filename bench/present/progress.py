@@ -2,13 +2,14 @@
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from bench.data.fetch.transfer import Progress
-from bench.errors import Log
+from bench.errors import Log, plain
 from bench.streams import say
 
 if TYPE_CHECKING:
@@ -30,24 +31,29 @@ def _shows_bar() -> bool:
     return sys.stderr.isatty() or ("ipykernel" in sys.modules and find_spec("ipywidgets") is not None)
 
 
+_FEWEST = 20  # outcomes to estimate from: a build gives several at once
+
+
 class Lines:
     """Progress for a log: a line when something finished and ten seconds have passed, and one at the end."""
 
     def __init__(self, total: int, log: Log, every: float = 10.0) -> None:
         self._total, self._log, self._every = total, log, every
         self._done = 0
-        self._start = self._logged = time.monotonic()
+        self._logged = time.monotonic()
+        # When the last outcomes finished: a tenth of all, since datasets and the load of the machine change on the way
+        self._times = deque([self._logged], maxlen=max(total // 10, _FEWEST) + 1)
 
     def step(self) -> None:
         """One more outcome is finished."""
         self._done += 1
         now = time.monotonic()
+        self._times.append(now)
         if now - self._logged < self._every and self._done < self._total:
             return
         self._logged = now
-        taken = now - self._start
-        left = taken / self._done * (self._total - self._done)
-        rate = 60 * self._done / max(taken, 1e-9)
+        each = (now - self._times[0]) / (len(self._times) - 1)
+        left, rate = each * (self._total - self._done), 60 / max(each, 1e-9)
         self._log(f"{self._done}/{self._total} outcomes, {rate:.0f} a minute, {left:.0f} s left")
 
 
@@ -72,7 +78,7 @@ def bar(total: int) -> Iterator[tuple[Log, Callable[[], None]]]:
             if speed := progress.tasks[0].speed:
                 progress.update(task, rate=f"{60 * speed:.0f}")
 
-        yield lambda line: progress.console.print(line, highlight=False), step
+        yield lambda line: progress.console.print(plain(line, "\n"), highlight=False, markup=False), step
 
 
 @contextmanager

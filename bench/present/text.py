@@ -11,6 +11,7 @@ import msgspec
 from tabulate import tabulate
 
 from bench.analysis.stats import Estimate
+from bench.errors import plain
 
 TIES_MATTER = 0.005  # half a point, by which orders may seem to differ
 NARROWEST = 80  # columns that every table fits
@@ -101,17 +102,6 @@ def _wrapped(line: str, width: int) -> list[str]:
 def _short(cell: Any) -> str:
     text = plain(cell)
     return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
-
-
-def plain(value: object, but: str = "") -> str:
-    """A value as text without line breaks or signs that steer a terminal, except those in `but`."""
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "".join(
-        sign if sign.isprintable() or sign in but else " " if sign.isspace() else sign.encode("unicode_escape").decode()
-        for sign in text
-    )
 
 
 def interval(estimate: Estimate) -> str:

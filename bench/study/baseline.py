@@ -122,7 +122,7 @@ def create(name: str, study: Study, experiment: str, reason: str, outcomes: Iter
         reason=reason,
         saved=datetime.date.today().isoformat(),
         builds=study.experiment.build_seeds,
-        environment={key: value for key, value in environment.items() if key != "side_by_side"},
+        environment={key: value for key, value in environment.items() if key not in ("side_by_side", "measured")},
         outcomes=[BaselineOutcome(comparable(o.trial), o.hits, o.ids_sha256) for o in listed],
     )
 

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache as cache_once
 from importlib import metadata
@@ -56,13 +57,14 @@ def _environment(
         "cores": os.cpu_count(),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
         "side_by_side": side_by_side,
+        "measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),  # when this process first built
     }
 
 
 def distinct(environments: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each environment once, in the sequence that they come in."""
+    """Each environment once, in the sequence that they come in, whenever it measured."""
     listed: list[dict[str, Any]] = []
-    for one in environments:
+    for one in ({key: value for key, value in of.items() if key != "measured"} for of in environments):
         if one not in listed:
             listed.append(one)
     return listed

@@ -5,17 +5,20 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from bench import digests, orders
+from bench import orders
 from bench.convert import read_toml
 from bench.errors import BenchError, BenchWarning, no_file, unknown
 from bench.indexes import INDEXES, find, own
 from bench.indexes.engine import how_to_install, installed_version, own_params, params_of, version
+from bench.labels import cut
 from bench.study.provenance import order_code
 from bench.study.trial import ALL_ROWS, Index, Order
+
+T = TypeVar("T")
 
 REFERENCE = "random"  # unless an experiment states another
 LADDER_REACH, LADDER_RUNGS = 64, 16  # times k, and how many ef_search: each is a third above the one before
@@ -165,22 +168,28 @@ def check(experiment: Experiment, where: str) -> Checked:
     if len({Path(file).stem for file in files}) < len({Path(file).absolute() for file in files}):
         raise BenchError(f"{where}: two engines have the same file name: give one of the files another")
     own.check_apart(INDEXES[index.engine] for index in indexes)
-    for index in indexes:
-        most = INDEXES[index.engine].most_ef_search
-        if most is not None and max(_listed(experiment.ef_search)) > most:
-            raise BenchError(
-                f"{where}: ef_search = {max(_listed(experiment.ef_search))}: engine {index.engine!r} takes an "
-                f"ef_search of at most {most:,}: give less, or leave it out"
-            )
     _warn_of_equal_builds(experiment, indexes, where)
-    if len(set(indexes)) < len(indexes):
-        raise BenchError(f"{where}: an index is listed twice with the same parameters")
+    if twice := repeated(indexes):
+        params = ", ".join(f"{name} = {value}" for name, value in _stated(twice).items())
+        raise BenchError(f"{where}: index {twice.engine} is listed twice with {params}: leave one out")
     installed = [index for index in indexes if index.engine not in left_out]
     if not installed:
         raise BenchError(
             f"{where}: none of its engines is installed: {how_to_install(*(INDEXES[name] for name in left_out))}"
         )
     return Checked(order_specs(experiment.orders, where), installed, orders_of, left_out)
+
+
+def repeated(listed: Sequence[T]) -> T | None:
+    """Return the first of those listed that is listed again, or None."""
+    return next((one for place, one in enumerate(listed) if one in listed[:place]), None)
+
+
+def _stated(index: Index) -> dict[str, Any]:
+    """The parameters of an index by name."""
+    own: dict[str, Any] = msgspec.json.decode(index.engine_params)
+    chunk = "all" if index.chunk == ALL_ROWS else index.chunk
+    return {"M": index.M, "ef_construction": index.ef_construction, "chunk": chunk, "threads": index.threads} | own
 
 
 def _warn_of_equal_builds(experiment: Experiment, indexes: Sequence[Index], where: str) -> None:
@@ -262,7 +271,7 @@ def _index(table: dict[str, Any], where: str, left_out: Sequence[str]) -> Index:
         ef_construction=params.ef_construction,
         chunk=ALL_ROWS if chunk == "all" else chunk,
         threads=params.threads,
-        engine_params=sorted_json(own_params(params)),
+        engine_params=sorted_json(own_params(engine, params)),
     )
 
 
@@ -275,8 +284,10 @@ def order_specs(listed: Sequence[str | dict[str, Any]], where: str) -> list[Orde
         params = orders.parameters(name, given)
         orders.check_expansion(name, params)
         specs.append(OrderSpec(name, params))
-    if len({digests.key_digest({"order": spec.name, "params": spec.params}) for spec in specs}) < len(specs):
-        raise BenchError(f"{where}: an order is listed twice with the same parameters")
+    if twice := repeated([(spec.name, sorted_json(spec.params)) for spec in specs]):
+        raise BenchError(
+            f"{where}: order {twice[0]} is listed twice with the parameters {cut(twice[1])}: leave one out"
+        )
     return specs
 
 

@@ -14,8 +14,9 @@ from bench.indexes import INDEXES
 from bench.indexes.engine import Searcher
 from bench.measure import recall
 from bench.study.build import build_index, prepare
-from bench.study.processes import apart
-from bench.study.study import Study
+from bench.study.processes import DiedError, apart
+from bench.study.refusal import refusal
+from bench.study.study import Study, data_of
 from bench.study.trial import Index
 
 PROBE_ROWS = 4000  # of each dataset; half as many as well, to see how time grows
@@ -40,12 +41,15 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 def probe(study: Study, log: Log = lambda line: None) -> Iterator[Probe]:
-    """A Probe of every dataset × index × search of the study, its ladder's too; nothing is stored."""
-    searches = study.experiment.searches
+    """A Probe of every dataset × index × search of the study, its ladder's too; nothing is stored.
+
+    An index that cannot be built or searched is left out, and logged. Raises BenchError if none can.
+    """
+    probed, reasons = 0, []
     for dataset in study.datasets.values():
         part = limit(dataset, PROBE_ROWS)
         geometry = Geometry(part, log)
-        truth = geometry.ground_truth(min(part.n, max(k for _, k in searches)))[1]
+        truth = geometry.ground_truth(min(part.n, max(k for _, k in study.experiment.searches)))[1]
         orders_by_name = {
             name: [orders.make(name, orders.parameters(name, {}), part, geometry, seed) for seed in SEEDS]
             for name in ORDERS
@@ -53,18 +57,34 @@ def probe(study: Study, log: Log = lambda line: None) -> Iterator[Probe]:
         for place, index in enumerate(study.indexes, start=1):
             which = f"{index.engine} ({place} of {len(study.indexes)})"
             log(f"{dataset.name}: probing {which} on {part.n:,} of {dataset.n:,} rows")
-            work = (
-                dataset.name,
-                dataset.n,
-                part,
-                truth,
-                orders_by_name,
-                index,
-                searches,
-                study.ladder_searches(dataset, index),
-            )
-            # Where a process has one number of threads, each index has a process
-            yield from apart(_probes, work, None) if INDEXES[index.engine].threads_by_process else _probes(*work)
+            try:
+                for one in _of_index(study, dataset, part, truth, orders_by_name, index):
+                    probed += 1
+                    yield one
+            except (BenchError, DiedError) as error:
+                reasons.append(f"{dataset.name}: {index.engine}: {error}")
+                log(f"left out: {reasons[-1]}")
+    if reasons and not probed:
+        raise BenchError(reasons[0])
+
+
+def _of_index(
+    study: Study,
+    dataset: Dataset,
+    part: Dataset,
+    truth: np.ndarray,
+    orders_by_name: dict[str, list[np.ndarray]],
+    index: Index,
+) -> Iterator[Probe]:
+    """A Probe of every search of one index of a dataset that its engine does not refuse; BenchError if it does all."""
+    refusals = {search: refusal(index, data_of(dataset), search[0]) for search in study.experiment.searches}
+    searches = [search for search, why in refusals.items() if not why]
+    if not searches:
+        raise BenchError(next(iter(refusals.values())))
+    ladder = study.ladder_searches(dataset, index)
+    work = (dataset.name, dataset.n, part, truth, orders_by_name, index, searches, ladder)
+    # Where a process has one number of threads, each index has a process
+    yield from apart(_probes, work, None) if INDEXES[index.engine].threads_by_process else _probes(*work)
 
 
 def _probes(
@@ -130,5 +150,5 @@ def _timed_build(part: Dataset, index: Index, order: np.ndarray, seed: int) -> t
         start = time.perf_counter()
         searcher = build_index(index, part.base, order, part.metric, seed)
     except Exception as error:  # noqa: BLE001 - an engine may raise anything
-        raise BenchError(f"engine {index.engine!r} cannot build a probe of {part.name!r}: {error}") from None
+        raise BenchError(f"no probe can be built: {error}") from None
     return time.perf_counter() - start, searcher

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache as cache_once
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ from bench.indexes import INDEXES
 from bench.measure import retrieval
 from bench.study.build import Job, check_code, data_files, measure
 from bench.study.outcome import Failure, Outcome
+from bench.study.refusal import refusal
 from bench.study.store import Store
 from bench.study.study import Study, data_of
 from bench.study.trial import Trial
@@ -47,9 +48,11 @@ def run(
         [trial for trial in requested if trial not in of_ladder],
         [trial for trial in requested if trial in of_ladder],
     )
+    refused = _refused(missing, log)
+    tried = [trial for trial in missing if trial not in refused]
     exact = cache_once(partial(_exact_scores, study))
-    jobs = _jobs(study, store, missing, workers.count if workers else 1, log)
-    for result in in_workers(jobs, workers, log) if workers else _here(jobs, log):
+    jobs = _jobs(study, store, tried, workers.count if workers else 1, log)
+    for result in chain(refused.values(), in_workers(jobs, workers, log) if workers else _here(jobs, log)):
         if isinstance(result, Outcome):
             name = result.trial.data.dataset
             scores, groups = exact(name, result.trial.search.k), study.datasets[name].query_groups
@@ -59,6 +62,15 @@ def run(
         else:
             store.fail(result, study.name)
             yield result
+
+
+def _refused(trials: Sequence[Trial], log: Log) -> dict[Trial, Failure]:
+    """Return a Failure for each trial that its engine refuses. log: called once with every reason."""
+    reasons = {trial: refusal(trial.index, trial.data, trial.search.ef_search) for trial in trials}
+    refused = {trial: why for trial, why in reasons.items() if why}
+    for line in dict.fromkeys(f"{trial.data.dataset}: {trial.index.engine} {why}" for trial, why in refused.items()):
+        log(line)
+    return {trial: Failure(trial=trial, reason=why) for trial, why in refused.items()}
 
 
 def _here(jobs: Iterable[Job], log: Log) -> Iterator[Outcome | Failure]:

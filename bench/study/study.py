@@ -23,10 +23,12 @@ from bench.study.experiment import (
     check,
     order_of,
     read_experiment,
+    repeated,
     split_table,
 )
 from bench.study.order_labels import labels_of
 from bench.study.provenance import provenance
+from bench.study.refusal import refusal
 from bench.study.trial import Data, Index, Order, Search, Seeds, Trial
 
 
@@ -45,8 +47,8 @@ class Study:
         self.experiment = experiment
         self.datasets = {dataset.name: dataset for dataset in datasets}
         checked = check(experiment, name)
-        if len(self.datasets) < len(datasets):
-            raise BenchError(f"{name}: a dataset is named twice")
+        if twice := repeated([dataset.name for dataset in datasets]):
+            raise BenchError(f"{name}: dataset {twice!r} is named twice: leave one out")
         _check_data(name, experiment, checked, datasets)
         self.indexes = checked.indexes
         self._orders_of = checked.orders_of
@@ -212,17 +214,19 @@ def _check_data(name: str, experiment: Experiment, checked: Checked, datasets: S
             raise BenchError(
                 f"{name}: k = {most}, but the base of {dataset.name!r} has only {dataset.n} rows: ask for fewer"
             )
-        for index in checked.indexes:
-            metrics, most_d = INDEXES[index.engine].metrics, INDEXES[index.engine].most_dimensions
-            if most_d is not None and dataset.d > most_d:
-                raise BenchError(
-                    f"{name}: {dataset.name!r} has {dataset.d:,} dimensions, and engine {index.engine!r} takes at most "
-                    f"{most_d:,}: leave it out"
-                )
-            if dataset.metric not in metrics:
-                raise BenchError(
-                    f"{name}: engine {index.engine!r} has no metric {dataset.metric}, by which {dataset.name!r} ranks; "
-                    f"it has: {', '.join(metrics)}"
-                )
         for spec in checked.orders:
             orders.check(spec.name, spec.params, dataset)
+    _check_any_runs(name, experiment, checked.indexes, datasets)
+
+
+def _check_any_runs(name: str, experiment: Experiment, indexes: Sequence[Index], datasets: Sequence[Dataset]) -> None:
+    """Raise BenchError if the engines refuse all data and searches: nothing would be built."""
+    reasons = [
+        (dataset.name, index.engine, refusal(index, data_of(dataset), ef_search))
+        for dataset in datasets
+        for index in indexes
+        for ef_search, _ in experiment.searches
+    ]
+    if reasons and all(reason for _, _, reason in reasons):
+        dataset, engine, reason = reasons[0]
+        raise BenchError(f"{name}: {dataset!r}: engine {engine!r} {reason}; name another engine")

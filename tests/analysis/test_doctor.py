@@ -7,7 +7,7 @@ from support.doctor import examined
 from support.fakes import FAITHFUL, FAKES, HNSWLIB, ChunkedParams, fake, within_calls
 
 from bench.analysis.doctor import judged
-from bench.analysis.kept_order import ALIKE, CANNOT_TELL, KEPT, REFUSED, effect
+from bench.analysis.kept_order import ALIKE, CANNOT_TELL, FAILED, KEPT, REFUSED, effect
 from bench.errors import BenchError
 from bench.indexes import examination
 from bench.indexes.engine import Promises
@@ -25,6 +25,7 @@ def test_a_fake_is_named_by_its_verdict(name):
     found = examined(engine)
     assert (line(found, question).answer, line(found, question).broken) == (answer, broken)
     assert any(sign.isdigit() for sign in line(found, question).evidence)
+    assert all(one.remedy for one in found.broken)
 
 
 @pytest.mark.parametrize("name", FAITHFUL)
@@ -121,3 +122,25 @@ def test_what_failed_is_told_with_its_reason():
     assert {one.evidence for one in found.lines} == {"killed by SIGSEGV"}
     assert found.broken == found.lines
     assert not found.keeps
+
+
+def raises_for_few(base, metric):
+    def answer(searcher, queries, k, ef_search):
+        ids = searcher.search(queries, k, ef_search)
+        if (ids < 0).any():
+            raise RuntimeError("Cannot return the results in a contiguous 2D array")
+        return ids
+
+    return answer
+
+
+def test_a_check_in_which_an_engine_raises_is_named_with_its_remedy():
+    found = examined(fake(answer=raises_for_few))
+    [broken] = found.broken
+    assert broken.question == "unreachable rows are -1"
+    assert broken.answer == FAILED
+    assert broken.evidence.startswith("RuntimeError: ")
+    assert "-1" in broken.remedy
+    held = line(found, "other checks")
+    assert held.answer == "hold"
+    assert "unreachable" not in held.evidence

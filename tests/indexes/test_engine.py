@@ -17,6 +17,7 @@ class Own(Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """quantization: a parameter that no other engine has."""
 
     quantization: str = "none"
+    rounded: bool = False
 
 
 def refuse_binary(params):
@@ -104,3 +105,27 @@ def test_a_build_imports_no_library_that_was_not_prepared(name):
     program = [sys.executable, "-c", PREPARED.format(name=name)]
     done = subprocess.run(program, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_a_later_parameter_names_outcomes_unless_it_is_at_its_default():
+    later = engine(later=("rounded",))
+    assert own_params(later, Own()) == {"quantization": "none"}
+    assert own_params(later, Own(rounded=True)) == {"quantization": "none", "rounded": True}
+    assert own_params(engine(), Own()) == {"quantization": "none", "rounded": False}
+
+
+def test_outcomes_of_pgvector_are_called_as_before_it_had_a_dtype():
+    pgvector = INDEXES["pgvector"]
+    assert own_params(pgvector, pgvector.params()) == {"index": "first"}
+    assert own_params(pgvector, pgvector.params(dtype="halfvec")) == {"dtype": "halfvec", "index": "first"}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "d", "named"),
+    [("vector", 2000, ""), ("vector", 2001, "2,000"), ("halfvec", 4000, ""), ("halfvec", 4001, "4,000")],
+)
+def test_pgvector_takes_so_many_dimensions_by_its_dtype(dtype, d, named):
+    pgvector = INDEXES["pgvector"]
+    reason = pgvector.refuses(pgvector.params(dtype=dtype), d)
+    assert bool(reason) == bool(named)
+    assert named in reason

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from support.engines import exact_recall
 from support.processes import children, gone
 
 from bench.errors import BenchError
@@ -121,6 +122,45 @@ def test_what_cannot_be_had_is_refused_in_one_line(params, said):
 def test_two_threads_make_an_index_of_the_filled_table():
     searcher = build(threads=2, index="after", M=16, ef_construction=200)
     assert np.array_equal(searcher.search(QUERIES, 10, N)[:, 0], knn.search(QUERIES, BASE, 1, "l2")[1][:, 0])
+
+
+@pytest.fixture
+def halfvec():
+    """A server that has the type."""
+    with pgvector._connection() as connection:
+        if connection.execute("SELECT to_regtype('halfvec')").fetchone() == (None,):
+            pytest.skip(f"needs pgvector 0.7 or newer: name a server in {pgvector.DSN}")
+
+
+def test_a_server_without_halfvec_is_named_with_what_it_has():
+    with pgvector._connection() as connection:
+        if connection.execute("SELECT to_regtype('halfvec')").fetchone() != (None,):
+            pytest.skip("this server has halfvec")
+    with pytest.raises(RuntimeError, match=r"halfvec.* 0\.7 .* 0\.6\.2"):
+        build(dtype="halfvec")
+
+
+@pytest.mark.parametrize("index", ["first", "after"])
+def test_halfvec_keeps_the_order_and_rounds_rows_to_float16(halfvec, index):
+    order = SHUFFLED[:100]
+    ids, rows = zip(*table(build(order, index=index, dtype="halfvec"), "id, vector::vector::real[]"), strict=True)
+    assert np.array_equal(ids, order)
+    assert np.array_equal(np.array(rows, dtype=np.float32), BASE[order].astype(np.float16).astype(np.float32))
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
+def test_halfvec_finds_the_exact_neighbours_but_for_rounding(halfvec, metric):
+    base, queries = vectors(metric, N)
+    ids = build(metric=metric, dtype="halfvec", M=16, ef_construction=200).search(queries, 10, N)
+    assert exact_recall(ids, base, queries, metric) > 0.98
+
+
+def test_halfvec_takes_more_dimensions_than_vector_does(halfvec):
+    base = np.random.default_rng(0).standard_normal((60, 2500)).astype(np.float32)
+    ids = build(np.arange(60), base=base, dtype="halfvec").search(base, 1, 60)
+    assert np.array_equal(ids[:, 0], np.arange(60))
+    with pytest.raises(psycopg.Error, match="2000 dimensions"):
+        build(np.arange(60), base=base)
 
 
 def test_a_table_goes_with_its_searcher_and_nobody_else_sees_it():

@@ -1,13 +1,15 @@
+import colorsys
 import json
 
 import numpy as np
 import pytest
 from support.examples import TRIAL, outcome
+from support.results import permutations, result
 
 from bench.analysis.findings import Findings
 from bench.errors import BenchError
 from bench.present import charts, frames
-from bench.present.charts import CHARTS
+from bench.present.charts import CHARTS, marks
 from bench.study.trial import changed
 
 QUERIES = 60
@@ -54,6 +56,10 @@ def ladder(order="random"):
         for _, o in outcomes(efs=(20,))
         if o.trial.order.order == order
     ]
+
+
+def ef_of(built):
+    return built.trial.search.ef_search
 
 
 def fields_of(built):
@@ -116,7 +122,7 @@ def test_the_noise_band_is_what_two_builds_of_the_reference_differ_by(findings):
 def test_the_ladder_is_of_the_order_that_was_searched_on_it_whatever_the_reference():
     rows = frames.curves(Findings(outcomes(), ladder("random"), reference="given"))
     assert set(rows[rows["kind"] == "ladder"]["order"]) == {"random"}
-    at_20 = rows[(rows["order"] == "given") & (rows["kind"] != "reading")]
+    at_20 = rows[(rows["order"] == "given") & rows["kind"].isin(["measured", "ladder"])]
     assert set(at_20["ef_search"]) == {10, 40}
 
 
@@ -129,13 +135,93 @@ def test_settings_that_differ_in_metric_alone_are_told_apart():
 
 def test_curves_read_off_the_ef_search_of_equal_recall(findings):
     rows = frames.curves(findings)
-    assert set(rows["kind"]) == {"measured", "ladder", "reading"}
+    assert set(rows["kind"]) == {"measured", "ladder", "line", "reading"}
     assert set(rows[rows["kind"] == "ladder"]["order"]) == {"random"}
     own = rows[(rows["dataset"] == "a") & (rows["index"] == "faiss") & (rows["order"] == "lid-ascending")]
     at_10 = own[(own["kind"] == "measured") & (own["ef_search"] == 10)]["recall"].iloc[0]
     reading = own[own["kind"] == "reading"].sort_values("recall")
     assert reading["ef_search"].is_monotonic_increasing
     assert np.interp(at_10, reading["recall"], reading["ef_search"]) == pytest.approx(10, rel=0.05)
+
+
+def test_lines_are_drawn_as_the_pointer_reads_them(findings):
+    rows = frames.curves(findings)
+    for _, of_order in rows[rows["kind"] != "reading"].groupby(["dataset", "index", "order"]):
+        points = of_order[of_order["kind"] != "line"]
+        curve = dict(zip(points["ef_search"], points["recall"], strict=True))
+        line = of_order[of_order["kind"] == "line"]
+        assert set(np.round(list(curve), 9)) <= set(np.round(line["ef_search"], 9))  # through all that was measured
+        steps = np.diff(np.log2(line["ef_search"]))
+        assert len(line) > 20
+        assert steps.max() < 0.1  # of a doubling, so that it looks smooth
+        misses = np.interp(np.log(line["ef_search"]), np.log(list(curve)), np.log(1 - np.array(list(curve.values()))))
+        assert line["recall"].to_numpy() == pytest.approx(1 - np.exp(misses))
+
+
+def test_random_is_not_drawn_above_an_order_that_is_as_good_between_what_was_measured():
+    listed = [(e, o) for e, o in outcomes(("a",), ("hnswlib",)) if o.trial.order.order == "random"]
+    listed += [("e", outcome(o.hits, **fields_of(o) | {"order": "given", "ef_search": ef_of(o)})) for _, o in listed]
+    rungs = ladder()[: len(listed) // 4]  # of the same dataset and engine
+    rows = frames.curves(Findings(listed, rungs))
+    line = rows[rows["kind"] == "line"]
+    given, random = (line[line["order"] == order] for order in ("given", "random"))
+    measured = rows[rows["kind"].isin(["measured", "ladder"])]
+    middle = measured[(measured["order"] == "random") & (measured["ef_search"] == 20)]["recall"].item()
+    straight = np.interp(20, [10, 40], given["recall"].iloc[[0, -1]])
+    drawn = np.interp(20, given["ef_search"], given["recall"])
+    assert random["recall"].iloc[-1] == given["recall"].iloc[-1]
+    assert abs(drawn - middle) < abs(straight - middle) / 3
+
+
+def hue(colour):
+    return 360 * colorsys.rgb_to_hsv(*(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)))[0]
+
+
+def apart(one, other):
+    return min(abs(hue(one) - hue(other)), 360 - abs(hue(one) - hue(other)))
+
+
+def test_no_order_has_a_hue_of_a_verdict():
+    for order in marks.ORDERS:
+        for verdict in (marks.BLUE, marks.ORANGE):
+            assert apart(order, verdict) > 30, (order, verdict)
+
+
+def colours_of(spec):
+    """The colours that a specification gives values of each field, and those of its marks."""
+    found = {}
+    if isinstance(spec, dict):
+        for name, value in spec.items():
+            if name == "color" and isinstance(value, dict) and "scale" in value:
+                found.setdefault(value["field"], set()).update(value["scale"]["range"])
+            elif name in ("color", "fill", "stroke") and isinstance(value, str):
+                found.setdefault("", set()).add(value)
+            elif name not in ("config", "datasets"):
+                for field, of_field in colours_of(value).items():
+                    found.setdefault(field, set()).update(of_field)
+    elif isinstance(spec, list):
+        for one in spec:
+            for field, of_field in colours_of(one).items():
+                found.setdefault(field, set()).update(of_field)
+    return found
+
+
+def test_a_colour_means_one_thing_on_a_page():
+    judged = result(datasets=[f"npl(model={name})" for name in "xyz"], engines=("hnswlib", "faiss"), judged=True)
+    swept = result(datasets=[f"ball(dimension={n})" for n in (2, 4, 8)], ladder=True, profiles=True, memory=True)
+    fields, drawn = {}, set()
+    for findings in (judged.findings, swept.findings, result(orders=permutations()).findings):
+        for name in charts.names(findings):
+            drawn.add(name)
+            for field, of_field in colours_of(charts.chart(findings, name).to_dict()).items():
+                fields.setdefault(field, set()).update(of_field)
+    assert drawn >= set(CHARTS) - {"presets", "engine_map"}
+    verdicts = {marks.BLUE, marks.ORANGE, marks.REFERENCE}
+    assert set(fields) <= {"", "order", "verdict", "shade"}
+    assert fields["verdict"] == verdicts
+    assert fields["shade"] - {marks.BLUE, marks.ORANGE} == {"#f2f2f2"}
+    assert fields["order"] <= {marks.REFERENCE, *marks.ORDERS}
+    assert fields[""] <= {marks.REFERENCE, "white"}  # a colour of one mark, as of the zero line
 
 
 def test_svg_and_png_are_drawn_offline_and_300_dots_an_inch(findings):

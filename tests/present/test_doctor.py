@@ -1,6 +1,9 @@
 """A diagnosis in words."""
 
+import pytest
+
 from bench.analysis.doctor import Diagnosis, Line
+from bench.analysis.kept_order import BY_ID, CANNOT_TELL, EARLIER, FAILED, INSIDE, LOST, REFUSED
 from bench.present.doctor import NOTE, advice, flat, text
 from bench.present.text import Layout
 
@@ -21,9 +24,35 @@ def test_what_is_broken_is_said_first_and_stands_out():
 
 
 def test_what_to_set_is_said_last():
-    assert advice(diagnosis(LINES, ["chunk = 1 (all: lost)"])) == "So that the order is kept: chunk = 1 (all: lost)."
-    assert "the defaults do" in advice(diagnosis(LINES))
-    assert "nothing was found" in advice(diagnosis(LINES, keeps=False))
+    assert "chunk = 1 (all: lost)" in advice(diagnosis(LINES, ["chunk = 1 (all: lost)"]))
+    assert "default settings" in advice(diagnosis(LINES[1:]))
+
+
+@pytest.mark.parametrize("answer", [LOST, BY_ID])
+def test_figures_by_order_say_nothing_if_the_order_is_lost(answer):
+    assert "say nothing" in advice(diagnosis([Line("order", answer, "", broken=True)], keeps=False))
+
+
+@pytest.mark.parametrize("answer", [INSIDE, EARLIER, f"{BY_ID} inside a call"])
+def test_figures_by_order_say_something_if_the_order_is_kept_in_part(answer):
+    said = advice(diagnosis([Line("order", answer, "", broken=True)], keeps=False))
+    assert "say nothing" not in said
+    assert answer in said
+
+
+@pytest.mark.parametrize("answer", [CANNOT_TELL, FAILED, REFUSED])
+def test_nothing_is_said_of_figures_by_order_if_it_is_not_known(answer):
+    said = advice(diagnosis([Line("order", answer, "")], keeps=False))
+    assert "not known" in said
+    assert "figures" not in said
+
+
+def test_what_to_change_is_named_after_the_table():
+    broken = Line("unreachable rows are -1", "failed", "RuntimeError: too few", broken=True, remedy="return -1")
+    said = text(diagnosis([broken, LINES[1]]), Layout(width=80))
+    assert said.splitlines()[0].endswith(": unreachable rows are -1")
+    assert "- unreachable rows are -1: return -1." in said
+    assert flat(diagnosis([broken]))["verdicts"][0]["remedy"] == "return -1"
 
 
 def test_lines_fit_80_columns_and_programs_get_all():

@@ -1,7 +1,9 @@
+import msgspec
+import pytest
 from support.examples import TRIAL
 
 from bench.analysis.gate import Report, SmallestFalls
-from bench.analysis.verdict import HOLDS, THESE, UNDECIDED, Case, Line
+from bench.analysis.verdict import FELL, HOLDS, THESE, UNDECIDED, Case, Line
 from bench.present.gate import flat, text
 from bench.present.text import Layout
 from bench.study.trial import Order
@@ -26,8 +28,8 @@ def line(low=-0.001, high=0.001, verdict=HOLDS, order="random", **fields):
     )
 
 
-def report(*lines):
-    return Report(
+def report(*lines, **changed):
+    whole = Report(
         baseline="b",
         saved="2026-01-01",
         reason="r",
@@ -45,6 +47,7 @@ def report(*lines):
         scoring=[],
         lines=[*lines],
     )
+    return msgspec.structs.replace(whole, **changed)
 
 
 def test_orders_of_one_label_are_distinct_in_a_report_and_in_its_json():
@@ -62,3 +65,32 @@ def test_undecided_lines_that_seem_to_have_fallen_are_counted():
         text(two, Layout()).split()
     )
     assert "seem to have fallen" not in text(report(line(-0.01, 0.01, UNDECIDED)), Layout())
+
+
+UNDECIDED_LINES = [line(-0.01, 0.01, UNDECIDED), line(-0.01, 0.01, UNDECIDED, order="given")]
+FALL = line(-0.03, -0.02, FELL, order="reverse")
+PROMISE = ["hnswlib, l2: builds repeat: 20 of 200 answers differ"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "changed", "why"),
+    [
+        ([], {"contract": PROMISE}, ["hnswlib", "promise"]),
+        ([], {"contract": [*PROMISE, "faiss, l2: ids"]}, ["hnswlib and faiss", "promise"]),
+        ([], {"scoring": ["a known answer"]}, ["counted wrong"]),
+        ([FALL], {}, ["fell", "1 line"]),
+        ([FALL], {"contract": PROMISE}, ["promise", "fell"]),
+        ([], {"strict": True}, ["undecided", "--strict"]),
+    ],
+)
+def test_the_headline_says_why_a_gate_failed(lines, changed, why):
+    whole = report(*lines, *UNDECIDED_LINES, passed=False, **changed)
+    headline, counts = text(whole, Layout(width=200)).split("\n\n")[:2]
+    assert headline.startswith("gate b: FAILED")
+    assert all(word in headline for word in why)
+    assert ("undecided" in headline) == ("strict" in changed)
+    assert "2 undecided" in counts
+
+
+def test_the_headline_of_a_gate_that_passed_counts_its_lines():
+    assert text(report(line()), Layout(width=200)).splitlines()[0].endswith("1 holds")

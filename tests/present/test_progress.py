@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from bench.present.progress import Lines, bar, outcomes, transfers
@@ -11,6 +12,24 @@ def test_lines_give_the_rate_and_the_time_left_now_and_then(monkeypatch):
     for _ in range(4):
         lines.step()
     assert logged == ["2/4 outcomes, 11 a minute, 11 s left", "4/4 outcomes, 12 a minute, 0 s left"]
+
+
+def test_the_time_left_goes_by_the_last_outcomes_and_not_by_the_first(monkeypatch):
+    taken = [1.0] * 100 + [10.0] * 100  # another job has taken the machine
+    clock = iter(np.cumsum([0.0, *taken]))
+    monkeypatch.setattr("bench.present.progress.time.monotonic", lambda: next(clock))
+    logged = []
+    lines = Lines(400, logged.append)
+    for _ in taken:
+        lines.step()
+    assert logged[-1] == "200/400 outcomes, 6 a minute, 2000 s left"  # by the mean of all it would be 1,100
+
+
+def test_a_bar_shows_a_line_as_it_is_and_no_sign_that_steers(capsys):
+    with bar(1) as (log, step):
+        log("[red]x[/red] \x1b[2J")
+        step()
+    assert "[red]x[/red] \\x1b[2J" in capsys.readouterr().err
 
 
 def test_a_bar_takes_lines_and_steps(capsys):

@@ -272,3 +272,46 @@ def test_failures_of_every_study_of_one_name_are_counted(cli, misbehaving, tmp_p
     words = ["--preset", "all", "--orders", "random", "--seeds", "1", "--engines", "./always.py,hnswlib", "--json"]
     rows = json.loads(cli("compare", "my.npy", *words, check=4).stdout)
     assert sum("reason" in row for row in rows) == 14
+
+
+REFUSALS = {
+    "metric": ({"metrics": ("ip",)}, "ip"),
+    "dimensions": ({"refuses": lambda params, d: f"takes {params.M}" if d > 4 else ""}, "takes 16"),
+    "ef_search": ({"most_ef_search": 20}, "20"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_an_engine_that_refuses_data_fails_its_own_trials_alone(small, tmp_path, monkeypatch, kind):
+    changed, named = REFUSALS[kind]
+    monkeypatch.setitem(INDEXES, "narrow", msgspec.structs.replace(INDEXES["faiss"], **changed))
+    experiment = Experiment(
+        datasets=["small"],
+        orders=["random", "given"],
+        index=[{"engine": ["narrow", "hnswlib"]}],
+        ef_search=[10, 40],
+        build_seeds=1,
+    )
+    study, lines = Study("e", experiment, [small]), []
+    store = Store.create(tmp_path / "s.sqlite")
+    results = list(run(study, store, log=lines.append, trials=study.with_ladder))
+    failed = [result for result in results if isinstance(result, Failure)]
+    assert len(results) == len(study.with_ladder)
+    assert {failure.trial.index.engine for failure in failed} == {"narrow"}
+    assert all(named in failure.reason for failure in failed)
+    efs = {failure.trial.search.ef_search for failure in failed}
+    assert efs == {40} if kind == "ef_search" else {10, 40} < efs
+    assert len([line for line in lines if "narrow" in line]) == 1
+    assert len(store.failures("e")) == len(failed)
+
+
+def test_an_engine_that_refuses_a_parameter_only_in_its_build_costs_its_own_trials(cli, tmp_path):
+    pytest.importorskip("usearch", reason="needs the extra usearch")
+    (tmp_path / "e.toml").write_text(
+        'datasets = ["digits"]\norders = ["random"]\nbuild_seeds = 1\n'
+        '[[index]]\nengine = "usearch"\ndtype = ["f32", "i8"]\n'
+    )
+    done = cli("run", "e.toml", "--limit", "200", "--json", check=4)
+    rows = json.loads(done.stdout)
+    assert {row["engine_params"] for row in rows if "reason" in row} == {'{"dtype":"i8","jitter":8}'}
+    assert [row["engine_params"] for row in rows if "recall" in row] == ['{"dtype":"f32","jitter":8}'] * 2

@@ -1,7 +1,10 @@
+import msgspec
 import numpy as np
 import pytest
 
 from bench.analysis.plan import planned
+from bench.errors import BenchError
+from bench.indexes import INDEXES
 from bench.present.plan import plan_text
 from bench.present.text import Layout
 from bench.study import plan as planning
@@ -90,3 +93,33 @@ def test_planning_stores_nothing(cli, tmp_path):
     done = cli("run", "default", "--limit", "500", "--plan", check=0)
     assert "180 builds" in done.stdout
     assert not (tmp_path / "results").exists()
+
+
+def test_a_plan_leaves_out_what_an_engine_refuses(study, small, monkeypatch):
+    experiment = msgspec.structs.replace(study.experiment, index=[{"engine": ["hnswlib", "faiss"], "M": 6}])
+
+    def planned_with(**changed):
+        monkeypatch.setitem(INDEXES, "faiss", msgspec.structs.replace(faiss, **changed))
+        other, lines = Study("small", experiment, [small]), []
+        plan = planned(other, other.trials, list(planning.probe(other, lines.append)))
+        return [(line.engine, line.ef_search) for line in plan.lines], [line for line in lines if "left out" in line]
+
+    def fails(*arguments):
+        raise RuntimeError("no partitions")
+
+    faiss, of_hnswlib = INDEXES["faiss"], [("hnswlib", 10), ("hnswlib", 40)]
+    for changed in ({"metrics": ("ip",)}, {"refuses": lambda params, d: "takes less"}, {"build": fails}):
+        lines, [said] = planned_with(**changed)
+        assert lines == of_hnswlib
+        assert "faiss" in said
+    assert planned_with(most_ef_search=20) == ([*of_hnswlib, ("faiss", 10)], [])
+
+
+def test_a_plan_of_engines_that_cannot_build_is_a_mistake(study, small, monkeypatch):
+    def fails(*arguments):
+        raise RuntimeError("no partitions")
+
+    monkeypatch.setitem(INDEXES, "faiss", msgspec.structs.replace(INDEXES["faiss"], build=fails))
+    other = Study("small", msgspec.structs.replace(study.experiment, index=[{"engine": "faiss"}]), [small])
+    with pytest.raises(BenchError, match=r"faiss: .*no partitions"):
+        list(planning.probe(other))

@@ -117,3 +117,11 @@ def _objects(where: str) -> BenchError:
         f"{where} holds Python objects, which are never unpickled: "
         "save an array of numbers (or of fixed-width strings, for labels)"
     )
+
+
+def write_rows(stream: IO[bytes], base: np.ndarray, rows: np.ndarray) -> None:
+    """Write these rows (m,) of `base` (n, d) as a .npy file, a block at a time: it may be larger than memory."""
+    header = {"descr": base.dtype.str, "fortran_order": False, "shape": (len(rows), base.shape[1])}
+    np.lib.format.write_array_header_1_0(stream, header)
+    for part in spans(base):
+        stream.write(base[rows[part]].data)

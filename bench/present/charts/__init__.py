@@ -161,9 +161,9 @@ def _lines(findings: Findings) -> "pd.DataFrame":
 
 
 _CURVE = (
-    "by order, with 95 % intervals where there are several builds; the line of the reference goes on along the ladder"
-    " of ef_search, where it was searched on one. Move the pointer: the rule reads off the ef_search at which each"
-    " order has the same recall."
+    "by order: large marks have 95 % intervals if there are several builds, small ones are further searches of the"
+    " reference. Lines are straight in the logarithms of misses and ef_search. Move the pointer: the rule reads off"
+    " these lines the ef_search at which each order has the same recall."
 )
 _HEAT = "blue where it is above and orange where it is below; ▲ better, ▼ worse, = no difference shown, ? undecided."
 _OF_SETTING = ("dataset", "index", "search")
@@ -220,7 +220,8 @@ CHARTS = {
     ),
     "engines": Chart(
         "Engines side by side",
-        "Difference of each order to the reference in the same engine, with 95 % intervals.",
+        "Difference of each order to the reference in the same engine, with 95 % intervals: shapes are engines, colours"
+        " verdicts.",
         _differences("index", most=_MOST_ENGINES),
         comparison.engines,
         ("dataset", "search"),

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.present.charts.marks import (
+    BLUE,
     CHANGES,
-    COLOURS,
     COLUMNS,
+    ORANGE,
     REFERENCE,
     ROW,
     SHAPES,
@@ -16,6 +17,7 @@ from bench.present.charts.marks import (
     names,
     shapes,
     tips,
+    verdict_colours,
     verdicts,
 )
 
@@ -39,9 +41,7 @@ def _forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
     shape = alt.Shape(
         "verdict:N", scale=verdicts(0, marks), legend=alt.Legend(title=None, orient="top", columns=COLUMNS)
     )
-    colour = alt.Color(
-        "verdict:N", scale=verdicts(1, marks), legend=alt.Legend(title=None, orient="top", columns=COLUMNS)
-    )
+    colour = verdict_colours(marks)
     # In words beside the plot, but on a phone
     low, high = (f"format(datum.{end}, '+.2f')" for end in ("low", "high"))
     text = f"format(datum.difference, '+.2f') + (isValid(datum.low) ? ' [' + {low} + ', ' + {high} + ']' : '')"
@@ -85,7 +85,10 @@ def _curves(rows: Any, labels: Sequence[str], misses: bool) -> Any:
     readings = base.transform_filter("datum.kind == 'reading'")
     measured = base.transform_filter("datum.kind == 'measured'")
     return alt.layer(
-        base.transform_filter("datum.kind != 'reading'").mark_line().encode(x=x, y=y, color=colour),
+        base.transform_filter("datum.kind == 'line'").mark_line().encode(x=x, y=y, color=colour),
+        base.transform_filter("datum.kind == 'ladder'")
+        .mark_point(filled=True, size=16, opacity=1)
+        .encode(x=x, y=y, color=colour, tooltip=tips("order", "ef_search", "recall")),
         measured.transform_filter("isValid(datum.low)")
         .mark_rule()
         .encode(x=x, y=alt.Y("lowest:Q", title=title), y2="highest:Q", color=colour),
@@ -138,7 +141,7 @@ def _heat(rows: Any, down: str) -> Any:
     )
     white = alt.condition("abs(datum.shade) > 0.6", alt.value("white"), alt.value("#222"))
     # Both ways alike, so that a small gain is as pale as a small loss
-    scale = alt.Scale(scheme="blueorange", domain=[-1, 1], reverse=True)
+    scale = alt.Scale(domain=[-1, 0, 1], range=[ORANGE, "#f2f2f2", BLUE], interpolate="lab")
     cell = f"(width / {max(rows['order'].nunique(), 1)})"
     return alt.layer(
         base.mark_rect(stroke="white").encode(
@@ -159,16 +162,16 @@ def engines(rows: Any, labels: Sequence[str]) -> Any:
     y = alt.Y("order:N", title=None, axis=names(), sort=None)
     # Sorted by a field: else Vega-Lite writes the names into an expression, and not every name can stand in one
     offset = alt.YOffset("index:N", sort=alt.EncodingSortField("place", op="min", order="ascending"))
-    colour, shape = listed("index", indexes, COLOURS), listed("index", indexes, SHAPES)
+    colour, shape = verdict_colours(), listed("index", indexes, SHAPES, "bottom")
     base = alt.Chart(rows).encode(y=y, yOffset=offset)
     return alt.layer(
         alt.Chart(rows).mark_rule(color=REFERENCE).encode(x=alt.datum(0)),
         base.transform_filter("isValid(datum.low)")
         .mark_rule(strokeWidth=2)
-        .encode(x=alt.X("low:Q", title="points of recall"), x2="high:Q", color=alt.Color("index:N", **colour)),
+        .encode(x=alt.X("low:Q", title="points of recall"), x2="high:Q", color=colour),
         base.mark_point(filled=True, size=60, opacity=1).encode(
             x=alt.X("difference:Q", title="points of recall"),
-            color=alt.Color("index:N", **colour),
+            color=colour,
             shape=alt.Shape("index:N", **shape),
             tooltip=tips("index", "order", "difference", "low", "high", "verdict"),
         ),

@@ -6,17 +6,20 @@ from typing import Any
 from bench.analysis.changes import SAME
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE
 
-# Apart for most kinds of colour vision (Okabe and Ito 2008), and dark enough on white as on black
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b8589a", "#a87a00", "#3a8fc4", "#c4572e", "#5b7f1d")
+# A colour means one thing on a page: blue and orange are verdicts, grey is the reference and what is not shown to
+# differ from it, every other hue is an order, and all else has shapes and dashes in one plain tone. Orders are apart
+# for most kinds of colour vision; each colour has a contrast of 3 on white as on black.
+BLUE, ORANGE, REFERENCE = "#0072b2", "#d55e00", "#808080"
+ORDERS = ("#00a577", "#b0489a", "#8a8c00", "#7d5fd3", "#477a2c", "#d071bd")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
-REFERENCE = "#808080"
+DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2), (12, 4))
 VERDICTS = {
-    BETTER: ("triangle-right", "#0072b2", "▲"),
-    WORSE: ("triangle-left", "#d55e00", "▼"),
-    NO_DIFFERENCE: ("square", "#808080", "="),
-    UNDECIDED: ("circle", "#808080", "?"),
+    BETTER: ("triangle-right", BLUE, "▲"),
+    WORSE: ("triangle-left", ORANGE, "▼"),
+    NO_DIFFERENCE: ("square", REFERENCE, "="),
+    UNDECIDED: ("circle", REFERENCE, "?"),
 }
-CHANGES = {**VERDICTS, SAME: ("diamond", "#808080", "=")}
+CHANGES = {**VERDICTS, SAME: ("diamond", REFERENCE, "=")}
 ROW = 22  # pixels an order
 # Pixels of a name beside a plot, and in legends of two columns, by the room that there is; paper has no container
 _ROOM = "(containerSize()[0] || 560)"
@@ -44,7 +47,7 @@ def colours(labels: Sequence[str]) -> Any:
     """Orders by colour, the reference first in grey."""
     import altair as alt
 
-    others = [COLOURS[place % len(COLOURS)] for place in range(len(labels) - 1)]
+    others = [ORDERS[place % len(ORDERS)] for place in range(len(labels) - 1)]
     return alt.Color(
         "order:N", scale=alt.Scale(domain=list(labels), range=[REFERENCE, *others]), legend=_legend(len(labels))
     )
@@ -64,12 +67,19 @@ def _legend(count: int) -> Any:
     return alt.Legend(title=None, orient="bottom", columns=COLUMNS, labelLimit=LONGEST_BELOW, symbolLimit=count)
 
 
-def listed(field: str, values: Sequence[str], marks: Sequence[str]) -> dict[str, Any]:
+def verdict_colours(of: Mapping[str, tuple[str, str, str]] = VERDICTS) -> Any:
+    """Verdicts by colour."""
+    import altair as alt
+
+    return alt.Color("verdict:N", scale=verdicts(1, of), legend=alt.Legend(title=None, orient="top", columns=COLUMNS))
+
+
+def listed(field: str, values: Sequence[str], marks: Sequence[Any], orient: Any = "top") -> dict[str, Any]:
     """Scale and legend of a field whose values, in this sequence, get these marks in turn."""
     import altair as alt
 
     of_value = [marks[place % len(marks)] for place in range(len(values))]
-    legend = alt.Legend(title=None, orient="top", columns=COLUMNS, labelLimit=LONGEST_ABOVE, symbolLimit=len(values))
+    legend = alt.Legend(title=None, orient=orient, columns=COLUMNS, labelLimit=LONGEST_ABOVE, symbolLimit=len(values))
     return {"scale": alt.Scale(domain=list(values), range=of_value), "legend": legend}
 
 
@@ -92,23 +102,26 @@ def tips(*names: str) -> list[Any]:
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 
-def config(ink: str = "#222", faint: str = "#ddd", background: str = "white") -> dict[str, Any]:
-    """How charts look. ink: of text; faint: of grid lines."""
+def config(ink: str = "#222", plain: str = "#555", faint: str = "#ddd", background: str = "white") -> dict[str, Any]:
+    """How charts look. ink: of text; plain: of marks that are no order and no verdict; faint: of grid lines."""
     return {
         "font": _FONT,
         "background": background,
         "view": {"stroke": None},
+        "mark": {"color": plain},
+        "rule": {"color": plain},  # which is black otherwise, and not seen on black
         "axis": {"labelColor": ink, "titleColor": ink, "gridColor": faint, "domainColor": ink, "tickColor": ink}
         | {"titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 12},
         # Fewer ticks than by default, whose first two labels touch. Labels stay flush with the ends: one beyond an end
         # changes the width, which changes the labels, for ever where text stands beside the plot
         "axisXQuantitative": {"labelFlush": True, "tickCount": {"expr": "max(2, ceil(width / 60))"}},
-        "legend": {"labelColor": ink, "titleColor": ink, "labelFontSize": 11},
+        "legend": {"labelColor": ink, "titleColor": ink, "labelFontSize": 11}
+        | {"symbolBaseFillColor": plain, "symbolBaseStrokeColor": plain},
         "title": {"color": ink, "fontSize": 13, "anchor": "start"},
         "text": {"color": ink},
     }
 
 
 CONFIG = config()
-DARK = config("#e8e8e8", "#444", "transparent")
+DARK = config("#e8e8e8", "#bbb", "#444", "transparent")
 LIGHT = config(background="transparent")

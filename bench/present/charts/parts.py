@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench.present.charts.marks import COLOURS, REFERENCE, ROW, SHAPES, colours, listed, names, shapes, tips
+from bench.present.charts.marks import DASHES, ROW, SHAPES, colours, listed, names, shapes, tips
 
 
 def losses(rows: Any, labels: Sequence[str]) -> Any:
@@ -56,17 +56,16 @@ def permutations(rows: Any, labels: Sequence[str]) -> Any:
     import altair as alt
 
     ranges = ["range seen", "range by luck alone", "true range"]
-    colour, shape = listed("range", ranges, (COLOURS[1], REFERENCE, COLOURS[0])), listed("range", ranges, SHAPES)
+    shape = alt.Shape("range:N", **listed("range", ranges, SHAPES))
     y = alt.Y("setting:N", title=None, axis=names(), sort=alt.EncodingSortField("place"))
     base = alt.Chart(rows).encode(y=y, yOffset=alt.YOffset("range:N", sort=ranges))
     return alt.layer(
         base.transform_filter("isValid(datum.low)")
         .mark_rule(strokeWidth=2)
-        .encode(x=alt.X("low:Q", title="points of recall"), x2="high:Q", color=alt.Color("range:N", **colour)),
+        .encode(x=alt.X("low:Q", title="points of recall"), x2="high:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(
             x=alt.X("points:Q", title="points of recall"),
-            color=alt.Color("range:N", **colour),
-            shape=alt.Shape("range:N", **shape),
+            shape=shape,
             tooltip=tips("setting", "range", "points", "low", "high"),
         ),
     ).properties(height=alt.Step(10))
@@ -81,14 +80,14 @@ def rankings(rows: Any, labels: Sequence[str]) -> Any:
     )
     y = alt.Y("rank:Q", scale=alt.Scale(reverse=True, zero=False, nice=False, padding=14), axis=alt.Axis(tickMinStep=1))
     models = list(dict.fromkeys(rows["model"]))
-    colour = alt.Color("model:N", **listed("model", models, COLOURS))
+    # By names of its own: legends of one domain are one, in which shapes are dashed, or none
+    dash = alt.StrokeDash("line:N", scale=listed("line", [f"{of} " for of in models], DASHES)["scale"], legend=None)
     base = alt.Chart(rows)
     return alt.layer(
-        base.mark_line().encode(x=x, y=y, color=colour),
+        base.transform_calculate(line="datum.model + ' '").mark_line().encode(x=x, y=y, strokeDash=dash),
         base.mark_point(filled=True, size=80, opacity=1).encode(
             x=x,
             y=y,
-            color=colour,
             shape=alt.Shape("model:N", **listed("model", models, SHAPES)),
             tooltip=tips("model", "column", "rank", "ndcg"),
         ),
@@ -99,17 +98,14 @@ def dimensions(rows: Any, labels: Sequence[str]) -> Any:
     """The distribution of local intrinsic dimension."""
     import altair as alt
 
-    of = ["rows", "queries"]
-    of_both = listed("of", of, COLOURS)
-    dash = alt.Scale(domain=of, range=[[1, 0], [4, 3]])
+    dash = alt.StrokeDash("of:N", **listed("of", ["rows", "queries"], DASHES))
     return (
         alt.Chart(rows)
         .mark_line(interpolate="step-after", strokeWidth=2)
         .encode(
             x=alt.X("low:Q", title="local intrinsic dimension", scale=alt.Scale(zero=False)),
             y=alt.Y("percent:Q", title="% of them"),
-            color=alt.Color("of:N", **of_both),
-            strokeDash=alt.StrokeDash("of:N", scale=dash, legend=of_both["legend"]),
+            strokeDash=dash,
             tooltip=tips("of", "low", "high", "percent"),
         )
         .properties(height=220)
@@ -126,7 +122,6 @@ def shares(rows: Any, labels: Sequence[str]) -> Any:
         .encode(
             y=alt.Y("source:N", title=None, axis=names(), sort=alt.EncodingSortField("place")),
             x=alt.X("percent:Q", title="% of the variance"),
-            color=alt.value(COLOURS[0]),
             tooltip=tips("source", "percent"),
         )
         .properties(height=alt.Step(ROW))
@@ -141,7 +136,7 @@ def needed(rows: Any, labels: Sequence[str]) -> Any:
     base = alt.Chart(rows)
     return alt.layer(
         base.transform_filter("isValid(datum.detectable)")
-        .mark_tick(thickness=3, size=14, color=COLOURS[0])
+        .mark_tick(thickness=3, size=14)
         .encode(
             x=alt.X("detectable:Q", title="points of recall", scale=alt.Scale(zero=True)),
             y=y,
@@ -164,7 +159,6 @@ def _cost(rows: Any, field: str, title: str) -> Any:
         .encode(
             y=alt.Y("order:N", title=None, axis=names()),
             x=alt.X(f"{field}:Q", title=title),
-            color=alt.Color("part:N", **listed("part", parts, COLOURS)),
             shape=alt.Shape("part:N", **listed("part", parts, SHAPES)),
             tooltip=tips("order", "part", field),
         )

@@ -114,7 +114,7 @@
     if (!box || box.closest("[hidden]")) return;
     const rows = chosenRows(chart);
     const figures = document.querySelector(`[data-figures="${name}"]`);
-    const write = () => figures.replaceChildren(plainTable(rows.filter((row) => row.kind !== "reading"), [...chart.by, "place", "absolute"]));
+    const write = () => figures.replaceChildren(plainTable(rows.filter((row) => !["line", "reading"].includes(row.kind)), [...chart.by, "place", "absolute"]));
     figures.parentElement.ontoggle = write;
     if (figures.parentElement.open) write();
     if (!rows.length) return box.replaceChildren(element("p", { className: "note", textContent: "Nothing of this setting." }));

@@ -1,0 +1,60 @@
+"""`bench order` as a loader uses it: row numbers, and the vectors themselves in the order."""
+
+import numpy as np
+import pytest
+from support.lines import one_line
+
+from bench.data.formats import array
+
+
+@pytest.fixture
+def rows(tmp_path):
+    vectors = np.random.default_rng(0).standard_normal((300, 8)).astype(np.float32)
+    np.save(tmp_path / "x.npy", vectors)
+    return vectors
+
+
+def test_the_vectors_are_written_in_the_order_of_the_row_numbers(cli, tmp_path, rows):
+    cli("order", "x.npy", "--order", "radius-descending", "--output", "ids.npy", "--write", "sorted.npy", check=0)
+    ids, written = np.load(tmp_path / "ids.npy"), np.load(tmp_path / "sorted.npy")
+    assert written.dtype == np.float32
+    assert np.array_equal(written, rows[ids])
+    assert not np.array_equal(ids, np.arange(300))
+
+
+def test_the_vectors_alone_are_written_under_a_metric_that_scales_them(cli, tmp_path, rows):
+    cli("order", "x.npy", "--order", "reverse", "--metric", "cosine", "--write", "back.npy", check=0)
+    assert np.array_equal(np.load(tmp_path / "back.npy"), rows[::-1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["back.npy", "x.npy"]
+
+
+@pytest.mark.parametrize("blocks", [1, 7, 300])
+def test_blocks_of_any_size_give_the_same_file(tmp_path, monkeypatch, rows, blocks):
+    from bench.data.formats.npy import write_rows
+
+    monkeypatch.setattr(array, "_BLOCK_BYTES", blocks * rows[0].nbytes)
+    order = np.random.default_rng(1).permutation(300)
+    with (tmp_path / "out.npy").open("wb") as stream:
+        write_rows(stream, rows, order)
+    assert np.array_equal(np.load(tmp_path / "out.npy"), rows[order])
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ((), "--write"),
+        (("--write", "x.npy"), "--write x.npy"),
+        (("--write", "./x.npy"), "--write x.npy"),
+        (("--write", "link.npy"), "--write link.npy"),
+        (("--write", "l.npy", "--labels", "l.npy"), "--write l.npy"),
+        (("--write", "y.npy", "--output", "y.npy"), "--write y.npy"),
+        (("--write", "y.txt"), ".npy"),
+        (("--write", "nowhere/y.npy"), "nowhere/y.npy"),
+    ],
+)
+def test_vectors_are_never_written_over_an_input(cli, tmp_path, rows, words, named):
+    (tmp_path / "link.npy").symlink_to("x.npy")
+    np.save(tmp_path / "l.npy", np.arange(300))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert named in one_line(cli("order", "x.npy", "--order", "random", *words))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
