@@ -27,10 +27,12 @@ class Layout(msgspec.Struct, frozen=True):
 
     width: columns that lines may take.
     wide: whether tables have all their columns, as Markdown however wide, rather than the few that fit.
+    brief: whether what fits a screen stands in the place of a table of many rows.
     """
 
     width: int = NARROWEST
     wide: bool = False
+    brief: bool = False
 
     def note(self, text: str) -> str:
         """Text with every line of it wrapped, items of lists indented."""
