@@ -21,7 +21,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     """What to make of one experiment.
 
     reference: the order that others are compared with, by its label; reference_option: as in Effect.
-    metric: of the data, by which orders are made; METRIC where there are several.
+    metric: of the data, by which orders are made; METRIC if there are several.
     worth: the smallest gain in recall that is worth it.
     orders: all that there are, by label.
     settings: how many there are in which orders are compared.
@@ -34,8 +34,8 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     datasets: which order is best on each.
     worse: orders that are worse beyond chance somewhere and better nowhere, the lowest mean first.
     bound: the largest difference that 95 % intervals for all comparisons at once do not exclude.
-    needed: the most builds, and queries, that any undecided comparison needs; None where nothing is undecided, or where
-        what would settle one is not known.
+    needed: the most builds, and queries, that any undecided comparison needs; None if nothing is undecided, or if that
+        is not known of one.
     broken: settings in which hardly a neighbour is found, ties counted, whatever the order.
     """
 
@@ -122,7 +122,7 @@ def _bound(rows: Sequence[Summary]) -> float:
 
 
 def _most(needed: Sequence[Needed]) -> Needed:
-    """What settles all of them; None where that is not known of one, or there is none."""
+    """Return the builds and queries that settle all of them; None if that is not known of one, or if there is none."""
     builds = [one.builds for one in needed if one.builds]
     if not builds or len(builds) < len(needed):
         return Needed(None, None)

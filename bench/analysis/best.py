@@ -19,7 +19,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """An order against the reference, over several settings.
 
     order: its label.
-    option: as `bench order` takes it; None where it takes none.
+    option: as `bench order` takes it; None if it takes none.
     rows: of every setting that it was compared in, with an interval.
     sure: those that show it better or worse beyond chance among all settings: p times their number is below 5 %.
     """
@@ -39,7 +39,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
         return any(abs(difference(row)) >= worth for row in self.surely(verdict))
 
     def mean(self, settings: set[Setting]) -> float:
-        """Mean difference over these settings, or over all of its own where it has none of them."""
+        """Mean difference over these settings, or over all of its own if it has none of them."""
         rows = [row for row in self.rows if row.setting in settings] or self.rows
         return sum(map(difference, rows)) / len(rows)
 
@@ -53,11 +53,11 @@ class Best(msgspec.Struct, frozen=True, kw_only=True):
     """Which order is best on one dataset.
 
     dataset: as tables call it.
-    effect: the order to load in; None where none is shown to gain `worth` somewhere and to cost nowhere.
-    highest: the order of the highest mean gain, where `effect` is as good and faster to compute.
+    effect: the order to load in; None if no order is shown to gain `worth` in one setting and to cost in none.
+    highest: the order of the highest mean gain, if `effect` is another one, as good and faster to compute.
     behind: the difference of `effect` to `highest`, where the gain of `effect` is largest.
-    mixed: the order of the highest mean gain that is shown to gain `worth` somewhere and to cost elsewhere, where no
-        order costs nowhere.
+    mixed: if `effect` is None, the order of the highest mean gain that is shown to gain `worth` in one setting and to
+        cost in another.
     most: the largest gain that an interval does not exclude. It is below the largest true gain only if the interval of
         that very gain errs, so it needs no allowance for the number of intervals.
     """
@@ -116,8 +116,8 @@ def best_of(rows: Sequence[Summary], samples: Samples, settings: int, worth: flo
 def _cheapest(
     effects: Sequence[Effect], samples: Samples, worth: float
 ) -> tuple[Effect, Effect | None, Estimate | None]:
-    """The fastest to compute of the first of these and of those as good; the first, where it is another; and how far
-    the one is behind the other."""
+    """Return the fastest to compute of the first order and those as good; the first, if that is another; and the
+    difference of the two."""
     first, *others = effects
     behind = _behind(first, others, samples)
     as_good = [effect for effect in others if _as_good(behind[effect.order].values(), worth)]
@@ -130,7 +130,8 @@ def _cheapest(
 
 
 def _as_good(estimates: Collection[Estimate], worth: float) -> bool:
-    """Whether differences to an order show nowhere that it is better, and nowhere look as large as `worth`."""
+    """Whether an order is as good as another, by its differences to that: none is shown to be below 0, and none is as
+    low as -worth."""
     return bool(estimates) and all(each.high >= 0 and each.value > -worth for each in estimates)
 
 

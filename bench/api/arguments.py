@@ -114,7 +114,7 @@ def whole(number: Any, name: str, least: int = 1) -> int:
 
 
 def share(points: Any, name: str) -> float:
-    """Points of recall as a share; a BenchError that names the argument where they are none."""
+    """Return points of recall as a share. Raises BenchError if they are not between 0 and 100."""
     try:
         value = float(points)
     except (TypeError, ValueError):

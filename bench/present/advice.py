@@ -35,7 +35,7 @@ ONE_BUILD = "One build of each order shows no interval: build five at least (`--
 
 
 def sentences(advice: Advice, settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What an Advice says. settings: fields of all settings of the experiment, by which the one spoken of is named."""
+    """Return an Advice in sentences. settings: fields of all settings of the experiment, by which a setting is named."""
     varying = varying_by_engine(settings)
     if advice.broken:
         where = named(advice.broken[0], varying)
@@ -59,7 +59,7 @@ def sentences(advice: Advice, settings: Sequence[Mapping[str, Any]]) -> list[str
 
 
 def ties_first(experiment: str) -> str:
-    """What is said, and nothing else, where ties decide."""
+    """Return all that is said if ties decide."""
     return (
         "Rows repeat, and which of equal rows counts may decide: compare by"
         f" `bench table {shlex.quote(experiment)} --ties` before anything else."
@@ -67,7 +67,7 @@ def ties_first(experiment: str) -> str:
 
 
 def _shown(advice: Advice, varying: Varying) -> list[str]:
-    """What to make of orders of which one at least is shown to differ from the reference."""
+    """Say what to make of orders if one of them at least is shown to differ from the reference."""
     differ = _counted(advice.sure, "comparison", "comparisons", advice.compared)
     differs = "differs" if advice.sure == 1 else "differ"
     best = (best_here if len(advice.datasets) == 1 else best_by_dataset)(advice, varying)
@@ -82,7 +82,7 @@ def _shown(advice: Advice, varying: Varying) -> list[str]:
 
 
 def _given(advice: Advice, varying: Varying) -> list[str]:
-    """What the file's order costs."""
+    """Say how much the order of the file costs or gains."""
     effect, reference = advice.given, reference_of(advice)
     if effect is None or _all_best(advice) == effect.order:
         return []
@@ -107,13 +107,13 @@ def _given(advice: Advice, varying: Varying) -> list[str]:
 
 
 def _all_best(advice: Advice) -> str:
-    """The order that is best on every dataset; empty where there is none."""
+    """Return the order that is best on every dataset, or an empty text."""
     orders = {effect.order for effect in advice.best}
     return orders.pop() if len(orders) == 1 and len(advice.best) == len(advice.datasets) else ""
 
 
 def _worst(advice: Advice, varying: Varying) -> list[str]:
-    """What is at stake, where the file's order is not itself the worst."""
+    """Name the worst order, unless it is that of the file."""
     if not advice.worse or advice.worse[0] is advice.given:
         return []
     effect = advice.worse[0]
@@ -146,8 +146,8 @@ def _what_to_do(advice: Advice) -> list[str]:
 
 
 def _load_as_reference(advice: Advice) -> list[str]:
-    """What to do where the order of the file costs and no order is better than the reference."""
-    elsewhere = " where no order is best" if advice.best else ""
+    """Say what to do if the order of the file costs and no order is better than the reference."""
+    elsewhere = ", for datasets without a best order" if advice.best else ""
     text = "" if advice.best else command(advice.reference_option, advice.metric)
     if advice.reference == RANDOM:
         return [f"Shuffle the rows before you load them{elsewhere}{text}."]

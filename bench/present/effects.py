@@ -23,7 +23,7 @@ def reference_of(advice: Advice) -> str:
 
 
 def best_here(advice: Advice, varying: Varying) -> list[str]:
-    """Which order is best on the only dataset, and what it is worth."""
+    """Say which order is best on the only dataset, and how much it gains."""
     [best] = advice.datasets
     reference = reference_of(advice)
     if best.mixed:
@@ -44,9 +44,9 @@ def best_here(advice: Advice, varying: Varying) -> list[str]:
 
 
 def _cost(best: Best, most: Summary) -> str:
-    """What the best order takes to compute, and that of a slower one that is as good."""
+    """Say how long the best order takes to compute, and a slower one that is as good."""
     assert best.effect is not None
-    text = f"It takes {_seconds(best.effect.seconds)} to compute, a build {_seconds(most.build_seconds)}"
+    text = f"It takes {_seconds(best.effect.seconds)} to compute with an empty cache, a build {_seconds(most.build_seconds)}"
     if best.highest is None or best.behind is None:
         return f"{text}."
     return (
@@ -56,7 +56,7 @@ def _cost(best: Best, most: Summary) -> str:
 
 
 def best_by_dataset(advice: Advice, varying: Varying) -> list[str]:
-    """Which order is best on each of several datasets; those where nothing is worth doing share a sentence."""
+    """Say which order is best on each of several datasets; datasets without one share a sentence."""
     varying = {engine: [name for name in names if name != "dataset"] for engine, names in varying.items()}
     texts = [_on_dataset(best, varying) for best in advice.datasets if best.effect or best.mixed]
     nothing = [best for best in advice.datasets if not best.effect and not best.mixed]
@@ -85,7 +85,7 @@ def _gains_and_costs(effect: Effect, varying: Varying) -> str:
 
 
 def _nothing_worth(datasets: Sequence[Best], advice: Advice) -> str:
-    """That no order of these datasets is worth it, as far as that is known."""
+    """Say that no order of these datasets is worth it, as far as is known."""
     on = f" on {_listed([best.dataset for best in datasets])}" if len(advice.datasets) > 1 else ""
     most = max(best.most for best in datasets)
     gain = f"{in_points(advice.worth)} over {reference_of(advice)}"
@@ -100,7 +100,7 @@ def _nothing_worth(datasets: Sequence[Best], advice: Advice) -> str:
 
 
 def rule(advice: Advice) -> str:
-    """By which rule an order is called best."""
+    """State the rule by which an order is called best."""
     worth = in_points(advice.worth)
     return (
         "How best is chosen: it has the highest mean gain of the orders shown to be better than"
@@ -123,7 +123,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _equal_ef(equivalent: tuple[float, float, float] | None, ef_search: int, reference: str) -> str:
-    """What an order is worth in ef_search, or nothing where that is not known."""
+    """Say which ef_search gains as much, or nothing if that is not known."""
     if equivalent is None or math.isnan(equivalent[0]):
         return ""
     value, low, high = equivalent
@@ -134,7 +134,7 @@ def _equal_ef(equivalent: tuple[float, float, float] | None, ef_search: int, ref
 
 
 def command(option: str | None, metric: str) -> str:
-    """What writes an order for a loader, where anything does."""
+    """Return the command that writes an order for a loader, or nothing if there is none."""
     if option is None:
         return ""
     labels = " --labels LABELS" * ORDERS[option.partition(":")[0]].needs_labels
@@ -151,13 +151,13 @@ def size(difference: Estimate, points_of: str = "points of recall") -> str:
 
 
 def in_setting(row: Summary, varying: Varying) -> str:
-    """How much an order gains or costs, and in which setting, where there are several."""
+    """Say how much an order gains or costs, and in which of several settings."""
     assert row.against is not None
     return f"{size(row.against.difference)}{named(row, varying)}"
 
 
 def named(row: Summary, varying: Varying) -> str:
-    """A setting in brackets, where there are several."""
+    """Return a setting in brackets, or nothing if there is only one."""
     fields = with_own_params(row.setting.fields)
     return bracketed(fields, varying[fields["engine"]])
 
@@ -168,6 +168,6 @@ def bracketed(setting: Mapping[str, Any], varying: Sequence[str]) -> str:
 
 
 def in_how_many(effect: Effect, verdict: str) -> str:
-    """In how many settings an order is surely better, or worse, where there are several."""
+    """Say in how many of several settings an order is surely better, or worse."""
     count = len(effect.rows)
     return f", and is {verdict} in {len(effect.surely(verdict))} of {count} settings" if count > 1 else ""

@@ -9,7 +9,6 @@ from bench.analysis.setting import split
 from bench.analysis.summary import Summary
 from bench.present.text import Layout, heading
 
-MOST_ROWS = 30  # of a table that fits a screen
 _SEARCH = "ef_search"
 
 
@@ -53,7 +52,7 @@ def _without_search(row: Summary) -> dict[str, Any]:
 
 
 def _cells(rows: Sequence[Summary], reference: str) -> list[str]:
-    """Recall of the reference, and the best and worst other order; empty where there is none."""
+    """Return recall of the reference, and the best and worst other order; empty if there is none."""
     recall = next((f"{row.recall.value:.4f}" for row in rows if row.order == reference), "")
     others = [row for row in rows if row.order != reference]
     best, worst = _order(others[0]) if others else "", _order(others[-1]) if len(others) > 1 else ""
@@ -61,7 +60,7 @@ def _cells(rows: Sequence[Summary], reference: str) -> list[str]:
 
 
 def _order(row: Summary) -> str:
-    """An order with its difference to the reference, or its recall where it was not compared."""
+    """Return an order with its difference to the reference, or with its recall if it was not compared."""
     if row.against is None:
         return f"{row.order} {row.recall.value:.4f}"
     difference = row.against.difference

@@ -15,8 +15,9 @@ from bench.analysis.stats import Estimate, Interval
 from bench.analysis.summary import NO_DIFFERENCE, UNDECIDED, Shares, Summary, Verdict
 from bench.present import retrieval as of_retrieval
 from bench.present.advice import sentences, ties_first
-from bench.present.overview import MOST_ROWS, at_search, overview
+from bench.present.overview import at_search, overview
 from bench.present.text import (
+    MOST_ROWS,
     TIES_MATTER,
     Layout,
     by_setting,
@@ -64,16 +65,15 @@ def _experiment_text(
 ) -> str:
     settings = [row.setting.fields for row in rows]
     common, varying = split(settings)
-    many = len(rows) > MOST_ROWS and not layout.wide
-    parts = []
-    if not (many and layout.brief):
+    short, parts = layout.shortens(len(rows)), []
+    if not short:
         builds = {row.builds for row in rows}
         header, cells_of = _columns(rows, advice, layout.wide or len(builds) > 1, layout.wide)
         parts.append(layout.note(f"{advice.experiment}: {title(common)}, {builds_of(rows)}"))
         parts.append(by_setting(layout, settings, varying, header, [cells_of(row) for row in rows], 1))
         parts += [layout.note(note) for note in _notes(rows, advice, ties, layout.wide)]
-    if many:
-        more = f"; --all shows all {len(rows)} rows" if layout.brief else ""
+    if len(rows) > MOST_ROWS and not layout.wide:
+        more = f"; --all shows all {len(rows)} rows" if short else ""
         parts.append(layout.note(f"{advice.experiment}: {builds_of(rows)}, {at_search(rows)}{more}"))
         parts.append(overview(rows, advice.reference, layout))
     if shares and layout.wide:

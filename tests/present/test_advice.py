@@ -73,7 +73,9 @@ def everything(*rows, reference="random", samples=None, worth=0.01):
 
 
 def test_seconds_to_compute_the_best_order_stand_beside_those_of_a_build():
-    [cost] = [text for text in everything(row("lid-descending", 0.03, BETTER), row("random")) if "compute, " in text]
+    [cost] = [
+        text for text in everything(row("lid-descending", 0.03, BETTER), row("random")) if text.startswith("It takes ")
+    ]
     assert "0.1 s" in cost
     assert "1 s" in cost
 

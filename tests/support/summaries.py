@@ -1,4 +1,4 @@
-"""Summaries of samples whose truth is known, with what advice goes by and nothing else."""
+"""Summaries of samples whose truth is known, with the fields that advice needs."""
 
 from types import SimpleNamespace
 
