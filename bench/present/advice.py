@@ -35,7 +35,7 @@ ONE_BUILD = "One build of each order shows no interval: build five at least (`--
 
 
 def sentences(advice: Advice, settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return an Advice in sentences. settings: fields of all settings of the experiment, by which a setting is named."""
+    """Return an Advice in sentences. settings: fields of all settings of the experiment, which name one of them."""
     varying = varying_by_engine(settings)
     if advice.broken:
         where = named(advice.broken[0], varying)

@@ -46,7 +46,8 @@ def best_here(advice: Advice, varying: Varying) -> list[str]:
 def _cost(best: Best, most: Summary) -> str:
     """Say how long the best order takes to compute, and a slower one that is as good."""
     assert best.effect is not None
-    text = f"It takes {_seconds(best.effect.seconds)} to compute with an empty cache, a build {_seconds(most.build_seconds)}"
+    text = f"It takes {_seconds(best.effect.seconds)} to compute with an empty cache,"
+    text += f" a build {_seconds(most.build_seconds)}"
     if best.highest is None or best.behind is None:
         return f"{text}."
     return (

@@ -9,11 +9,14 @@ from rich.cells import cell_len
 from support import results
 from typer.testing import CliRunner
 
+from bench.analysis.findings import Findings
+from bench.api import Result, load
 from bench.cli import app
 from bench.cli.results import print_table
 from bench.cli.terminal import terminal_layout
 from bench.errors import BenchError
 from bench.present.text import Layout
+from bench.study.store import Noted
 
 SCREEN = 40  # lines
 LONG = {"datasets": ("a", "b"), "engines": ("hnswlib", "faiss"), "efs": (20, 10, 40)}  # 48 rows
@@ -126,3 +129,15 @@ def test_the_smallest_gain_is_an_option_of_tables(tmp_path):
     for wrong in ("0", "-1", "100", "nan"):
         with pytest.raises(BenchError, match="--worth"):
             text("--worth", wrong)
+    assert "Gains below 2 points do" in load(store, worth=2).advice
+    for value in (0, "much"):
+        with pytest.raises(BenchError, match="worth"):
+            load(store, worth=value)
+
+
+def test_a_page_says_which_smallest_gain_it_was_made_with():
+    found = results.findings()
+    other = Findings(found.outcomes, worth=0.02)
+    noted = Noted("", "random", "bench run e.toml")
+    assert "bench report e --reference random --worth 2" in Result("e", other, noted).html()
+    assert "--worth 2" not in Result("e", found, noted).html()
