@@ -141,15 +141,12 @@ def _behind(first: Effect, others: Sequence[Effect], samples: Samples) -> dict[s
     Intervals hold for all others and all settings of the first at once.
     """
     behind: dict[str, dict[Setting, Estimate]] = {effect.order: {} for effect in others}
-    for setting in (row.setting for row in first.rows):
-        by_order = samples.get(setting, {})
-        there = [effect.order for effect in others if any(row.setting == setting for row in effect.rows)]
-        there = [order for order in there if order in by_order]
-        if first.order not in by_order or not there:
-            continue
-        compared = [by_order[order] for order in there]
-        differences = [stats.difference(sample, by_order[first.order]) for sample in compared]
-        comparisons = effective_comparisons(compared, by_order[first.order], differences) * len(first.rows)
-        for order, estimate in zip(there, differences, strict=True):
+    known = {(effect.order, row.setting) for effect in others for row in effect.rows}
+    for setting in (row.setting for row in first.rows) if others else ():
+        of_first = samples[setting][first.order]
+        compared = {order: samples[setting][order] for order in behind if (order, setting) in known}
+        differences = [stats.difference(sample, of_first) for sample in compared.values()]
+        comparisons = effective_comparisons(list(compared.values()), of_first, differences) * len(first.rows)
+        for order, estimate in zip(compared, differences, strict=True):
             behind[order][setting] = stats.simultaneous(estimate, comparisons)
     return behind

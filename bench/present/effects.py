@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.advice import Advice
+from bench.analysis.advice import GIVEN, Advice
 from bench.analysis.best import Best, Effect
 from bench.analysis.setting import with_own_params
 from bench.analysis.stats import Estimate
@@ -40,20 +40,20 @@ def best_here(advice: Advice, varying: Varying) -> list[str]:
             f". That removes {100 * share.value:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}] of the misses"
         )
         text += _equal_ef(most.equivalent_ef, most.setting.of.search.ef_search, reference)
-    return [f"{text}.", _cost(best, most)]
+    return [f"{text}.", *_cost(best, most)]
 
 
-def _cost(best: Best, most: Summary) -> str:
+def _cost(best: Best, most: Summary) -> list[str]:
     """Say how long the best order takes to compute, and a slower one that is as good."""
     assert best.effect is not None
-    text = f"It takes {_seconds(best.effect.seconds)} to compute with an empty cache,"
-    text += f" a build {_seconds(most.build_seconds)}"
-    if best.highest is None or best.behind is None:
-        return f"{text}."
-    return (
-        f"{text}; {best.highest.order} takes {_seconds(best.highest.seconds)}, and is not shown to differ"
-        f" ({points(best.behind)} points from it to {best.effect.order})."
-    )
+    times = f"{_seconds(best.effect.seconds)} to compute with an empty cache, a build {_seconds(most.build_seconds)}"
+    texts = [] if best.effect.order == GIVEN else [f"It takes {times}."]
+    if best.highest is not None and best.behind is not None:
+        texts.append(
+            f"{best.highest.order} takes {_seconds(best.highest.seconds)}, and is not shown to differ"
+            f" ({best.effect.order} minus {best.highest.order}: {points(best.behind)} points)."
+        )
+    return texts
 
 
 def best_by_dataset(advice: Advice, varying: Varying) -> list[str]:
