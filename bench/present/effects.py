@@ -62,8 +62,8 @@ def best_by_dataset(advice: Advice, varying: Varying) -> list[str]:
     texts = [_on_dataset(best, varying) for best in advice.datasets if best.effect or best.mixed]
     nothing = [best for best in advice.datasets if not best.effect and not best.mixed]
     excluded = [best for best in nothing if best.most < advice.worth]
-    open_ = [best for best in nothing if best not in excluded]
-    return texts + [_nothing_worth(of_one, advice) for of_one in (excluded, open_) if of_one]
+    undecided = [best for best in nothing if not best.most < advice.worth]
+    return texts + [_nothing_worth(of_one, advice) for of_one in (excluded, undecided) if of_one]
 
 
 def _on_dataset(best: Best, varying: Varying) -> str:
@@ -94,7 +94,7 @@ def _nothing_worth(datasets: Sequence[Best], advice: Advice) -> str:
         known = f"no order gains {gain}"
         text = f"Nothing is worth doing{on}: {known}."
     else:
-        known = f"no order is shown to gain {gain}, and gains of up to {100 * most:.2f} points are not excluded"
+        known = f"no order is shown beyond chance to gain {gain}, and {100 * most:.2f} points are not excluded"
         text = f"Nothing is shown to be worth doing{on}: {known}."
     # Where the order of the file costs, it is worth doing to load in the order of the reference
     return f"{known[0].upper()}{known[1:]}{on}." if advice.given_costs else text
