@@ -2,17 +2,15 @@
 
 import math
 import re
-from collections import defaultdict
 
 import msgspec
-import numpy as np
 import pytest
 from scipy.special import stdtrit
 from support.examples import TRIAL
+from support.summaries import steady_samples
 
 from bench.analysis.advice import advise
 from bench.analysis.power import Needed
-from bench.analysis.sample import independent
 from bench.analysis.setting import Setting
 from bench.analysis.stats import Estimate
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE, Summary, Verdict
@@ -71,12 +69,7 @@ def said(*rows, reference="random"):
 
 
 def everything(*rows, reference="random", worth=0.01):
-    """All that is said of rows whose builds hardly vary, so that any two orders are shown to differ."""
-    luck = np.random.default_rng(1).normal(0, 1e-4, (5, 20))
-    samples = defaultdict(dict)
-    for each in rows:
-        samples[each.setting][each.order] = independent(each.recall.value + luck, 10)
-    [advice] = advise(rows, samples, reference, worth)
+    [advice] = advise(rows, steady_samples(rows), reference, worth)
     return sentences(advice, [each.setting.fields for each in rows])
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from rich.cells import cell_len
 from support.examples import TRIAL
+from support.summaries import steady_samples
 
 from bench.analysis.advice import advise
 from bench.analysis.power import Needed
@@ -69,7 +70,7 @@ WIDE = Layout(wide=True)
 
 
 def text_of(summaries, shares=(), ties=False, layout=Layout()):  # noqa: B008 - frozen
-    return summary_of.summary_text(summaries, shares, advise(summaries, {}), ties, layout)
+    return summary_of.summary_text(summaries, shares, advise(summaries, steady_samples(summaries)), ties, layout)
 
 
 def wide(summaries, shares=()):
