@@ -28,7 +28,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     width: columns that lines may take.
     wide: whether tables have all their columns, as Markdown however wide, rather than the few that fit.
-    brief: whether what fits a screen stands in the place of a table of many rows.
+    brief: whether a short table replaces one of many rows.
     """
 
     width: int = NARROWEST
@@ -36,7 +36,7 @@ class Layout(msgspec.Struct, frozen=True):
     brief: bool = False
 
     def shortens(self, rows: int) -> bool:
-        """Whether a table of so many rows is left out."""
+        """Whether a table of this many rows is left out."""
         return self.brief and not self.wide and rows > MOST_ROWS
 
     def note(self, text: str) -> str:

@@ -61,7 +61,7 @@ def estimate(value, half):
 
 
 def said(*rows, reference="random"):
-    """What is said, without that order matters, what the best order takes to compute, and how it is chosen."""
+    """Return the sentences, except that order matters, the time of the best order, and how it is chosen."""
     texts = everything(*rows, reference=reference)
     return [
         text for text in texts if not text.startswith(("Order matters here: ", "It takes ", "How best is chosen: "))
