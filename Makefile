@@ -13,6 +13,10 @@ JOBS ?= $(shell nproc 2> /dev/null || echo 1)
 export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# What set-up runs says nothing unless it fails: pip warns much, and none of it is for who sets up.
+LOG := .venv/setup.log
+QUIETLY = >> $(LOG) 2>&1 || { cat $(LOG) >&2; echo "setup: failed, see the lines above (also in $(LOG))" >&2; exit 1; }
+
 setup: .venv/done  ## make .venv with every dependency at its locked version
 
 .venv/done: requirements.lock
@@ -21,20 +25,21 @@ setup: .venv/done  ## make .venv with every dependency at its locked version
 	@command -v $${CXX:-c++} > /dev/null || { echo "setup: no C++ compiler, which hnswlib is built with; on Debian: apt-get install g++" >&2; exit 2; }
 	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || { echo "setup: no Python.h, which hnswlib is built with; on Debian: apt-get install python3-dev" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "setup: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 2; }
-	@echo "setup: making .venv, a few minutes the first time" >&2
-	rm -rf .venv
-	$(PYTHON) -m venv .venv
+	@echo "setup: making .venv; this takes a few minutes the first time" >&2
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
 	@# What builds hnswlib and this package comes first, at its locked version.
-	sed -e '/--hash=/d' -e 's/ *\\$$//' requirements.lock > .venv/constraints.txt
-	$(BIN)/python -m pip install --quiet -c .venv/constraints.txt setuptools wheel pybind11 numpy hatchling editables
+	@sed -e '/--hash=/d' -e 's/ *\\$$//' requirements.lock > .venv/constraints.txt
+	@$(BIN)/python -m pip install --quiet -c .venv/constraints.txt \
+		setuptools wheel pybind11 numpy hatchling editables $(QUIETLY)
 	@# One compiler makes the same bytes of hnswlib anywhere, so that a gate can tell that it is the same engine: without
 	@# the paths of its build, and not from pip's cache, where it may lie with them.
-	sed -n '/^hnswlib==/,/[^\]$$/p' requirements.lock > .venv/hnswlib.txt
-	LDFLAGS="$(REPRODUCIBLE) $${LDFLAGS:-}" $(BIN)/python -m pip install --quiet --no-cache-dir --require-hashes \
-		--no-build-isolation --no-deps -r .venv/hnswlib.txt
-	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
-	touch $@
+	@sed -n '/^hnswlib==/,/[^\]$$/p' requirements.lock > .venv/hnswlib.txt
+	@LDFLAGS="$(REPRODUCIBLE) $${LDFLAGS:-}" $(BIN)/python -m pip install --quiet --no-cache-dir --require-hashes \
+		--no-build-isolation --no-deps -r .venv/hnswlib.txt $(QUIETLY)
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements.lock $(QUIETLY)
+	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable . $(QUIETLY)
+	@touch $@
 
 bench: setup  ## the main job: recall by insertion order, on real and synthetic data, in one to two minutes
 	@$(BIN)/bench run default
@@ -42,8 +47,9 @@ bench: setup  ## the main job: recall by insertion order, on real and synthetic 
 engines: setup .venv/engines  ## every engine that the harness drives, at its locked version, beside the others
 
 .venv/engines: requirements-engines.lock .venv/done
-	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements-engines.lock
-	touch $@
+	@echo "setup: installing every engine; this takes minutes" >&2
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements-engines.lock $(QUIETLY)
+	@touch $@
 
 test: setup  ## all tests; those that need an engine, a browser or real data skip without it
 	$(BIN)/pytest -n $(JOBS) --dist loadfile

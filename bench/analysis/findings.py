@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from functools import cached_property
 
+from bench.analysis import power
 from bench.analysis.advice import Advice, advise
+from bench.analysis.best import Samples
 from bench.analysis.categories import Permuted, permuted, separated
 from bench.analysis.losses import Losses, Profiles, losses
 from bench.analysis.presets import UnderPreset, by_preset
 from bench.analysis.retrieval import Retrieval, retrieval
-from bench.analysis.setting import Outcomes
+from bench.analysis.setting import Outcomes, by_setting, labels, samples
 from bench.analysis.summary import Shares, Summary, shares, summarize
 from bench.indexes.presets import ALL, chosen
 from bench.study.experiment import REFERENCE
@@ -25,6 +27,7 @@ class Findings:
     reference: the order that others are compared with, by its label.
     ties: whether recall counts rows as near as the k-th true neighbour, rather than going by id.
     profiles: by dataset what geometry says of it.
+    worth: the smallest difference in recall that is worth it: a smaller one counts as none.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Findings:
         reference: str = REFERENCE,
         ties: bool = False,
         profiles: Profiles | None = None,
+        worth: float = power.MARGIN,
     ) -> None:
         self.outcomes = list(outcomes)
         self.ladder = list(ladder)
@@ -42,6 +46,7 @@ class Findings:
         self.reference = reference
         self.ties = ties
         self.profiles: Profiles = profiles or {}
+        self.worth = worth
 
     @cached_property
     def _separated(self) -> tuple[list[tuple[str, Outcome]], list[tuple[str, Outcome]]]:
@@ -57,7 +62,16 @@ class Findings:
         """One an order and setting; see `summarize`."""
         if not self.compared and (self._separated[0] or self.failures):
             return []
-        return summarize(self.compared, self.reference, self.ties, self.ladder)
+        return summarize(self.compared, self.reference, self.ties, self.ladder, self.worth)
+
+    @cached_property
+    def _samples(self) -> Samples:
+        """Recalls by setting and order's label."""
+        names = labels(self.compared)
+        return {
+            setting: {names[order]: sample for order, sample in samples(by_order, self.ties).items()}
+            for setting, by_order in by_setting(self.compared).items()
+        }
 
     @cached_property
     def shares(self) -> list[Shares]:
@@ -67,7 +81,7 @@ class Findings:
     @cached_property
     def advice(self) -> list[Advice]:
         """What to make of each experiment."""
-        return advise(self.summaries, self.reference)
+        return advise(self.summaries, self._samples, self.reference, self.worth)
 
     @cached_property
     def retrieval(self) -> list[Retrieval]:

@@ -28,7 +28,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         so does that of misses_removed.
     misses_removed: the share of the reference's misses that this order does not miss.
     p: adjusted over the orders compared; below 0.05 where the interval excludes 0, see `max_t`.
-    verdict: `better` or `worse` where p < 0.05; else `no difference shown` where the interval lies within ± 1 point;
+    verdict: `better` or `worse` where p < 0.05; else `no difference shown` where the interval lies within ± `worth`;
         else `undecided`.
     needed: to decide in 80 % of studies, where it is undecided.
     detectable: the difference that is shown with power 80 % among as many comparisons; NaN where none is.
@@ -86,12 +86,17 @@ class Shares(msgspec.Struct, frozen=True):
 
 
 def summarize(
-    outcomes: Outcomes, reference: str = "random", ties: bool = False, ladder: Outcomes = ()
+    outcomes: Outcomes,
+    reference: str = "random",
+    ties: bool = False,
+    ladder: Outcomes = (),
+    worth: float = power.MARGIN,
 ) -> list[Summary]:
     """A Summary of every order in every setting: settings in a natural sequence, best order first.
 
     outcomes: (experiment, outcome) pairs. reference: an order's label. ties: whether recall counts rows as near as the
-    k-th true neighbour, rather than going by id. ladder: of the reference, at more ef_search; see `equal_ef`.
+    k-th true neighbour, rather than going by id. ladder: of the reference, at more ef_search; see `equal_ef`. worth: a
+    smaller difference counts as none.
     """
     listed = list(outcomes)
     if not listed:
@@ -104,7 +109,7 @@ def summarize(
     curves = equal_ef.curves([*listed, *ladder], names, reference, ties)
     summaries = []
     for setting, by_order in settings.items():
-        compared = _compared(recalls[setting], names, reference)
+        compared = _compared(recalls[setting], names, reference, worth)
         rows = []
         for order, built in by_order.items():
             against = compared.get(order)
@@ -145,13 +150,15 @@ def _warn_of_alike(names: Mapping[Order, str], reference: str) -> None:
         )
 
 
-def _compared(by_order: Mapping[Order, Sample], names: Mapping[Order, str], reference: str) -> dict[Order, Verdict]:
+def _compared(
+    by_order: Mapping[Order, Sample], names: Mapping[Order, str], reference: str, worth: float
+) -> dict[Order, Verdict]:
     """The Verdict on every order of a setting but the reference; none where that was not run."""
     others = [order for order in by_order if names[order] != reference]
     against = [order for order in by_order if names[order] == reference]
     if not against:
         return {}
-    compared = verdicts([by_order[order] for order in others], by_order[against[0]])
+    compared = verdicts([by_order[order] for order in others], by_order[against[0]], worth)
     return dict(zip(others, compared, strict=True))
 
 
@@ -196,27 +203,30 @@ def shares(outcomes: Outcomes, ties: bool = False) -> list[Shares]:
     return listed
 
 
-def verdicts(samples: Sequence[Sample], reference: Sample) -> list[Verdict]:
-    """A Verdict on each sample against the reference; intervals and p allow for their number in a single step."""
+def verdicts(samples: Sequence[Sample], reference: Sample, worth: float = power.MARGIN) -> list[Verdict]:
+    """A Verdict on each sample against the reference; intervals and p allow for their number in a single step.
+
+    worth: a smaller difference counts as none.
+    """
     differences = [stats.difference(sample, reference) for sample in samples]
     comparisons = effective_comparisons(samples, reference, differences)
     return [
-        _verdict(sample, reference, estimate, comparisons)
+        _verdict(sample, reference, estimate, comparisons, worth)
         for sample, estimate in zip(samples, differences, strict=True)
     ]
 
 
-def _verdict(sample: Sample, reference: Sample, estimate: Estimate, comparisons: float) -> Verdict:
+def _verdict(sample: Sample, reference: Sample, estimate: Estimate, comparisons: float, worth: float) -> Verdict:
     p = min(stats.p_value(estimate) * comparisons, 1.0)
     difference = stats.simultaneous(estimate, comparisons)
     needed = Needed(None, None)
     if p < 1 - stats.CONFIDENCE:
         verdict = BETTER if estimate.value > 0 else WORSE
-    elif difference.low > -power.MARGIN and difference.high < power.MARGIN:
+    elif difference.low > -worth and difference.high < worth:
         verdict = NO_DIFFERENCE
     else:
         verdict = UNDECIDED
-        needed = power.needed(sample, reference, comparisons)
+        needed = power.needed(sample, reference, comparisons, worth)
     return Verdict(
         difference=difference,
         misses_removed=_of_one_sign(stats.misses_removed(sample, reference, comparisons), difference),

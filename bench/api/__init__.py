@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from bench import orders as insertion_orders
 from bench import streams
 from bench.analysis.findings import Findings
+from bench.analysis.power import MARGIN
 from bench.analysis.setting import labels
-from bench.api.arguments import call, items, named, order_table, path, source, whole
+from bench.api.arguments import call, items, named, order_table, path, share, source, whole
 from bench.api.result import Result
 from bench.convert import as_text
 from bench.errors import BenchError, BenchWarning, Log, unknown
@@ -56,6 +57,7 @@ def compare(
     ef_construction: int = 128,
     seeds: int = 5,
     reference: str = REFERENCE,
+    worth: float = 100 * MARGIN,
     limit: int | None = None,
     name: str = "vectors",
     store: Path | str | None = None,
@@ -79,6 +81,7 @@ def compare(
     ef_search, k: candidates of a search, and neighbours asked for. M, ef_construction: links of a node, and candidates
         while building.
     seeds: builds of every order. reference: the order that others are compared with, as results call it.
+    worth: the smallest gain in recall that is worth it, in points; a smaller one counts as none.
     limit: at most so many rows of the base, drawn by seed. name: what results call arrays; files and datasets have
         names of their own.
     store: a file that keeps outcomes: the same call goes on from there. Without one, nothing is kept but the Result.
@@ -107,13 +110,13 @@ def compare(
         reference=reference,
         log=log,
     )
-    workers = Workers(whole(jobs, "jobs"))
+    workers, least = Workers(whole(jobs, "jobs")), share(worth, "worth")
     shown = outcomes_shown if progress else _nothing_shown
     stored = None if store is None else path(store, "store")
     with nullcontext("") if stored else TemporaryDirectory() as folder:
         kept = stored or Path(folder) / "store.sqlite"
         try:
-            result = run([study], kept, workers, shown, log if stored else _silent, command)
+            result = run([study], kept, workers, shown, log if stored else _silent, command, least)
         except Interrupted as stopped:
             rest = f"saved in {stored}; the same call goes on from there" if stored else "lost; a store would keep them"
             raise KeyboardInterrupt(f"{stopped.finished} of {stopped.missing} outcomes finished, {rest}") from None
@@ -122,11 +125,18 @@ def compare(
 
 
 def run(
-    studies: "Sequence[Study]", store: Path, workers: Workers, progress: Progress, log: Log, command: str
+    studies: "Sequence[Study]",
+    store: Path,
+    workers: Workers,
+    progress: Progress,
+    log: Log,
+    command: str,
+    worth: float = MARGIN,
 ) -> Result:
     """What studies of one name come to, after what a store misses of them was measured.
 
-    command: what does the same again. Raises Interrupted at an interrupt; what finished is in the store.
+    command: what does the same again. worth: see `Findings`. Raises Interrupted at an interrupt; what finished is in
+    the store.
     """
     opened = Store.create(store)
     try:
@@ -134,7 +144,9 @@ def run(
         opened.note(name, as_text(stated.title), stated.reference, command)
         results = fill(studies, opened, workers, progress, log)
         of_data = profiles(opened, results.outcomes)
-        findings = Findings(results.outcomes, results.ladder, results.failures, stated.reference, profiles=of_data)
+        findings = Findings(
+            results.outcomes, results.ladder, results.failures, stated.reference, profiles=of_data, worth=worth
+        )
         return Result(name, findings, opened.noted(name))
     finally:
         opened.close()
@@ -184,11 +196,13 @@ def load(
     *,
     reference: str | None = None,
     ties: bool = False,
+    worth: float = 100 * MARGIN,
 ) -> Result:
     """The Result of an experiment in a store; its name may be left out where the store has one.
 
     reference: the order that others are compared with, by its label; by default the experiment's own. ties: whether
-    recall counts rows as near as the k-th true neighbour, rather than going by id.
+    recall counts rows as near as the k-th true neighbour, rather than going by id. worth: the smallest gain in recall
+    that is worth it, in points.
     Raises BenchError where there is no such store, experiment or order.
     """
     opened = Store.open(path(store, "store"))
@@ -197,11 +211,13 @@ def load(
         if len(named) != 1:
             raise BenchError(f"{store} has {len(named)} experiments: name one of {', '.join(named) or 'none'}")
         [experiment] = named
-    return loaded(opened, experiment, reference, ties)
+    return loaded(opened, experiment, reference, ties, share(worth, "worth"))
 
 
-def loaded(store: Store, experiment: str, reference: str | None = None, ties: bool = False) -> Result:
-    """As `load`, of a store that is open."""
+def loaded(
+    store: Store, experiment: str, reference: str | None = None, ties: bool = False, worth: float = MARGIN
+) -> Result:
+    """As `load`, of a store that is open. worth: as a share of recall."""
     noted = store.noted(experiment)
     outcomes = list(store.outcomes(experiment))
     findings = Findings(
@@ -211,6 +227,7 @@ def loaded(store: Store, experiment: str, reference: str | None = None, ties: bo
         noted.reference if reference is None else reference,
         ties,
         profiles(store, outcomes),
+        worth,
     )
     known = sorted(set(labels(findings.compared).values()))
     if reference is not None and reference not in known:

@@ -137,3 +137,14 @@ def whole(number: Any, name: str, least: int = 1) -> int:
     if value < least:
         raise BenchError(f"{name} = {value}: give {least} or more")
     return value
+
+
+def share(points: Any, name: str) -> float:
+    """Return points of recall as a share. Raises BenchError if they are not between 0 and 100."""
+    try:
+        value = float(points)
+    except (TypeError, ValueError):
+        raise BenchError(f"{name} is {points!r}: give points of recall") from None
+    if not 0 < value < 100:
+        raise BenchError(f"{name} = {value:g}: give points of recall, above 0 and below 100")
+    return value / 100

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import digests, streams
 from bench.analysis.findings import Findings
+from bench.analysis.power import MARGIN
 from bench.analysis.setting import by_setting, labels, samples
 from bench.api import arguments
 from bench.errors import BenchError
@@ -85,9 +86,11 @@ class Result:
         from bench.present.page import About, page
 
         command = self.noted.command or "# not known: these results came without a command"
-        if self.findings.ties or self.findings.reference != self.noted.reference:
-            reference = f" --reference {shlex.quote(self.findings.reference)}" if self.findings.reference else ""
-            command += f"\nbench report {shlex.quote(self.name)}{reference}{' --ties' * self.findings.ties}"
+        findings, other_worth = self.findings, self.findings.worth != MARGIN
+        if findings.ties or other_worth or findings.reference != self.noted.reference:
+            options = f" --reference {shlex.quote(findings.reference)}" if findings.reference else ""
+            options += " --ties" * findings.ties + f" --worth {100 * findings.worth:g}" * other_worth
+            command += f"\nbench report {shlex.quote(self.name)}{options}"
         return page(self.findings, About(name=self.name, title=self.noted.title, commands=[command]))
 
     def report(self, path: Path | str) -> Path:

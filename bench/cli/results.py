@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.terminal import STORE, JsonOption, StoreOption, WideOption, print_json, say, terminal_layout
+from bench.cli.terminal import (
+    STORE,
+    JsonOption,
+    StoreOption,
+    WideOption,
+    WorthOption,
+    print_json,
+    say,
+    terminal_layout,
+    worth_of,
+)
 from bench.errors import BenchError, unknown
 from bench.streams import write
 
@@ -27,6 +37,7 @@ def table(
     by_engine: Annotated[
         bool, typer.Option("--by-engine", help="Engines below each other, with a column an order.")
     ] = False,
+    worth: WorthOption = None,
     store: StoreOption = STORE,
     wide: WideOption = False,
     as_json: JsonOption = False,
@@ -50,7 +61,8 @@ def table(
     failures = [failure for _, failure in opened.failures(experiment)]
     listed = [(name, outcome) for name, outcome in outcomes if name]
     stated = opened.noted(experiment).reference if experiment else REFERENCE
-    findings = Findings(listed, opened.ladder(experiment), failures, reference or stated or REFERENCE, ties)
+    named = reference or stated or REFERENCE
+    findings = Findings(listed, opened.ladder(experiment), failures, named, ties, worth=worth_of(worth))
     _check_reference(reference, labels(findings.compared).values())
     if by_engine and as_json:
         raise BenchError("--by-engine lays out a table: leave it out of --json, which has all of its figures")
@@ -80,6 +92,7 @@ def report(
         tuple[str, str] | None,
         typer.Option(metavar="A B", help="What changed from A to B: experiments, store files or baselines."),
     ] = None,
+    worth: WorthOption = None,
     store: StoreOption = STORE,
 ) -> None:
     """Write results as a page: the answer, charts, all figures and how they were made, in one file.
@@ -95,9 +108,9 @@ def report(
     from bench.study.store import Store
 
     if compare:
-        if figures or reference or ties:
+        if figures or reference or ties or worth is not None:
             raise BenchError(
-                "--compare goes by recall by id and has no reference: leave --figures, --reference, --ties out"
+                "--compare goes by recall by id and has no reference: leave --figures, --reference, --ties, --worth out"
             )
         print(_changes_page(*compare, store, experiment, output))
         return
@@ -113,7 +126,7 @@ def report(
         )
     _warn_of_unfinished(opened, experiment)
     for name in named:
-        result = api.loaded(opened, name, reference, ties)
+        result = api.loaded(opened, name, reference, ties, worth_of(worth))
         if figures:
             folder = figures / name if len(named) > 1 else figures
             print(f"{len(result.figures(folder))} files in {folder}")
@@ -238,7 +251,7 @@ def print_table(findings: "Findings", layout: "Layout | None") -> None:
         print_json([*listed, *findings.permuted, *failures_flat(findings.failures)])
         return
     rows, shares = findings.summaries, findings.shares
-    texts = [summary_text(rows, shares, findings.reference, findings.ties, layout)] if rows else []
+    texts = [summary_text(rows, shares, findings.advice, findings.ties, layout)] if rows else []
     texts += [text] if (text := versions_text(findings, layout)) else []
     texts += [retrieval_text(findings.retrieval, layout)] if findings.retrieval else []
     texts += [permuted_text(findings.permuted, layout)] if findings.permuted else []

@@ -13,6 +13,7 @@ from bench.cli.results import page_of, print_table
 from bench.cli.terminal import (
     INTERRUPTED,
     STORE,
+    AllOption,
     JobsOption,
     JsonOption,
     LabelsOption,
@@ -20,6 +21,7 @@ from bench.cli.terminal import (
     StoreOption,
     TimeoutOption,
     WideOption,
+    WorthOption,
     exit_after,
     integer,
     items,
@@ -27,6 +29,7 @@ from bench.cli.terminal import (
     say,
     terminal_layout,
     workers,
+    worth_of,
 )
 from bench.convert import as_text
 from bench.errors import BenchError
@@ -80,7 +83,9 @@ def run(
     timeout: TimeoutOption = None,
     limit: Annotated[int | None, typer.Option(help="At most so many rows of each base, drawn by seed.")] = None,
     plan: PlanOption = False,
+    worth: WorthOption = None,
     with_report: ReportOption = True,
+    every: AllOption = False,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -94,12 +99,12 @@ def run(
     """
     from bench.study.study import read
 
-    layout = None if as_json else terminal_layout(wide)
-    study = read(experiment, limit)
+    layout = None if as_json else terminal_layout(wide, every)
+    least, study = worth_of(worth), read(experiment, limit)
     if plan:
         _plan(study, store, jobs, layout)
     else:
-        _run(study, store, workers(jobs, timeout), layout, with_report, f"bench run {experiment}")
+        _run(study, store, workers(jobs, timeout), layout, with_report, f"bench run {experiment}", least)
 
 
 def compare(
@@ -134,7 +139,9 @@ def compare(
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
     plan: PlanOption = False,
+    worth: WorthOption = None,
     with_report: ReportOption = True,
+    every: AllOption = False,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -158,7 +165,8 @@ def compare(
     if plan and preset:
         raise BenchError(f"--plan is of one graph, and --preset {preset} may have several: leave one of the two out")
     shape = {"M": m, "ef_construction": ef_construction}
-    chosen = _chosen(preset, {**shape, "ef_search": ef_search, "reference": reference})
+    chosen = _chosen(preset, {**shape, "ef_search": ef_search, "reference": reference, "worth": worth})
+    least = worth_of(worth)
     graph = {name: value for name, value in shape.items() if value is not None}
     efs = str(max(k, 1)) if chosen else "10,40" if ef_search is None else ef_search  # a preset's own come later
     study = comparison(
@@ -179,20 +187,26 @@ def compare(
         reference=reference,
         log=say,
     )
-    layout = None if as_json else terminal_layout(wide)
+    layout = None if as_json else terminal_layout(wide, every)
     if plan:
         _plan(study, store, jobs, layout)
     elif chosen:
         _run_presets(study, preset or "", chosen, store, workers(jobs, timeout), layout, with_report)
     else:
-        _run(study, store, workers(jobs, timeout), layout, with_report, "the same command")
+        _run(study, store, workers(jobs, timeout), layout, with_report, "the same command", least)
 
 
 def _run(
-    study: "Study", path: Path, workers: "Workers", layout: "Layout | None", with_report: bool, resume: str
+    study: "Study",
+    path: Path,
+    workers: "Workers",
+    layout: "Layout | None",
+    with_report: bool,
+    resume: str,
+    worth: float,
 ) -> None:
     """Run what a store misses of a study, with progress, print the study's table, and write its page."""
-    result = _result([study], path, workers, resume)
+    result = _result([study], path, workers, resume, worth)
     print_table(result.findings, layout)
     if with_report:
         _report(path, result)
@@ -211,7 +225,7 @@ def _report(path: Path, result: "Result") -> None:
         say(f"report: {page}")
 
 
-def _result(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: str) -> "Result":
+def _result(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: str, worth: float) -> "Result":
     """What studies of one name come to, after what the store misses of them was measured with progress."""
     from bench import api
     from bench.present.progress import outcomes
@@ -219,7 +233,8 @@ def _result(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: 
 
     check_stdout()
     try:
-        return api.run(studies, path, workers, outcomes, say, as_text(shlex.join(["bench", *sys.argv[1:]])))
+        command = as_text(shlex.join(["bench", *sys.argv[1:]]))
+        return api.run(studies, path, workers, outcomes, say, command, worth)
     except Interrupted as stopped:
         say(
             f"interrupted: {stopped.finished} of {stopped.missing} outcomes finished and saved in {path}; "
@@ -251,8 +266,9 @@ def _chosen(preset: str | None, given: dict[str, object]) -> "dict[str, Preset]"
         return {}
     from bench.indexes.presets import ALL, SURVEYED, chosen, presets
 
-    if given["reference"] is not None:
-        raise BenchError(f"--preset {preset} compares every order with every other: leave --reference out")
+    for name in ("reference", "worth"):
+        if given[name] is not None:
+            raise BenchError(f"--preset {preset} compares every order with every other: leave --{name} out")
     for name in SURVEYED:
         if given[name] is not None:
             raise BenchError(f"--preset {preset} sets --{name.replace('_', '-')} itself: leave one of the two out")
@@ -283,7 +299,7 @@ def _run_presets(
     assert isinstance(experiment.k, int)
     wanted = searches(chosen, experiment.k, say)
     name = f"{study.name}-{preset}"
-    result = _result(studies(name, experiment, wanted, dataset), path, workers, "the same command")
+    result = _result(studies(name, experiment, wanted, dataset), path, workers, "the same command", worth_of(None))
     results = result.findings
     rows, scored = by_preset(results.outcomes, wanted, chosen), retrieval(results.outcomes)
     if layout is None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,6 +35,14 @@ LabelsOption = Annotated[Path | None, typer.Option(help="A file of one label a b
 WideOption = Annotated[
     bool, typer.Option("--wide", help="All columns, as Markdown; without it those that fit a terminal (80 in a pipe).")
 ]
+AllOption = Annotated[
+    bool,
+    typer.Option("--all", help="Every row of a long table, as files and pipes get it; else a terminal gets a summary."),
+]
+WorthOption = Annotated[
+    float | None,
+    typer.Option(help="The smallest gain in recall that is worth it, in points; 1 by default. A smaller one is none."),
+]
 STORE = Path("results/store.sqlite")
 
 
@@ -46,11 +55,23 @@ def workers(jobs: int, timeout: float | None) -> "Workers":
     return Workers(jobs, timeout)
 
 
-def terminal_layout(wide: bool) -> "Layout":
-    """How tables are laid out: as wide as the terminal, or `COLUMNS`, or 80 where output goes elsewhere."""
+def terminal_layout(wide: bool, every: bool = True) -> "Layout":
+    """How tables are laid out: as wide as the terminal, or `COLUMNS`, or 80 where output goes elsewhere.
+
+    every: whether a terminal gets every row of a long table, as files and pipes do.
+    """
     from bench.present.text import NARROWEST, Layout
 
-    return Layout(width=max(shutil.get_terminal_size((NARROWEST, 24)).columns, NARROWEST), wide=wide)
+    width = max(shutil.get_terminal_size((NARROWEST, 24)).columns, NARROWEST)
+    return Layout(width=width, wide=wide, brief=not every and sys.stdout.isatty())
+
+
+def worth_of(points: float | None) -> float:
+    """`--worth` as a share of recall."""
+    from bench.analysis.power import MARGIN
+    from bench.api.arguments import share
+
+    return MARGIN if points is None else share(points, "--worth")
 
 
 def exit_after(failures: "Sequence[Failure]") -> None:

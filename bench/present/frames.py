@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from bench.analysis import equal_ef, power
+from bench.analysis import equal_ef
 from bench.analysis.findings import Findings
 from bench.analysis.losses import DECILES, LEVELS
 from bench.analysis.profile import Profile, profile
@@ -87,7 +87,7 @@ def differences(findings: Findings) -> "pd.DataFrame":
         rows.append(
             _named(of_panel[row.setting])
             | {"order": row.order, "difference": value, "low": low, "high": high, "verdict": row.against.verdict}
-            | {"noise": 100 * noise.get(row.setting, math.nan), "margin": 100 * power.MARGIN, "place": place}
+            | {"noise": 100 * noise.get(row.setting, math.nan), "margin": 100 * findings.worth, "place": place}
         )
     return _frame(rows)
 

@@ -47,14 +47,13 @@ def _experiment_text(experiment: str, rows: Sequence[Retrieval], layout: Layout)
     if any(OWN_LEFT_OUT in row.setting.of.data.judgements for row in rows):
         note += "; the document that is the query itself is left out, as BEIR does"
     note += "; the mean of RR@10 is MRR@10." if layout.wide else "; --wide shows other measures."
-    return "\n\n".join(
-        [
-            layout.note(f"{experiment}, retrieval: {title(common)}"),
-            by_setting(layout, settings, varying, [*header, f"exact {measures[0]}"], lines, 1),
-            layout.what_now([of_retrieval(rows, varying)]),
-            layout.note(note),
-        ]
-    )
+    parts = [layout.note(f"{experiment}, retrieval: {title(common)}")]
+    if layout.shortens(len(rows)):
+        parts.append(layout.note(f"--all shows all {len(rows)} rows."))
+    else:
+        parts.append(by_setting(layout, settings, varying, [*header, f"exact {measures[0]}"], lines, 1))
+        parts.append(layout.note(note))
+    return "\n\n".join([*parts, layout.what_now([of_retrieval(rows, varying)])])
 
 
 def flat(row: Retrieval) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bench.analysis.advice import Advice, advise
+from bench.analysis.advice import Advice
 from bench.analysis.power import Needed
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
@@ -15,7 +15,9 @@ from bench.analysis.stats import Estimate, Interval
 from bench.analysis.summary import NO_DIFFERENCE, UNDECIDED, Shares, Summary, Verdict
 from bench.present import retrieval as of_retrieval
 from bench.present.advice import sentences, ties_first
+from bench.present.overview import at_search, overview
 from bench.present.text import (
+    MOST_ROWS,
     TIES_MATTER,
     Layout,
     by_setting,
@@ -35,26 +37,26 @@ SHORT = {NO_DIFFERENCE: "no difference"}  # for a narrow column
 def summary_text(
     summaries: Sequence[Summary],
     shares: Sequence[Shares],
-    reference: str = "random",
+    advised: Sequence[Advice],
     ties: bool = False,
     layout: Layout = Layout(),  # noqa: B008 - frozen
 ) -> str:
     """Summaries as tables, one an experiment, with what to make of each below it.
 
     What is the same all through stands above the table; a row is an order, best first in its setting. All columns, and
-    where the spread comes from, are in a wide layout.
+    where the spread comes from, are in a wide layout. Below many rows, or in their place in a brief layout, stands an
+    overview that fits a screen.
     """
     by_experiment = groupby(summaries, key=lambda summary: summary.setting.experiment)
-    advised = {advice.experiment: advice for advice in advise(summaries, reference)}
     return "\n\n".join(
         _experiment_text(
-            advised[experiment],
+            advice,
             list(rows),
             [share for share in shares if share.setting.experiment == experiment],
             ties,
             layout,
         )
-        for experiment, rows in by_experiment
+        for advice, (experiment, rows) in zip(advised, by_experiment, strict=True)
     )
 
 
@@ -63,17 +65,21 @@ def _experiment_text(
 ) -> str:
     settings = [row.setting.fields for row in rows]
     common, varying = split(settings)
-    builds = {row.builds for row in rows}
-    header, cells_of = _columns(rows, advice, layout.wide or len(builds) > 1, layout.wide)
-    parts = [
-        layout.note(f"{advice.experiment}: {title(common)}, {builds_of(rows)}"),
-        by_setting(layout, settings, varying, header, [cells_of(row) for row in rows], 1),
-    ]
-    if said := what_now(advice, rows, ties):
-        parts.append(layout.what_now(said))
-    parts += [layout.note(note) for note in _notes(rows, advice, ties, layout.wide)]
+    short, parts = layout.shortens(len(rows)), []
+    if not short:
+        builds = {row.builds for row in rows}
+        header, cells_of = _columns(rows, advice, layout.wide or len(builds) > 1, layout.wide)
+        parts.append(layout.note(f"{advice.experiment}: {title(common)}, {builds_of(rows)}"))
+        parts.append(by_setting(layout, settings, varying, header, [cells_of(row) for row in rows], 1))
+        parts += [layout.note(note) for note in _notes(rows, advice, ties, layout.wide)]
+    if len(rows) > MOST_ROWS and not layout.wide:
+        more = f"; --all shows all {len(rows)} rows" if short else ""
+        parts.append(layout.note(f"{advice.experiment}: {builds_of(rows)}, {at_search(rows)}{more}"))
+        parts.append(overview(rows, advice.reference, layout))
     if shares and layout.wide:
         parts += ["Where the variance of a query's recall comes from, %:", _shares_table(shares, varying, layout)]
+    if said := what_now(advice, rows, ties):
+        parts.append(layout.what_now(said))
     return "\n\n".join(parts)
 
 

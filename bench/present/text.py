@@ -15,6 +15,7 @@ from bench.errors import plain
 
 TIES_MATTER = 0.005  # half a point, by which orders may seem to differ
 NARROWEST = 80  # columns that every table fits
+MOST_ROWS = 30  # of a table that fits a screen
 _WIDEST_NOTE = 100  # columns: a longer line is hard to read
 _GAP = 2  # blanks between columns
 _NARROWEST_TEXT = 12  # columns: figures are folded before names are folded further
@@ -28,10 +29,16 @@ class Layout(msgspec.Struct, frozen=True):
 
     width: columns that lines may take.
     wide: whether tables have all their columns, as Markdown however wide, rather than the few that fit.
+    brief: whether a short table replaces one of many rows.
     """
 
     width: int = NARROWEST
     wide: bool = False
+    brief: bool = False
+
+    def shortens(self, rows: int) -> bool:
+        """Whether a table of this many rows is left out."""
+        return self.brief and not self.wide and rows > MOST_ROWS
 
     def note(self, text: str) -> str:
         """Text with every line of it wrapped, items of lists indented."""

@@ -112,6 +112,15 @@ def test_differences_are_those_of_the_summaries_in_points(findings):
         assert (drawn["low"], drawn["high"]) == (100 * ends.low, 100 * ends.high)
 
 
+@pytest.mark.parametrize("worth", [0.005, 0.02])
+def test_the_grey_band_is_the_smallest_gain_that_is_worth_it(worth):
+    found = Findings(outcomes(), worth=worth)
+    assert set(frames.differences(found)["margin"]) == {100 * worth}
+    layers = charts.chart(found, "difference").to_dict()["layer"]
+    [band] = [layer for layer in layers if layer["mark"]["type"] == "rect"]
+    assert band["encoding"]["x2"]["field"] == "margin"
+
+
 def test_the_noise_band_is_what_two_builds_of_the_reference_differ_by(findings):
     row = next(row for row in findings.summaries if row.order == "random")
     drawn = frames.differences(findings)

@@ -9,7 +9,9 @@ import pytest
 from rich.cells import cell_len
 from support.examples import TRIAL
 from support.needs import ENGINES
+from support.summaries import steady_samples
 
+from bench.analysis.advice import advise
 from bench.analysis.power import Needed
 from bench.analysis.setting import Setting
 from bench.analysis.stats import Estimate
@@ -68,8 +70,12 @@ def summary(order="random", recall=0.5, difference=None, verdict="better", neede
 WIDE = Layout(wide=True)
 
 
+def text_of(summaries, shares=(), ties=False, layout=Layout()):  # noqa: B008 - frozen
+    return summary_of.summary_text(summaries, shares, advise(summaries, steady_samples(summaries)), ties, layout)
+
+
 def wide(summaries, shares=()):
-    return summary_of.summary_text(summaries, shares, layout=WIDE)
+    return text_of(summaries, shares, layout=WIDE)
 
 
 def flat_text(text):
@@ -121,7 +127,7 @@ def test_what_is_undecided_shows_how_many_builds_it_takes():
         "undecided: more builds or queries",
         "",
     ]
-    narrow = summary_of.summary_text([*compared, summary()], [])
+    narrow = text_of([*compared, summary()])
     assert "undecided (q)" in narrow
     assert "undecided (q): no number of builds is enough with so few queries" in flat_text(narrow)
 
@@ -176,7 +182,7 @@ def lines_of(text):
 
 
 def test_a_terminal_gets_the_columns_that_decide_below_a_heading_a_setting():
-    text = summary_of.summary_text(
+    text = text_of(
         [
             *(summary("given", 0.6, 0.1, needed=12, verdict="undecided"), summary("random")),
             *(summary("given", 0.6, 0.1, verdict="no difference shown", engine="faiss"), summary(engine="faiss")),
@@ -198,14 +204,12 @@ def test_a_terminal_gets_the_columns_that_decide_below_a_heading_a_setting():
 
 
 def test_where_ties_decide_nothing_else_is_advised():
-    text = flat_text(summary_of.summary_text([summary("given", 0.6, 0.1, ties=0.02), summary()], []))
+    text = flat_text(text_of([summary("given", 0.6, 0.1, ties=0.02), summary()]))
     assert (
         "What now: - Rows repeat, and which of equal rows counts may decide: compare by `bench table e --ties`" in text
     )
     assert "Best is" not in text
-    assert "Best is given" in flat_text(
-        summary_of.summary_text([summary("given", 0.6, 0.1, ties=0.02), summary()], [], ties=True)
-    )
+    assert "Best is given" in flat_text(text_of([summary("given", 0.6, 0.1, ties=0.02), summary()], ties=True))
 
 
 ODD = [
@@ -228,7 +232,7 @@ def test_no_line_is_wider_than_the_terminal_whatever_the_labels(width):
         for label in ODD
         for engine in ("hnswlib", label)
     ]
-    text = summary_of.summary_text([*listed, *(summary(name=label) for label in ODD)], [], layout=Layout(width=width))
+    text = text_of([*listed, *(summary(name=label) for label in ODD)], layout=Layout(width=width))
     assert max(map(cell_len, text.splitlines())) <= width
     assert "[bold]not markup[/bold]" in flat_text(text)
     assert "\x1b" not in text

@@ -171,10 +171,10 @@ _OF_SETTING = ("dataset", "index", "search")
 CHARTS = {
     "difference": Chart(
         "Difference to the reference",
-        "A row an order: the difference of its mean recall to the reference, with the 95 % interval for all orders at"
-        " once, none from a single build. Grey band: how far two builds of the reference lie apart by their seed alone,"
-        " in 95 % of pairs, as far as so few builds tell. Between the dashed lines, ± 1 point: no difference worth a"
-        " word.",
+        "One row per order: the difference of its mean recall to the reference, with the 95 % interval for all orders"
+        " at once, none from a single build. Grey band: differences too small to be worth it (--worth, ± 1 point unless"
+        " stated). Dashed lines: how far two builds of the reference differ by their seed alone, in 95 % of pairs, as"
+        " estimated from these few builds.",
         frames.differences,
         comparison.difference,
         _OF_SETTING,

@@ -37,7 +37,7 @@ def _forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
 
     y = alt.Y("order:N", sort=alt.EncodingSortField("place", order="ascending"), title=None, axis=names())
     base = alt.Chart(rows)
-    margins = base.transform_aggregate(margin="max(margin)").transform_calculate(ends="[-datum.margin, datum.margin]")
+    margin = base.transform_aggregate(margin="max(margin)").transform_calculate(start="-datum.margin")
     shape = alt.Shape(
         "verdict:N", scale=verdicts(0, marks), legend=alt.Legend(title=None, orient="top", columns=COLUMNS)
     )
@@ -48,7 +48,9 @@ def _forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
     text = f"containerSize()[0] < 480 ? '' : {text}"
     x = alt.X("difference:Q", title="points of recall", scale=alt.Scale(padding=12))
     layers = [
-        margins.transform_flatten(["ends"]).mark_rule(strokeDash=[4, 4], color=REFERENCE).encode(x="ends:Q"),
+        margin.mark_rect(opacity=0.16, color=REFERENCE).encode(
+            x=alt.X("start:Q", title="points of recall"), x2="margin:Q"
+        ),
         base.mark_rule(color=REFERENCE).encode(x=alt.datum(0)),
         base.transform_filter("isValid(datum.low)")
         .mark_rule(strokeWidth=2)
@@ -61,9 +63,9 @@ def _forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
         .encode(x=alt.value("width"), y=y, text="text:N"),
     ]
     if "noise" in rows:
-        noise = base.transform_aggregate(noise="max(noise)").transform_calculate(start="-datum.noise")
-        band = noise.mark_rect(opacity=0.16, color=REFERENCE)
-        layers.insert(0, band.encode(x=alt.X("start:Q", title="points of recall"), x2="noise:Q"))
+        noise = base.transform_aggregate(noise="max(noise)").transform_calculate(ends="[-datum.noise, datum.noise]")
+        ends = noise.transform_flatten(["ends"]).transform_filter("isValid(datum.ends)")
+        layers.insert(1, ends.mark_rule(strokeDash=[4, 4], color=REFERENCE).encode(x="ends:Q"))
     return alt.layer(*layers).properties(height=alt.Step(ROW))
 
 

@@ -95,7 +95,7 @@ def page(findings: Findings, about: About) -> str:
 
 def _start(findings: Findings, settings: Sequence[Setting]) -> int:
     """Which setting a page opens with: that which the answer speaks of."""
-    spoken = [effect.of(BETTER)[0] for advice in findings.advice if (effect := advice.best)]
+    spoken = [effect.surely(BETTER)[0] for advice in findings.advice for effect in advice.best]
     return settings.index(spoken[0].setting) if spoken else 0
 
 

@@ -15,8 +15,8 @@ from bench.study.environment import differences
 from bench.study.side import Side
 
 ABOUT = (
-    "A row an order: the difference of its mean recall, with an interval that holds for all lines of the page at once."
-    " Between the dashed lines, ± 1 point: no difference worth a word."
+    "One row per order: the difference of its mean recall, with an interval that holds for all lines of the page at"
+    " once. Grey band, ± 1 point: a negligible difference."
 )
 
 
