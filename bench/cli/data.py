@@ -13,14 +13,15 @@ from bench.cli.terminal import (
     LabelsOption,
     MetricOption,
     WideOption,
-    check_folder,
+    beside,
     print_json,
     say,
     terminal_layout,
 )
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.streams import check_stdout, write
+from bench.outputs import writer
+from bench.streams import check_stdout
 
 
 def lid(
@@ -28,7 +29,9 @@ def lid(
     k: Annotated[int, typer.Option("--k", help="Exact neighbours of each row to estimate from.")] = 100,
     estimator: Annotated[str, typer.Option(help="mle, mom or tle.")] = "mle",
     metric: MetricOption = None,
-    output: Annotated[Path | None, typer.Option(help="A .npy file for the estimate of each row.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="A .npy file for the estimate of each row, or - for standard output.")
+    ] = None,
     labels: LabelsOption = None,
     by_label: Annotated[bool, typer.Option("--by-label", help="The dimension of each label's rows instead.")] = False,
     as_json: JsonOption = False,
@@ -41,28 +44,32 @@ def lid(
       bench lid clinc150-10 --by-label
       bench lid embeddings.npy --labels categories.txt --by-label
     """
+    from bench.data.formats.npy import ESTIMATES, npy
     from bench.geometry import Geometry
     from bench.geometry.describe import describe, describe_labels
     from bench.study.comparison import Source
 
-    if output:
-        check_folder(output)
+    source = Source(base=file, metric=metric, labels=labels)
+    write = writer(output, ESTIMATES, source.files) if output else None
     check_stdout()
-    geometry = Geometry(Source(base=file, metric=metric, labels=labels).load_whole(), say)
+    geometry = Geometry(source.load_whole(), say)
     described = describe_labels(geometry, k, estimator) if by_label else describe(geometry, k, estimator)
-    if output:
-        import numpy as np
+    if write:
+        write(npy(geometry.lid(k, estimator)))
+    with beside(output):
+        _print_described(described, as_json)
 
-        write(output, lambda stream: np.save(stream, geometry.lid(k, estimator)))
+
+def _print_described(described: Any, as_json: bool) -> None:
+    """Print what geometry says of a dataset, or of each of its labels."""
     if as_json:
         print_json(described)
-        return
-    if isinstance(described, list):
+    elif isinstance(described, list):
         rows = [[*(row | {"lid_mean": f"{row['lid_mean']:.3f}"}).values()] for row in described]
         print(terminal_layout(wide=False).table([*described[0]], rows, 1))
-        return
-    for name, value in described.items():
-        print(f"{name:22}{value:.3f}" if isinstance(value, float) else f"{name:22}{value}")
+    else:
+        for name, value in described.items():
+            print(f"{name:22}{value:.3f}" if isinstance(value, float) else f"{name:22}{value}")
 
 
 def order(
@@ -70,7 +77,9 @@ def order(
     order: Annotated[
         str, typer.Option("--order", help="A name of `bench list orders`, with parameters as in cluster:clusters=100.")
     ],
-    output: Annotated[Path, typer.Option(help="A .npy, .txt or .parquet file for the row numbers, first to last.")],
+    output: Annotated[
+        Path, typer.Option(help="A .npy, .txt or .parquet file for the row numbers, first to last, or -.")
+    ],
     metric: MetricOption = None,
     labels: LabelsOption = None,
     seed: Annotated[int, typer.Option(min=0, help="What the order draws by: ties, shuffles, centroids.")] = 1,
@@ -87,13 +96,15 @@ def order(
     from bench.study.comparison import Source
 
     name, params = orders.single(order, "--order")
-    ids.check_writable(output)
-    check_folder(output)
+    ids.check_suffix(output)
+    source = Source(base=file, metric=metric, labels=labels)
+    write = writer(output, ids.ROW_NUMBERS, source.files)
     check_stdout()
-    dataset = Source(base=file, metric=metric, labels=labels).load_whole()
+    dataset = source.load_whole()
     rows = orders.of_all_rows(name, params, dataset, seed, say)
-    write(output, lambda stream: stream.write(ids.written(rows, output)))
-    print(f"{output}: {len(rows):,} row numbers of {dataset.name} in the order {order}")
+    write(ids.written(rows, output))
+    with beside(output):
+        print(f"{output}: {len(rows):,} row numbers of {dataset.name} in the order {order}")
 
 
 def fetch(

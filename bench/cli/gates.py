@@ -23,7 +23,8 @@ from bench.cli.terminal import (
 )
 from bench.convert import as_text, duration
 from bench.errors import BenchError
-from bench.streams import check_stdout, write
+from bench.outputs import Kind, check, writer
+from bench.streams import check_stdout
 
 if TYPE_CHECKING:
     from bench.study.fill import Measure
@@ -72,7 +73,7 @@ def baseline_save(
         raise BenchError("--reason is empty: say why recall is to be held against these figures")
     if builds < baseline.LEAST_BUILDS:
         raise BenchError(f"--builds {builds}: give at least {baseline.LEAST_BUILDS}, since fewer show no fall")
-    before = baseline.read(path) if path.exists() else None  # a file that is no baseline is not overwritten
+    before = baseline.read(path) if path.exists() and path.stat().st_size else None
     study = read(experiment)
     first = study.experiment.build_seeds  # with which a gate begins
     study = with_builds(study, builds)
@@ -86,14 +87,13 @@ def baseline_save(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}; name another place") from None
-    if not os.access(path.parent, os.W_OK):
-        raise BenchError(f"cannot write {path}: its folder is not writable; name another place")
+    write = writer(path, baseline.FILE, _files(experiment, store))
     with _measuring(study, store, workers(jobs, timeout)) as measure:
         outcomes = measure(study.trials)
     saved = baseline.create(
         as_text(path.stem), study, _from_here(experiment), as_text(" ".join(reason.split())), outcomes
     )
-    write(path, lambda stream: stream.write(baseline.text(saved).encode()))
+    write(baseline.text(saved).encode())
     replaced = f", in place of that of {before.saved} ({before.reason})" if before else ""
     print(f"{path}: {len(saved.outcomes)} outcomes{replaced}")
     print(terminal_layout(wide=False).note(smallest_text(found_by(saved, first))))
@@ -141,17 +141,28 @@ def gate(
     with _measuring(study, store, workers(jobs, timeout)) as measure:
         report = check(saved, study, measure, first, margin / 100, budget=seconds, strict=strict, timeout=timeout)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        try:
-            with Path(summary).open("a", encoding="utf-8") as stream:
-                stream.write(text(report, terminal_layout(wide=True)) + "\n")
-        except OSError as error:
-            say(f"warning: no summary written to GITHUB_STEP_SUMMARY={summary}: {error.strerror}")
+        _append(Path(summary), text(report, terminal_layout(wide=True)) + "\n", _files(saved.experiment, store))
     if as_json:
         print_json(flat(report))
     else:
         print(text(report, terminal_layout(wide)))
     if not report.passed:
         raise typer.Exit(CHECK_FAILED)
+
+
+def _files(experiment: str, store: Path | None) -> list[Path]:
+    """The files that a measurement reads by name."""
+    return [*([Path(experiment)] if experiment.endswith(".toml") else []), *([store] if store else [])]
+
+
+def _append(summary: Path, text: str, reads: list[Path]) -> None:
+    """Add the gate's table to a file of text; if that cannot be done, the gate's result is not lost."""
+    try:
+        check(summary, Kind("file of text", lambda path: "\0" not in path.read_text("utf-8")), reads)
+        with summary.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    except (BenchError, OSError) as error:
+        say(f"warning: no summary written to GITHUB_STEP_SUMMARY={summary}: {error}")
 
 
 def _from_here(experiment: str) -> str:
