@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.data.arrays import refuse_masked
 from bench.data.formats.npy import is_vector, npy, open_npy
 from bench.errors import BenchError, no_file, unknown
 from bench.outputs import Kind, head, is_stream
@@ -29,6 +30,7 @@ def read_ids(path: Path) -> np.ndarray:
 
 def row_numbers(ids: np.ndarray, where: str) -> np.ndarray:
     """(m,) int64 row numbers, also of what is one column, or a BenchError that names `where`."""
+    refuse_masked(ids, where)
     if ids.ndim == 2 and ids.shape[1] == 1:
         ids = ids[:, 0]
     if ids.ndim != 1 or ids.dtype.kind not in "iu":
