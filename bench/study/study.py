@@ -25,6 +25,7 @@ from bench.study.experiment import (
     read_experiment,
     split_table,
 )
+from bench.study.first_build import note_imports
 from bench.study.order_labels import labels_of
 from bench.study.provenance import provenance
 from bench.study.trial import Data, Index, Order, Search, Seeds, Trial
@@ -49,6 +50,7 @@ class Study:
             raise BenchError(f"{name}: a dataset is named twice")
         _check_data(name, experiment, checked, datasets)
         self.indexes = checked.indexes
+        note_imports(self.indexes, datasets)
         self._orders_of = checked.orders_of
         self.left_out = checked.left_out
         self.orders = {dataset.name: _expanded(checked.orders, dataset) for dataset in datasets}
