@@ -1,7 +1,7 @@
 """Commands that keep a baseline and hold what is installed against it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 GateStoreOption = Annotated[
     Path | None,
-    typer.Option("--store", help="Keep builds here, and take those that are here; without it all are built again."),
+    typer.Option("--store", help="Keep builds here, so that the same command goes on after an interrupt."),
 ]
 
 baseline_app = typer.Typer(help="Baselines, which `bench gate` holds later versions against.", add_completion=False)
@@ -88,7 +88,8 @@ def baseline_save(
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}; name another place") from None
     write = writer(path, baseline.FILE, _files(experiment, store))
-    with _measuring(study, store, workers(jobs, timeout)) as measure:
+    purpose = {"command": "baseline save", "path": str(path), "reason": reason, "experiment": experiment}
+    with _measuring(study, store, workers(jobs, timeout), purpose) as measure:
         outcomes = measure(study.trials)
     saved = baseline.create(
         as_text(path.stem), study, _from_here(experiment), as_text(" ".join(reason.split())), outcomes
@@ -124,6 +125,7 @@ def gate(
       bench gate default --margin 1 --json
       bench gate default --budget 10m --strict
     """
+    from bench import digests
     from bench.analysis.gate import check
     from bench.present.gate import flat, text
     from bench.study import baseline
@@ -138,7 +140,9 @@ def gate(
     study = read(saved.experiment)
     first = study.experiment.build_seeds
     study = with_builds(study, saved.builds)
-    with _measuring(study, store, workers(jobs, timeout)) as measure:
+    content = digests.file_digest(baseline.path_of(name))
+    purpose = {"command": "gate", "baseline": content, "margin": margin, "budget": budget, "strict": strict}
+    with _measuring(study, store, workers(jobs, timeout), purpose) as measure:
         report = check(saved, study, measure, first, margin / 100, budget=seconds, strict=strict, timeout=timeout)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         _append(Path(summary), text(report, terminal_layout(wide=True)) + "\n", _files(saved.experiment, store))
@@ -172,17 +176,26 @@ def _from_here(experiment: str) -> str:
 
 
 @contextmanager
-def _measuring(study: "Study", path: Path | None, workers: "Workers") -> "Iterator[Measure]":
-    """What measures trials of a study, with progress, and ends the command where it is interrupted or trials fail."""
+def _measuring(
+    study: "Study", path: Path | None, workers: "Workers", purpose: Mapping[str, object]
+) -> "Iterator[Measure]":
+    """What measures trials of a study, with progress, and ends the command where it is interrupted or trials fail.
+
+    purpose: what tells this attempt from others in a store.
+    """
     from bench.present.progress import outcomes
     from bench.study.fill import FailedTrialsError, Interrupted, measuring
 
     check_stdout()
     try:
-        with measuring(study, path, workers, outcomes, say) as measure:
+        with measuring(study, path, workers, outcomes, say, purpose) as measure:
             yield measure
     except Interrupted:
-        how = f"what finished is saved in {path}" if path else "nothing is saved; --store PATH would save builds"
+        how = (
+            f"what finished is saved in {path}, and the same command goes on from there"
+            if path
+            else "nothing is saved; --store PATH would save builds"
+        )
         say(f"interrupted: {how}")
         raise typer.Exit(INTERRUPTED) from None
     except FailedTrialsError as failed:
