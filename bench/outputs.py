@@ -87,7 +87,7 @@ def _holds(kind: Kind, path: Path) -> bool:
 def _is_same(path: Path, source: Path) -> bool:
     """Whether an output is a file that is read, by whatever name or link."""
     try:
-        there = os.fstat(sys.__stdout__.fileno()) if is_standard(path) and sys.__stdout__ else path.stat()
+        there = os.fstat(1) if is_standard(path) else path.stat()
         if source.is_dir():
             return path.suffix.lower() == ".parquet" and path.resolve().is_relative_to(source.resolve())
         return os.path.samestat(there, source.stat())

@@ -12,6 +12,7 @@ from support.results import result, stored
 
 from bench import api, cli, outputs
 from bench.api import Result
+from bench.cli import gates
 from bench.errors import BenchError
 from bench.study import baseline
 
@@ -251,6 +252,18 @@ def test_a_baseline_is_not_saved_over_another_file(folder):
     (folder / "b.json").write_text('{"schema": 1}')
     with pytest.raises(BenchError, match=r"b\.json"):
         outputs.check(folder / "b.json", baseline.FILE)
+
+
+def test_a_summary_is_added_to_text_and_to_nothing_else(folder, capsys):
+    (folder / "summary.md").write_text("before\n")
+    content = (folder / "s.sqlite").read_bytes()
+    for name in ("summary.md", "new.md", "s.sqlite", "x.npy"):
+        gates._append(folder / name, "table\n", [folder / "mine.toml"])
+    assert (folder / "summary.md").read_text() == "before\ntable\n"
+    assert (folder / "new.md").read_text() == "table\n"
+    assert (folder / "s.sqlite").read_bytes() == content
+    assert np.load(folder / "x.npy").shape == (40, 3)
+    assert capsys.readouterr().err.count("GITHUB_STEP_SUMMARY") == 2
 
 
 def test_a_file_that_a_full_disk_cuts_is_removed_and_the_one_before_stays(tmp_path):

@@ -117,7 +117,7 @@ class Result:
         for name in self.charts:
             for choice, chart in charts.every(self.findings, name):
                 stem = "-".join([name, *(charts.file_part(f"k{v}" if key == "k" else v) for key, v in choice.items())])
-                if stem in drawn:  # names alike but for what a file's name cannot have
+                if stem in drawn:  # names that differ only in what a file's name cannot have
                     stem += f"-{digests.key_digest(choice)[:6]}"
                 drawn[stem] = chart
         writers = {

@@ -181,7 +181,7 @@ def _measuring(
 ) -> "Iterator[Measure]":
     """What measures trials of a study, with progress, and ends the command where it is interrupted or trials fail.
 
-    purpose: what tells this attempt from others in a store.
+    purpose: identifies this attempt among others in a store.
     """
     from bench.present.progress import outcomes
     from bench.study.fill import FailedTrialsError, Interrupted, measuring

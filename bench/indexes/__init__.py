@@ -57,7 +57,7 @@ def is_own(name: str) -> bool:
 
 
 def _found(engine: str) -> str:
-    """As `find`, without what its imports come to."""
+    """As `find`, without the digest of its imports."""
     if engine.endswith(own.SUFFIX):
         name = as_text(Path(engine).stem)
         if name in _SHIPPED or name in own.entry_points():

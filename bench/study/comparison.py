@@ -48,7 +48,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def files(self) -> list[Path]:
-        """Every file that the vectors, and what belongs to them, are read from."""
+        """Every file that is read: of vectors, queries, labels, neighbours and groups."""
         named = [self.queries, self.labels, self.neighbors, self.query_groups]
         if isinstance(self.base, str) and not catalog.is_file(self.base):
             return [*catalog.files(self.base), *formats.files(named)]

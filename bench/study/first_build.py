@@ -55,7 +55,7 @@ def _found(engine: str, indexes: Sequence[Index], samples: Sequence[_Sample]) ->
 
 
 def _imported(engine: str, indexes: Sequence[Index], samples: Sequence[_Sample]) -> Iterator[dict[str, str]]:
-    """What a process of its own does: give the files that loading an engine imports, then those of building too."""
+    """Yield the files of modules that loading an engine imports, then those of building too; in another process."""
     imports.forget_adapters()
     find(engine)
     yield imports.loaded()

@@ -1,4 +1,4 @@
-"""Modules that an engine imports and no version identifies: which they are, and that outcomes go by them."""
+"""Modules that an engine imports and no version identifies: they are found, and identify outcomes."""
 
 import importlib.util
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.datasets import clustered
+from support.experiments import SMALL
 
 from bench import indexes
 from bench.indexes import imports, own
@@ -38,17 +39,6 @@ def build(base, order, metric, params, seed):
 
 ENGINE = Engine(build=build, package="hnswlib", metrics=("l2",))
 """
-EXPERIMENT = """
-datasets = [{ name = "digits", queries = 50 }]
-orders = ["random", "given"]
-ef_search = 10
-build_seeds = 1
-reference = ""
-[[index]]
-engine = "./made_engine.py"
-M = 6
-ef_construction = 20
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +63,7 @@ def folder(tmp_path, monkeypatch):
     (package / "__init__.py").touch()
     (package / "core.py").write_text(CORE.replace("LAZY", "pass"))
     (tmp_path / "made_engine.py").write_text("from made_pack.core import ENGINE\n")
-    (tmp_path / "mine.toml").write_text(EXPERIMENT)
+    (tmp_path / "mine.toml").write_text(SMALL.replace('"hnswlib"', '"./made_engine.py"'))
     monkeypatch.syspath_prepend(package.parent)
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     return tmp_path
@@ -154,7 +144,7 @@ def test_versions_of_what_the_package_imports_count(folder):
 
 
 def installed(folder, editable):
-    """What a package that has a file `there.py` is recorded as, in a folder of installed packages."""
+    """A folder of installed packages that records a package of one file, `there.py`."""
     info = folder / "site-packages" / "made_dist-1.0.dist-info"
     info.mkdir(parents=True)
     (folder / "site-packages" / "there.py").write_text("WIDTH = 1\n")

@@ -1,4 +1,4 @@
-"""What a gate takes from a store: builds of its own interrupted attempt, and of nothing else."""
+"""A gate takes builds of its own interrupted attempt from a store, and nothing else."""
 
 import json
 import sqlite3

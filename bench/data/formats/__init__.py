@@ -69,7 +69,7 @@ def split(path: Path) -> tuple[Path, str]:
 
 
 def files(places: Iterable[Place | None]) -> list[Path]:
-    """The files that arrays lie in."""
+    """The files among places of arrays."""
     return [split(place)[0] for place in places if isinstance(place, Path)]
 
 
