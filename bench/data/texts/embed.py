@@ -108,7 +108,7 @@ def embed(
         )
     else:
         job = of_file(path, name, queries, Columns(text_column or Columns().text, label_column))
-    for file in (job.toml, *job.outputs):
+    for file in filter(Path.exists, (job.toml, *job.outputs)):
         outputs.check(file, RECORDED, [part.file for part in job.parts])
     log(f"{model}: loading")
     encoder = load_encoder(model, job.parts[0].texts, query_prefix, passage_prefix, batch_size)
