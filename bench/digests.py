@@ -81,11 +81,11 @@ def program(file: Path, within: Path, foreign: frozenset[str] = frozenset()) -> 
     reached = _reached_from(file.resolve(), _WHOLE, root, foreign)
     code = [[*place, [_plain(node) for node in reached[place]]] for place in sorted(reached)]
     files = frozenset(root / name for name, _ in reached)
-    return Program(key_digest({"code": code}), files, frozenset(name for one in files for name in _imports(one)))
+    return Program(key_digest({"code": code}), files, frozenset(name for one in files for name in imported_names(one)))
 
 
-def _imports(file: Path) -> Iterator[str]:
-    """Top-level names of what a file imports, but for what is relative to it."""
+def imported_names(file: Path) -> Iterator[str]:
+    """Top-level names of what a file of Python imports, except what is relative to it."""
     for part in ast.walk(_parsed(file.read_bytes())):
         if isinstance(part, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in part.names)

@@ -1,14 +1,11 @@
-"""Where results go: files, whole or not at all, and standard streams, of which a closed or full one does no harm."""
+"""Standard streams, of which a closed or full one does no harm."""
 
 import codecs
 import errno
 import io
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 from bench.errors import BYTES, BenchError, plain
 
@@ -52,22 +49,6 @@ def check_stdout() -> None:
         pass
     except OSError as error:
         raise _cannot_write(error) from None
-
-
-def write(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file whole or not at all; what is no regular file (a pipe, /dev/null) directly."""
-    part = None if path.exists() and not path.is_file() else path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with (part or path).open("wb") as stream:
-            write(stream)
-        if part:
-            part.replace(path)
-    except OSError as error:
-        raise BenchError(f"cannot write {path}: {error.strerror}; name another file") from None
-    finally:
-        if part:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
 
 
 class _Lossy(io.FileIO):

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import digests, streams
+from bench import digests, outputs
 from bench.analysis.findings import Findings
 from bench.analysis.power import MARGIN
 from bench.analysis.setting import by_setting, labels, samples
@@ -96,14 +96,19 @@ class Result:
     def report(self, path: Path | str) -> Path:
         """Write the report to a file, whole or not at all, and give its path.
 
-        Raises BenchError where it cannot be written, or where another file than a report lies there.
+        Raises BenchError if it cannot be written, or if another file than a report would be replaced.
         """
-        from bench.present.page.html import written
+        from bench.present.page.html import PAGE, written
 
-        return written(self.html(), arguments.path(path, "path"))
+        file = arguments.path(path, "path")
+        outputs.check(file, PAGE)
+        return written(self.html(), file)
 
     def figures(self, folder: Path | str) -> list[Path]:
-        """Write every chart of every choice into a folder, as SVG and as PNG of 300 dots an inch, a page wide."""
+        """Write every chart of every choice into a folder, as SVG and as PNG of 300 dots an inch, a page wide.
+
+        Raises BenchError, before any is drawn, if another file than a chart would be replaced.
+        """
         from bench.present import charts
 
         folder = arguments.path(folder, "folder")
@@ -111,14 +116,19 @@ class Result:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BenchError(f"cannot make the folder {folder}: {error.strerror}; name another") from None
-        written: list[Path] = []
+        drawn: dict[str, Any] = {}
         for name in self.charts:
             for choice, chart in charts.every(self.findings, name):
                 stem = "-".join([name, *(charts.file_part(f"k{v}" if key == "k" else v) for key, v in choice.items())])
-                if folder / f"{stem}.svg" in written:  # names alike but for what a file's name cannot have
+                if stem in drawn:  # names that differ only in what a file's name cannot have
                     stem += f"-{digests.key_digest(choice)[:6]}"
-                for form, content in charts.files(chart).items():
-                    path = folder / f"{stem}.{form}"
-                    streams.write(path, lambda stream, content=content: stream.write(content))  # type: ignore[misc]
-                    written.append(path)
-        return written
+                drawn[stem] = chart
+        writers = {
+            folder / f"{stem}.{form}": outputs.writer(folder / f"{stem}.{form}", kind)
+            for stem in drawn
+            for form, kind in charts.KINDS.items()
+        }
+        for stem, chart in drawn.items():
+            for form, content in charts.files(chart).items():
+                writers[folder / f"{stem}.{form}"](content)
+        return list(writers)

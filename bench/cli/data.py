@@ -13,14 +13,15 @@ from bench.cli.terminal import (
     LabelsOption,
     MetricOption,
     WideOption,
-    check_folder,
+    beside,
     print_json,
     say,
     terminal_layout,
 )
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.streams import check_stdout, write
+from bench.outputs import writer
+from bench.streams import check_stdout
 
 
 def lid(
@@ -30,7 +31,9 @@ def lid(
     ] = 100,
     estimator: Annotated[str, typer.Option(help="mle, mom or tle.")] = "mle",
     metric: MetricOption = None,
-    output: Annotated[Path | None, typer.Option(help="A .npy file for the estimate of each row.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="A .npy file for the estimate of each row, or - for standard output.")
+    ] = None,
     labels: LabelsOption = None,
     by_label: Annotated[bool, typer.Option("--by-label", help="The dimension of each label's rows instead.")] = False,
     as_json: JsonOption = False,
@@ -43,28 +46,32 @@ def lid(
       bench lid clinc150-10 --by-label
       bench lid embeddings.npy --labels categories.txt --by-label
     """
+    from bench.data.formats.npy import ESTIMATES, npy
     from bench.geometry import Geometry
     from bench.geometry.describe import describe, describe_labels
     from bench.study.comparison import Source
 
-    if output:
-        check_folder(output)
+    source = Source(base=file, metric=metric, labels=labels)
+    write = writer(output, ESTIMATES, source.files) if output else None
     check_stdout()
-    geometry = Geometry(Source(base=file, metric=metric, labels=labels).load_whole(), say)
+    geometry = Geometry(source.load_whole(), say)
     described = describe_labels(geometry, k, estimator) if by_label else describe(geometry, k, estimator)
-    if output:
-        import numpy as np
+    if write:
+        write(npy(geometry.lid(k, estimator)))
+    with beside(output):
+        _print_described(described, as_json)
 
-        write(output, lambda stream: np.save(stream, geometry.lid(k, estimator)))
+
+def _print_described(described: Any, as_json: bool) -> None:
+    """Print what geometry says of a dataset, or of each of its labels."""
     if as_json:
         print_json(described)
-        return
-    if isinstance(described, list):
+    elif isinstance(described, list):
         rows = [[*(row | {"lid_mean": f"{row['lid_mean']:.3f}"}).values()] for row in described]
         print(terminal_layout(wide=False).table([*described[0]], rows, 1))
-        return
-    for name, value in described.items():
-        print(f"{name:22}{value:.3f}" if isinstance(value, float) else f"{name:22}{value}")
+    else:
+        for name, value in described.items():
+            print(f"{name:22}{value:.3f}" if isinstance(value, float) else f"{name:22}{value}")
 
 
 def order(
@@ -73,7 +80,7 @@ def order(
         str, typer.Option("--order", help="A name of `bench list orders`, with parameters as in cluster:clusters=100.")
     ],
     output: Annotated[
-        Path | None, typer.Option(help="A .npy, .txt or .parquet file for the row numbers, first to last.")
+        Path | None, typer.Option(help="A .npy, .txt or .parquet file for the row numbers, first to last, or -.")
     ] = None,
     vectors: Annotated[
         Path | None, typer.Option("--write", help="A .npy file for the vectors themselves in the order, as float32.")
@@ -92,41 +99,33 @@ def order(
     """
     from bench import orders
     from bench.data.formats import ids
-    from bench.data.formats.npy import write_rows
+    from bench.data.formats.npy import reordered, write_rows
     from bench.study.comparison import Source
 
     name, params = orders.single(order, "--order")
-    _check_outputs(output, vectors, file, labels)
-    check_stdout()
-    dataset = Source(base=file, metric=metric, labels=labels).load_whole()
-    rows = orders.of_all_rows(name, params, dataset, seed, say)
-    if output:
-        write(output, lambda stream: stream.write(ids.written(rows, output)))
-        print(f"{output}: {len(rows):,} row numbers of {dataset.name} in the order {order}")
-    if vectors:
-        places = orders.own.in_base(dataset, rows)
-        write(vectors, lambda stream: write_rows(stream, dataset.base, places))
-        print(f"{vectors}: {len(places):,} vectors of {dataset.name} in the order {order}")
-
-
-def _check_outputs(output: Path | None, vectors: Path | None, file: str, labels: Path | None) -> None:
-    """Raise BenchError for row numbers or vectors that cannot be written, before anything is computed."""
-    from bench.data.formats import ids
-
     if output is None and vectors is None:
         raise BenchError("name a file for the row numbers with --output, or for the vectors with --write")
     if output:
-        ids.check_writable(output)
-        check_folder(output)
-    if vectors:
-        if vectors.suffix.lower() != ".npy":
-            raise BenchError(f"--write {vectors}: give a name that ends in .npy")
-        check_folder(vectors)
-        for other in filter(None, (Path(file), labels, output)):
-            if vectors.absolute() == other.absolute() or (
-                vectors.exists() and other.exists() and vectors.samefile(other)
-            ):
-                raise BenchError(f"--write {vectors} is {other}: name another file")
+        ids.check_suffix(output)
+    if vectors and vectors.suffix.lower() != ".npy":
+        raise BenchError(f"--write {vectors}: give a name that ends in .npy")
+    source = Source(base=file, metric=metric, labels=labels)
+    write = writer(output, ids.ROW_NUMBERS, source.files) if output else None
+    check_stdout()
+    dataset = source.load_whole()
+    reads = [*source.files, *([output] if output else [])]
+    write_vectors = writer(vectors, reordered(dataset.base), reads) if vectors else None
+    rows = orders.of_all_rows(name, params, dataset, seed, say)
+    if output and write:
+        write(ids.written(rows, output))
+    places = orders.own.in_base(dataset, rows)
+    if write_vectors:
+        write_vectors(lambda stream: write_rows(stream, dataset.base, places))
+    with beside(output):
+        if output:
+            print(f"{output}: {len(rows):,} row numbers of {dataset.name} in the order {order}")
+        if vectors:
+            print(f"{vectors}: {len(places):,} vectors of {dataset.name} in the order {order}")
 
 
 def fetch(

@@ -1,7 +1,7 @@
 """Commands that keep a baseline and hold what is installed against it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +23,8 @@ from bench.cli.terminal import (
 )
 from bench.convert import as_text, duration
 from bench.errors import BenchError
-from bench.streams import check_stdout, write
+from bench.outputs import Kind, check, writer
+from bench.streams import check_stdout
 
 if TYPE_CHECKING:
     from bench.study.fill import Measure
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 GateStoreOption = Annotated[
     Path | None,
-    typer.Option("--store", help="Keep builds here, and take those that are here; without it all are built again."),
+    typer.Option("--store", help="Keep builds here, so that the same command goes on after an interrupt."),
 ]
 
 baseline_app = typer.Typer(help="Baselines, which `bench gate` holds later versions against.", add_completion=False)
@@ -72,7 +73,7 @@ def baseline_save(
         raise BenchError("--reason is empty: say why recall is to be held against these figures")
     if builds < baseline.LEAST_BUILDS:
         raise BenchError(f"--builds {builds}: give at least {baseline.LEAST_BUILDS}, since fewer show no fall")
-    before = baseline.read(path) if path.exists() else None  # a file that is no baseline is not overwritten
+    before = baseline.read(path) if path.exists() and path.stat().st_size else None
     study = read(experiment)
     first = study.experiment.build_seeds  # with which a gate begins
     study = with_builds(study, builds)
@@ -86,14 +87,14 @@ def baseline_save(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}; name another place") from None
-    if not os.access(path.parent, os.W_OK):
-        raise BenchError(f"cannot write {path}: its folder is not writable; name another place")
-    with _measuring(study, store, workers(jobs, timeout)) as measure:
+    write = writer(path, baseline.FILE, _files(experiment, store))
+    purpose = {"command": "baseline save", "path": str(path), "reason": reason, "experiment": experiment}
+    with _measuring(study, store, workers(jobs, timeout), purpose) as measure:
         outcomes = measure(study.trials)
     saved = baseline.create(
         as_text(path.stem), study, _from_here(experiment), as_text(" ".join(reason.split())), outcomes
     )
-    write(path, lambda stream: stream.write(baseline.text(saved).encode()))
+    write(baseline.text(saved).encode())
     replaced = f", in place of that of {before.saved} ({before.reason})" if before else ""
     print(f"{path}: {len(saved.outcomes)} outcomes{replaced}")
     print(terminal_layout(wide=False).note(smallest_text(found_by(saved, first))))
@@ -124,6 +125,7 @@ def gate(
       bench gate default --margin 1 --json
       bench gate default --budget 10m --strict
     """
+    from bench import digests
     from bench.analysis.gate import check
     from bench.present.gate import flat, text
     from bench.study import baseline
@@ -138,20 +140,33 @@ def gate(
     study = read(saved.experiment)
     first = study.experiment.build_seeds
     study = with_builds(study, saved.builds)
-    with _measuring(study, store, workers(jobs, timeout)) as measure:
+    content = digests.file_digest(baseline.path_of(name))
+    purpose = {"command": "gate", "baseline": content, "margin": margin, "budget": budget, "strict": strict}
+    with _measuring(study, store, workers(jobs, timeout), purpose) as measure:
         report = check(saved, study, measure, first, margin / 100, budget=seconds, strict=strict, timeout=timeout)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        try:
-            with Path(summary).open("a", encoding="utf-8") as stream:
-                stream.write(text(report, terminal_layout(wide=True)) + "\n")
-        except OSError as error:
-            say(f"warning: no summary written to GITHUB_STEP_SUMMARY={summary}: {error.strerror}")
+        _append(Path(summary), text(report, terminal_layout(wide=True)) + "\n", _files(saved.experiment, store))
     if as_json:
         print_json(flat(report))
     else:
         print(text(report, terminal_layout(wide)))
     if not report.passed:
         raise typer.Exit(CHECK_FAILED)
+
+
+def _files(experiment: str, store: Path | None) -> list[Path]:
+    """The files that a measurement reads by name."""
+    return [*([Path(experiment)] if experiment.endswith(".toml") else []), *([store] if store else [])]
+
+
+def _append(summary: Path, text: str, reads: list[Path]) -> None:
+    """Add the gate's table to a file of text; if that cannot be done, the gate's result is not lost."""
+    try:
+        check(summary, Kind("file of text", lambda path: "\0" not in path.read_text("utf-8")), reads)
+        with summary.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    except (BenchError, OSError) as error:
+        say(f"warning: no summary written to GITHUB_STEP_SUMMARY={summary}: {error}")
 
 
 def _from_here(experiment: str) -> str:
@@ -161,17 +176,26 @@ def _from_here(experiment: str) -> str:
 
 
 @contextmanager
-def _measuring(study: "Study", path: Path | None, workers: "Workers") -> "Iterator[Measure]":
-    """What measures trials of a study, with progress, and ends the command where it is interrupted or trials fail."""
+def _measuring(
+    study: "Study", path: Path | None, workers: "Workers", purpose: Mapping[str, object]
+) -> "Iterator[Measure]":
+    """What measures trials of a study, with progress, and ends the command where it is interrupted or trials fail.
+
+    purpose: identifies this attempt among others in a store.
+    """
     from bench.present.progress import outcomes
     from bench.study.fill import FailedTrialsError, Interrupted, measuring
 
     check_stdout()
     try:
-        with measuring(study, path, workers, outcomes, say) as measure:
+        with measuring(study, path, workers, outcomes, say, purpose) as measure:
             yield measure
     except Interrupted:
-        how = f"what finished is saved in {path}" if path else "nothing is saved; --store PATH would save builds"
+        how = (
+            f"what finished is saved in {path}, and the same command goes on from there"
+            if path
+            else "nothing is saved; --store PATH would save builds"
+        )
         say(f"interrupted: {how}")
         raise typer.Exit(INTERRUPTED) from None
     except FailedTrialsError as failed:

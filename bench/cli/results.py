@@ -1,6 +1,5 @@
 """Commands that show what a store has."""
 
-import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +12,14 @@ from bench.cli.terminal import (
     StoreOption,
     WideOption,
     WorthOption,
+    beside,
     print_json,
     say,
     terminal_layout,
     worth_of,
 )
 from bench.errors import BenchError, unknown
-from bench.streams import write
+from bench.outputs import STANDARD, check, is_stream, writer
 
 if TYPE_CHECKING:
     from bench.analysis.findings import Findings
@@ -105,6 +105,7 @@ def report(
       bench report --compare before.sqlite after.sqlite --output changes.html
     """
     from bench import api
+    from bench.present.page.html import PAGE
     from bench.study.store import Store
 
     if compare:
@@ -112,7 +113,9 @@ def report(
             raise BenchError(
                 "--compare goes by recall by id and has no reference: leave --figures, --reference, --ties, --worth out"
             )
-        print(_changes_page(*compare, store, experiment, output))
+        page = _changes_page(*compare, store, experiment, output)
+        with beside(output):
+            print(page)
         return
     if figures and output:
         raise BenchError("--figures writes no page: leave --output out, or write the page by a call of its own")
@@ -124,6 +127,9 @@ def report(
         raise BenchError(
             f"--output is one page, and {store} has {len(named)} experiments: name one of {', '.join(named)}"
         )
+    pages = {name: output or page_of(store, f"{name}-ties" if ties else name) for name in named}
+    for page in [] if figures else pages.values():
+        check(page, PAGE, [store])
     _warn_of_unfinished(opened, experiment)
     for name in named:
         result = api.loaded(opened, name, reference, ties, worth_of(worth))
@@ -131,22 +137,24 @@ def report(
             folder = figures / name if len(named) > 1 else figures
             print(f"{len(result.figures(folder))} files in {folder}")
         else:
-            print(result.report(output or page_of(store, f"{name}-ties" if ties else name)))
+            with beside(output):
+                print(result.report(pages[name]))
 
 
 def _changes_page(before: str, after: str, store: Path, experiment: str | None, output: Path | None) -> Path:
     """Write the page of what changed from one set of outcomes to another."""
     from bench.analysis.changes import changes, not_shared
     from bench.present.page.changes import changes_page
-    from bench.present.page.html import written
+    from bench.present.page.html import PAGE, written
     from bench.study.side import side
 
+    path = output or page_of(store, f"{Path(before).stem}-{Path(after).stem}")
+    check(path, PAGE, [store, Path(before), Path(after)])
     then, now = (side(named, store, experiment) for named in (before, after))
     shown = changes(then.outcomes, now.outcomes)
     if not shown.lines:
         none = " and no ".join(not_shared(then.outcomes, now.outcomes)) or "data, index, order and search together"
         raise BenchError(f"{then.name} and {now.name} have no line in common: they share no {none}")
-    path = output or page_of(store, f"{Path(before).stem}-{Path(after).stem}")
     return written(changes_page(shown, then, now), path)
 
 
@@ -214,11 +222,12 @@ def export(
 
     suffixes = {**exporting.SUFFIXES, ".tex": "latex"}
     if kind is None:
-        kind = suffixes.get(output.suffix.lower(), "") if output else "csv"
+        kind = suffixes.get(output.suffix.lower(), "" if not is_stream(output) else "csv") if output else "csv"
         if not kind:
             raise BenchError(f"--output {output}: give a name that ends in {' or '.join(suffixes)}, or a --format")
     if kind not in suffixes.values():
         raise unknown("format", kind, suffixes.values())
+    write = writer(output or STANDARD, exporting.EXPORT, [store])
     opened = Store.open(store)
     if kind == "latex":
         listed = [(name, outcome) for name, outcome in opened.outcomes(experiment) if name]
@@ -226,10 +235,7 @@ def export(
         content = latex(Findings(listed, opened.ladder(experiment), reference=reference)).encode()
     else:
         content = exporting.exported(exporting.tidy(opened.outcomes(experiment)), kind)
-    if output is None:
-        sys.stdout.buffer.write(content)
-        return
-    write(output, lambda stream: stream.write(content))
+    write(content)
 
 
 def _warn_of_unfinished(store: "Store", experiment: str | None) -> None:

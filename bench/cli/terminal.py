@@ -3,7 +3,8 @@
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 
 from bench.errors import BenchError
 from bench.labels import split
+from bench.outputs import is_standard
 from bench.streams import say as say
 
 if TYPE_CHECKING:
@@ -94,10 +96,11 @@ def integer(text: str, option: str) -> int:
         raise BenchError(f"{option}: {text!r} is not a whole number; give numbers with commas between") from None
 
 
-def check_folder(path: Path) -> None:
-    """A BenchError where a file cannot be written since its folder does not exist, before anything is computed."""
-    if not path.absolute().parent.is_dir():
-        raise BenchError(f"cannot write {path}: its folder does not exist; name another file with --output")
+@contextmanager
+def beside(output: Path | None) -> Iterator[None]:
+    """Print to standard error, in this context, if an output takes standard output."""
+    with redirect_stdout(sys.stderr) if output and is_standard(output) else nullcontext():
+        yield
 
 
 def print_json(value: Any) -> None:

@@ -23,11 +23,24 @@ def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> None
         raise BenchError(f"{where} has rows of no values: shape {shape}")
 
 
+def refuse_masked(values: Any, where: str) -> None:
+    """Raise BenchError, which names `where`, for a masked array, whether or not an element is masked.
+
+    Also for a list, a series or an array of objects that holds one, since numpy takes what is under a mask.
+    """
+    is_plain = isinstance(values, np.ndarray) and not values.dtype.hasobject
+    has_items = isinstance(values, list | tuple | np.ndarray) or hasattr(values, "array")  # which a series has
+    items = values if has_items and not is_plain else ()
+    if any(isinstance(value, np.ma.MaskedArray) for value in (values, *items)):
+        raise BenchError(f"{where} is masked, and its mask would be lost: give what filled() returns, or other rows")
+
+
 def check_vectors(vectors: np.ndarray, where: str, metric: str, rows: np.ndarray | None = None) -> np.ndarray:
     """(n, d) vectors as read-only C-contiguous float32, or a BenchError naming `where` and the first bad row.
 
     rows: the number of each, where it is not its place.
     """
+    refuse_masked(vectors, where)
     check_kind(vectors.shape, vectors.dtype, where)
     with np.errstate(over="ignore"):
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -89,6 +102,7 @@ def group_codes(groups: np.ndarray, where: str) -> np.ndarray | None:
 
 
 def _labels(labels: np.ndarray, where: str, n: int, needed: str) -> np.ndarray:
+    refuse_masked(labels, where)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.shape[0] != n:
@@ -105,6 +119,7 @@ def _labels(labels: np.ndarray, where: str, n: int, needed: str) -> np.ndarray:
 
 def check_neighbors(neighbors: np.ndarray, where: str, queries: int) -> np.ndarray:
     """(queries, k) int64 ids, or a BenchError that names `where`; whether the ids are right is not looked at."""
+    refuse_masked(neighbors, where)
     if neighbors.ndim != 2 or neighbors.shape[0] != queries or neighbors.shape[1] == 0:
         raise BenchError(f"{where} has shape {neighbors.shape}, there are {queries} queries: one row a query is needed")
     if neighbors.dtype.kind not in "iu":

@@ -18,7 +18,7 @@ from bench import cache, digests
 from bench.convert import converted
 from bench.data import formats, generators, records
 from bench.data.dataset import METRICS, Dataset, checked, fingerprint, warn_other_groups, warn_unverified
-from bench.data.fetch import FetchedFile, Progress, Published, fetch_file, required_path
+from bench.data.fetch import FetchedFile, Progress, Published, fetch_file, local_path, required_path
 from bench.data.from_files import Replacement, from_files, replaced, whole_file
 from bench.data.spec import Spec as Spec
 from bench.data.spec import read_spec as read_spec
@@ -60,6 +60,17 @@ def load(
         return dataset
     warn_unverified(dataset.name, f"the metric {stated.metric}")
     return dataclasses.replace(dataset, neighbors=None)
+
+
+def files(name: str) -> list[Path]:
+    """The files on this machine that a dataset is read from, its TOML file included."""
+    path = _find(name, None)
+    spec = read_spec(path)
+    named = [file for file in msgspec.structs.astuple(spec.files) if file] if spec.files else []
+    named += spec.embedding.sha256 if spec.embedding else []
+    named += [f"{spec.beir.folder}/{file}" for file in beir.files(spec.beir)] if spec.beir else []
+    published = [local_path(file) for file in spec.published]
+    return [path, *formats.files(path.parent / file for file in named), *formats.files(published)]
 
 
 def load_whole(name: str, replacement: Replacement = NOTHING) -> Dataset:

@@ -5,9 +5,24 @@ One file an engine, and a line here. Engines of a user's own join them by `find`
 
 from pathlib import Path
 
+import msgspec
+
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.indexes import chroma, duckdb, faiss, hnswlib, lancedb, own, pgvector, qdrant, usearch, vectorlite, voyager
+from bench.indexes import (
+    chroma,
+    duckdb,
+    faiss,
+    hnswlib,
+    imports,
+    lancedb,
+    own,
+    pgvector,
+    qdrant,
+    usearch,
+    vectorlite,
+    voyager,
+)
 from bench.indexes.engine import Engine
 
 INDEXES: dict[str, Engine] = {
@@ -28,6 +43,21 @@ _SHIPPED = tuple(INDEXES)
 def find(engine: str) -> str:
     """The key in INDEXES of an engine by its name, by an entry point's, or by the path of a Python file, after which
     it is called; what is not there yet is loaded. A BenchError where there is none."""
+    name = _found(engine)
+    whole = INDEXES[name]
+    if (digest := imports.digest(name)) != whole.imports_digest:
+        used = {*whole.libraries, *own.libraries(imports.names(name), whole.package)}
+        INDEXES[name] = msgspec.structs.replace(whole, imports_digest=digest, libraries=tuple(sorted(used)))
+    return name
+
+
+def is_own(name: str) -> bool:
+    """Whether an engine, by its key in INDEXES, is a user's file or comes from an entry point."""
+    return bool(INDEXES[name].file) or (name not in _SHIPPED and name in own.entry_points())
+
+
+def _found(engine: str) -> str:
+    """As `find`, without the digest of its imports."""
     if engine.endswith(own.SUFFIX):
         name = as_text(Path(engine).stem)
         if name in _SHIPPED or name in own.entry_points():

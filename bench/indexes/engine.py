@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 
+from bench import digests
 from bench.convert import converted
 from bench.data.dataset import METRICS
 from bench.errors import BenchError
@@ -68,6 +69,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     threads_by_process: whether a process has one number of threads for all its builds, which the first one sets.
     file: the Python file that it was loaded from, for an engine of a user's own; `own` sets it.
     file_digest: of what that file and those it imports from its folder do.
+    imports_digest: of modules that loading and building import and that no version identifies, see `imports`; empty if
+        there are none, and as long as nobody has looked.
     helpers: the files that it imports from its folder.
     libraries: distributions that they import, beside `package`.
     prepare: what a process does once before its first build, as it gets parameters: importing a library, starting a
@@ -94,6 +97,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     threads_by_process: bool = False
     file: str = ""
     file_digest: str = ""
+    imports_digest: str = ""
     helpers: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     prepare: Callable[[Any], None] = lambda params: None
@@ -104,6 +108,12 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     def packages(self) -> list[str]:
         """The distributions whose versions decide what it builds."""
         return [package for package in (self.package, *self.libraries) if package]
+
+    @property
+    def code_digest(self) -> str:
+        """Digest of all its code that no version identifies; empty if there is none."""
+        parts = {"file": self.file_digest, "imports": self.imports_digest}
+        return digests.key_digest(parts) if self.imports_digest else self.file_digest
 
     def repeats(self, params: Params) -> bool:
         """Whether two builds with these parameters are the same bit by bit, by what it promises."""
@@ -129,7 +139,7 @@ class NotInstalledError(BenchError):
 
 
 def installed_version(engine: Engine) -> str | None:
-    """Versions of an engine's package and libraries, and digits of a file's digest; None where it is not installed.
+    """Versions of an engine's package and libraries, and digits of its code's digest; None where it is not installed.
 
     A BenchError where a server that is named does not answer: it is no engine that may be left out.
     """
@@ -140,8 +150,8 @@ def installed_version(engine: Engine) -> str | None:
         versions += [f"{library} {metadata.version(library)}" for library in engine.libraries]
     except (metadata.PackageNotFoundError, NotInstalledError):
         return None
-    file = [f"file {engine.file_digest[:12]}"] if engine.file_digest else []
-    return ", ".join([*versions, *file]) or "unknown"
+    code = [f"{'file' if engine.file else 'code'} {engine.code_digest[:12]}"] if engine.code_digest else []
+    return ", ".join([*versions, *code]) or "unknown"
 
 
 def how_to_install(*engines: Engine) -> str:

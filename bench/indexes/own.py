@@ -19,6 +19,7 @@ from bench import digests
 from bench.data.dataset import METRICS
 from bench.errors import BenchError, no_file, unknown
 from bench.indexes.engine import Engine, Params
+from bench.indexes.imports import OWN_MODULE, runs_in_place
 
 SUFFIX = ".py"
 GROUP = "hnsw_order_bench.engines"  # entry points of packages that bring engines
@@ -36,7 +37,7 @@ def from_file(path: Path) -> Engine:
         raise no_file(path, "give the path of a Python file that has build(...)")
     file = path.resolve()
     before = _program(file, path)
-    name = f"_bench_engine_{digests.key_digest({'file': str(file), 'code': before.digest})[:16]}"
+    name = f"{OWN_MODULE}{digests.key_digest({'file': str(file), 'code': before.digest})[:16]}"
     module = sys.modules.get(name) or _loaded(name, file, path, before.files - {file})
     if _program(file, path).digest != before.digest:
         del sys.modules[name]
@@ -47,7 +48,7 @@ def from_file(path: Path) -> Engine:
         file=str(file),
         file_digest=before.digest,
         helpers=tuple(sorted(map(str, before.files - {file}))),
-        libraries=_libraries(before.imports, engine.package),
+        libraries=libraries(before.imports, engine.package),
     )
 
 
@@ -85,11 +86,14 @@ def _installed(folder: Path) -> frozenset[str]:
 
 
 @cache
-def _libraries(imports: frozenset[str], package: str) -> tuple[str, ...]:
-    """Distributions that modules of these names come with, but for `package`, and numpy, which every trial names."""
+def libraries(imported: frozenset[str], package: str) -> tuple[str, ...]:
+    """Installed packages that modules of these names come with, except `package`, and numpy, which every trial names.
+
+    One that is installed in place is left out: its version says nothing of its code.
+    """
     of_module = metadata.packages_distributions()
-    distributions = {one for name in imports if name != "bench" for one in of_module.get(name, [])}
-    return tuple(sorted(distributions - {package, "numpy"}))
+    named = {one for name in imported if name != "bench" for one in of_module.get(name, [])} - {package, "numpy"}
+    return tuple(sorted(one for one in named if not runs_in_place(metadata.distribution(one))))
 
 
 def entry_points() -> dict[str, metadata.EntryPoint]:

@@ -2,12 +2,15 @@
 
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tabulate import tabulate
 
+from bench import outputs
 from bench.errors import BenchError, unknown
 from bench.measure.retrieval import CUTOFFS
 from bench.study.outcome import Outcome
@@ -35,6 +38,31 @@ TIDY = (
     "ids_sha256",
     "commit",
 )
+
+_MARKS = {"experiment", "order_seed", "build_seed", "ids_sha256"}  # columns that only an export has together
+_LATEX = re.compile(rb"\\begin\{table\}\n\\centering\n\\caption\{.*?\border\s*&\s*builds\s*&\s*recall\s*&", re.DOTALL)
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file is an export in any of our formats, LaTeX included."""
+    first = outputs.head(path, 4000)
+    if first.startswith(b"PAR1"):
+        return _MARKS.issubset(_parquet_columns(path))
+    line = first.partition(b"\n")[0]
+    columns = re.split(r"\s*\|\s*" if line.startswith(b"|") else ",", line.decode().strip())
+    return _MARKS.issubset(columns) or bool(_LATEX.match(first))
+
+
+def _parquet_columns(path: Path) -> list[str]:
+    try:
+        import pyarrow.parquet as pq
+
+        return list(pq.read_schema(path).names)
+    except ImportError:
+        return []
+
+
+EXPORT = outputs.Kind("export of this harness", is_export)
 
 
 def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":

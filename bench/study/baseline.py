@@ -23,6 +23,7 @@ from bench import digests
 from bench.convert import converted
 from bench.errors import BenchError, unknown
 from bench.labels import cut
+from bench.outputs import Kind
 from bench.study.environment import differences
 from bench.study.outcome import Outcome
 from bench.study.study import Study
@@ -205,6 +206,9 @@ def _content(path: Path) -> dict[str, Any]:
             "restore it, or save the baseline again"
         )
     return {**content, "sha256": stated}
+
+
+FILE = Kind("baseline of this harness", lambda path: bool(read(path).outcomes))
 
 
 def comparable(trial: Trial) -> Trial:

@@ -46,6 +46,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
             return self.array_name
         return self.base if self.base in catalog.names() else formats.split(Path(self.base))[0].stem
 
+    @property
+    def files(self) -> list[Path]:
+        """Every file that is read: of vectors, queries, labels, neighbours and groups."""
+        named = [self.queries, self.labels, self.neighbors, self.query_groups]
+        if isinstance(self.base, str) and not catalog.is_file(self.base):
+            return [*catalog.files(self.base), *formats.files(named)]
+        return formats.files([Path(self.base) if isinstance(self.base, str) else self.base, *named])
+
     def load(self, log: Log) -> Dataset:
         """The Dataset, its queries held out where it has none. log: called with a line on what was chosen."""
         if isinstance(self.base, str) and not catalog.is_file(self.base):

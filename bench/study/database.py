@@ -47,6 +47,12 @@ PRAGMA user_version = {SCHEMA};
 """
 
 
+# Made when it is needed, since stores of this schema without it are as good.
+ATTEMPTS = (
+    "CREATE TABLE IF NOT EXISTS attempts (attempt TEXT, build_id TEXT, PRIMARY KEY (attempt, build_id)) WITHOUT ROWID"
+)
+
+
 def connected(path: Path, mode: str) -> sqlite3.Connection:
     """A connection to the store at `path`, which is made where `mode`, one of SQLite's, allows it.
 

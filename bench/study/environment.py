@@ -1,6 +1,5 @@
 """What a result was made with: versions, commit, machine."""
 
-import json
 import os
 import platform
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 from bench import cache, digests, indexes
 from bench.indexes.engine import Engine
+from bench.indexes.imports import runs_in_place
 
 # What the ids that a build returns depend on, beside its trial: where all are equal, so must the ids be.
 DECIDES = ("versions", "binaries", "platform", "cpu", "simd", "cores", "omp_num_threads")
@@ -49,7 +49,7 @@ def _environment(
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in dict.fromkeys([*_LIBRARIES, *packages])} | dict(served),
         "binaries": {package: binary(package) for package in packages},
-        "engine_files": {name: engine.file_digest[:12] for name, engine in engines if engine.file_digest},
+        "engine_files": {name: engine.code_digest[:12] for name, engine in engines if engine.code_digest},
         "commit": _commit(),
         "platform": " ".join([platform.system(), platform.machine(), *platform.libc_ver()]).strip(),
         "cpu": model,
@@ -167,7 +167,7 @@ def binary(package: str) -> str | None:
         return None
     files = distribution.files or []
     compiled = {str(file): file.hash.value if file.hash else None for file in files if _is_compiled(file)}
-    if _in_place(distribution) or not any(file.hash for file in files) or None in compiled.values():
+    if runs_in_place(distribution) or not any(file.hash for file in files) or None in compiled.values():
         return None
     return digests.key_digest(compiled)[:16] if compiled else ""
 
@@ -176,12 +176,6 @@ def _is_compiled(file: metadata.PackagePath) -> bool:
     """Whether a file is a library or a program; what installers write into the environment's own bin is a script."""
     program = file.parent.name == "bin" and not file.suffix and ".." not in file.parts
     return program or file.suffix in _COMPILED or ".so." in file.name
-
-
-def _in_place(distribution: metadata.Distribution) -> bool:
-    """Whether a package runs from where its source lies, of which no files are recorded."""
-    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
-    return bool(origin.get("dir_info", {}).get("editable"))
 
 
 def _cpu() -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """What studies ask for, from the store, after what it misses was measured."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bench import digests
 from bench.errors import Log
 from bench.geometry import Geometry
 from bench.geometry.verify import check_resolution, verify_given, warn_of_near_duplicates, warn_of_rows_as_queries
@@ -109,40 +110,55 @@ def _changed(outcome: Outcome, here: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def measuring(study: Study, path: Path | None, workers: Workers, progress: Progress, log: Log) -> Iterator[Measure]:
+def measuring(
+    study: Study, path: Path | None, workers: Workers, progress: Progress, log: Log, purpose: Mapping[str, Any]
+) -> Iterator[Measure]:
     """What gives the outcomes of trials of a study, for a gate or a baseline; FailedTrialsError where any trial fails.
 
-    path: a store whose outcomes are taken where they were made on a machine like this by the same engine, down to how
-    it was compiled, and which keeps new ones; without it all are measured.
+    path: a store that keeps the outcomes. Of those that are there, only builds of the same attempt are taken, which was
+    interrupted: one with this purpose and these trials, on a machine like this, by an engine compiled as this one is.
+    An attempt ends when the context does, unless by an exception; without a path all are measured.
+    purpose: plain values that name what measures, and whatever decides about what.
     """
+    attempt = digests.key_digest({**purpose, "trials": [trial.key for trial in study.trials]})
     here = environment(workers.count, {index.engine for index in study.indexes})
-
     with TemporaryDirectory() as folder:
         store = Store.create(path or Path(folder) / "store.sqlite")
 
         def measure(trials: Sequence[Trial]) -> list[Outcome]:
-            stored = [] if path is None else [outcome for _, outcome in store.outcomes()]
-            by_key = {o.trial.key: o for o in stored if not _changed(o, here)}
+            own = store.attempted(attempt)
+            stored = (outcome for _, outcome in store.outcomes() if outcome.build.id in own) if own else ()
+            by_key = {outcome.trial.key: outcome for outcome in stored if not _changed(outcome, here)}
             missing = [trial for trial in trials if trial.key not in by_key]
-            failures = []
             log(f"{study.name}: {len(missing)} outcomes to measure")
-            finished = 0
-            try:
-                with progress(len(missing)) as (log_beside, step):
-                    for result in run(study, store, workers, log_beside, missing, again=True):
-                        finished += 1
-                        step()
-                        if isinstance(result, Failure):
-                            failures.append(result)
-                        else:
-                            by_key[result.trial.key] = result
-            except KeyboardInterrupt:
-                raise Interrupted(finished, len(missing)) from None
-            if failures:
-                raise FailedTrialsError(failures, len(trials))
+            for outcome in _measured(study, store, workers, progress, missing, len(trials)):
+                store.attempt(attempt, outcome.build.id)
+                by_key[outcome.trial.key] = outcome
             return [by_key[trial.key] for trial in trials]
 
         try:
             yield measure
+            store.end_attempt(attempt)
         finally:
             store.close()
+
+
+def _measured(
+    study: Study, store: Store, workers: Workers, progress: Progress, missing: Sequence[Trial], asked: int
+) -> Iterator[Outcome]:
+    """The outcomes of trials, as they come, with progress; FailedTrialsError at the end if any of them failed."""
+    failures: list[Failure] = []
+    finished = 0
+    try:
+        with progress(len(missing)) as (log_beside, step):
+            for result in run(study, store, workers, log_beside, missing, again=True):
+                finished += 1
+                step()
+                if isinstance(result, Failure):
+                    failures.append(result)
+                else:
+                    yield result
+    except KeyboardInterrupt:
+        raise Interrupted(finished, len(missing)) from None
+    if failures:
+        raise FailedTrialsError(failures, asked)

@@ -50,10 +50,12 @@ def _provenance(name: str, engine: Engine, judged: bool, served: str | None) -> 
 
 
 def _adapter(engine: Engine) -> list[str]:
-    """Digests of the code that drives an engine: of ours, of a user's file, or of the package that brings it."""
+    """Digests of the code that drives an engine: of ours, of a user's file, or of the package that brings it, and of
+    what that imports and no version identifies."""
+    imported = [engine.imports_digest] if engine.imports_digest else []
     if engine.file_digest:
-        return [engine.file_digest]
-    return [
+        return [engine.file_digest, *imported]
+    return imported + [
         digests.definition_digest(definition, _folder(inspect.getmodule(definition)))
         for definition in (engine.build, engine.params)
     ]

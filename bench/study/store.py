@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.errors import BenchError, unknown
 from bench.study import packing
-from bench.study.database import BUILD, DATA, SEARCH, connected, damaged, in_memory, is_writable, unusable
+from bench.study.database import ATTEMPTS, BUILD, DATA, SEARCH, connected, damaged, in_memory, is_writable, unusable
 from bench.study.experiment import REFERENCE
 from bench.study.outcome import Failure, Outcome
 from bench.study.trial import Data, Trial, flat
@@ -172,6 +172,23 @@ class Store:
             _replace(connection, "outcomes", (*outcome_row, *measured, *(key for key, _ in scores)))
             connection.execute("DELETE FROM failures WHERE key = ?", (trial.key,))
             _add_member(connection, experiment, trial)
+
+    def attempted(self, attempt: str) -> set[str]:
+        """The ids of the builds that an attempt, which has not ended, made so far; see `attempt`."""
+        with self._usable(), self._connection as connection:
+            connection.execute(ATTEMPTS)
+            rows = connection.execute("SELECT build_id FROM attempts WHERE attempt = ?", (attempt,))
+            return {build for (build,) in rows}
+
+    def attempt(self, attempt: str, build: str) -> None:
+        """Count a build among those of an attempt, by its digest, so that an interrupted one can go on."""
+        with self._usable(), self._connection as connection:
+            connection.execute("INSERT OR IGNORE INTO attempts VALUES (?, ?)", (attempt, build))
+
+    def end_attempt(self, attempt: str) -> None:
+        """Forget which builds an attempt made, whose outcomes stay."""
+        with self._usable(), self._connection as connection:
+            connection.execute("DELETE FROM attempts WHERE attempt = ?", (attempt,))
 
     def fail(self, failure: Failure, experiment: str | None = None) -> None:
         """Keep why a trial of an experiment gave nothing, until it has an outcome."""

@@ -26,6 +26,7 @@ from bench.study.experiment import (
     repeated,
     split_table,
 )
+from bench.study.first_build import note_imports
 from bench.study.order_labels import labels_of
 from bench.study.provenance import provenance
 from bench.study.refusal import refusal
@@ -51,6 +52,7 @@ class Study:
             raise BenchError(f"{name}: dataset {twice!r} is named twice: leave one out")
         _check_data(name, experiment, checked, datasets)
         self.indexes = checked.indexes
+        note_imports(self.indexes, datasets)
         self._orders_of = checked.orders_of
         self.left_out = checked.left_out
         self.orders = {dataset.name: _expanded(checked.orders, dataset) for dataset in datasets}

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 import msgspec
 
 from bench.errors import Log
-from bench.indexes import INDEXES
+from bench.indexes import INDEXES, imports
 from bench.study import processes
 from bench.study.build import Job, check_code, measure
 from bench.study.outcome import Failure, Outcome
@@ -116,7 +116,7 @@ class _Worker:
         self.jobs_before += 1
         self.deadline = time.monotonic() + timeout if timeout else None
         with suppress(OSError):  # it has just died, which `end` notices
-            self.pipe.send(job)
+            self.pipe.send((job, imports.noted(index.engine)))
 
     def results(self, log: Log) -> Iterator[Outcome | Failure]:
         """What it has sent; `job` is then what is left of its job, or None."""
@@ -157,7 +157,7 @@ class _Worker:
         self.pipe.close()
 
 
-def _serve(pipe: "Connection[object, Job]", parent: int, threads: int) -> None:
+def _serve(pipe: "Connection[object, tuple[Job, dict[str, str]]]", parent: int, threads: int) -> None:
     """What a worker does: measure jobs until there are no more."""
     import faiss
 
@@ -165,8 +165,9 @@ def _serve(pipe: "Connection[object, Job]", parent: int, threads: int) -> None:
     faiss.omp_set_num_threads(threads)
     with suppress(EOFError):
         while True:
-            job = pipe.recv()
+            job, imported = pipe.recv()
             try:
+                imports.note(job.trials[0].index.engine, imported)
                 check_code(job)
                 for result in measure(job, lambda line: pipe.send(("line", line))):
                     pipe.send(("result", result))

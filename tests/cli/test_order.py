@@ -43,11 +43,11 @@ def test_blocks_of_any_size_give_the_same_file(tmp_path, monkeypatch, rows, bloc
     ("words", "named"),
     [
         ((), "--write"),
-        (("--write", "x.npy"), "--write x.npy"),
-        (("--write", "./x.npy"), "--write x.npy"),
-        (("--write", "link.npy"), "--write link.npy"),
-        (("--write", "l.npy", "--labels", "l.npy"), "--write l.npy"),
-        (("--write", "y.npy", "--output", "y.npy"), "--write y.npy"),
+        (("--write", "x.npy"), "x.npy"),
+        (("--write", "./x.npy"), "x.npy"),
+        (("--write", "link.npy"), "link.npy"),
+        (("--write", "l.npy", "--labels", "l.npy"), "l.npy"),
+        (("--write", "y.npy", "--output", "y.npy"), "y.npy"),
         (("--write", "y.txt"), ".npy"),
         (("--write", "nowhere/y.npy"), "nowhere/y.npy"),
     ],
@@ -58,3 +58,12 @@ def test_vectors_are_never_written_over_an_input(cli, tmp_path, rows, words, nam
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert named in one_line(cli("order", "x.npy", "--order", "random", *words))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_reordered_vectors_replace_an_earlier_copy_and_no_other_vectors(cli, tmp_path, rows):
+    np.save(tmp_path / "others.npy", rows + 1)
+    for order in ("random", "reverse"):
+        cli("order", "x.npy", "--order", order, "--write", "sorted.npy", check=0)
+    assert np.array_equal(np.load(tmp_path / "sorted.npy"), rows[::-1])
+    assert "others.npy" in one_line(cli("order", "x.npy", "--order", "random", "--write", "others.npy"))
+    assert np.array_equal(np.load(tmp_path / "others.npy"), rows + 1)

@@ -156,6 +156,8 @@ def test_halfvec_finds_the_exact_neighbours_but_for_rounding(halfvec, metric):
 
 
 def test_halfvec_takes_more_dimensions_than_vector_does(halfvec):
+    import psycopg
+
     base = np.random.default_rng(0).standard_normal((60, 2500)).astype(np.float32)
     ids = build(np.arange(60), base=base, dtype="halfvec").search(base, 1, 60)
     assert np.array_equal(ids[:, 0], np.arange(60))

@@ -116,7 +116,7 @@ def test_an_edit_makes_stale_what_it_can_change_and_nothing_else(package, before
 
 def test_a_new_adapter_makes_nothing_stale(package, before):
     shutil.copy(package / "bench/indexes/hnswlib.py", package / "bench/indexes/another.py")
-    edit(package, "indexes/__init__.py", "import chroma, ", "import another, chroma, ")
+    edit(package, "indexes/__init__.py", "    chroma,\n", "    another,\n    chroma,\n")
     edit(package, "indexes/__init__.py", '"faiss": faiss.ENGINE', '"another": another.ENGINE, "faiss": faiss.ENGINE')
     assert stale(package, before) == set()
 

@@ -99,10 +99,8 @@ def test_a_gate_on_a_store_that_cannot_be_written_builds_nothing_that_would_be_l
     words = ["--experiment", "mine.toml", "--builds", "5", "--reason", "x", "--store", "ro/s.sqlite"]
     assert call("baseline", "save", "mine", *words).returncode == 0
     close(filled / "ro")
-    done = call("gate", "mine", "--store", "ro/s.sqlite")
-    assert (done.returncode, "0 outcomes to measure" in done.stderr) == (0, True), done.stderr
-    done = call("baseline", "save", "other", *words, "--builds", "6")
-    assert "cannot write the store ro/s.sqlite" in one_line(done)
+    for command in (["gate", "mine", "--store", "ro/s.sqlite"], ["baseline", "save", "other", *words]):
+        assert "cannot write the store ro/s.sqlite" in one_line(call(*command))
 
 
 def test_a_store_that_another_tool_left_in_write_ahead_mode_is_read(call, filled):

@@ -21,8 +21,9 @@ from bench.data.fetch.checksums import (
     write_record,
 )
 from bench.data.fetch.published import Published as Published
-from bench.data.fetch.published import addresses, downloads, local_path, mirror
+from bench.data.fetch.published import addresses, downloads, mirror
 from bench.data.fetch.published import check as check
+from bench.data.fetch.published import local_path as local_path
 from bench.data.fetch.transfer import Progress as Progress
 from bench.data.fetch.transfer import Transfer
 from bench.errors import BenchError, BenchWarning

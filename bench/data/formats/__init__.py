@@ -4,7 +4,7 @@ Nothing is ever unpickled, and nothing is read before it is needed.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -66,6 +66,11 @@ def split(path: Path) -> tuple[Path, str]:
     """The file that `path` names, and what of it behind a `#`: an array's name, or nothing."""
     file, mark, name = str(path).rpartition("#")
     return (Path(file), name) if mark and not os.path.exists(path) else (path, "")
+
+
+def files(places: Iterable[Place | None]) -> list[Path]:
+    """The files among places of arrays."""
+    return [split(place)[0] for place in places if isinstance(place, Path)]
 
 
 def read(path: Path) -> Contents:

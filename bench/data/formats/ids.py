@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.formats.npy import open_npy
+from bench.data.arrays import refuse_masked
+from bench.data.formats.npy import is_vector, npy, open_npy
 from bench.errors import BenchError, no_file, unknown
+from bench.outputs import Kind, head, is_stream
 
 _COLUMN = "row"  # of parquet, as written; any name is read
 
@@ -28,6 +30,7 @@ def read_ids(path: Path) -> np.ndarray:
 
 def row_numbers(ids: np.ndarray, where: str) -> np.ndarray:
     """(m,) int64 row numbers, also of what is one column, or a BenchError that names `where`."""
+    refuse_masked(ids, where)
     if ids.ndim == 2 and ids.shape[1] == 1:
         ids = ids[:, 0]
     if ids.ndim != 1 or ids.dtype.kind not in "iu":
@@ -37,26 +40,44 @@ def row_numbers(ids: np.ndarray, where: str) -> np.ndarray:
 
 def written(ids: np.ndarray, path: Path) -> bytes:
     """The content of a file of row numbers (m,), in the format of its suffix."""
-    return FORMATS[path.suffix.lower()][1](ids)
+    return FORMATS[_suffix(path)][1](ids)
 
 
-def check_writable(path: Path) -> None:
-    """A BenchError where a file of this suffix cannot be written."""
-    suffix = path.suffix.lower()
+def check_suffix(path: Path) -> None:
+    """Raise BenchError if a file of this suffix cannot be written."""
+    suffix = _suffix(path)
     if suffix not in FORMATS:
         raise BenchError(f"{path}: {unknown('suffix', suffix, FORMATS)}")
     if suffix == ".parquet":
         _pyarrow(path)
 
 
+def _suffix(path: Path) -> str:
+    """The suffix that a file is written by; a pipe or a device without one gets lines of text."""
+    suffix = path.suffix.lower()
+    return ".txt" if suffix not in FORMATS and is_stream(path) else suffix
+
+
+def _are_row_numbers(path: Path) -> bool:
+    """Whether a file, whatever its name, holds whole numbers in one dimension, each once and none below 0."""
+    first = head(path, 6)
+    if first == b"\x93NUMPY":
+        ids = open_npy(path) if is_vector(path, "iu") else np.array([-1])
+    else:
+        try:
+            ids = _read_parquet(path) if first.startswith(b"PAR1") else _read_txt(path)
+        except BenchError:
+            return False
+        if not first.startswith(b"PAR1") and len(ids) != len(path.read_text("utf-8-sig").splitlines()):
+            return False
+    return ids.dtype.kind in "iu" and ids.min(initial=0) >= 0 and len(np.unique(ids)) == len(ids)
+
+
+ROW_NUMBERS = Kind("file of row numbers", _are_row_numbers)
+
+
 def _read_npy(path: Path) -> np.ndarray:
     return open_npy(path)
-
-
-def _write_npy(ids: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, ids)
-    return buffer.getvalue()
 
 
 def _read_txt(path: Path) -> np.ndarray:
@@ -109,7 +130,7 @@ def _pyarrow(path: Path) -> None:
 
 
 FORMATS: dict[str, tuple[Callable[[Path], np.ndarray], Callable[[np.ndarray], bytes]]] = {
-    ".npy": (_read_npy, _write_npy),
+    ".npy": (_read_npy, npy),
     ".txt": (_read_txt, _write_txt),
     ".parquet": (_read_parquet, _write_parquet),
 }

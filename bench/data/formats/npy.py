@@ -1,5 +1,6 @@
 """numpy's own files, .npy and .npz, never unpickled."""
 
+import io
 import lzma
 import math
 import os
@@ -16,6 +17,7 @@ import numpy as np
 
 from bench.data.formats.array import FileArray, damaged, from_memory_map, spans
 from bench.errors import BenchError, no_file
+from bench.outputs import Kind
 
 _SPARSE = {"format", "shape", "data"}  # beside others, as scipy.sparse.save_npz writes
 # 3.0 differs from 2.0 in how it spells the names of fields, which arrays of numbers do not have.
@@ -46,6 +48,25 @@ def open_npy(path: Path) -> np.ndarray:
             raise _objects(str(path)) from None
         raise damaged(path, "write it again with numpy.save") from None
     return np.asarray(array)
+
+
+def is_vector(path: Path, kinds: str) -> bool:
+    """Whether a file is a .npy file, whatever its name, of one dimension and a type of these `dtype.kind`s."""
+    try:
+        array = open_npy(path)
+    except BenchError:
+        return False
+    return array.ndim == 1 and array.dtype.kind in kinds
+
+
+def npy(array: np.ndarray) -> bytes:
+    """The content of a .npy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+ESTIMATES = Kind("file of one number per row", lambda path: is_vector(path, "f"))
 
 
 def read_npy(path: Path) -> dict[str, FileArray]:
@@ -125,3 +146,15 @@ def write_rows(stream: IO[bytes], base: np.ndarray, rows: np.ndarray) -> None:
     np.lib.format.write_array_header_1_0(stream, header)
     for part in spans(base):
         stream.write(base[rows[part]].data)
+
+
+def reordered(base: np.ndarray) -> Kind:
+    """Rows of `base` (n, d) in a .npy file, as `write_rows` leaves them; other vectors are not of this kind."""
+
+    def holds(path: Path) -> bool:
+        rows = open_npy(path)
+        if rows.dtype != base.dtype or rows.shape[1:] != base.shape[1:] or not 0 < len(rows) <= len(base):
+            return False
+        return all(any((base[part] == row).all(axis=1).any() for part in spans(base)) for row in (rows[0], rows[-1]))
+
+    return Kind("file of these vectors", holds)

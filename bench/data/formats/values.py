@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.data.arrays import refuse_masked
 from bench.data.formats.array import FileArray, from_memory
 from bench.errors import BenchError
 from bench.labels import listed
@@ -44,7 +45,11 @@ def labels_of(values: Any, name: str) -> FileArray:
 
 
 def array_of(values: Any, name: str) -> np.ndarray:
-    """What becomes an array, as one; a BenchError names the argument where it does not."""
+    """What becomes an array, as one; a BenchError names the argument where it does not.
+
+    A masked array is refused.
+    """
+    refuse_masked(values, name)
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:  # as of rows of unequal lengths, or on another device

@@ -101,6 +101,13 @@ def published(source: Beir) -> list[fetch.Published]:
     return [_published(source, file) for file in source.sha256]
 
 
+def files(source: Beir) -> list[str]:
+    """The files that are read, by their paths in the folder."""
+    model, _, _ = source.model.partition("@")
+    vectors = [file.format(model=model) for file in (source.corpus, source.queries)]
+    return [CORPUS, QUERIES, f"qrels/{source.split}.tsv", *vectors]
+
+
 def _published(source: Beir, file: str) -> fetch.Published:
     return fetch.Published(file=f"{source.folder}/{file}", checksum=f"sha256:{source.sha256[file]}")
 

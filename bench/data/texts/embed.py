@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from bench import digests
+from bench import digests, outputs
 from bench.convert import as_text, converted, read_toml
 from bench.data.texts import lsa, vectors
 from bench.data.texts.job import Columns, Job, Labels, of_file, of_folder
@@ -108,6 +108,8 @@ def embed(
         )
     else:
         job = of_file(path, name, queries, Columns(text_column or Columns().text, label_column))
+    for file in filter(Path.exists, (job.toml, *job.outputs)):
+        outputs.check(file, RECORDED, [part.file for part in job.parts])
     log(f"{model}: loading")
     encoder = load_encoder(model, job.parts[0].texts, query_prefix, passage_prefix, batch_size)
     requested = Embedding(
@@ -135,6 +137,10 @@ def verify(record: Embedding, folder: Path, where: str) -> None:
             raise BenchError(
                 f"{where}: {folder / file} is not what `bench embed` recorded: restore it, or remove it and embed again"
             )
+
+
+# What it wrote is known by the digests that the TOML file records, which are checked where they are read.
+RECORDED = outputs.Kind("file that `bench embed` wrote", lambda path: True)
 
 
 class _Previous(NamedTuple):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bench.analysis.findings import Findings
 from bench.analysis.setting import natural
 from bench.errors import BenchError, unknown
+from bench.outputs import Kind, head
 from bench.present import frames
 from bench.present.charts import comparison, parts
 from bench.present.charts.marks import CONFIG
@@ -122,6 +123,14 @@ def files(drawn: Any) -> dict[str, bytes]:
         svg = vl_convert.vegalite_to_svg(spec)
     return {"svg": svg.encode(), "png": vl_convert.vegalite_to_png(spec, ppi=DPI)}
 
+
+_PER_METER = round(DPI / 0.0254).to_bytes(4, "big")
+_PNG = re.compile(rb"\x89PNG\r\n\x1a\n.*pHYs" + re.escape(2 * _PER_METER), re.DOTALL)
+
+KINDS = {
+    "svg": Kind("chart of this harness", lambda path: b'class="marks"' in head(path, 300)),
+    "png": Kind("chart of this harness", lambda path: _PNG.match(head(path, 100)) is not None),
+}
 
 _TWO_HALVES = re.compile(r"[\U00010000-\U0010ffff]")
 _SHAPES = ord("\N{BLACK SQUARE}")  # the first of 96 geometric shapes, so that other names stay others

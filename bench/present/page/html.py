@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bench import cache as files
-from bench import streams
-from bench.errors import BenchError
+from bench import outputs
 from bench.present.charts import named
 
 if TYPE_CHECKING:
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 GENERATOR = "hnsw-order-bench"
+PAGE = outputs.Kind(
+    "report of this harness", lambda path: f'content="{GENERATOR}"'.encode() in outputs.head(path, 2000)
+)
 _COMMAND = re.compile(r"`((?:bench[ .]|--)[^`]*)`")
 
 
@@ -128,9 +130,7 @@ def _code(sentence: str) -> Any:
 def written(html: str, path: Path) -> Path:
     """Write a page to a file, whole or not at all, and give its path.
 
-    Raises BenchError where it cannot be written, or where another file than a page of this harness lies there.
+    Raises BenchError if it cannot be written, or if another file than a page of this harness would be replaced.
     """
-    if path.is_file() and f'content="{GENERATOR}"'.encode() not in path.read_bytes()[:2000]:
-        raise BenchError(f"{path} is no report of this harness, and is not replaced: move it, or name another file")
-    streams.write(path, lambda stream: stream.write(html.encode()))
+    outputs.writer(path, PAGE)(html.encode())
     return path
