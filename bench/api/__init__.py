@@ -169,7 +169,7 @@ def lid(vectors: "Vectors", *, k: int = 100, estimator: str = "mle", metric: str
     """
     dataset = source(vectors, metric).load_whole()
     check_lid(dataset, whole(k, "k"), estimator)
-    return Geometry(dataset).lid(k, estimator).astype("float64")
+    return dataset.by_source(Geometry(dataset).lid(k, estimator).astype("float64"))
 
 
 def load(

@@ -53,7 +53,7 @@ def lid(
     if output:
         import numpy as np
 
-        write(output, lambda stream: np.save(stream, geometry.lid(k, estimator)))
+        write(output, lambda stream: np.save(stream, geometry.dataset.by_source(geometry.lid(k, estimator))))
     if as_json:
         print_json(described)
         return
