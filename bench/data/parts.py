@@ -13,6 +13,7 @@ from bench.data.dataset import METRICS, warn_other_groups, warn_unverified
 from bench.data.formats import Place, hdf5
 from bench.data.formats.array import FileArray, check, whole
 from bench.errors import BenchError, BenchWarning, Log, unknown
+from bench.labels import listed
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def opened(base: Place, beside: Replacement, log: Log) -> Parts:
     sources = {"base": base_source, "queries": query_source or base_source, "neighbors": neighbor_source}
     files = {part: source.where for part, source in sources.items() if source}
     files |= labels_file | groups_file
+    _log_unused(bundle, log)
     check(base_source)
     if query_source:
         check_queries(query_source)
@@ -87,6 +89,14 @@ def opened(base: Place, beside: Replacement, log: Log) -> Parts:
         groups,
         files,
     )
+
+
+def _log_unused(bundle: formats.Contents, log: Log) -> None:
+    """Call `log` with a line on what a bundle holds that is no part of a dataset, or not by its name."""
+    parts = {id(formats.find(bundle, part)) for part in formats.NAMES} | {id(formats.get(bundle, "base"))}
+    unused = [name for name, array in bundle.arrays.items() if id(array) not in parts]
+    if names := [*unused, *bundle.others]:
+        log(f"{bundle.path}: not used: {listed(names)}")
 
 
 def queries_in(path: Place) -> FileArray:

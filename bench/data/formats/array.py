@@ -31,6 +31,7 @@ class FileArray:
     memory_map: the array as one, read-only; None if it lies in the file in another way than in memory.
     take: gives rows by their numbers, if the file has them without reading those before.
     in_memory: whether it lies in no file.
+    files: those that it is in, if they are several.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class FileArray:
     memory_map: np.ndarray | None = None
     take: Callable[[np.ndarray], np.ndarray] | None = None
     in_memory: bool = False
+    files: tuple[Path, ...] = ()
 
     @property
     def where(self) -> str:
@@ -100,7 +102,7 @@ def vectors(source: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
     if source.in_memory:
         return read_only(np.ascontiguousarray(_float32(whole(source))))
     key = {
-        "sha256": digests.file_digest(source.path),
+        "sha256": [digests.file_digest(file) for file in source.files or (source.path,)],
         "suffix": source.path.suffix.lower(),
         "part": source.part,
         "code": _code(),
@@ -162,5 +164,4 @@ def damaged(path: Path, how: str = "get or write it again") -> BenchError:
 
 def _code() -> str:
     """The code that reads files: what another one converted is not taken."""
-    readers = ("array.py", "npy.py", "hdf5.py", "texmex.py", "bigann.py", "parquet.py")
-    return digests.code_digest(*(Path(__file__).parent / name for name in readers))
+    return digests.code_digest(Path(__file__).parent)
