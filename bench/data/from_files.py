@@ -34,7 +34,7 @@ def from_files(
     A bundle (HDF5, npz) brings queries, their groups, labels, neighbours and its metric; what is given beside it takes
     their place, and groups or neighbours of other queries or another metric are left out. Without a metric it is l2;
     without queries, a tenth of the base, at most 1,000 rows, is held out of it, by seed, so that no query finds itself.
-    limit: at most so many rows of the base that stays, as `dataset.limit` draws them. log: is called with a line on
+    limit: the most rows of the base, drawn as `dataset.limit` does. log: is called with a line on
     what was chosen.
 
     Under cosine, rows of zeros have no direction; they are left out, with a warning. Only rows that are taken are read

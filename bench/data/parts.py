@@ -18,13 +18,13 @@ from bench.labels import listed
 
 @dataclass(frozen=True)
 class Replacement:
-    """What takes the place of what a dataset states, and fills in what it does not.
+    """Parts that replace those of a dataset, or that it lacks.
 
     queries: a file of them. Neighbours, judgements and groups of those before are left out.
-    labels: a file of one label a row of the source.
+    labels: a file of one label per row of the source.
     neighbors: a file of the queries' nearest base rows.
     metric: one of METRICS.
-    query_groups: a file of one label a query: queries of one label are not independent of each other.
+    query_groups: a file of one label per query: queries of one label are not independent of each other.
     """
 
     queries: Place | None = None
@@ -35,7 +35,7 @@ class Replacement:
 
 
 class Parts(NamedTuple):
-    """What a dataset comes from, vectors and neighbours not read yet.
+    """Sources of a dataset, vectors and neighbours not read yet.
 
     name: the file's, without its suffix.
     metric: the dataset's.
@@ -43,7 +43,7 @@ class Parts(NamedTuple):
     queries: None if the files have none.
     neighbors: None if the files have none, or those of other queries or another metric.
     is_named: whether the user names the neighbours, which are then refused if they are unusable.
-    labels: one a row of the base, not checked yet; None if the files have none.
+    labels: one per row of the base, not checked yet; None if the files have none.
     query_groups: labels of the queries' groups, the same; None too if they are of other queries.
     files: by part, the place that an error names.
     """
@@ -177,7 +177,7 @@ def neighbors_of(parts: Parts, base_rows: np.ndarray, query_rows: np.ndarray) ->
 
 
 def groups_of(parts: Parts, query_rows: np.ndarray) -> np.ndarray | None:
-    """The labels of the groups of the queries that are taken; None where there are none, or queries are held out."""
+    """The labels of the groups of the queries that are taken; None if there are none, or queries are held out."""
     if parts.query_groups is None or parts.queries is None:
         return None
     groups = check_query_groups(parts.query_groups, parts.files["query_groups"], parts.queries.shape[0])

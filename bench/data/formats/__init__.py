@@ -34,7 +34,7 @@ Place = Path | FileArray  # of an array: the file that it is in, or itself, wher
 
 
 class Contents(NamedTuple):
-    """What a file or a folder of shards holds.
+    """The content of a file or a folder of shards.
 
     path: the file or the folder.
     arrays: by name, none read yet; the array of a file that can only hold one has the name "".
@@ -95,7 +95,7 @@ def split(path: Path) -> tuple[Path, str]:
 
 
 def read(path: Path) -> Contents:
-    """What the file or folder of shards at `path` holds; of FILE#NAME, the array of that name alone."""
+    """Return the Contents of the file or folder of shards at `path`; of FILE#NAME, the array of that name alone."""
     path, name = split(path)
     with _readable(path):
         contents = _folder(path) if path.is_dir() else READERS[_suffix(path)](path)

@@ -102,7 +102,7 @@ def _struct(name: str, kind: "pa.StructType") -> dict[str, _Column]:
 
 
 def _storage(kind: "pa.DataType") -> Any:
-    """The type as which a column lies in a file: of an extension's, such as a tensor's, the lists that it is of."""
+    """The type that a file has for a column: lists, for a tensor or another extension."""
     return getattr(kind, "storage_type", kind)
 
 
@@ -125,7 +125,7 @@ def _dtype(kind: Any) -> np.dtype[Any]:
 
 
 def _blocks(tables: Sequence[Table], column: _Column, rows: int) -> Iterator[np.ndarray]:
-    """The rows of a column, so many at a time; raises BenchError that names a row of another dimension, or a null."""
+    """Yield the rows of a column, some at a time; raises BenchError that names a row of another dimension, or a null."""
     d: int | None = None
     for table in tables:
         start = 0

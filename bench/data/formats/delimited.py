@@ -142,7 +142,7 @@ def _bad_cell(path: Path, layout: _Layout, places: list[int], step: int) -> Benc
 
 
 def _chunks(path: Path, layout: _Layout, places: Sequence[int], rows: int, dtype: type) -> Iterator[Any]:
-    """Frames of all columns by their places, those named as `dtype`, so many rows at a time."""
+    """Yield frames of all columns by their places, those in `places` as `dtype`, some rows at a time."""
     import pandas as pd
 
     with opened(path) as stream:

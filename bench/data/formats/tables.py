@@ -24,7 +24,7 @@ class Table(NamedTuple):
     path: the file.
     schema: names and types of the columns.
     rows: how many there are.
-    batches: gives these columns, at most so many rows at a time.
+    batches: yields these columns, with at most that number of rows at a time.
     """
 
     path: Path

@@ -67,14 +67,6 @@ BAD_JSON = {
 }
 
 
-@pytest.mark.parametrize("content", BAD_JSON)
-def test_bad_json_lines_are_reported_with_their_place(tmp_path, content):
-    (tmp_path / "x.jsonl").write_text(content)
-    with pytest.raises(BenchError, match=rf"x\.jsonl.*{BAD_JSON[content]}") as error:
-        read_vectors(tmp_path / "x.jsonl")
-    assert "\n" not in str(error.value)
-
-
 CSV = {
     "1,2.5\n3,4e-1\n": [[1, 2.5], [3, 0.4]],
     "a,b\n1,2.5\n": [[1, 2.5]],
@@ -111,11 +103,15 @@ BAD_CSV = {
 }
 
 
-@pytest.mark.parametrize("content", BAD_CSV)
-def test_bad_csv_is_reported_with_its_place(tmp_path, content):
-    (tmp_path / "x.csv").write_text(content)
-    with pytest.raises(BenchError, match=rf"x\.csv.*{BAD_CSV[content]}") as error:
-        from_files(tmp_path / "x.csv", tmp_path / "x.csv")
+BAD = [(".jsonl", *case) for case in BAD_JSON.items()] + [(".csv", *case) for case in BAD_CSV.items()]
+
+
+@pytest.mark.parametrize(("suffix", "content", "named"), BAD)
+def test_bad_text_is_reported_with_its_place(tmp_path, suffix, content, named):
+    path = tmp_path / f"x{suffix}"
+    path.write_text(content)
+    with pytest.raises(BenchError, match=rf"x\{suffix}.*{named}") as error:
+        from_files(path, path)
     assert "\n" not in str(error.value)
 
 
