@@ -139,7 +139,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BenchError(f"cannot read {path}: {error.strerror}; allow it, or name another file") from None
+        raise BenchError(f"cannot read {path}: {error.strerror or error}; allow it, or name another file") from None
 
 
 def find(contents: Contents, part: str) -> FileArray | None:

@@ -125,7 +125,7 @@ def _dtype(kind: Any) -> np.dtype[Any]:
 
 
 def _blocks(tables: Sequence[Table], column: _Column, rows: int) -> Iterator[np.ndarray]:
-    """Yield the rows of a column, some at a time; raises BenchError that names a row of another dimension, or a null."""
+    """Yield the rows of a column, some at a time; raises BenchError if one has a null or another dimension."""
     d: int | None = None
     for table in tables:
         start = 0

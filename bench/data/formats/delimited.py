@@ -46,7 +46,7 @@ def read_delimited(path: Path) -> tuple[dict[str, FileArray], list[str]]:
         chosen = {name: [numbers[place] for place in places] for name, places in of_numbers.items()}
     if not chosen:
         raise BenchError(f"{path} has no columns of numbers; it has: {listed(layout.names)}")
-    n = sum(len(chunk) for chunk in _chunks(path, layout, [next(iter(chosen.values()))[0]], 1 << 16, str))
+    n = _count(path, layout)
     used = {place for places in chosen.values() for place in places}
     arrays = {name: _array(path, name, layout, places, n, bool(lists)) for name, places in chosen.items()}
     return arrays, [name for place, name in enumerate(layout.names) if place not in used]
@@ -56,7 +56,7 @@ def _layout(path: Path) -> _Layout:
     with opened(path) as stream:
         start = stream.readline().removeprefix(codecs.BOM_UTF8).strip()
     separator = next((sign for sign in ",;\t " if sign.encode() in start), ",")
-    rows = _first_rows(path, separator)
+    rows = list(islice(_cells(path, separator), 2))
     if not rows:
         raise BenchError(f"{path} has no rows: write it again")
     numbers = [cell for cell in rows[0] if is_number(cell)]
@@ -72,17 +72,28 @@ def _layout(path: Path) -> _Layout:
     return _Layout(separator, True, names, rows[1])
 
 
-def _first_rows(path: Path, separator: str) -> list[list[str]]:
-    """The cells of the first two rows, of one without a header the first of them; fewer if there are no more."""
+def _cells(path: Path, separator: str) -> Iterator[list[str]]:
+    """Yield the cells of each row, the header's too; raises BenchError if the file is no CSV in UTF-8."""
     csv.field_size_limit(2**31 - 1)
     try:
         with opened(path) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
             lines = (" ".join(line.split()) for line in text) if separator == " " else text
-            return list(islice(filter(None, csv.reader(lines, delimiter=separator)), 2))
+            yield from filter(None, csv.reader(lines, delimiter=separator))
     except UnicodeDecodeError:
         raise BenchError(f"{path} is not UTF-8 text: save it as CSV in UTF-8") from None
     except csv.Error as error:
         raise BenchError(f"{path} is not CSV: {error}") from None
+
+
+def _count(path: Path, layout: _Layout) -> int:
+    """How many rows a file has; what is in them is looked at only if a quoted cell may hold a line break."""
+    lines, is_quoted = 0, False
+    with opened(path) as stream:
+        for line in stream:
+            lines, is_quoted = lines + bool(line.strip()), is_quoted or b'"' in line
+    if is_quoted:
+        lines = sum(1 for _ in _cells(path, layout.separator))
+    return lines - layout.has_header
 
 
 def _is_list(cell: str) -> bool:
@@ -102,7 +113,18 @@ def _array(path: Path, name: str, layout: _Layout, places: list[int], n: int, is
     d = len(_parsed(layout.first[places[0]], path, 0)) if is_list else len(places)
     step = next(spans(np.broadcast_to(np.float64(0), (max(1, n), max(1, d))))).stop
     read = _list_blocks if is_list else _number_blocks
-    return FileArray(path, name, (n, d), np.dtype(np.float32), lambda: read(path, layout, places, step, d))
+
+    def blocks() -> Iterator[np.ndarray]:
+        rows = 0
+        for block in read(path, layout, places, step, d):
+            rows += len(block)
+            yield block
+        if rows != n:
+            raise BenchError(
+                f"{path} has {rows:,} rows in {n:,} lines: remove empty lines, and quote cells with breaks"
+            )
+
+    return FileArray(path, name, (n, d), np.dtype(np.float32), blocks)
 
 
 def _list_blocks(path: Path, layout: _Layout, places: list[int], step: int, d: int) -> Iterator[np.ndarray]:
