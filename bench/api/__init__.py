@@ -186,7 +186,7 @@ def lid(vectors: "Vectors", *, k: int = 100, estimator: str = "mle", metric: str
     check_lid(dataset, whole(k, "k"), estimator)
     geometry = Geometry(dataset)
     check_distinct(geometry, k)
-    return geometry.lid(k, estimator).astype("float64")
+    return dataset.by_source(geometry.lid(k, estimator).astype("float64"))
 
 
 @named

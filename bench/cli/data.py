@@ -57,7 +57,7 @@ def lid(
     geometry = Geometry(source.load_whole(), say)
     described = describe_labels(geometry, k, estimator) if by_label else describe(geometry, k, estimator)
     if write:
-        write(npy(geometry.lid(k, estimator)))
+        write(npy(geometry.dataset.by_source(geometry.lid(k, estimator))))
     with beside(output):
         _print_described(described, as_json)
 

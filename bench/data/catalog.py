@@ -19,7 +19,8 @@ from bench.convert import converted
 from bench.data import formats, generators, records
 from bench.data.dataset import METRICS, Dataset, checked, fingerprint, warn_other_groups, warn_unverified
 from bench.data.fetch import FetchedFile, Progress, Published, fetch_file, local_path, required_path
-from bench.data.from_files import Replacement, from_files, replaced, whole_file
+from bench.data.from_files import from_files, replaced, whole_file
+from bench.data.parts import Replacement
 from bench.data.spec import Spec as Spec
 from bench.data.spec import read_spec as read_spec
 from bench.data.texts import beir, embed
@@ -112,7 +113,6 @@ def _load(path: Path, spec: Spec, parameters: dict[str, Any], replacement: Repla
         neighbors=replacement.neighbors,
         query_groups=replacement.query_groups,
         name=stem,
-        drop_zeros=True,
     )
 
 
@@ -135,7 +135,7 @@ def _read_files(path: Path, spec: Spec, replacement: Replacement) -> Dataset:
     queries, labels, neighbors, groups = (getattr(replacement, part) or files.get(part) for part in parts)
     base = path.parent / spec.files.base
     dataset = from_files(base, queries, labels, spec.metric, neighbors=neighbors, query_groups=groups, name=path.stem)
-    if dataset.source_rows is not None:
+    if queries is None and formats.find(formats.read(base), "queries") is None:
         line = f"{path}: {len(dataset.queries)} rows held out as queries; files.queries names your own"
         warnings.warn(line, BenchWarning, stacklevel=2)
     return dataset

@@ -111,6 +111,14 @@ class Dataset:
         """How many rows the source of the base has, those that are not in it included."""
         return self.n if self.source_rows is None else self.source_size
 
+    def by_source(self, values: np.ndarray) -> np.ndarray:
+        """(source_count,) values of the base rows (n,) by the rows of their source; NaN for those that it lacks."""
+        if self.source_rows is None:
+            return values
+        by_row = np.full(self.source_count, np.nan)
+        by_row[self.source_rows] = values
+        return by_row
+
 
 def checked(
     name: str,

@@ -12,7 +12,8 @@ from bench.data import catalog, formats
 from bench.data.dataset import Dataset, limit
 from bench.data.formats import Place
 from bench.data.formats.array import FileArray
-from bench.data.from_files import Replacement, from_files, whole_file
+from bench.data.from_files import from_files, whole_file
+from bench.data.parts import Replacement
 from bench.errors import BenchError, BenchWarning, Log
 from bench.orders import ORDERS, parameters
 from bench.study.experiment import REFERENCE, Experiment, check

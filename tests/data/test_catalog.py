@@ -6,7 +6,8 @@ import pytest
 
 from bench.data import catalog
 from bench.data.dataset import METRICS, limit
-from bench.data.from_files import Replacement, from_files
+from bench.data.from_files import from_files
+from bench.data.parts import Replacement
 from bench.errors import BenchError, BenchWarning
 
 SPECS = {path.stem: catalog.read_spec(path) for path in catalog.folder().glob("*.toml")}
@@ -463,11 +464,25 @@ def test_parts_of_a_generated_dataset_give_way_to_files(tmp_path):
         load(tmp_path, "digits", labels="l.npy")
 
 
-def test_rows_without_direction_are_refused_where_another_metric_asks_for_one(stated):
+def test_rows_of_zeros_are_left_out_if_another_metric_asks_for_a_direction(stated, recwarn):
     rows = np.load(stated / "b.npy")
     rows[11] = 0
     np.save(stated / "b.npy", rows)
     (stated / "flat.toml").write_text("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'b.npy'\nqueries = 'q.npy'\n")
     assert load(stated, "flat.toml").n == 60
-    with pytest.raises(BenchError, match=r"b\.npy is all zeros in row 11, which has no direction under cosine"):
-        load(stated, "flat.toml", metric="cosine")
+    with pytest.warns(BenchWarning, match=r"b\.npy: 1 of 60") as caught:
+        dataset = load(stated, "flat.toml", metric="cosine")
+    assert dataset.source_rows.tolist() == np.delete(np.arange(60), 11).tolist()
+    assert len(caught) == 1  # no queries are held out
+
+
+def test_queries_of_zeros_that_take_the_place_of_others_are_left_out_with_their_groups(tmp_path):
+    queries = np.ones((4, 64), np.float32)
+    queries[1] = 0
+    np.save(tmp_path / "q.npy", queries)
+    np.save(tmp_path / "gt.npy", np.arange(8).reshape(4, 2))
+    (tmp_path / "g.txt").write_text("a\nb\nc\na\n")
+    with pytest.warns(BenchWarning, match=r"q\.npy: 1 of 4"):
+        dataset = load(tmp_path, "digits", queries="q.npy", neighbors="gt.npy", query_groups="g.txt", metric="cosine")
+    assert (len(dataset.queries), dataset.query_groups.tolist()) == (3, [0, 1, 0])
+    assert dataset.neighbors.tolist() == [[0, 1], [4, 5], [6, 7]]

@@ -1,12 +1,17 @@
 """Every format written by hand, from its description, and files damaged in many ways."""
 
+import gzip
 import io
+import json
+import os
 import struct
 import zipfile
 
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -59,6 +64,94 @@ def parquet_fixed(path, rows):
     pq.write_table(pa.table({"emb": values}), path, row_group_size=7)
 
 
+def parquet_struct(path, rows):
+    fields = [pa.array(column) for column in rows.T]
+    struct = pa.StructArray.from_arrays(fields, [f"f{place}" for place in range(rows.shape[1])])
+    pq.write_table(pa.table({"emb": struct}), path, row_group_size=7)
+
+
+def parquet_struct_of_lists(path, rows):
+    struct = pa.StructArray.from_arrays([pa.array(["a"] * len(rows)), pa.array(list(rows))], ["model", "values"])
+    pq.write_table(pa.table({"emb": struct}), path, row_group_size=7)
+
+
+def parquet_dimensions(path, rows):
+    columns = {f"dim_{place}": column for place, column in enumerate(rows.T)}
+    pq.write_table(pa.table({"id": range(len(rows)), **columns}), path, row_group_size=7)
+
+
+def arrow(path, rows):
+    table = pa.table({"id": [str(i) for i in range(len(rows))], "emb": pa.array(list(rows))})
+    with pa.OSFile(os.fsencode(path).decode(), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=7)
+
+
+def arrow_stream(path, rows):
+    """As Hugging Face's datasets write."""
+    table = pa.table({"emb": pa.array(list(rows))})
+    with pa.OSFile(os.fsencode(path).decode(), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=7)
+
+
+def feather(path, rows):
+    pyarrow.feather.write_feather(pa.table({"emb": pa.array(list(rows))}), path, compression="zstd")
+
+
+SAFETENSORS = {"f2": "F16", "f4": "F32", "f8": "F64", "i1": "I8", "u1": "U8", "i4": "I32"}
+
+
+def safetensors(path, rows, kind=None):
+    kind = kind or SAFETENSORS[rows.dtype.str[1:]]
+    entry = {"dtype": kind, "shape": rows.shape, "data_offsets": [0, rows.nbytes]}
+    header = json.dumps({"__metadata__": {"format": "pt"}, "emb": entry}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + rows.tobytes())
+
+
+def bins_64(path, rows):
+    """With cuVS's header of 64 bits."""
+    path.write_bytes(struct.pack("<QQ", *rows.shape) + rows.tobytes())
+
+
+def json_lists(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows.tolist()))
+
+
+def json_objects(path, rows):
+    lines = [json.dumps({"id": place, "embedding": row, "tags": ["a"]}) for place, row in enumerate(rows.tolist())]
+    path.write_text("\n".join(lines), encoding="utf-8-sig")
+
+
+def json_packed(path, rows):
+    json_lists(path, rows)
+    path.write_bytes(gzip.compress(path.read_bytes()))
+
+
+def csv_plain(path, rows):
+    np.savetxt(path, rows, delimiter=",")
+
+
+def csv_frame(path, rows):
+    """With a header and an index, which pandas writes."""
+    pd.DataFrame(rows).to_csv(path)
+
+
+def csv_named(path, rows):
+    columns = {f"emb_{place}": column for place, column in enumerate(rows.T)}
+    pd.DataFrame({"id": range(len(rows)), "text": "a, b", **columns}).to_csv(path, index=False)
+
+
+def csv_lists(path, rows):
+    pd.DataFrame({"text": "a, b", "embedding": rows.tolist()}).to_csv(path, index=False)
+
+
+def tsv(path, rows):
+    np.savetxt(path, rows, delimiter="\t", header="\t".join("abcdefgh"[: rows.shape[1]]), comments="")
+
+
+def csv_packed(path, rows):
+    pd.DataFrame(rows).to_csv(path, index=False, compression="gzip")
+
+
 # name: suffix, writer, types that it can hold
 WRITERS = {
     "npy": (".npy", npy, "f2 f4 f8 >f4 i1 u1 i4"),
@@ -72,11 +165,30 @@ WRITERS = {
     "bvecs": (".bvecs", vecs, "u1"),
     "ivecs": (".ivecs", vecs, "i4"),
     "fbin": (".fbin", bins, "f4"),
+    "fbin, 64 bits": (".fbin", bins_64, "f4"),
+    "f16bin": (".f16bin", bins, "f2"),
+    "hbin": (".hbin", bins, "f2"),
     "u8bin": (".u8bin", bins, "u1"),
     "i8bin": (".i8bin", bins, "i1"),
     "ibin": (".ibin", bins, "i4"),
     "parquet": (".parquet", parquet_lists, "f2 f4 f8 i1 u1"),
     "parquet, fixed size": (".parquet", parquet_fixed, "f4 f8 u1"),
+    "parquet, struct": (".parquet", parquet_struct, "f4 f8 u1"),
+    "parquet, struct of lists": (".parquet", parquet_struct_of_lists, "f4"),
+    "parquet, dimensions": (".parquet", parquet_dimensions, "f2 f4 f8 u1"),
+    "arrow": (".arrow", arrow, "f2 f4 u1"),
+    "arrow, stream": (".arrow", arrow_stream, "f4 f8"),
+    "feather": (".feather", feather, "f4 i1"),
+    "safetensors": (".safetensors", safetensors, "f2 f4 f8 i1 u1 i4"),
+    "json, lists": (".jsonl", json_lists, "f4"),
+    "json, objects": (".ndjson", json_objects, "f4"),
+    "json, packed": (".jsonl", json_packed, "f4"),
+    "csv": (".csv", csv_plain, "f4"),
+    "csv, frame": (".csv", csv_frame, "f4"),
+    "csv, named": (".csv", csv_named, "f4"),
+    "csv, lists": (".csv", csv_lists, "f4"),
+    "csv, packed": (".csv", csv_packed, "f4"),
+    "tsv": (".tsv", tsv, "f4"),
 }
 
 

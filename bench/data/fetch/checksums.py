@@ -8,10 +8,13 @@ from typing import Any
 
 from bench.data import formats
 from bench.data.fetch.published import Published, downloads
+from bench.data.formats import bigann, texmex
 from bench.errors import BenchError
 
 # What a file of these kinds begins with: where no checksum is known, it tells a file from a server's error page.
 _BEGINNINGS = {".hdf5": b"\x89HDF\r\n\x1a\n", ".zip": b"PK", ".npy": b"\x93NUMPY", ".gz": b"\x1f\x8b"}
+# Without text, which may be texts to be embedded, and without formats that need an extra
+_OPENED = (".npy", ".npz", ".hdf5", ".h5", *bigann.TYPES, *texmex.TYPES)
 _LEAST = 0.95  # of the bytes that are stated, which publishers round
 _NAMES = {"sha256": "SHA-256", "md5": "MD5"}
 
@@ -80,7 +83,7 @@ def _check_content(path: Path, published: Published, is_first: bool, subject: st
 
         stated_size = decimal(published.bytes or 0)
         raise WrongFileError(f"{subject} holds {decimal(size)}, not {stated_size} as stated: {remedy}")
-    if suffix in formats.READERS and suffix != ".parquet" and not _opens(path, suffix):  # pyarrow is an extra
+    if suffix in _OPENED and not _opens(path, suffix):
         raise WrongFileError(f"{subject} is truncated, or not a {suffix} file that can be read: {remedy}")
 
 

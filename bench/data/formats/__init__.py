@@ -15,9 +15,16 @@ from bench.data.formats.array import FileArray, vectors, whole
 from bench.data.formats.array import check as check_array
 from bench.data.formats.bigann import TYPES as BIGANN
 from bench.data.formats.bigann import read_bigann
+from bench.data.formats.columns import read_columns
+from bench.data.formats.delimited import read_delimited
 from bench.data.formats.hdf5 import read_hdf5
+from bench.data.formats.json_lines import read_json_lines
 from bench.data.formats.npy import read_npy, read_npz
-from bench.data.formats.parquet import read_parquet
+from bench.data.formats.packed import opened as opened_text
+from bench.data.formats.safetensors import read_safetensors
+from bench.data.formats.shards import read_folder, warn_of_missing
+from bench.data.formats.suffixes import check_readable, kind, kind_by_content
+from bench.data.formats.tables import SUFFIXES as TABLES
 from bench.data.formats.texmex import TYPES as TEXMEX
 from bench.data.formats.texmex import read_texmex
 from bench.errors import BenchError, no_file, unknown
@@ -27,36 +34,55 @@ Place = Path | FileArray  # of an array: the file that it is in, or itself, wher
 
 
 class Contents(NamedTuple):
-    """What a file holds.
+    """The content of a file or a folder of shards.
 
-    path: the file.
+    path: the file or the folder.
     arrays: by name, none read yet; the array of a file that can only hold one has the name "".
     metric: as the file states it, perhaps none of ours; None if it states none.
+    others: the names of columns that are no vectors.
     """
 
     path: Path
     arrays: dict[str, FileArray]
     metric: str | None = None
+    others: tuple[str, ...] = ()
 
 
-def _plain(read: Callable[[Path], _Arrays]) -> Callable[[Path], tuple[_Arrays, None]]:
-    return lambda path: (read(path), None)
+def _arrays(read: Callable[[Path], _Arrays]) -> Callable[[Path], Contents]:
+    return lambda path: Contents(path, read(path))
 
 
-READERS: dict[str, Callable[[Path], tuple[_Arrays, str | None]]] = {
-    ".npy": _plain(read_npy),
-    ".npz": _plain(read_npz),
-    ".hdf5": read_hdf5,
-    ".h5": read_hdf5,
-    **dict.fromkeys(TEXMEX, _plain(read_texmex)),
-    **dict.fromkeys(BIGANN, _plain(read_bigann)),
-    ".parquet": _plain(read_parquet),
+def _columns(read: Callable[[Path], tuple[_Arrays, list[str]]]) -> Callable[[Path], Contents]:
+    def contents(path: Path) -> Contents:
+        arrays, others = read(path)
+        return Contents(path, arrays, others=tuple(others))
+
+    return contents
+
+
+def _table(suffix: str) -> Callable[[Path], Contents]:
+    return _columns(lambda path: read_columns(path, suffix))
+
+
+READERS: dict[str, Callable[[Path], Contents]] = {
+    ".npy": _arrays(read_npy),
+    ".npz": _arrays(read_npz),
+    ".hdf5": lambda path: Contents(path, *read_hdf5(path)),
+    ".h5": lambda path: Contents(path, *read_hdf5(path)),
+    **dict.fromkeys(TEXMEX, _arrays(read_texmex)),
+    **dict.fromkeys(BIGANN, _arrays(read_bigann)),
+    **{suffix: _table(suffix) for suffix in TABLES},
+    ".safetensors": _arrays(read_safetensors),
+    ".jsonl": _columns(read_json_lines),
+    ".ndjson": _columns(read_json_lines),
+    ".csv": _columns(read_delimited),
+    ".tsv": _columns(read_delimited),
 }
-# The names that arrays have in a bundle: ours, and those of ann-benchmarks.
+# The names that arrays have in a bundle: ours, those of ann-benchmarks, and others that are common.
 NAMES = {
     "base": ("base", "train"),
-    "queries": ("queries", "test"),
-    "neighbors": ("neighbors",),
+    "queries": ("queries", "test", "query"),
+    "neighbors": ("neighbors", "groundtruth", "ground_truth"),
     "labels": ("labels",),
     "query_groups": ("query_groups",),
 }
@@ -74,25 +100,37 @@ def files(places: Iterable[Place | None]) -> list[Path]:
 
 
 def read(path: Path) -> Contents:
-    """What the file at `path` holds; of FILE#NAME, the array of that name alone."""
+    """Return the Contents of the file or folder of shards at `path`; of FILE#NAME, the array of that name alone."""
     path, name = split(path)
-    suffix = path.suffix.lower()
     with _readable(path):
-        if path.is_dir():
-            raise BenchError(
-                f"{path} is a folder: name a file in it; of a BEIR folder, the .toml that `bench embed` writes"
-            )
-        if not path.is_file():
-            raise no_file(path, f"give the path of a file ({', '.join(READERS)})")
-        if suffix not in READERS:
+        contents = _folder(path) if path.is_dir() else READERS[_suffix(path)](path)
+    if name and name not in contents.arrays:
+        raise unknown(f"array in {path}", name, filter(None, contents.arrays))
+    return Contents(path, {"": contents.arrays[name]}, contents.metric) if name else contents
+
+
+def _folder(path: Path) -> Contents:
+    arrays, others = read_folder(path)
+    return Contents(path, arrays, others=tuple(others))
+
+
+def _suffix(path: Path) -> str:
+    """The key of READERS for a file; raises BenchError if there is none, or the file is empty or missing."""
+    if not path.is_file():
+        raise no_file(path, f"give the path of a file ({', '.join(READERS)})")
+    suffix = kind(path)
+    check_readable(path, suffix)
+    if suffix not in READERS:
+        by_content = kind_by_content(path)
+        if by_content is None:
             raise BenchError(f"{path}: {unknown('suffix', suffix, READERS)}")
-        if path.stat().st_size == 0:
-            raise BenchError(f"{path} is empty: get or write it again")
-        path.open("rb").close()
-    arrays, metric = READERS[suffix](path)
-    if name and name not in arrays:
-        raise unknown(f"array in {path}", name, filter(None, arrays))
-    return Contents(path, {"": arrays[name]} if name else arrays, metric)
+        suffix = by_content
+    if path.stat().st_size == 0:
+        raise BenchError(f"{path} is empty: get or write it again")
+    path.open("rb").close()
+    if suffix in TABLES:
+        warn_of_missing([path])
+    return suffix
 
 
 def opened(place: Place) -> Contents:
@@ -106,13 +144,13 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BenchError(f"cannot read {path}: {error.strerror}; allow it, or name another file") from None
+        raise BenchError(f"cannot read {path}: {error.strerror or error}; allow it, or name another file") from None
 
 
 def find(contents: Contents, part: str) -> FileArray | None:
-    """The array of a bundle that is `part`, a key of NAMES, or None."""
+    """The array of a bundle that is `part`, a key of NAMES, or None; of neighbours under several names, the first."""
     names = [name for name in NAMES[part] if name in contents.arrays]
-    if len(names) > 1:
+    if len(names) > 1 and part != "neighbors":
         raise BenchError(f"{contents.path} holds {' and '.join(names)}: leave one of them out")
     return contents.arrays[names[0]] if names else None
 
@@ -141,13 +179,16 @@ def read_vectors(path: Path, part: str = "base") -> np.ndarray:
 
 
 def read_labels(path: Place, part: str = "labels") -> np.ndarray:
-    """(n,) labels: the array that is `part` of a file, or the lines of a .txt file."""
-    if isinstance(path, FileArray) or path.suffix.lower() != ".txt":
+    """(n,) labels: the array that is `part` of a file, or the lines of a .txt file, also packed by gzip."""
+    if isinstance(path, FileArray) or kind(path) != ".txt":
         return whole(get(opened(path), part))
     try:
         with _readable(path):
             if not path.is_file():
                 raise no_file(path, "give the path of a file of labels, one a line")
-            return np.array(path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n"))
+            with opened_text(path) as stream:
+                text = stream.read().decode("utf-8-sig")
+            lines = text.replace("\r\n", "\n").replace("\r", "\n")  # as `read_text` has them
+            return np.array(lines.removesuffix("\n").split("\n"))
     except UnicodeDecodeError:
         raise BenchError(f"{path} is not UTF-8 text: write one label a line") from None

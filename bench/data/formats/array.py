@@ -5,7 +5,7 @@ An array that is in memory already goes as one of a file too, so that all else n
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class FileArray:
     memory_map: the array as one, read-only; None if it lies in the file in another way than in memory.
     take: gives rows by their numbers, if the file has them without reading those before.
     in_memory: whether it lies in no file.
+    files: those that it is in, if they are several.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class FileArray:
     memory_map: np.ndarray | None = None
     take: Callable[[np.ndarray], np.ndarray] | None = None
     in_memory: bool = False
+    files: tuple[Path, ...] = ()
 
     @property
     def where(self) -> str:
@@ -100,7 +102,7 @@ def vectors(source: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
     if source.in_memory:
         return read_only(np.ascontiguousarray(_float32(whole(source))))
     key = {
-        "sha256": digests.file_digest(source.path),
+        "sha256": [digests.file_digest(file) for file in source.files or (source.path,)],
         "suffix": source.path.suffix.lower(),
         "part": source.part,
         "code": _code(),
@@ -112,7 +114,8 @@ def vectors(source: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
 
 def nonzero(source: FileArray) -> np.ndarray:
     """Numbers of the rows, of what `check` has let pass, that are not all zeros as float32."""
-    return np.flatnonzero(np.concatenate([_float32(block).any(axis=1) for block in source.blocks()]))
+    has_direction = [_float32(block).any(axis=1) for block in source.blocks()]
+    return np.flatnonzero(np.concatenate(has_direction)) if has_direction else np.arange(0)
 
 
 def _chosen_blocks(source: FileArray, rows: np.ndarray) -> Iterator[np.ndarray]:
@@ -134,6 +137,26 @@ def _float32(block: np.ndarray) -> np.ndarray:
         return block.astype(np.float32)
 
 
+def stacked(rows: Sequence[Any], where: str, start: int = 0, d: int | None = None) -> np.ndarray:
+    """(m, d) rows that are lists of numbers, the first of them row `start` of what `where` names.
+
+    Raises BenchError that names the row if one has another length than d, by default the first row's, or is no list.
+    """
+    for number, row in enumerate(rows, start):
+        if isinstance(row, str | bytes) or not hasattr(row, "__len__"):
+            raise BenchError(f"{where} has no list of numbers in row {number}: give every row a vector")
+        d = len(row) if d is None else d
+        if len(row) != d:
+            raise BenchError(f"{where} has dimension {len(row)} in row {number}, {d} before: rows must be alike")
+    try:
+        array = np.array(list(rows))
+    except (TypeError, ValueError):
+        array = np.empty(0, object)
+    if array.ndim != 2 or array.dtype.kind not in "fiub":
+        raise BenchError(f"{where} has lists of something else than numbers: give every row a vector")
+    return array
+
+
 def damaged(path: Path, how: str = "get or write it again") -> BenchError:
     """The error for a file that breaks off or makes no sense."""
     return BenchError(f"{path} is truncated or damaged: {how}")
@@ -141,5 +164,4 @@ def damaged(path: Path, how: str = "get or write it again") -> BenchError:
 
 def _code() -> str:
     """The code that reads files: what another one converted is not taken."""
-    readers = ("array.py", "npy.py", "hdf5.py", "texmex.py", "bigann.py", "parquet.py")
-    return digests.code_digest(*(Path(__file__).parent / name for name in readers))
+    return digests.code_digest(Path(__file__).parent)

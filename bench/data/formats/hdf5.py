@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.data.formats.array import FileArray, damaged, from_memory_map, spans
+from bench.data.formats.array import FileArray, damaged, from_memory_map, spans, stacked
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -75,20 +75,42 @@ def _is_known(array: "h5py.Dataset") -> bool:
 
 
 def _file_array(path: Path, file: "h5py.File", name: str, array: "h5py.Dataset") -> FileArray:
+    import h5py
+
     if array.file.filename != file.filename:  # a link: what is read, mapped and hashed is the file that it leads to
         path, name = Path(array.file.filename), array.name.removeprefix("/")
     chunk = array.chunks[0] if array.chunks else 1
+    if (values := _list_type(array)) is not None:
+        d = len(array[0])
+        return FileArray(path, name, (len(array), d), values, lambda: _lists(path, name, chunk, d))
+    is_text = h5py.check_string_dtype(array.dtype) is not None
 
     def blocks() -> Iterator[np.ndarray]:
         with _open(path) as file:
             for rows in spans(file[name], chunk):
                 block = file[name][rows]
                 # h5py gives text of any length as bytes objects, which are no array's type.
-                yield block.astype(bytes) if block.dtype.hasobject else block
+                yield block.astype(bytes) if is_text else block
 
     if (memory_map := _memory_map(path, array)) is not None:
         return from_memory_map(path, memory_map, name)
     return FileArray(path, name, array.shape, array.dtype, blocks)
+
+
+def _list_type(array: "h5py.Dataset") -> np.dtype[Any] | None:
+    """The type of the numbers in the lists of any length that an array consists of; None if it does not."""
+    import h5py
+
+    values = h5py.check_vlen_dtype(array.dtype)
+    is_numbers = isinstance(values, np.dtype) and values.kind in "fiub"
+    return values if is_numbers and array.ndim == 1 and len(array) else None
+
+
+def _lists(path: Path, name: str, chunk: int, d: int) -> Iterator[np.ndarray]:
+    """The rows of an array of lists, some at a time; raises BenchError if one has another length than d."""
+    with _open(path) as file:
+        for rows in spans(np.broadcast_to(np.float64(0), (len(file[name]), d)), chunk):
+            yield stacked(file[name][rows], f"{path}: {name}", rows.start, d)
 
 
 def _memory_map(path: Path, array: "h5py.Dataset") -> np.ndarray | None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.data.formats.array import FileArray, spans
+from bench.data.formats.suffixes import kind
 from bench.errors import BenchError
 
 TYPES: dict[str, np.dtype[Any]] = {".fvecs": np.dtype("<f4"), ".bvecs": np.dtype("u1"), ".ivecs": np.dtype("<i4")}
@@ -16,10 +17,10 @@ def read_texmex(path: Path) -> dict[str, FileArray]:
 
     That rows have one dimension is checked when they are read; a BenchError then names the row where it changes.
     """
-    dtype, size = TYPES[path.suffix.lower()], path.stat().st_size
+    dtype, size = TYPES[kind(path)], path.stat().st_size
     d = int(np.fromfile(path, "<i4", 1)[0]) if size >= 4 else 0
     if d < 1:
-        raise BenchError(f"{path} starts with a row of dimension {d}: is it {path.suffix[1:]}? Get it again")
+        raise BenchError(f"{path} starts with a row of dimension {d}: is it {kind(path)[1:]}? Get it again")
     step = 4 + d * dtype.itemsize
     n = size // step
     truncation = BenchError(

@@ -6,25 +6,32 @@ from typing import Any
 import numpy as np
 
 from bench.data.arrays import refuse_masked
-from bench.data.formats.array import FileArray, from_memory
+from bench.data.formats.array import FileArray, from_memory, stacked
 from bench.errors import BenchError
 from bench.labels import listed
 
 
 def vectors_of(values: Any, name: str) -> FileArray:
-    """(n, d) numbers, of a frame's columns too.
+    """(n, d) numbers: an array, rows of lists, a frame's columns, or one column of lists or arrays.
 
     A BenchError names the argument, by its `name`, where it is no array. What else may be wrong with it is found where
     arrays of files are checked.
     """
     pandas = sys.modules.get("pandas")  # whoever has a frame has imported it
+    if pandas and isinstance(values, pandas.DataFrame) and len(values.columns) == 1:
+        column = values[values.columns[0]]
+        values = column if getattr(column.dtype, "kind", "O") == "O" else values
     if pandas and isinstance(values, pandas.DataFrame):
         kinds = [getattr(dtype, "kind", "O") for dtype in values.dtypes]
         if text := [str(column) for column, kind in zip(values.columns, kinds, strict=True) if kind not in "fiu"]:
-            raise BenchError(f"{name} has columns that are no numbers: {listed(text, ', ')}; leave them out")
+            what = f"{name} has columns that are no numbers: {listed(text, ', ')}"
+            raise BenchError(f"{what}; leave them out, or give the one that has arrays")
         sizes = {np.dtype(f"{kind}{dtype.itemsize}") for kind, dtype in zip(kinds, values.dtypes, strict=True)}
         values = values.to_numpy(np.result_type(np.float32, *sizes), na_value=np.nan)
-    return from_memory(name, array_of(values, name))
+    array = array_of(values, name)
+    if array.dtype.hasobject and len(array) and array.shape in ((len(array),), (len(array), 1)):  # a column of arrays
+        array = stacked(array.ravel().tolist(), name)
+    return from_memory(name, array)
 
 
 def check_columns(queries: Any, vectors: Any) -> None:

@@ -81,7 +81,7 @@ def of_folder(folder: Path, name: str, split: str, strict: bool) -> Job:
 
     name: of the model, in file names. split, strict: of the judgements.
     """
-    corpus, queries = folder / CORPUS, folder / QUERIES
+    corpus, queries = lines.existing_file(folder / CORPUS), lines.existing_file(folder / QUERIES)
     judgements, is_judged = judge(corpus, queries, folder / "qrels" / f"{split}.tsv", strict=strict)
     if empty := [document for document, text in lines.documents(corpus) if not text]:
         warnings.warn(

@@ -1,15 +1,20 @@
 """The relevance judgements of a BEIR folder: qrels/SPLIT.tsv, held against its documents and queries."""
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from bench.data.dataset import Judgements
+from bench.data.formats.delimited import is_number
+from bench.data.formats.packed import opened
+from bench.data.formats.tables import numbered_rows, read_table
 from bench.data.texts import lines
 from bench.errors import BenchError, BenchWarning, unknown
 
 QRELS_HEADER = ["query-id", "corpus-id", "score"]
+_PLACES = {3: (0, 1, 2), 4: (0, 2, 3)}  # of query, document and score, by how many fields lines have: BEIR's, TREC's
 _LISTED = 10  # unknown ids that a message shows
 
 Qrels = dict[str, dict[str, int]]
@@ -58,34 +63,70 @@ def _unknown_ids(grades: Qrels, doc_ids: list[str], corpus: Path, query_ids: np.
 
 
 def read_qrels(qrels: Path) -> Qrels:
-    """Grades by query id and document id, from a tab-separated file with BEIR's header."""
-    if not qrels.is_file() and (splits := sorted(file.stem for file in qrels.parent.glob("*.tsv"))):
-        raise BenchError(f"{qrels} does not exist: {unknown('split', qrels.stem, splits)}")
-    try:
-        first, *rows = lines.existing_file(qrels).read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError:
-        raise BenchError(f"{qrels} is not UTF-8 text: get or write it again") from None
-    if first.split("\t") != QRELS_HEADER:
-        raise BenchError(f"{qrels}: the first line is not {' '.join(QRELS_HEADER)}, with tabs between")
+    """Grades by query id and document id, from a file with tabs, of TREC, or of parquet.
+
+    Text has a line per judgement: query, document, grade with or without BEIR's header, or TREC's query, iteration,
+    document, grade.
+    """
+    path = _existing_qrels(qrels)
     grades: Qrels = {}
-    for number, row in enumerate(rows, start=2):
-        if not row.strip():
-            continue
-        where, fields = f"{qrels}: line {number}", row.split("\t")
-        if len(fields) != len(QRELS_HEADER):
-            raise BenchError(f"{where} has {len(fields)} fields, not {len(QRELS_HEADER)} with tabs between")
-        query, document, score = fields
+    for where, query, document, score in _parquet_rows(path) if path.suffix == ".parquet" else _text_rows(path):
         grade = _grade(score, where)
         if grades.setdefault(query, {}).setdefault(document, grade) != grade:
             raise BenchError(f"{where}: query {query!r} judges document {document!r} again, with another score")
     return grades
 
 
-def _grade(score: str, where: str) -> int:
+def _existing_qrels(qrels: Path) -> Path:
+    for suffix in ("", ".gz"):
+        for ending in (".txt", ".trec", ".qrels"):
+            other = qrels.with_suffix(f"{ending}{suffix}")
+            if not qrels.is_file() and other.is_file():
+                return other
     try:
-        grade = int(score)
-    except ValueError:
-        raise BenchError(f"{where}: score {score!r} is not a whole number") from None
+        return lines.existing_file(qrels)
+    except BenchError:
+        if splits := sorted(file.stem for file in qrels.parent.glob("*.tsv")):
+            raise BenchError(f"{qrels} does not exist: {unknown('split', qrels.stem, splits)}") from None
+        raise
+
+
+def _text_rows(path: Path) -> Iterator[tuple[str, str, str, str]]:
+    """(place, query, document, score) of every line."""
+    try:
+        with opened(path) as stream:
+            rows = stream.read().decode("utf-8-sig").replace("\r\n", "\n").split("\n")
+    except UnicodeDecodeError:
+        raise BenchError(f"{path} is not UTF-8 text: get or write it again") from None
+    separator = "\t" if "\t" in rows[0] else None
+    first = rows[0].split(separator)
+    is_header = first == QRELS_HEADER
+    if len(first) not in _PLACES or not (is_header or is_number(first[-1])):
+        raise BenchError(f"{path}: the first line is no judgement, and not {' '.join(QRELS_HEADER)} with tabs between")
+    for number, row in enumerate(rows, start=1):
+        if not row.strip() or (number == 1 and is_header):
+            continue
+        where, fields = f"{path}: line {number}", row.split(separator)
+        if len(fields) != len(first):
+            raise BenchError(f"{where} has {len(fields)} fields, the first line {len(first)}: separate them alike")
+        query, document, score = (fields[place] for place in _PLACES[len(first)])
+        yield where, query, document, score
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[str, str, str, str]]:
+    """As `_text_rows`, of a table."""
+    table = read_table(path, ".parquet")
+    if missing := [name for name in QRELS_HEADER if name not in table.schema.names]:
+        raise BenchError(f"{path} has no column {' or '.join(missing)}; it has: {', '.join(table.schema.names)}")
+    for number, row in numbered_rows(table, QRELS_HEADER):
+        query, document, score = (str(row[name]) for name in QRELS_HEADER)
+        yield f"{path}: row {number}", query, document, score
+
+
+def _grade(score: str, where: str) -> int:
+    if not is_number(score) or not float(score).is_integer():
+        raise BenchError(f"{where}: score {score!r} is not a whole number")
+    grade = int(float(score))
     if not -(2**31) <= grade < 2**31:  # as trec_eval has them
         raise BenchError(f"{where}: score {score!r} does not fit into 32 bits: give a smaller grade")
     return grade

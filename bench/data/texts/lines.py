@@ -1,27 +1,33 @@
-"""Texts in files: lines of JSON as BEIR has them or under keys of one's own, or the rows of a CSV file."""
+"""Texts in files: lines of JSON or rows of parquet as BEIR has them, lines of JSON under other keys, or rows of CSV.
+
+Any text may be packed by gzip.
+"""
 
 import codecs
 import csv
-import os
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from bench.data.formats import suffixes
+from bench.data.formats.packed import opened
+from bench.data.formats.tables import numbered_rows, read_table
 from bench.errors import BenchError, no_file
 
 CORPUS, QUERIES = "corpus.jsonl", "queries.jsonl"
 
 
 class _Document(msgspec.Struct):
-    id: str = msgspec.field(name="_id")
+    id: str | int = msgspec.field(name="_id")
     text: str
     title: str | None = None
 
 
 class _Query(msgspec.Struct):
-    id: str = msgspec.field(name="_id")
+    id: str | int = msgspec.field(name="_id")
     text: str
 
 
@@ -43,16 +49,16 @@ _LONGEST = 2**31 - 1  # characters of a field of CSV, which csv would limit to 1
 
 def documents(corpus: Path) -> Iterator[tuple[str, str]]:
     """(id, text) of every document, in file order; title and text are joined as BEIR does, and may be empty."""
-    for _, line in _lines(corpus, _Document):
-        yield line.id, f"{line.title or ''} {line.text}".strip()
+    for _, line in _identified(corpus, _Document):
+        yield str(line.id), f"{line.title or ''} {line.text}".strip()
 
 
 def queries(file: Path) -> Iterator[tuple[str, str]]:
     """(id, text) of every query, in file order; a text that is empty is a BenchError."""
-    for number, line in _lines(file, _Query):
+    for number, line in _identified(file, _Query):
         if not line.text.strip():
             raise BenchError(f"{file}: line {number}: query {line.id!r} has an empty text: remove it")
-        yield line.id, line.text
+        yield str(line.id), line.text
 
 
 def texts(path: Path, column: str = "text", label_column: str | None = None) -> Iterator[Text]:
@@ -60,7 +66,7 @@ def texts(path: Path, column: str = "text", label_column: str | None = None) -> 
 
     column, label_column: the columns, or keys, of the texts and of their labels.
     """
-    read = _csv_rows if path.suffix.lower() == ".csv" else _json_texts
+    read = _csv_rows if suffixes.kind(path) == ".csv" else _json_texts
     for row in read(path, column, label_column):
         if not row.text.strip():
             raise BenchError(f"{path}: line {row.line} has an empty {column}: remove it")
@@ -70,17 +76,25 @@ def texts(path: Path, column: str = "text", label_column: str | None = None) -> 
 
 
 def existing_file(path: Path) -> Path:
-    """The path of a file of a BEIR folder, or a BenchError that says what such a folder holds."""
-    if not os.path.isfile(path):
-        folders = sorted(folder.parent.name for folder in path.parent.glob(f"*/{CORPUS}"))
+    """The path of a file of a BEIR folder, also packed or as parquet; raises BenchError if there is none.
+
+    Of corpus.jsonl these are corpus.jsonl.gz, corpus.parquet, and the one shard in corpus/ or named corpus-...-of-...
+    """
+    shards = [*path.with_suffix("").glob("*.parquet"), *path.parent.glob(f"{path.stem}-*-of-*.parquet")]
+    spellings = [path, path.with_name(f"{path.name}.gz"), path.with_suffix(".parquet"), *shards]
+    present = [spelling for spelling in spellings if spelling.is_file()]
+    if present and present[0] in shards[:1] and len(shards) > 1:
+        raise BenchError(f"{path.with_suffix('')} has {len(shards)} shards: write them as one {path.stem}.parquet")
+    if not present:
+        folders = sorted({folder.parent.name for folder in path.parent.glob(f"*/{CORPUS}")})
         hint = f"; it holds BEIR folders, name one of them: {', '.join(folders)}" if folders else ""
         raise no_file(path, f"a BEIR folder has {CORPUS}, {QUERIES} and qrels/SPLIT.tsv{hint}")
-    return path
+    return present[0]
 
 
 def _csv_rows(path: Path, column: str, label_column: str | None) -> Iterator[Text]:
     csv.field_size_limit(_LONGEST)
-    with existing_file(path).open(encoding="utf-8-sig", newline="") as stream:
+    with opened(existing_file(path)) as packed, io.TextIOWrapper(packed, encoding="utf-8-sig", newline="") as stream:
         rows = csv.reader(stream, strict=True)
         line = 1
         try:
@@ -124,12 +138,39 @@ def _json_texts(path: Path, column: str, label_column: str | None) -> Iterator[T
         yield Text(number, line.text, getattr(line, "label", None))
 
 
-def _lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
-    """(number, content) of every line of a JSON Lines file; ids, if lines have them, are checked to be distinct."""
-    decode = msgspec.json.Decoder(kind).decode
+def _identified(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
+    """(number, content) of every document or query of a file; raises BenchError if one has the id of another."""
+    path = existing_file(path)
+    what, read = ("row", _parquet_rows) if path.suffix == ".parquet" else ("line", _lines)
     first_lines: dict[str, int] = {}
+    for number, line in read(path, kind):
+        assert isinstance(line, _Document | _Query)
+        first = first_lines.setdefault(str(line.id), number)
+        if first != number:
+            raise BenchError(f"{path}: {what} {number} has the id {str(line.id)!r} of {what} {first}: remove one")
+        yield number, line
+
+
+def _parquet_rows(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
+    """As `_lines`, of the rows of a parquet file, whose column of ids may be called `id` too."""
+    table = read_table(path, ".parquet")
+    ids = "_id" if "_id" in table.schema.names else "id"
+    names = [name for name in (ids, "title", "text") if name in table.schema.names]
     number = 0
-    with existing_file(path).open("rb") as stream:
+    for number, row in numbered_rows(table, names):
+        try:
+            yield number, msgspec.convert({"_id" if name == ids else name: row[name] for name in names}, kind)
+        except msgspec.ValidationError as error:
+            raise BenchError(f"{path}: row {number}: {str(error).replace('`', '')}") from None
+    if number == 0:
+        raise BenchError(f"{path} has no rows")
+
+
+def _lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
+    """(number, content) of every line of a JSON Lines file."""
+    decode = msgspec.json.Decoder(kind).decode
+    number = 0
+    with opened(existing_file(path)) as stream:
         for number, content in enumerate(stream, start=1):
             if not content.strip():
                 raise BenchError(f"{path}: line {number} is empty: remove it")
@@ -139,10 +180,6 @@ def _lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
                 raise BenchError(f"{path}: line {number}: {_reason(error, content)}") from None
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise BenchError(f"{path}: line {number} is not a JSON object: {error}") from None
-            if isinstance(line, _Document | _Query):
-                first = first_lines.setdefault(line.id, number)
-                if first != number:
-                    raise BenchError(f"{path}: line {number} has the id {line.id!r} of line {first}: remove one")
             yield number, line
     if number == 0:
         raise BenchError(f"{path} is empty")

@@ -1,3 +1,5 @@
+import gzip
+import pickle
 import struct
 import sys
 import warnings
@@ -29,7 +31,8 @@ from support.writers import (
 
 from bench import cli
 from bench.data import formats
-from bench.data.formats import read_labels, read_vectors
+from bench.data.formats import read_labels, read_vectors, suffixes
+from bench.data.from_files import from_files
 from bench.errors import BenchError, BenchWarning
 
 EACH = [(name, dtype) for name, (_, _, types) in writers.WRITERS.items() for dtype in types.split()]
@@ -40,7 +43,7 @@ EACH = [(name, dtype) for name, (_, _, types) in writers.WRITERS.items() for dty
 def test_every_format_reads_back_what_was_written(tmp_path, monkeypatch, name, dtype, in_blocks):
     if in_blocks:
         monkeypatch.setattr("bench.data.formats.array._BLOCK_BYTES", 100)
-        monkeypatch.setattr("bench.data.formats.parquet._BATCH_ROWS", 3)
+        monkeypatch.setattr("bench.data.formats.columns._BATCH_ROWS", 3)
     rows = np.random.default_rng(0).integers(0, 100, (50, 5)).astype(dtype)
     if rows.dtype.kind == "f":
         rows = (rows / np.float32(7)).astype(dtype)
@@ -144,12 +147,45 @@ def test_labels_are_lines_of_text_or_strings_of_any_array(tmp_path):
         read_labels(tmp_path / "no.txt")
 
 
+@pytest.mark.parametrize("suffix", suffixes.PICKLES)
+def test_pickles_are_refused_with_what_to_write(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(pickle.dumps(writers.Trap()))
+    with pytest.raises(BenchError, match=rf"x\{suffix} is a pickle.*numpy\.save"):
+        read_vectors(path)
+
+
+@pytest.mark.parametrize("name", ["npy", "fvecs", "fbin", "parquet"])
+def test_packed_files_of_values_are_refused_with_what_to_do(tmp_path, name):
+    path = written(tmp_path, name, ROWS)
+    packed = path.with_name(f"{path.name}.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(BenchError, match=rf"{packed.name}.*unpack"):
+        read_vectors(packed)
+
+
+def test_a_bundle_may_say_query_and_groundtruth(tmp_path):
+    near = np.arange(6).reshape(2, 3)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["base"], file["query"], file["groundtruth"] = ROWS, ROWS[:2] + 1, near
+        file["groundtruth_distances"] = near
+    lines = []
+    dataset = from_files(tmp_path / "x.h5", log=lines.append)
+    assert np.array_equal(dataset.queries, ROWS[:2] + 1)
+    assert np.array_equal(dataset.neighbors, near)
+    assert lines[-1].endswith("x.h5: not used: groundtruth_distances")
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        file["neighbors"] = near[::-1]
+    assert np.array_equal(from_files(tmp_path / "x.h5", log=lines.append).neighbors, near[::-1])
+    assert lines[-1].endswith(": groundtruth, groundtruth_distances")
+
+
 MORE = [[1.0, 2.0]] * 9  # rows, so that queries can be held out
 
 
 BAD = {
     "no suffix": ("x", lambda p: p.write_bytes(b"1"), r"x: unknown suffix ''; known: \.npy, \.npz, \.hdf5"),
-    "unknown suffix": ("x.csv", lambda p: p.write_bytes(b"1"), r"x\.csv: unknown suffix '\.csv'; known: \.npy"),
+    "unknown suffix": ("x.xyz", lambda p: p.write_bytes(b"1"), r"x\.xyz: unknown suffix '\.xyz'; known: \.npy"),
     **{
         f"empty {suffix}": (f"x{suffix}", lambda p: p.write_bytes(b""), rf"x\{suffix} is empty")
         for suffix in formats.READERS
@@ -256,6 +292,24 @@ BAD = {
         lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[3.0, None]] + MORE),
         "has a null in row 5",
     ),
+    "half arrow": ("x.arrow", lambda p: cut_in_half(p, "arrow"), r"x\.arrow is not a whole Arrow file"),
+    "half stream": ("x.arrow", lambda p: cut_in_half(p, "arrow, stream"), r"x\.arrow is not a whole Arrow file"),
+    "half feather": ("x.feather", lambda p: cut_in_half(p, "feather"), r"x\.feather is not a whole Feather"),
+    "no arrow": ("x.arrow", lambda p: p.write_text("hello"), r"x\.arrow is not a whole Arrow file"),
+    "half safetensors": ("x.safetensors", lambda p: cut_in_half(p, "safetensors"), r"x\.safetensors is truncated"),
+    "half f16bin": ("x.f16bin", lambda p: cut_in_half(p, "f16bin"), r"x\.f16bin states 10 rows"),
+    "half 64 bits": ("x.fbin", lambda p: cut_in_half(p, "fbin, 64 bits"), r"x\.fbin states"),
+    "null in a struct": (
+        "x.parquet",
+        lambda p: parquet_with(p, a=[{"x": 1.0, "y": 2.0}] * 5 + [None] * 9),
+        "has a null in row 5",
+    ),
+    "null in a field": (
+        "x.parquet",
+        lambda p: parquet_with(p, a=[{"x": 1.0, "y": 2.0}] * 5 + [{"x": 1.0, "y": None}] * 9),
+        "has a null in row 5",
+    ),
+    "null in a column": ("x.parquet", lambda p: parquet_with(p, x0=[1.0] * 10, x1=[1.0] * 5 + [None] * 5), "row 5"),
     "null fixed list": (
         "x.parquet",
         lambda p: parquet_with(p, a=pa.array([[1.0, 2.0]] * 5 + [None] + MORE, pa.list_(pa.float32(), 2))),
@@ -268,7 +322,7 @@ BAD = {
 @pytest.mark.parametrize("kind", BAD)
 def test_a_bad_file_is_reported_with_what_is_wrong_and_nothing_is_kept(tmp_path, monkeypatch, capfd, kind):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("bench.data.formats.parquet._BATCH_ROWS", 4)
+    monkeypatch.setattr("bench.data.formats.columns._BATCH_ROWS", 4)
     name, write, message = BAD[kind]
     write(tmp_path / name)
     with pytest.raises(BenchError, match=message) as error:

@@ -6,6 +6,7 @@ from support.writers import ROWS
 
 from bench.data import formats, from_files
 from bench.data.formats import read_vectors
+from bench.errors import BenchError, BenchWarning
 
 
 def test_learn_of_vibe_is_searched_with_where_it_is_named(tmp_path):
@@ -87,3 +88,70 @@ def test_links_of_hdf5_are_followed_to_where_the_array_lies(tmp_path):
     assert np.array_equal(read_vectors(tmp_path / "x.hdf5", "queries"), ROWS + 2)
     writers.hdf5_chunked(tmp_path / "other.hdf5", ROWS + 3)  # the conversion goes by its content
     assert np.array_equal(read_vectors(tmp_path / "x.hdf5", "queries"), ROWS + 3)
+
+
+def lists(path, name, rows, dtype=np.float32):
+    """Adds an array of lists of any length, as h5py writes them."""
+    with h5py.File(path, "a") as file:
+        array = file.create_dataset(name, (len(rows),), h5py.vlen_dtype(dtype))
+        for place, row in enumerate(rows):
+            array[place] = row
+
+
+@pytest.mark.parametrize("block_bytes", [1 << 24, 40])
+def test_lists_of_one_length_are_rows(tmp_path, monkeypatch, block_bytes):
+    monkeypatch.setattr("bench.data.formats.array._BLOCK_BYTES", block_bytes)
+    path = tmp_path / "x.h5"
+    lists(path, "train", ROWS)
+    lists(path, "test", ROWS[:5] + 1)
+    lists(path, "neighbors", np.arange(10).reshape(5, 2), np.int32)
+    lists(path, "labels", [[row % 3] for row in range(10)], np.int64)
+    dataset = from_files.from_files(path)
+    assert np.array_equal(dataset.base, ROWS)
+    assert np.array_equal(dataset.queries, ROWS[:5] + 1)
+    assert np.array_equal(dataset.neighbors, np.arange(10).reshape(5, 2))
+    assert dataset.labels.tolist() == [row % 3 for row in range(10)]
+    assert np.array_equal(read_vectors(path), ROWS)
+
+
+@pytest.mark.filterwarnings("ignore:.*converted to float32")
+@pytest.mark.parametrize("part", ["train", "test", "labels"])
+@pytest.mark.parametrize(
+    ("rows", "dtype", "named"),
+    [
+        ([[1, 2, 3, 4]] * 9 + [[1, 2, 3]], np.int32, "row 9"),
+        ([[]] * 10, np.float32, ""),
+        ([["a"]] * 10, h5py.string_dtype(), ""),
+    ],
+)
+def test_other_lists_are_refused_with_their_array(tmp_path, part, rows, dtype, named):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.update({name: ROWS for name in ("train", "test") if name != part})
+    lists(tmp_path / "x.h5", part, rows, dtype)
+    with pytest.raises(BenchError, match=rf"x\.h5: {part} .*{named}") as error:
+        from_files.from_files(tmp_path / "x.h5")
+    assert "\n" not in str(error.value)
+
+
+UNUSABLE = {
+    "float": np.zeros((5, 3)),
+    "3-d": np.zeros((5, 3, 1), int),
+    "text": ["a"] * 5,
+    "one row short": np.zeros((4, 3), int),
+    "no columns": np.zeros((5, 0), int),
+}
+
+
+@pytest.mark.parametrize("kind", [*UNUSABLE, "lists of other lengths", "no queries"])
+def test_unusable_neighbours_of_a_file_are_left_out_but_refused_if_they_are_named(tmp_path, kind):
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        file["train"], file["test" if kind != "no queries" else "other"] = np.repeat(ROWS, 2, axis=0), ROWS[:5]
+        if kind in UNUSABLE:
+            file["neighbors"] = UNUSABLE[kind]
+    if kind not in UNUSABLE:
+        lists(path, "neighbors", [[1, 2], [1]] * 5, np.int32)
+    with pytest.warns(BenchWarning, match=r"x\.h5: neighbors"):
+        assert from_files.from_files(path).neighbors is None
+    with pytest.raises(BenchError, match=r"neighbors|queries"):
+        from_files.from_files(path, neighbors=tmp_path / "x.h5#neighbors")

@@ -3,7 +3,7 @@ import pytest
 from support.beir import CORPUS, VECTORS, jsonl
 
 from bench.data import catalog
-from bench.data.from_files import Replacement
+from bench.data.parts import Replacement
 from bench.errors import BenchError, BenchWarning
 
 

@@ -1,3 +1,4 @@
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -394,3 +395,14 @@ def test_the_command_embeds_csv_and_compare_takes_queries_and_labels_from_it(cli
         "no column 'text'; it has: 'id', 'question', 'intent'"
         in cli("embed", train, "--model", "lsa@3", check=2).stderr
     )
+
+
+def test_a_folder_of_packed_texts_is_embedded_and_read(folder):
+    for file in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+        content = (folder / file).read_bytes()
+        (folder / f"{file}.gz").write_bytes(gzip.compress(content))
+        (folder / file).unlink()
+    toml, record = embed(folder, "lsa@3")
+    assert "corpus.jsonl.gz" in record.sha256
+    dataset = catalog.load(str(toml))
+    assert (dataset.base.shape, len(dataset.queries), dataset.judgements.qrels["q1"]) == ((50, 3), 4, {"d1": 1})

@@ -1,4 +1,8 @@
+import gzip
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support.beir import CORPUS, QRELS, QUERIES, VECTORS, jsonl, judged
 
@@ -18,13 +22,15 @@ from bench.errors import BenchError, BenchWarning
         ("corpus.jsonl", jsonl(CORPUS) + "\n", r"corpus\.jsonl: line 5 is empty: remove it"),
         ("corpus.jsonl", jsonl(CORPUS) + '{"_id": "d5"}', r"line 5: .* missing required field text"),
         ("corpus.jsonl", jsonl(CORPUS) + '{"text": "x"}', r"line 5: .* missing required field _id"),
-        ("corpus.jsonl", jsonl(CORPUS) + '{"_id": 5, "text": "x"}', r"line 5: Expected str, got int - at \$\._id"),
+        ("corpus.jsonl", jsonl(CORPUS) + '{"_id": 1.5, "text": "x"}', r"line 5: Expected .* - at \$\._id"),
+        ("corpus.jsonl", jsonl([*CORPUS, {"_id": 5, "text": ""}, {"_id": "5", "text": ""}]), r"line 6 has the id '5'"),
         ("corpus.jsonl", jsonl([*CORPUS, CORPUS[1]]), r"line 5 has the id 'd2' of line 2"),
         ("corpus.jsonl", "", r"corpus\.jsonl is empty"),
         ("queries.jsonl", jsonl([*QUERIES, QUERIES[0]]), r"queries\.jsonl: line 4 has the id 'q0' of line 1"),
         ("queries.jsonl", jsonl([{"_id": "q", "text": " "}]), r"line 1: query 'q' has an empty text"),
-        ("qrels/test.tsv", "q0\td1\t1\n", "the first line is not query-id corpus-id score"),
-        ("qrels/test.tsv", QRELS + "q0 d1 1\n", r"test\.tsv: line 5 has 1 fields"),
+        ("qrels/test.tsv", "query\tdocument\tgrade\n", r"test\.tsv: the first line"),
+        ("qrels/test.tsv", "q0 0 d1 1\nq0 d1 1\n", r"test\.tsv: line 2"),
+        ("qrels/test.tsv", QRELS + "q0 d1 1\n", r"test\.tsv: line 5"),
         ("qrels/test.tsv", QRELS + "q0\td1\t0.5\n", r"test\.tsv: line 5: score '0\.5' is not a whole number"),
         ("qrels/test.tsv", QRELS + f"q0\td1\t{10**30}\n", r"line 5: score '10+' does not fit into 32 bits"),
         ("qrels/test.tsv", QRELS + f"q0\td1\t{-(2**31) - 1}\n", "does not fit into 32 bits"),
@@ -101,3 +107,100 @@ def test_judgements_that_are_no_text_are_reported(beir_folder):
     (beir_folder / "qrels" / "test.tsv").write_bytes(QRELS.encode() + b"q1\td\xff\t1\n")
     with pytest.raises(BenchError, match=r"test\.tsv is not UTF-8 text"):
         judged(beir_folder)
+
+
+def pack(path):
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+
+
+NUMBERED = [{"_id": place, "title": "", "text": f"text {place}"} for place in range(4)]
+ASKED = [{"_id": place, "text": f"query {place}"} for place in range(3)]
+GRADES = {"0": {"2": 1}, "1": {"3": 2}, "2": {"0": 0}}
+ROWS = [(query, document, grade) for query, row in GRADES.items() for document, grade in row.items()]
+SPELLINGS = {
+    "as BEIR": ("test.tsv", "query-id\tcorpus-id\tscore\n", "{}\t{}\t{}\n"),
+    "scores with a point": ("test.tsv", "query-id\tcorpus-id\tscore\n", "{}\t{}\t{}.0\n"),
+    "no header": ("test.tsv", "", "{}\t{}\t{}\n"),
+    "TREC": ("test.tsv", "", "{} 0 {} {}\n"),
+    "TREC with tabs": ("test.tsv", "", "{}\tQ0\t{}\t{}\n"),
+    "TREC by its own suffix": ("test.qrels", "", "{}  0  {}  {}\n"),
+}
+
+
+@pytest.fixture
+def numbered(beir_folder):
+    """A BEIR folder whose ids are whole numbers."""
+    (beir_folder / "corpus.jsonl").write_text(jsonl(NUMBERED))
+    (beir_folder / "queries.jsonl").write_text(jsonl(ASKED))
+    (beir_folder / "qrels" / "test.tsv").unlink()
+    return beir_folder
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_judgements_are_read_in_every_spelling(numbered, spelling, packed):
+    name, header, line = SPELLINGS[spelling]
+    file = numbered / "qrels" / name
+    file.write_text(header + "".join(line.format(*row) for row in ROWS))
+    if packed:
+        for path in (file, numbered / "corpus.jsonl", numbered / "queries.jsonl"):
+            pack(path)
+    judgements, is_judged = judged(numbered)
+    assert judgements.qrels == GRADES
+    assert (judgements.doc_ids.tolist(), judgements.query_ids.tolist()) == (list("0123"), list("012"))
+    assert is_judged.all()
+
+
+@pytest.mark.parametrize("layout", ["files", "folders", "shards"])
+@pytest.mark.parametrize("number", [int, str])
+def test_parquet_of_hugging_face_is_read(numbered, layout, number):
+    tables = {
+        "corpus": [row | {"_id": number(row["_id"])} for row in NUMBERED],
+        "queries": [row | {"_id": number(row["_id"])} for row in ASKED],
+        "qrels/test": [
+            {"query-id": number(query), "corpus-id": number(document), "score": float(grade)}
+            for query, document, grade in ROWS
+        ],
+    }
+    for name, rows in tables.items():
+        (numbered / f"{name}.jsonl").unlink(missing_ok=True)
+        stem = {"files": name, "folders": f"{name}/{name[-4:]}-00000-of-00001", "shards": f"{name}-00000-of-00001"}
+        path = numbered / f"{stem[layout]}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    judgements, _ = judged(numbered)
+    assert judgements.qrels == GRADES
+    assert judgements.doc_ids.tolist() == list("0123")
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "named"),
+    [
+        ("corpus", [{"_id": "a", "text": None}], "row 1"),
+        ("corpus", [{"_id": "a", "text": "x"}] * 2, "row 2"),
+        ("corpus", [{"text": "x"}], "_id"),
+        ("corpus", [], "no rows"),
+        ("qrels/test", [{"query": 1}], "query-id"),
+    ],
+)
+def test_bad_parquet_of_texts_is_reported_with_its_row(numbered, name, rows, named):
+    (numbered / "qrels" / "test.tsv").write_text("q\td\t1\n")
+    for file in (f"{name}.jsonl", f"{name}.tsv"):
+        (numbered / file).unlink(missing_ok=True)
+    pq.write_table(
+        pa.Table.from_pylist(rows, None if rows else pa.schema([("_id", "string")])), numbered / f"{name}.parquet"
+    )
+    with pytest.raises(BenchError, match=rf"{name}\.parquet.*{named}"):
+        judged(numbered)
+
+
+def test_a_packed_file_that_breaks_off_is_reported(numbered):
+    (numbered / "qrels" / "test.tsv").write_text("0\t1\t1\n" * 500)
+    for file in ("qrels/test.tsv", "corpus.jsonl"):
+        pack(numbered / file)
+        whole = (numbered / f"{file}.gz").read_bytes()
+        (numbered / f"{file}.gz").write_bytes(whole[:-12])
+        with pytest.raises(BenchError, match=rf"{file}\.gz"):
+            judged(numbered)
+        (numbered / f"{file}.gz").write_bytes(whole)

@@ -1,0 +1,83 @@
+"""Rows of zeros under cosine: left out by all that reads a file, while row numbers stay the file's."""
+
+import numpy as np
+import pytest
+from support import writers
+
+import bench
+from bench import orders
+from bench.data.from_files import from_files, whole_file
+from bench.errors import BenchError, BenchWarning
+from bench.orders import own
+
+ROWS = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
+ZEROS = [3, 41]
+ROWS[ZEROS] = 0
+REST = np.delete(np.arange(60), ZEROS)
+
+
+@pytest.fixture(params=["npy", "hdf5", "npz", "fbin", "parquet"])
+def path(request, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.data.formats.array._BLOCK_BYTES", 100)
+        yield writers.written(tmp_path, request.param, ROWS)
+
+
+def test_rows_of_zeros_are_left_out_of_any_format_and_numbers_stay_the_files(path, tmp_path):
+    labels = tmp_path / "l.txt"
+    labels.write_text("".join(f"row {row}\n" for row in range(60)))
+    with pytest.warns(BenchWarning, match=r"2 of 60"):
+        dataset = whole_file(path, "cosine", labels)
+    assert np.array_equal(dataset.base, ROWS[REST])
+    assert (dataset.source_rows.tolist(), dataset.source_count) == (REST.tolist(), 60)
+    assert dataset.labels.tolist() == [f"row {row}" for row in REST]
+    with pytest.warns(BenchWarning, match=r"2 of 60"):
+        held_out = from_files(path, labels=labels, metric="cosine")
+    assert np.array_equal(held_out.base, ROWS[held_out.source_rows])
+    assert [f"row {row}" for row in held_out.source_rows] == held_out.labels.tolist()
+    assert whole_file(path, "l2").n == 60
+
+
+@pytest.mark.filterwarnings("ignore:.* all zeros")
+def test_an_order_of_all_rows_has_those_of_zeros_last_and_is_taken_back(path, tmp_path):
+    dataset = whole_file(path, "cosine")
+    rows = orders.of_all_rows("norm-ascending", {}, dataset, 1, lambda line: None)
+    assert sorted(rows.tolist()) == list(range(60))
+    assert rows[-2:].tolist() == ZEROS
+    lengths = np.linalg.norm(ROWS[rows[:-2]], axis=1)
+    assert (np.diff(lengths) >= 0).all()
+    np.save(tmp_path / "mine.npy", rows)
+    [params] = own.restricted(dataset, file=str(tmp_path / "mine.npy"))
+    order = own.from_file(dataset, None, np.random.default_rng(0), **params)
+    assert np.array_equal(dataset.source_rows[order], rows[:-2])
+
+
+@pytest.mark.filterwarnings("ignore:.* all zeros")
+def test_lid_has_a_value_for_each_row_of_the_file_and_none_for_zeros(path):
+    estimates = bench.lid(path, k=10, metric="cosine")
+    assert estimates.shape == (60,)
+    assert np.flatnonzero(np.isnan(estimates)).tolist() == ZEROS
+
+
+def test_arrays_in_memory_lose_their_rows_of_zeros_too():
+    with pytest.warns(BenchWarning, match="vectors: 2 of 60"):
+        order = bench.order(ROWS, "random", metric="cosine")
+    assert order[-2:].tolist() == ZEROS
+
+
+def test_a_file_of_zeros_alone_is_refused(tmp_path):
+    for name, rows in (("b.npy", ROWS), ("z.npy", ROWS * 0)):
+        np.save(tmp_path / name, rows)
+    with pytest.raises(BenchError, match=r"z\.npy"):
+        whole_file(tmp_path / "z.npy", "cosine")
+    with pytest.warns(BenchWarning, match=r"b\.npy"), pytest.raises(BenchError, match=r"z\.npy"):
+        from_files(tmp_path / "b.npy", tmp_path / "z.npy", metric="cosine")
+
+
+@pytest.mark.filterwarnings("ignore:.* all zeros")
+def test_neighbours_follow_the_queries_that_are_left(tmp_path):
+    queries = ROWS[:5]  # of which row 3 is zeros
+    near = np.arange(15).reshape(5, 3)
+    np.savez(tmp_path / "b.npz", base=ROWS[REST], queries=queries, neighbors=near)
+    dataset = from_files(tmp_path / "b.npz", metric="cosine")
+    assert dataset.neighbors.tolist() == np.delete(near, 3, axis=0).tolist()
