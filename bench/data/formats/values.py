@@ -29,7 +29,7 @@ def vectors_of(values: Any, name: str) -> FileArray:
         sizes = {np.dtype(f"{kind}{dtype.itemsize}") for kind, dtype in zip(kinds, values.dtypes, strict=True)}
         values = values.to_numpy(np.result_type(np.float32, *sizes), na_value=np.nan)
     array = array_of(values, name)
-    if array.dtype.hasobject and len(array) and array.shape in ((len(array),), (len(array), 1)):  # a column of arrays
+    if array.dtype.hasobject and array.size and array.shape in ((array.size,), (array.size, 1)):  # a column of arrays
         array = stacked(array.ravel().tolist(), name)
     return from_memory(name, array)
 
