@@ -45,8 +45,9 @@ def find(engine: str) -> str:
     it is called; what is not there yet is loaded. A BenchError where there is none."""
     name = _found(engine)
     whole = INDEXES[name]
-    if (digest := imports.digest(name)) != whole.imports_digest:
-        used = {*whole.libraries, *own.libraries(imports.names(name), whole.package)}
+    source = whole.file or name
+    if (digest := imports.digest(source)) != whole.imports_digest:
+        used = {*whole.libraries, *own.libraries(imports.names(source), whole.package)}
         INDEXES[name] = msgspec.structs.replace(whole, imports_digest=digest, libraries=tuple(sorted(used)))
     return name
 

@@ -22,7 +22,7 @@ _HARNESS = "bench"
 _NEVER_FORGOTTEN = ("engine", "imports", "own")  # of `bench.indexes`: what engines are made of, not adapters
 _SITE = {"site-packages", "dist-packages"}
 _STANDARD = tuple({os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")})
-_FILES: dict[str, dict[str, str]] = {}
+_FILES: dict[str, dict[str, str]] = {}  # by the file of an engine, or by its name if it has none
 
 
 def note(engine: str, files: Mapping[str, str]) -> None:

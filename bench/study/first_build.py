@@ -29,13 +29,14 @@ def note_imports(indexes: Sequence[Index], datasets: Collection[Dataset]) -> Non
         engine = INDEXES[name]
         if not is_own(name) and not any(map(imports.runs_elsewhere, engine.packages)):
             continue
+        source = engine.file or name
         of_engine = [index for index in indexes if index.engine == name]
-        asked = (engine.file, engine.file_digest, tuple(of_engine), tuple(samples))
-        if _SEEN.get(name) != (asked, imports.digest(name)):
+        asked = (engine.file_digest, tuple(of_engine), tuple(samples))
+        if _SEEN.get(source) != (asked, imports.digest(source)):
             rows = [(metric, of_data) for (metric, _), of_data in samples.items()]
-            imports.note(name, _found(engine.file or name, of_engine, rows))
-            _SEEN[name] = (asked, imports.digest(name))
-        find(engine.file or name)
+            imports.note(source, _found(source, of_engine, rows))
+            _SEEN[source] = (asked, imports.digest(source))
+        find(source)
 
 
 def _found(engine: str, indexes: Sequence[Index], samples: Sequence[_Sample]) -> dict[str, str]:

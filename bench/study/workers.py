@@ -116,7 +116,7 @@ class _Worker:
         self.jobs_before += 1
         self.deadline = time.monotonic() + timeout if timeout else None
         with suppress(OSError):  # it has just died, which `end` notices
-            self.pipe.send((job, imports.noted(index.engine)))
+            self.pipe.send((job, imports.noted(job.engine)))
 
     def results(self, log: Log) -> Iterator[Outcome | Failure]:
         """What it has sent; `job` is then what is left of its job, or None."""
@@ -167,7 +167,7 @@ def _serve(pipe: "Connection[object, tuple[Job, dict[str, str]]]", parent: int, 
         while True:
             job, imported = pipe.recv()
             try:
-                imports.note(job.trials[0].index.engine, imported)
+                imports.note(job.engine, imported)
                 check_code(job)
                 for result in measure(job, lambda line: pipe.send(("line", line))):
                     pipe.send(("result", result))

@@ -75,6 +75,11 @@ def edit(folder, text, name="core.py"):
     os.utime(path, ns=(1, len(text)))  # so that no compiled file of before passes for it
 
 
+def noted():
+    """The modules that were noted of the engine, by name."""
+    return imports.noted(indexes.INDEXES["made_engine"].file)
+
+
 def missing(folder):
     """How many outcomes of the experiment a store misses, which it then has."""
     study, store = read(str(folder / "mine.toml")), Store.create(folder / "s.sqlite")
@@ -103,7 +108,7 @@ def test_a_module_that_only_a_build_imports_counts(folder, lazy):
     assert missing(folder) == 2
     edit(folder, "WIDTH = 2\n", "late.py")
     assert missing(folder) == 2
-    assert set(imports.noted("made_engine")) == {"made_pack", "made_pack.core", "made_pack.late"}
+    assert set(noted()) == {"made_pack", "made_pack.core", "made_pack.late"}
 
 
 def test_a_module_that_this_process_has_imported_already_counts(folder):
@@ -116,7 +121,7 @@ def test_a_module_that_this_process_has_imported_already_counts(folder):
 def test_a_package_without_an_init_file_counts(folder):
     (folder / "elsewhere" / "made_pack" / "__init__.py").unlink()
     missing(folder)
-    assert set(imports.noted("made_engine")) == {"made_pack.core"}
+    assert set(noted()) == {"made_pack.core"}
 
 
 def test_a_compiled_module_counts_by_its_content(folder):
@@ -124,7 +129,7 @@ def test_a_compiled_module_counts_by_its_content(folder):
     module = folder / "elsewhere" / there.name
     shutil.copy(there, module)
     assert missing(folder) == 2
-    assert imports.noted("made_engine")["hnswlib"] == str(module)
+    assert noted()["hnswlib"] == str(module)
     with module.open("ab") as stream:
         stream.write(b"\0")
     assert missing(folder) == 2
@@ -133,8 +138,8 @@ def test_a_compiled_module_counts_by_its_content(folder):
 def test_an_adapter_of_ours_counts_where_an_engine_uses_it(folder):
     edit(folder, "from bench.indexes.hnswlib import ENGINE\n")
     missing(folder)
-    assert "bench.indexes.hnswlib" in imports.noted("made_engine")
-    assert "bench.indexes.faiss" not in imports.noted("made_engine")
+    assert "bench.indexes.hnswlib" in noted()
+    assert "bench.indexes.faiss" not in noted()
 
 
 def test_versions_of_what_the_package_imports_count(folder):
@@ -159,7 +164,7 @@ def test_an_installed_package_counts_by_its_version_unless_it_runs_in_place(fold
     monkeypatch.syspath_prepend(installed(folder, editable))
     edit(folder, CORE.replace("LAZY", "import there"))
     missing(folder)
-    assert ("there" in imports.noted("made_engine")) == editable
+    assert ("there" in noted()) == editable
     assert ("made-dist" in indexes.INDEXES["made_engine"].libraries) == (not editable)
 
 
@@ -168,7 +173,7 @@ def test_an_engine_that_ends_its_process_while_it_builds_is_named_and_counts_by_
     with pytest.warns(match="made_engine"):
         study = read(str(folder / "mine.toml"))
     assert len(study.trials) == 2
-    assert set(imports.noted("made_engine")) == {"made_pack", "made_pack.core"}
+    assert set(noted()) == {"made_pack", "made_pack.core"}
 
 
 def test_engines_of_ours_need_no_first_build(monkeypatch):
