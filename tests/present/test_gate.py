@@ -1,8 +1,9 @@
+import msgspec
 from support.examples import TRIAL
 
 from bench.analysis.gate import Report, SmallestFalls
 from bench.analysis.verdict import HOLDS, THESE, UNDECIDED, Case, Line
-from bench.present.gate import flat, text
+from bench.present.gate import flat, smallest_text, text
 from bench.present.text import Layout
 from bench.study.trial import Order
 
@@ -62,3 +63,18 @@ def test_undecided_lines_that_seem_to_have_fallen_are_counted():
         text(two, Layout()).split()
     )
     assert "seem to have fallen" not in text(report(line(-0.01, 0.01, UNDECIDED)), Layout())
+
+
+def test_the_falls_that_a_baseline_of_more_builds_would_find_are_said():
+    case = line().case
+    falls = SmallestFalls({case: 0.68}, {"hnswlib": 0.02}, {10: 0.21, 20: 0.09})
+    said = smallest_text(falls)
+    assert "68.00 points" in said
+    assert "10 builds 21.00, 20 builds 9.00" in said
+
+
+def test_lines_that_no_gate_can_decide_need_a_baseline_of_more_builds():
+    open_line = msgspec.structs.replace(line(-0.02, 0.01, UNDECIDED), settles=False)
+    said = " ".join(text(report(open_line), Layout()).split())
+    assert "1 of them cannot be decided" in said
+    assert "`bench baseline save --builds`" in said
