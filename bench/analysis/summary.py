@@ -1,5 +1,6 @@
 """Outcomes -> one summary an order and setting, with verdicts in plain words."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +10,7 @@ import numpy as np
 from bench.analysis import equal_ef, power, stats, variance
 from bench.analysis.max_t import effective_comparisons
 from bench.analysis.power import Needed
-from bench.analysis.sample import Sample
+from bench.analysis.sample import Sample, lost_queries
 from bench.analysis.setting import Outcomes, Setting, by_setting, labels, option, samples
 from bench.analysis.stats import Estimate, Interval
 from bench.errors import BenchError, BenchWarning
@@ -19,6 +20,7 @@ from bench.study.outcome import Outcome
 from bench.study.trial import Order
 
 BETTER, WORSE, NO_DIFFERENCE, UNDECIDED = "better", "worse", "no difference shown", "undecided"
+FALLS_APART = 0.01  # of the queries, which a build loses: so many are rarely lost by luck at a low `ef_search`
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         `equal_ef`; None without a comparison, or where the reference has a single ef_search.
     below_half: share of queries with recall below 0.5, over builds and queries.
     percentile_5: the 5th percentile of recall over builds and queries, since a mean hides who suffers.
+    lowest_build: mean recall of the worst build, since few builds hide that some fall apart.
+    lost_queries: the most queries that a build loses which its sister builds find, see `sample.lost_queries`.
     recall_tie: mean with ties counted.
     order_seconds, build_seconds, search_seconds: means over builds.
     order_bytes, build_bytes, search_bytes: the same over builds of which they are known; NaN where of none.
@@ -76,6 +80,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     order_bytes: float
     build_bytes: float
     search_bytes: float
+    lowest_build: float = math.nan
+    lost_queries: int = 0
+
+    @property
+    def falls_apart(self) -> bool:
+        """Whether a build loses more queries than chance explains: a hint, as rows that nearly repeat do this too."""
+        return self.lost_queries > 0 and self.lost_queries >= FALLS_APART * self.setting.of.data.queries
 
 
 class Shares(msgspec.Struct, frozen=True):
@@ -159,14 +170,14 @@ def _summary(
     setting: Setting, order: Order, name: str, sample: Sample, outcomes: Sequence[Outcome], against: Verdict | None
 ) -> Summary:
     """The Summary of one order, without its equivalent ef_search."""
-    builds = len(outcomes)
+    builds, by_build = len(outcomes), sample.recalls.mean(axis=1)
     return Summary(
         setting=setting,
         order=name,
         option=option(order),
         builds=builds,
         recall=stats.mean(sample),
-        sd=float(sample.recalls.mean(axis=1).std(ddof=1)) if builds > 1 else float("nan"),
+        sd=float(by_build.std(ddof=1)) if builds > 1 else float("nan"),
         against=against,
         equivalent_ef=None,
         below_half=stats.share(sample, sample.recalls < 0.5),
@@ -178,6 +189,8 @@ def _summary(
         order_bytes=_known_mean([outcome.build.order_bytes for outcome in outcomes]),
         build_bytes=_known_mean([outcome.build.build_bytes for outcome in outcomes]),
         search_bytes=_known_mean([outcome.search_bytes for outcome in outcomes]),
+        lowest_build=float(by_build.min()),
+        lost_queries=int(lost_queries(sample.recalls).max()),
     )
 
 
@@ -196,10 +209,15 @@ def shares(outcomes: Outcomes, ties: bool = False) -> list[Shares]:
     return listed
 
 
+def differences_to(samples: Sequence[Sample], reference: Sample) -> tuple[list[Estimate], float]:
+    """The difference of each sample to the reference, and how many comparisons p and intervals have to allow for."""
+    estimates = [stats.difference(sample, reference) for sample in samples]
+    return estimates, effective_comparisons(samples, reference, estimates)
+
+
 def verdicts(samples: Sequence[Sample], reference: Sample) -> list[Verdict]:
     """A Verdict on each sample against the reference; intervals and p allow for their number in a single step."""
-    differences = [stats.difference(sample, reference) for sample in samples]
-    comparisons = effective_comparisons(samples, reference, differences)
+    differences, comparisons = differences_to(samples, reference)
     return [
         _verdict(sample, reference, estimate, comparisons)
         for sample, estimate in zip(samples, differences, strict=True)
