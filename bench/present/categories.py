@@ -26,8 +26,8 @@ NOTE = (
 )
 FEW_SEEDS = 5  # with fewer p is too small if builds fall apart: results/calibration.md has how often
 OF_FEW_SEEDS = (
-    f" With fewer than {FEW_SEEDS} seeds p is too small if builds fall apart: in up to one study in nine it is below 0.05"
-    f" though permutations do not matter. Give {FEW_SEEDS} seeds (`build_seeds = {FEW_SEEDS}`)."
+    f" With fewer than {FEW_SEEDS} seeds p is too small if builds fall apart: in up to one study in nine it is below"
+    f" 0.05 though permutations do not matter. Give {FEW_SEEDS} seeds (`build_seeds = {FEW_SEEDS}`)."
 )
 MORE = " true sd: the standard deviation without luck, from which the true range is that of so many normal draws."
 
