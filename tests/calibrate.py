@@ -18,8 +18,8 @@ from joblib import Parallel, delayed
 from tabulate import tabulate
 
 from bench.analysis import power, stats
-from bench.analysis.sample import independent, lost_queries
-from bench.analysis.summary import FALLS_APART, UNDECIDED, differences_to, verdicts
+from bench.analysis.sample import falls_apart, independent
+from bench.analysis.summary import UNDECIDED, differences_to, verdicts
 
 CELLS = tuple((builds, queries) for builds in (3, 5, 10) for queries in (200, 1000))
 POWER_EACH = 4  # of how many studies one is asked whether it finds a point, which needs no such precision
@@ -164,8 +164,8 @@ def decisions(population, cell, studies):
             held["false verdict"] += any(called(others, reference))
             if study % POWER_EACH:
                 continue
-            found["hint: random"] += hinted(reference)
-            found[f"hint: {population.orders[-1]}"] += hinted(others[-1])
+            found["hint: random"] += falls_apart(reference.recalls)
+            found[f"hint: {population.orders[-1]}"] += falls_apart(others[-1].recalls)
             better = others[0]._replace(recalls=others[0].recalls + 0.01)
             found["a point found: random + .01"] += called([better, *others[1:]], reference)[0]
             other = others[-1]._replace(recalls=others[-1].recalls + 0.01)
@@ -180,11 +180,6 @@ def decisions(population, cell, studies):
 def _nothing_missed(by_order) -> bool:
     """Where next to nothing is missed there is nothing to tell."""
     return all((of_order > 1 - 1e-9).mean() > 0.999 for of_order in by_order.values())
-
-
-def hinted(sample):
-    """Whether a table would say of an order that its builds may fall apart."""
-    return lost_queries(sample.recalls).max() >= FALLS_APART * sample.recalls.shape[1]
 
 
 def settled(population, cell, studies):

@@ -9,6 +9,7 @@ import numpy as np
 from bench.study.trial import Trial
 
 _HALF = 0.5 - 1e-9  # of recall, which is a count of tenths
+_MANY, _TIMES = 0.01, 3  # of the queries, and of what sister builds lose: by luck every build loses some
 
 
 class Sample(NamedTuple):
@@ -83,6 +84,15 @@ def lost_queries(recalls: np.ndarray) -> np.ndarray:
         sisters = np.median(np.delete(recalls[:, doubtful], build, axis=0), axis=0)
         lost[build] = np.count_nonzero(sisters - recalls[build, doubtful] >= _HALF)
     return lost
+
+
+def falls_apart(recalls: np.ndarray) -> bool:
+    """Whether one build loses many queries, and many more than its sister builds; recalls: (builds, queries).
+
+    A hint and no verdict: rows that nearly repeat do this too.
+    """
+    *sisters, most = np.sort(lost_queries(recalls))
+    return bool(most > 0 and most >= max(_MANY * recalls.shape[1], _TIMES * np.median(sisters)))
 
 
 def units(sample: Sample) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from bench.analysis import equal_ef, power, stats, variance
 from bench.analysis.max_t import effective_comparisons
 from bench.analysis.power import Needed
-from bench.analysis.sample import Sample, lost_queries
+from bench.analysis.sample import Sample, falls_apart, lost_queries
 from bench.analysis.setting import Outcomes, Setting, by_setting, labels, option, samples
 from bench.analysis.stats import Estimate, Interval
 from bench.errors import BenchError, BenchWarning
@@ -20,7 +20,6 @@ from bench.study.outcome import Outcome
 from bench.study.trial import Order
 
 BETTER, WORSE, NO_DIFFERENCE, UNDECIDED = "better", "worse", "no difference shown", "undecided"
-FALLS_APART = 0.01  # of the queries, which a build loses: so many are rarely lost by luck at a low `ef_search`
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +57,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     percentile_5: the 5th percentile of recall over builds and queries, since a mean hides who suffers.
     lowest_build: mean recall of the worst build, since few builds hide that some fall apart.
     lost_queries: the most queries that a build loses which its sister builds find, see `sample.lost_queries`.
+    falls_apart: whether these are many more than its sister builds lose, see `sample.falls_apart`.
     recall_tie: mean with ties counted.
     order_seconds, build_seconds, search_seconds: means over builds.
     order_bytes, build_bytes, search_bytes: the same over builds of which they are known; NaN where of none.
@@ -82,11 +82,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     search_bytes: float
     lowest_build: float = math.nan
     lost_queries: int = 0
-
-    @property
-    def falls_apart(self) -> bool:
-        """Whether a build loses more queries than chance explains: a hint, as rows that nearly repeat do this too."""
-        return self.lost_queries > 0 and self.lost_queries >= FALLS_APART * self.setting.of.data.queries
+    falls_apart: bool = False
 
 
 class Shares(msgspec.Struct, frozen=True):
@@ -191,6 +187,7 @@ def _summary(
         search_bytes=_known_mean([outcome.search_bytes for outcome in outcomes]),
         lowest_build=float(by_build.min()),
         lost_queries=int(lost_queries(sample.recalls).max()),
+        falls_apart=falls_apart(sample.recalls),
     )
 
 

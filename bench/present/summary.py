@@ -20,6 +20,7 @@ from bench.present.text import (
     Layout,
     by_setting,
     cells,
+    heading,
     interval,
     number,
     p_value,
@@ -202,13 +203,14 @@ def _fall_apart(rows: Sequence[Summary]) -> list[str]:
     apart = [row for row in rows if row.falls_apart]
     if not apart:
         return []
+    _, varying = split([row.setting.fields for row in rows])
     worst = max(apart, key=lambda row: row.lost_queries / row.setting.of.data.queries)
-    orders = ", ".join(sorted({row.order for row in apart}))
+    where = ", ".join(filter(None, (worst.order, heading(worst.setting.fields, varying))))
     return [
-        f"Builds may fall apart ({orders}): a build of {worst.order} loses half of the neighbors or more of"
-        f" {worst.lost_queries} of {worst.setting.of.data.queries:,} queries that its sister builds find. Rows that"
-        " nearly repeat do this too. Few builds miss rare failures: give more --seeds, and compare the lowest build"
-        " with the mean (--wide)."
+        f"Builds may fall apart ({', '.join(sorted({row.order for row in apart}))}): one of {worst.builds} builds loses"
+        f" half of the neighbors or more of {worst.lost_queries} of {worst.setting.of.data.queries:,} queries that the"
+        f" others find ({where}). Rows that nearly repeat do this too. Few builds miss rare failures: give more --seeds,"
+        " and compare the lowest build with the mean (--wide)."
     ]
 
 
