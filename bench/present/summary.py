@@ -209,8 +209,8 @@ def _fall_apart(rows: Sequence[Summary]) -> list[str]:
     return [
         f"Builds may fall apart ({', '.join(sorted({row.order for row in apart}))}): one of {worst.builds} builds loses"
         f" half of the neighbors or more of {worst.lost_queries} of {worst.setting.of.data.queries:,} queries that the"
-        f" others find ({where}). Rows that nearly repeat do this too. Few builds miss rare failures: give more --seeds,"
-        " and compare the lowest build with the mean (--wide)."
+        f" others find ({where}). Rows that nearly repeat do this too. Few builds miss rare failures: give more"
+        " --seeds, and compare the lowest build with the mean (--wide)."
     ]
 
 
