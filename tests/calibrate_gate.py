@@ -33,14 +33,15 @@ from bench.study.store import Store
 from bench.study.study import Study
 
 FIRST = 3  # builds with which a gate begins
+BUILDS = (5, 10, 20)  # of a baseline; a population has twice as many, so that those of now are others
 BASELINES = 10  # among which the runs of planted faults are shared
 K = populations.K
 
 
 def main() -> None:
     parser = populations.parser(__doc__)
-    parser.add_argument("--runs", type=int, default=200, help="gates a cell with nothing changed")
-    parser.add_argument("--faults", type=int, default=50, help="runs of each planted fault; 0 for none")
+    parser.add_argument("--runs", type=int, default=64, help="gates a cell with nothing changed")
+    parser.add_argument("--faults", type=int, default=10, help="runs of each planted fault; 0 for none")
     arguments = parser.parse_args()
     if arguments.quick:
         pools, cells, runs, faults = (
@@ -51,7 +52,7 @@ def main() -> None:
         )
     else:
         pools = populations.populations(arguments.store, arguments.jobs)
-        cells = [(b, q, n) for b in (5, 10, 20, 40) for q in (20, 200, 1000) for n in (6, 72)] + [(10, 200, 504)]
+        cells = [(b, q, n) for b in BUILDS for q in (20, 200, 1000) for n in (6, 72)] + [(10, 200, 504)]
         runs, faults = arguments.runs, arguments.faults
     parallel = Parallel(n_jobs=arguments.jobs)
     kept = tempfile.NamedTemporaryFile(suffix=".pickle")  # noqa: SIM115 - as long as this process
@@ -118,7 +119,7 @@ def _study(rng, pools, builds, queries, lines):
     copies = max(lines // (6 * wanted), 1)  # of an index, each with builds of its own
     experiment = Experiment(
         datasets=[one.name for one in data],
-        orders=["random", "lid-descending", "radius-ascending"],
+        orders=list(populations.ORDERS),
         index=[{"engine": "hnswlib", "M": 16 + number} for number in range(copies)],
         ef_search=list(populations.EF_SEARCH),
         build_seeds=builds,
@@ -136,8 +137,9 @@ class _Pool:
         }
 
     def outcome(self, trial, when, fall=0.0):
-        name, order = trial.data.dataset, label(trial.order)
-        recalls = self._pools[name].recalls[trial.search.ef_search][order]
+        name, of = trial.data.dataset, self._pools[trial.data.dataset]
+        order = of.orders[populations.ORDERS.index(label(trial.order))]  # by place: some have others
+        recalls = of.recalls[trial.search.ef_search][order]
         key = (name, order, trial.index)
         if key not in self._rows:
             self._rows[key] = self._rng.permutation(len(recalls))

@@ -74,16 +74,21 @@ def levelled(rng: np.random.Generator, of: Population, seeds: int, queries: int)
 
 
 def found(
-    rng: np.random.Generator, of: Population, seeds: int, queries: int, studies: int
+    rng: np.random.Generator,
+    of: Population,
+    seeds: int,
+    queries: int,
+    studies: int,
+    spreads: Sequence[float] = SPREADS,
 ) -> dict[float, tuple[float, float]]:
     """Shares of studies, by true standard deviation: how often p is below 5 %, and how often the interval holds it."""
-    shown: dict[float, list[bool]] = {sd: [] for sd in SPREADS}
-    held: dict[float, list[bool]] = {sd: [] for sd in SPREADS}
+    shown: dict[float, list[bool]] = {sd: [] for sd in spreads}
+    held: dict[float, list[bool]] = {sd: [] for sd in spreads}
     for _ in range(studies):
         recalls = levelled(rng, of, seeds, queries)
         effect = rng.choice(of.shape, size=len(of.shape))
-        for sd in SPREADS:
+        for sd in spreads:
             result = spread(recalls + sd * effect[:, None, None], of.sequences)
             shown[sd].append(result.p < 0.05)
             held[sd].append(result.sd.low <= sd <= result.sd.high)
-    return {sd: (float(np.mean(shown[sd])), float(np.mean(held[sd]))) for sd in SPREADS}
+    return {sd: (float(np.mean(shown[sd])), float(np.mean(held[sd]))) for sd in spreads}

@@ -29,9 +29,11 @@ from bench.study.study import Study
 from bench.study.workers import Workers
 
 ORDERS = ("random", "lid-descending", "radius-ascending")  # the last two are those that move recall most
+BY_CATEGORY = ("random", "lid-descending", "category")  # of data whose builds fall apart in category order
 EF_SEARCH = (10, 40)
 K = 10
-BUILDS = 100
+BUILDS = 60
+LADDER_BUILDS = 20  # of these, of `random`, are searched on the ladder too, which takes longest
 ROWS = 3000
 REAL_ROWS = 4000  # of sentence embeddings
 
@@ -40,12 +42,14 @@ class Population(NamedTuple):
     """Builds of one dataset in one engine.
 
     name: of both.
+    orders: `random` first, the order that is compared with it on its own last.
     recalls: {ef_search: {order: (builds, queries)}}, of an order the same builds at every ef_search; at EF_SEARCH of
-        all orders, on the ladder beyond of `random` alone.
+        all orders, on the ladder beyond of the first LADDER_BUILDS of `random` alone.
     groups: (queries,) where queries belong together.
     """
 
     name: str
+    orders: tuple[str, ...]
     recalls: dict[int, dict[str, np.ndarray]]
     groups: np.ndarray | None
 
@@ -75,7 +79,31 @@ def cube(rng):
     return rng.random((ROWS + 1000, 8))
 
 
+def clusters(rng, count=12):
+    """Gaussian clusters far apart: of ten builds in category order one loses a part of some cluster."""
+    centres = rng.standard_normal((count, 8))
+    centres *= 16 / np.linalg.norm(centres, axis=1, keepdims=True)
+    labels = rng.integers(len(centres), size=ROWS + 1000)
+    return centres[labels] + rng.standard_normal((len(labels), 8)), labels
+
+
+def near_duplicates(rng):
+    """Two hundred rows that some twenty others nearly repeat: links to one's own copies leave few to any other."""
+    rows = rng.standard_normal((200, 16))
+    labels = rng.integers(len(rows), size=ROWS + 1000)
+    return rows[labels] + 0.01 * rng.standard_normal((len(labels), 16)), labels
+
+
+def chains(rng):
+    """Twenty random walks: a link that is pruned cuts a walk in two."""
+    walks = np.cumsum(rng.standard_normal((20, (ROWS + 1000) // 20, 16)), axis=1)
+    labels = np.repeat(np.arange(len(walks)), walks.shape[1])
+    mixed = rng.permutation(len(labels))
+    return walks.reshape(-1, 16)[mixed], labels[mixed]
+
+
 OWN = (heavy_tails, three_dimensions, two_hundred_dimensions, scales, cube)
+FRAGILE = (clusters, near_duplicates, chains)  # with labels; builds in category order fall apart now and then
 GENERATED = (
     ("image-patches", {"n": ROWS}),
     ("digits", {}),
@@ -83,21 +111,39 @@ GENERATED = (
     ("subspace", {"n": ROWS, "d": 96, "intrinsic_dimension": 12, "seed": 79}),
     ("mixture", {"n": ROWS, "dimensions": [2, 6, 12, 24], "seed": 78}),
 )
-REAL = ("clinc150", "clinc150-in-scope")
+REAL = ("clinc150", "clinc150-in-scope", "wordnet")
 
 
 def datasets():
     """All that there are; without BENCH_MIRROR none of real data."""
     loaded = [catalog.load(name, parameters) for name, parameters in GENERATED]
-    loaded += [_own(number) for number in range(len(OWN))]
+    loaded += [own(number) for number in range(len(OWN))]
+    loaded += [fragile(number) for number in range(len(FRAGILE))]
     if os.environ.get("BENCH_MIRROR"):
         loaded += [dataset.limit(catalog.load(name), REAL_ROWS) for name in REAL]
     return loaded
 
 
-def _own(number):
+def own(number):
+    """The Dataset of OWN by its place."""
     points = OWN[number](np.random.default_rng([2026, number])).astype(np.float32)
     return dataset.checked(OWN[number].__name__, points[:ROWS], points[ROWS:], "l2")
+
+
+def fragile(number):
+    """The Dataset of FRAGILE by its place."""
+    return _labelled(FRAGILE[number].__name__, FRAGILE[number](np.random.default_rng([2027, number])))
+
+
+def _labelled(name, drawn):
+    points, labels = drawn
+    points = points.astype(np.float32)
+    return dataset.checked(name, points[:ROWS], points[ROWS:], "l2", labels[:ROWS])
+
+
+def orders_of(name):
+    """The orders of a dataset, by its name."""
+    return BY_CATEGORY if name in {make.__name__ for make in FRAGILE} else ORDERS
 
 
 def studies(loaded, builds):
@@ -107,7 +153,7 @@ def studies(loaded, builds):
         for engine in ("hnswlib", "faiss") if ships else ("hnswlib",):
             experiment = Experiment(
                 datasets=[of_data.name],
-                orders=list(ORDERS),
+                orders=list(orders_of(of_data.name)),
                 index=[{"engine": engine}],
                 ef_search=list(EF_SEARCH),
                 build_seeds=builds,
@@ -129,23 +175,32 @@ def populations(path, jobs=1, builds=BUILDS, loaded=None):
     store = Store.create(path)
     named = list(studies(datasets() if loaded is None else loaded, builds))
     for name, study in named:
-        print(f"{name}: {len(store.missing(study.with_ladder))} outcomes to build", file=sys.stderr, flush=True)  # noqa: T201
-        for _ in run(study, store, Workers(jobs), trials=study.with_ladder):
+        print(f"{name}: {len(store.missing(_trials(study)))} outcomes to build", file=sys.stderr, flush=True)  # noqa: T201
+        for _ in run(study, store, Workers(jobs), trials=_trials(study)):
             pass
-    population_of = {trial.key: name for name, study in named for trial in study.with_ladder}
+    population_of = {trial.key: name for name, study in named for trial in _trials(study)}
     of_population = defaultdict(list)
     for _, outcome in chain(store.outcomes("calibration"), store.ladder("calibration")):
         name = population_of.get(outcome.trial.key)
         if name is not None:
             of_population[name].append(outcome)
-    return [_population(name, of_population.pop(name)) for name, _ in named]
+    return [_population(name, tuple(study.experiment.orders), of_population.pop(name)) for name, study in named]
+
+
+def _trials(study):
+    """All of a study's trials, but on the ladder those of the first builds alone."""
+    on_ladder = set(study.ladder)
+    return [t for t in study.with_ladder if t.seeds.build_seed <= LADDER_BUILDS or t not in on_ladder]
 
 
 def permuted(path, jobs=1):
     """(name, {ef_search: calibrate_permutations.Population}) of whole categories in every sequence, two seeds each: of
-    four in a generated mixture, and where BENCH_MIRROR has them of five domains of CLINC150, searched from outside."""
+    four in a generated mixture, of five clusters far apart, and where BENCH_MIRROR has them of five domains of
+    CLINC150, searched from outside."""
     loaded = [catalog.load("mixture", {"n": ROWS, "dimensions": [2, 6, 12, 24], "seed": 78})]
-    loaded += [catalog.load("clinc150-5-oos")] if os.environ.get("BENCH_MIRROR") else []
+    loaded += [_labelled("five_clusters", clusters(np.random.default_rng([2028]), 5))]
+    if os.environ.get("BENCH_MIRROR"):
+        loaded += [dataset.limit(catalog.load("clinc150-5-oos"), REAL_ROWS)]
     store, built = Store.create(path), []
     for data in loaded:
         experiment = Experiment(
@@ -171,7 +226,7 @@ def permuted(path, jobs=1):
     return built
 
 
-def _population(name, outcomes):
+def _population(name, orders, outcomes):
     rows, groups = {}, None
     for outcome in outcomes:
         trial = outcome.trial
@@ -181,7 +236,7 @@ def _population(name, outcomes):
     recalls = {}
     for (ef, order), built in sorted(rows.items()):
         recalls.setdefault(ef, {})[order] = np.array([recall for _, recall in sorted(built, key=lambda row: row[0])])
-    return Population(name, recalls, groups)
+    return Population(name, orders, recalls, groups)
 
 
 @cache
@@ -192,4 +247,4 @@ def read(path):
 
 def small(path, jobs=1):
     """Two quick ones, of 40 builds."""
-    return populations(path, jobs, 40, [catalog.load("image-patches", {"n": 1000, "seed": 83}), _own(1)])
+    return populations(path, jobs, 40, [catalog.load("image-patches", {"n": 1000, "seed": 83}), own(1)])

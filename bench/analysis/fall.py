@@ -93,11 +93,15 @@ def settles(pair: Pair, margin: float) -> bool:
     return limit.low > -margin or (limit.high < 0 and value < -margin)
 
 
-def smallest(then: Sample, margin: float, alpha: float) -> float:
-    """The smallest fall that is found in nine of ten gates at this one-sided error."""
+def smallest(then: Sample, margin: float, alpha: float, times: int = 1) -> float:
+    """The smallest fall that is found in nine of ten gates at this one-sided error.
+
+    times: how many times as many builds, which vary as these do.
+    """
     from scipy.special import stdtrit
 
     variance, df = builds_part(then)
+    variance, df = variance / times, (df + 1) * times - 1
     luck, of_now = _of_gates(df)
     threshold = np.maximum(
         float(stdtrit(df, 1 - alpha / _WAYS)) * np.sqrt(1 + np.maximum(1, of_now)), margin / variance**0.5

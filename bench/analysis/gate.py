@@ -24,6 +24,7 @@ from bench.study.study import Study, with_builds, without
 from bench.study.trial import Trial
 
 _PATIENCE = 180.0  # seconds for one check of what an engine promises
+_TIMES = (2, 4, 8)  # a baseline's builds, of which it is said what they would find
 
 
 class SmallestFalls(msgspec.Struct, frozen=True):
@@ -31,10 +32,12 @@ class SmallestFalls(msgspec.Struct, frozen=True):
 
     cases: of one order in one setting.
     engines: of all of an engine's at once, by its name.
+    more_builds: by a larger number of builds, the fall of the order and setting whose builds vary most.
     """
 
     cases: dict[Case, float]
     engines: dict[str, float]
+    more_builds: dict[int, float] = {}
 
     def of(self, line: Line) -> float:
         """The fall that is found of a line's."""
@@ -231,7 +234,12 @@ def _checks(engine: str, metrics: Sequence[str]) -> Iterator[tuple[str, Verdict]
 def found_by(baseline: Baseline, first: int, margin: float = MARGIN) -> SmallestFalls:
     """What gates find by a baseline, which begin with `first` builds."""
     then = {comparable(outcome.trial): outcome for outcome in baseline.outcomes}
-    return SmallestFalls(*smallest_falls(then, len(looks(first, baseline.builds)), margin))
+
+    def falls(times: int) -> tuple[dict[Case, float], dict[str, float]]:
+        return smallest_falls(then, len(looks(first, times * baseline.builds)), margin, times)
+
+    more_builds = {times * baseline.builds: max(falls(times)[0].values()) for times in _TIMES}
+    return SmallestFalls(*falls(1), more_builds)
 
 
 def _open(lines: Sequence[Line], beyond: bool) -> list[Line]:

@@ -66,7 +66,7 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
         groups = study.datasets[probe.dataset].query_groups
         random, other = (independent(recalls, probe.k, groups) for recalls in probe.recalls.values())
         expected, hit = power.planned(other, random, repeats), power.worth_of_a_hit(other, repeats)
-        detectable = power.minimum_detectable_effect(expected, comparisons, hit)
+        detectable = power.minimum_detectable_effect(expected.estimate, comparisons, hit, expected.known)
         lines.append(
             Line(
                 **msgspec.structs.asdict(probe.index),

@@ -8,6 +8,9 @@ import numpy as np
 
 from bench.study.trial import Trial
 
+_HALF = 0.5 - 1e-9  # of recall, which is a count of tenths
+_MANY, _TIMES = 0.01, 3  # of the queries, and of what sister builds lose: by luck every build loses some
+
 
 class Sample(NamedTuple):
     """Recalls of one order in one setting, and the seeds each row came from.
@@ -64,6 +67,32 @@ def independent(recalls: np.ndarray, k: int = 0, groups: np.ndarray | None = Non
     """A Sample of builds (builds, queries) that each drew an order and levels of its own; groups: (queries,)."""
     seeds = np.arange(1, len(recalls) + 1)
     return Sample(recalls, seeds, seeds, k, groups)
+
+
+def lost_queries(recalls: np.ndarray) -> np.ndarray:
+    """Of how many queries each build (builds,) loses half: its recall is 0.5 or more below that of its sister builds.
+
+    recalls: (builds, queries) of one order; by the median of the others, so a recall of 0 counts where that is 0.5 or
+    more. Builds that fall apart do this, and rows that nearly repeat. Nothing is lost by a single build.
+    """
+    builds = len(recalls)
+    lost = np.zeros(builds, dtype=int)
+    if builds < 2:
+        return lost
+    doubtful = np.ptp(recalls, axis=0) >= _HALF  # only of these can any be lost
+    for build in range(builds):
+        sisters = np.median(np.delete(recalls[:, doubtful], build, axis=0), axis=0)
+        lost[build] = np.count_nonzero(sisters - recalls[build, doubtful] >= _HALF)
+    return lost
+
+
+def falls_apart(recalls: np.ndarray) -> bool:
+    """Whether one build loses many queries, and many more than its sister builds; recalls: (builds, queries).
+
+    A hint and no verdict: rows that nearly repeat do this too.
+    """
+    *sisters, most = np.sort(lost_queries(recalls))
+    return bool(most > 0 and most >= max(_MANY * recalls.shape[1], _TIMES * np.median(sisters)))
 
 
 def units(sample: Sample) -> np.ndarray:

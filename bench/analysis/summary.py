@@ -1,5 +1,6 @@
 """Outcomes -> one summary an order and setting, with verdicts in plain words."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +10,7 @@ import numpy as np
 from bench.analysis import equal_ef, power, stats, variance
 from bench.analysis.max_t import effective_comparisons
 from bench.analysis.power import Needed
-from bench.analysis.sample import Sample
+from bench.analysis.sample import Sample, falls_apart, lost_queries
 from bench.analysis.setting import Outcomes, Setting, by_setting, labels, option, samples
 from bench.analysis.stats import Estimate, Interval
 from bench.errors import BenchError, BenchWarning
@@ -54,6 +55,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         `equal_ef`; None without a comparison, or where the reference has a single ef_search.
     below_half: share of queries with recall below 0.5, over builds and queries.
     percentile_5: the 5th percentile of recall over builds and queries, since a mean hides who suffers.
+    lowest_build: mean recall of the worst build, since few builds hide that some fall apart.
+    lost_queries: the most queries that a build loses which its sister builds find, see `sample.lost_queries`.
+    falls_apart: whether these are many more than its sister builds lose, see `sample.falls_apart`.
     recall_tie: mean with ties counted.
     order_seconds, build_seconds, search_seconds: means over builds.
     order_bytes, build_bytes, search_bytes: the same over builds of which they are known; NaN where of none.
@@ -76,6 +80,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     order_bytes: float
     build_bytes: float
     search_bytes: float
+    lowest_build: float = math.nan
+    lost_queries: int = 0
+    falls_apart: bool = False
 
 
 class Shares(msgspec.Struct, frozen=True):
@@ -166,14 +173,14 @@ def _summary(
     setting: Setting, order: Order, name: str, sample: Sample, outcomes: Sequence[Outcome], against: Verdict | None
 ) -> Summary:
     """The Summary of one order, without its equivalent ef_search."""
-    builds = len(outcomes)
+    builds, by_build = len(outcomes), sample.recalls.mean(axis=1)
     return Summary(
         setting=setting,
         order=name,
         option=option(order),
         builds=builds,
         recall=stats.mean(sample),
-        sd=float(sample.recalls.mean(axis=1).std(ddof=1)) if builds > 1 else float("nan"),
+        sd=float(by_build.std(ddof=1)) if builds > 1 else float("nan"),
         against=against,
         equivalent_ef=None,
         below_half=stats.share(sample, sample.recalls < 0.5),
@@ -185,6 +192,9 @@ def _summary(
         order_bytes=_known_mean([outcome.build.order_bytes for outcome in outcomes]),
         build_bytes=_known_mean([outcome.build.build_bytes for outcome in outcomes]),
         search_bytes=_known_mean([outcome.search_bytes for outcome in outcomes]),
+        lowest_build=float(by_build.min()),
+        lost_queries=int(lost_queries(sample.recalls).max()),
+        falls_apart=falls_apart(sample.recalls),
     )
 
 
@@ -203,13 +213,18 @@ def shares(outcomes: Outcomes, ties: bool = False) -> list[Shares]:
     return listed
 
 
+def differences_to(samples: Sequence[Sample], reference: Sample) -> tuple[list[Estimate], float]:
+    """The difference of each sample to the reference, and how many comparisons p and intervals have to allow for."""
+    estimates = [stats.difference(sample, reference) for sample in samples]
+    return estimates, effective_comparisons(samples, reference, estimates)
+
+
 def verdicts(samples: Sequence[Sample], reference: Sample, worth: float = power.MARGIN) -> list[Verdict]:
     """A Verdict on each sample against the reference; intervals and p allow for their number in a single step.
 
     worth: a smaller difference counts as none.
     """
-    differences = [stats.difference(sample, reference) for sample in samples]
-    comparisons = effective_comparisons(samples, reference, differences)
+    differences, comparisons = differences_to(samples, reference)
     return [
         _verdict(sample, reference, estimate, comparisons, worth)
         for sample, estimate in zip(samples, differences, strict=True)

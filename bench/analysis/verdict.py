@@ -113,17 +113,18 @@ def decide(
 
 
 def smallest_falls(
-    then: Mapping[Trial, BaselineOutcome], looks: int, margin: float = MARGIN
+    then: Mapping[Trial, BaselineOutcome], looks: int, margin: float = MARGIN, times: int = 1
 ) -> tuple[dict[Case, float], dict[str, float]]:
     """The smallest fall that nine of ten gates find with as many builds as a baseline has, by case, and by engine.
 
     looks: after how many the last verdict is reached.
+    times: how many times as many builds, which vary as these do.
     """
     samples = {case: _sample(then, trials) for case, trials in _by_case(then).items()}
     engines, alpha = _by_engine(samples), fall.spent(looks)
     return (
-        {case: fall.smallest(sample, margin, alpha / len(samples)) for case, sample in samples.items()},
-        {engine: fall.smallest(sample, margin, alpha / len(engines)) for engine, sample in engines.items()},
+        {case: fall.smallest(sample, margin, alpha / len(samples), times) for case, sample in samples.items()},
+        {engine: fall.smallest(sample, margin, alpha / len(engines), times) for engine, sample in engines.items()},
     )
 
 

@@ -25,6 +25,11 @@ NOTE = (
     " with its 95 % interval. F: variance of the permutations' means over that of luck; p: adjusted for the settings"
     " (Holm)."
 )
+FEW_SEEDS = 5  # with fewer p is too small if builds fall apart: results/calibration.md has how often
+OF_FEW_SEEDS = (
+    f" With fewer than {FEW_SEEDS} seeds p is too small if builds fall apart: in up to one study in nine it is below"
+    f" 0.05 though permutations do not matter. Give {FEW_SEEDS} seeds (`build_seeds = {FEW_SEEDS}`)."
+)
 MORE = " true sd: the standard deviation without luck, from which the true range is that of so many normal draws."
 
 
@@ -50,7 +55,7 @@ def _experiment_text(experiment: str, rows: Sequence[Permuted], layout: Layout) 
         layout.note(f"{experiment}: permutations of categories, {title(common)}"),
         by_setting(layout, settings, varying, header, figures, 0),
         layout.what_now([of_permutations(rows, varying)]),
-        layout.note(NOTE + MORE * layout.wide),
+        layout.note(NOTE + OF_FEW_SEEDS * (min(row.seeds for row in rows) < FEW_SEEDS) + MORE * layout.wide),
         layout.note("\n".join(extremes)),
     ]
     return "\n\n".join(parts)

@@ -126,9 +126,9 @@ def _undecided(report: Report) -> list[str]:
     never = sum(not line.settles for line in left)
     if never:
         text += (
-            f" No number of builds decides {never} of them, the baseline's being as few as they are: save one of more"
+            f" {never} of them cannot be decided: the baseline has too few builds. Save one of more"
+            " (`bench baseline save --builds`); the last lines say which falls more builds find."
         )
-        text += " builds (`bench baseline save --builds`)."
     if never < len(left):
         text += " The time is spent: a longer `--budget`" if report.spent else " `--budget 10m` builds on: that"
         text += f" decides {'others' if never else 'them'}, if differences are as they seem."
@@ -152,7 +152,9 @@ def smallest_text(smallest: SmallestFalls) -> str:
     of_all = " and ".join(f"{100 * fall:.2f} ({engine})" for engine, fall in smallest.engines.items())
     most = f" (median of {len(falls)}; {100 * falls[-1]:.2f} where builds vary most)" if len(falls) > 1 else ""
     one = f"{100 * falls[len(falls) // 2]:.2f} points of one order in one setting{most}"
-    return f"With as many builds as the baseline has, nine of ten gates find a fall of {one}, of {of_all} everywhere."
+    text = f"With as many builds as the baseline has, nine of ten gates find a fall of {one}, of {of_all} everywhere."
+    more = ", ".join(f"{builds} builds {100 * fall:.2f}" for builds, fall in smallest.more_builds.items())
+    return f"{text} Where builds vary most, more builds of each order would find: {more}." if more else text
 
 
 def _environment(report: Report, other_ids: bool) -> str:

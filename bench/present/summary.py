@@ -22,6 +22,7 @@ from bench.present.text import (
     Layout,
     by_setting,
     cells,
+    heading,
     interval,
     number,
     p_value,
@@ -106,7 +107,7 @@ def _columns(
 ) -> tuple[list[str], Callable[[Summary], list[Any]]]:
     """The header of a table of orders, and what gives the cells of one."""
     compared = any(row.against for row in rows)
-    header = ["order", *["builds"] * builds, "recall", *["sd"] * wide]
+    header = ["order", *["builds"] * builds, "recall", *["sd", "lowest build"] * wide]
     curve = any(row.equivalent_ef for row in rows)
     header += [f"vs {advice.reference}, points", *["p"] * wide, "verdict", *["equals ef"] * curve] * compared
     header += ["misses removed, %"] * (wide and compared)
@@ -114,7 +115,8 @@ def _columns(
 
     def cells_of(row: Summary) -> list[Any]:
         line: list[Any] = [row.order, *[row.builds] * builds]
-        line += [interval(row.recall), number(row.sd, "{:.4f}")] if wide else [f"{row.recall.value:.4f}"]
+        line += [interval(row.recall)] if wide else [f"{row.recall.value:.4f}"]
+        line += [number(row.sd, "{:.4f}"), number(row.lowest_build, "{:.4f}")] * wide
         line += _comparison(row, wide, curve) if compared else []
         if wide:
             line += [_percents(row.against.misses_removed) if row.against else ""] * compared
@@ -193,12 +195,29 @@ def _ef(ef: float) -> str:
 def _notes(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> list[str]:
     """What the columns mean, and what a reader has to know of the figures."""
     notes = [_legend(rows, advice, ties, wide)]
+    notes += _fall_apart(rows)
     gained = _gained_by_ties(rows)
     if _ties_decide(rows, ties):
         notes.append(ties_note(gained, advice.experiment))
     elif gained >= 0.00005:
         notes.append(f"Counting ties would add up to {100 * gained:.2f} points (--ties).")
     return notes
+
+
+def _fall_apart(rows: Sequence[Summary]) -> list[str]:
+    """A hint for orders of which a build loses queries that its sister builds find."""
+    apart = [row for row in rows if row.falls_apart]
+    if not apart:
+        return []
+    _, varying = split([row.setting.fields for row in rows])
+    worst = max(apart, key=lambda row: row.lost_queries / row.setting.of.data.queries)
+    where = ", ".join(filter(None, (worst.order, heading(worst.setting.fields, varying))))
+    return [
+        f"Builds may fall apart ({', '.join(sorted({row.order for row in apart}))}): one of {worst.builds} builds loses"
+        f" half of the neighbors or more of {worst.lost_queries} of {worst.setting.of.data.queries:,} queries that the"
+        f" others find ({where}). Rows that nearly repeat do this too. Few builds miss rare failures: give more"
+        " --seeds, and compare the lowest build with the mean (--wide)."
+    ]
 
 
 def _gained_by_ties(rows: Sequence[Summary]) -> float:
@@ -214,7 +233,8 @@ def _legend(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> 
     compared, reference = advice.settings > 0, advice.reference
     note = "recall: with ties" if ties else "recall: by id"
     if wide:
-        note += ", with its 95 % interval over builds and queries; sd: of a build's mean recall, over builds"
+        note += ", with its 95 % interval over builds and queries; sd: of a build's mean recall, over builds;"
+        note += " lowest build: the mean recall of the worst one"
     if compared:
         note += f"; vs {reference}: difference of the means, with its 95 % interval over builds and queries"
         note += ", which holds for all orders of a setting at once"

@@ -3,7 +3,16 @@ import pytest
 from calibrate_groups import coverage, intraclass_correlation
 from support.examples import TRIAL
 
-from bench.analysis.sample import balanced, by_group, effective_units, independent, sample_of, units
+from bench.analysis.sample import (
+    balanced,
+    by_group,
+    effective_units,
+    falls_apart,
+    independent,
+    lost_queries,
+    sample_of,
+    units,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +30,37 @@ from bench.analysis.sample import balanced, by_group, effective_units, independe
 )
 def test_builds_that_share_seeds_never_pass_for_independent(pairs, rows):
     assert balanced(pairs) == rows
+
+
+def test_queries_that_a_build_loses_are_counted_against_its_sister_builds():
+    recalls = np.full((4, 5), 0.9)
+    recalls[0, 0] = 0.0  # lost whole
+    recalls[1, 1] = 0.4  # half a recall less
+    recalls[2, 2] = 0.5  # less than half of one
+    recalls[:, 3] = 0.0  # every build loses it
+    recalls[:, 4] = [0.0, 0.0, 0.4, 0.4]  # its sister builds do not have half
+    assert lost_queries(recalls).tolist() == [1, 1, 0, 0]
+    assert lost_queries(recalls[[0, 3]]).tolist() == [1, 0]
+    assert lost_queries(recalls[:1]).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("lost", "apart"),
+    [
+        ([0, 0, 0, 28], True),
+        ([41, 11, 6], True),
+        ([0, 10], True),
+        ([0, 0, 0, 9], False),  # fewer than one in a hundred
+        ([12, 6, 6, 5], False),  # by luck every build loses some
+        ([0, 0, 0], False),
+        ([0], False),
+    ],
+)
+def test_a_build_falls_apart_that_loses_many_more_queries_than_its_sister_builds(lost, apart):
+    recalls = np.ones((len(lost), 1000))
+    for build, count in enumerate(lost):
+        recalls[build, 100 * build : 100 * build + count] = 0.0
+    assert falls_apart(recalls) == apart
 
 
 def test_without_groups_and_with_groups_of_one_query_units_are_the_recalls():

@@ -42,6 +42,22 @@ def test_a_summary_by_hand():
     assert math.isnan(random.order_bytes)
 
 
+def test_the_lowest_build_and_the_queries_that_a_build_loses_are_in_a_summary():
+    found, lost = [10] * 4, [0, 10, 10, 10]
+    outcomes = [outcome(found, build_seed=seed, queries=4) for seed in (1, 2, 3)]
+    outcomes += [outcome(lost if seed == 2 else found, order="given", build_seed=seed, queries=4) for seed in (1, 2, 3)]
+    [random, given] = summarize(outcomes)
+    assert (random.lowest_build, random.lost_queries, random.falls_apart) == (1.0, 0, False)
+    assert (given.lowest_build, given.lost_queries, given.falls_apart) == (0.75, 1, True)
+
+
+def test_a_query_in_a_thousand_that_a_build_loses_gives_no_hint():
+    found = np.full(1000, 10)
+    lost = np.where(np.arange(1000) < 1, 0, found)
+    [row] = summarize([outcome(hits, build_seed=n, queries=1000) for n, hits in enumerate((found, found, lost), 1)])
+    assert (row.lost_queries, row.falls_apart) == (1, False)
+
+
 def test_settings_are_never_mixed():
     outcomes = [outcome([5, 5]), outcome([9, 9], ef_search=40), outcome([1, 1], M=8), outcome([2, 2], fingerprint="g")]
     outcomes += [outcome([3, 3], engine_version="0.9.0"), outcome([4, 4], chunk=100)]

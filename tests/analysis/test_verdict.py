@@ -168,6 +168,13 @@ def test_all_looks_together_spend_the_whole_error():
     assert sum(spent(look) for look in range(1, 10_000)) == pytest.approx(0.005, rel=1e-3)
 
 
+def test_more_builds_of_a_baseline_find_smaller_falls(simulated):
+    was = as_saved(drawn(simulated[:5], 0.9, np.random.default_rng(9), 0.02))
+    [five], [ten], [forty] = (list(smallest_falls(was, looks=2, times=times)[0].values()) for times in (1, 2, 8))
+    assert five > 2 * ten > 2 * forty  # besides a smaller error, t has more degrees of freedom
+    assert forty > 0.005
+
+
 def test_the_fall_that_nine_of_ten_gates_find_is_found_by_nine_of_ten(simulated):
     rng = np.random.default_rng(9)
     times = 0

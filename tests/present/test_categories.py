@@ -52,6 +52,11 @@ def test_the_few_figures_fit_80_columns_and_all_are_there_when_wide():
     )
 
 
+def test_few_seeds_are_warned_of_and_five_are_not():
+    assert "`build_seeds = 5`" in " ".join(permuted_text([row(seeds=3)], Layout()).split())
+    assert "build_seeds" not in permuted_text([row(seeds=5)], Layout())
+
+
 def test_where_permutations_differ_the_true_range_is_said():
     assert of_permutations([row()], []).startswith(
         "Permutations of categories differ: 120 truly span about 1.20 [0.40, 2.56] points of recall. Luck has a part"

@@ -4,7 +4,7 @@ from support.examples import TRIAL
 
 from bench.analysis.gate import Report, SmallestFalls
 from bench.analysis.verdict import FELL, HOLDS, THESE, UNDECIDED, Case, Line
-from bench.present.gate import flat, text
+from bench.present.gate import flat, smallest_text, text
 from bench.present.text import Layout
 from bench.study.trial import Order
 
@@ -94,3 +94,18 @@ def test_the_headline_says_why_a_gate_failed(lines, changed, why):
 
 def test_the_headline_of_a_gate_that_passed_counts_its_lines():
     assert text(report(line()), Layout(width=200)).splitlines()[0].endswith("1 holds")
+
+
+def test_the_falls_that_a_baseline_of_more_builds_would_find_are_said():
+    case = line().case
+    falls = SmallestFalls({case: 0.68}, {"hnswlib": 0.02}, {10: 0.21, 20: 0.09})
+    said = smallest_text(falls)
+    assert "68.00 points" in said
+    assert "10 builds 21.00, 20 builds 9.00" in said
+
+
+def test_lines_that_no_gate_can_decide_need_a_baseline_of_more_builds():
+    open_line = msgspec.structs.replace(line(-0.02, 0.01, UNDECIDED), settles=False)
+    said = " ".join(text(report(open_line), Layout()).split())
+    assert "1 of them cannot be decided" in said
+    assert "`bench baseline save --builds`" in said

@@ -35,7 +35,9 @@ def estimate(value, half=0.01):
     return Estimate(value, value - half, value + half, half / 2, 10.0)
 
 
-def summary(order="random", recall=0.5, difference=None, verdict="better", needed=None, builds=3, ties=0.0, **fields):
+def summary(
+    order="random", recall=0.5, difference=None, verdict="better", needed=None, builds=3, ties=0.0, lost=0, **fields
+):
     against = None
     if difference is not None:
         against = Verdict(
@@ -64,6 +66,9 @@ def summary(order="random", recall=0.5, difference=None, verdict="better", neede
         order_bytes=math.nan,
         build_bytes=1e6,
         search_bytes=1e5,
+        lowest_build=0.4321,
+        lost_queries=lost,
+        falls_apart=lost > 0,
     )
 
 
@@ -91,8 +96,8 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
     text = wide([summary("given", 0.6, 0.1), summary("random")])
     header, _, first, second = rows(text)
     text = flat_text(text)
-    assert header[:4] == ["order", "builds", "recall", "sd"]
-    assert header[4:] == [
+    assert header[:5] == ["order", "builds", "recall", "sd", "lowest build"]
+    assert header[5:] == [
         "vs random, points",
         "p",
         "verdict",
@@ -102,8 +107,8 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
         "5th %",
         "build s",
     ]
-    assert first[:4] == ["given", "3", "0.6000 [0.5900, 0.6100]", "0.0123"]
-    assert first[4:] == [
+    assert first[:5] == ["given", "3", "0.6000 [0.5900, 0.6100]", "0.0123", "0.4321"]
+    assert first[5:] == [
         "+10.00 [+9.00, +11.00]",
         "0.012",
         "better",
@@ -113,15 +118,24 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
         "0.30 [0.20, 0.40]",
         "1.23",
     ]
-    assert second[4:8] == ["", "", "", ""]
+    assert second[5:9] == ["", "", "", ""]
     assert text.startswith("e: dataset d, metric l2, n 100, d 4, queries 2, engine hnswlib, engine_version 0.8.0, M 16")
     assert "Smallest difference these builds show (power 80 %): 1.55 points" in text
+
+
+def test_a_hint_names_the_order_whose_build_loses_queries():
+    fallen, whole = summary("category", queries=1000, lost=40), summary("random", queries=1000)
+    assert "40 of 1,000 queries" in flat_text(wide([fallen, whole]))
+    assert "(category)" in flat_text(wide([fallen, whole]))
+    assert "fall apart" not in wide([whole])
+    row = summary_of.flat(fallen)
+    assert (row["lowest_build"], row["lost_queries"]) == (0.4321, 40)
 
 
 def test_what_is_undecided_shows_how_many_builds_it_takes():
     compared = [summary("given", 0.6, 0.1, "undecided", 12), summary("reverse", 0.6, 0.1, "undecided", (6, 1200))]
     text = wide([*compared, summary("centroid", 0.6, 0.1, "undecided"), summary()], [])
-    assert [line[6] for line in rows(text)[2:]] == [
+    assert [line[7] for line in rows(text)[2:]] == [
         "undecided: 12 builds",
         "undecided: 6 builds, 1,200 queries",
         "undecided: more builds or queries",
@@ -158,7 +172,7 @@ def test_two_versions_of_an_engine_are_a_column():
 
 def test_nothing_is_compared_with_a_reference_that_is_alone():
     header = rows(wide([summary()]))[0]
-    assert header == ["order", "builds", "recall", "sd", "below 0.5, %", "5th %", "build s"]
+    assert header == ["order", "builds", "recall", "sd", "lowest build", "below 0.5, %", "5th %", "build s"]
 
 
 def test_one_build_shows_no_interval_and_ties_are_noted():
