@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 from typing import NamedTuple
 
+import calibrate_advice
 import calibrate_equal_ef
 import calibrate_groups
 import calibrate_permutations
@@ -49,6 +50,7 @@ PROMISES = {
     "planned difference shown": Promise(0.70, 0.95),
     **{f"shown by {builds} builds": Promise(0.70, 0.95) for builds, _ in CELLS},
     "false: sd 0": Promise(0, 0.05),
+    "a cost is invented": Promise(0, 0.05),
     **{f"sd {100 * sd:g} held": Promise(0.93, 1) for sd in calibrate_permutations.SPREADS if sd},
 }
 
@@ -61,14 +63,8 @@ def main() -> None:
         pools, studies, cells = populations.small(arguments.store, arguments.jobs), 250, ((3, 200), (5, 500))
     else:
         pools, studies, cells = populations.populations(arguments.store, arguments.jobs), arguments.studies, CELLS
-    broken = []
-    for title, measure, part in (
-        ("Intervals and verdicts", decisions, 1),
-        ("What `undecided` says is needed", settled, 4),
-        ("The smallest difference that a pilot plans for", planned, 10),
-        ("The ef_search that an order equals", equal_efs, 10),
-        ("Groups of queries", grouped, 4),
-    ):
+    broken, parts = [], [*PARTS, *([] if arguments.quick else [("What now among 60 settings", advised, 25)])]
+    for title, measure, part in parts:
         count = max(studies // part, 40)
         rows = Parallel(n_jobs=arguments.jobs)(
             delayed(measure)(population, cell, count) for population in pools for cell in cells
@@ -284,6 +280,13 @@ def equal_efs(population, cell, studies):
     return rows
 
 
+def advised(population, cell, studies):
+    """How often What now invents a cost, or leaves the winner unnamed, among many settings."""
+    orders, rng = leveled(population.recalls[10]), _seeded(population, cell, 10)
+    shares = calibrate_advice.shares(rng, orders, *cell, studies)
+    return [Row(population.name, 10, *cell, {name: (share, studies) for name, share in shares.items()})]
+
+
 def permutations(name, ef, of, studies):
     """How often permutations are found to differ that do, or do not, and how often the interval holds by how much, of
     two seeds; and how often they are found to differ that do not, of more."""
@@ -312,6 +315,15 @@ def grouped(population, cell, studies):
         shares = {name: (share, studies) for name, share in held.items()}
         rows.append(Row(population.name, ef, builds, drawn, shares))
     return rows
+
+
+PARTS = (
+    ("Intervals and verdicts", decisions, 1),
+    ("What `undecided` says is needed", settled, 4),
+    ("The smallest difference that a pilot plans for", planned, 10),
+    ("The ef_search that an order equals", equal_efs, 10),
+    ("Groups of queries", grouped, 4),
+)
 
 
 if __name__ == "__main__":
