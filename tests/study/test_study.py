@@ -90,7 +90,7 @@ def test_every_shipped_experiment_reads(name):
     [
         ('["digits"]', '["digit"]', "unknown dataset 'digit'; near it: digits; see"),
         ('["digits"]', "[]", "datasets is empty"),
-        ('["digits"]', '["digits", "digits"]', "a dataset is named twice"),
+        ('["digits"]', '["digits", "digits"]', "dataset 'digits' is named twice"),
         ('["digits"]', "[{ n = 3 }]", "a table needs a name"),
         ('"random"', '"rand"', "unknown order 'rand'; known: given, reverse, random"),
         ('"random"', '"random", "random"', "listed twice"),
@@ -115,7 +115,7 @@ def test_every_shipped_experiment_reads(name):
         ("build_seeds = 2", "build_seeds = 0", "build_seeds = 0"),
         ("build_seeds = 2", "build_seed = 2", "unknown key 'build_seed'; known: datasets, orders, index"),
         ("title", "title =", "not valid TOML"),
-        ('engine = "faiss"', 'engine = "hnswlib"\nM = 8', "an index is listed twice"),
+        ('engine = "faiss"', 'engine = "hnswlib"\nM = 8', "index hnswlib is listed twice"),
     ],
 )
 def test_every_mistake_is_named_before_anything_is_built(write, old, new, message):
@@ -334,7 +334,7 @@ def test_lists_in_a_table_of_an_index_stand_for_every_combination(write):
         ('engine = "faiss"\nchunk = [1, 0]', r"index\[0\]: faiss: chunk = 0: give a positive number"),
         ('engine = "faiss"\nchunk = "every"', r"index\[0\]: faiss"),
         ('engine = "hnswlib"\nchunk = [1, 2]', r"index\[0\]: hnswlib.*chunk"),
-        ('engine = "faiss"\nM = [8, 8]', "an index is listed twice"),
+        ('engine = "faiss"\nM = [8, 8]', "index faiss is listed twice"),
         ('engine = "faiss"\norders = []', r"index\[0\]: orders: give some of those of the experiment"),
         (
             'engine = "faiss"\norders = ["given"]',
