@@ -3,9 +3,13 @@
 import json
 import pickle
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
+from multiprocessing.connection import wait
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -15,6 +19,7 @@ from support.processes import children, gone
 from bench.errors import BenchError
 from bench.geometry import Geometry
 from bench.indexes import INDEXES
+from bench.study import workers
 from bench.study.build import Job, check_code, data_files
 from bench.study.experiment import Experiment
 from bench.study.outcome import Failure
@@ -38,8 +43,12 @@ class Stuck:
         self.searcher = searcher
     def search(self, queries, k, ef_search):
         if ef_search == 20:
-            time.sleep(1000)
+            hang()
         return self.searcher.search(queries, k, ef_search)
+
+def hang():
+    open("hanging", "w").close()
+    time.sleep(1000)
 
 def build(base, order, metric, params, seed):
     {before}
@@ -51,21 +60,18 @@ def build(base, order, metric, params, seed):
 FAULTS = {
     "raises": ("if seed == 2 and not os.path.exists('mended'): raise RuntimeError('no graph today\\nand more')", ""),
     "dies": ("if seed == 2: os.kill(os.getpid(), signal.SIGSEGV)", ""),
-    "hangs": ("if seed == 2: time.sleep(1000)", ""),
+    "hangs": ("if seed == 2: hang()", ""),
     "exits": ("if seed == 2: os._exit(0)", ""),
     "panics": ("if seed == 2: raise Panic('at the disco')", ""),
     "leaves": ("if left_behind: os._exit(3)", "if seed == 2: left_behind.append(seed)"),
     "sticks": ("", "searcher = Stuck(searcher)"),
     "prints": ("print('indexing'); os.write(1, b'indexing')", ""),
     "begins": (
-        "if seed == 2: open('begun', 'w').write(str(subprocess.Popen(['sleep', '1000']).pid)); time.sleep(1000)",
+        "if seed == 2: open('begun', 'w').write(str(subprocess.Popen(['sleep', '1000']).pid)); hang()",
         "",
     ),
     "always": ("raise RuntimeError('no graph today')", ""),
 }
-# Seconds that a build may take where one hangs: enough for a worker to begin on a busy machine
-LIMIT = "10"
-
 TOML = """
 datasets = [{ name = "digits", queries = 50 }]
 orders = ["random"]
@@ -90,16 +96,35 @@ def misbehaving(tmp_path):
     return write
 
 
+@pytest.fixture
+def patient(monkeypatch, tmp_path):
+    """Lets time pass for workers only when one hangs and so many outcomes are stored, however busy the machine is."""
+
+    def outcomes():
+        with closing(sqlite3.connect(tmp_path / "results" / "store.sqlite")) as connection:
+            return connection.execute("SELECT count(*) FROM outcomes").fetchone()[0]
+
+    def call(until):
+        def monotonic():
+            return 1000.0 if (tmp_path / "hanging").exists() and outcomes() >= until else 0.0
+
+        monkeypatch.setattr(workers, "time", SimpleNamespace(monotonic=monotonic))
+        monkeypatch.setattr(workers, "wait", lambda of, seconds: wait(of, 0.1))
+
+    return call
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize(
     ("engine", "words", "reason"),
     [
         ("raises", [], "build: RuntimeError: no graph today"),
         ("dies", [], "worker killed by SIGSEGV"),
-        ("hangs", ["--timeout", LIMIT], f"time limit of {LIMIT} s reached"),
+        ("hangs", ["--timeout", "3"], "time limit of 3 s reached"),
     ],
 )
-def test_what_goes_wrong_costs_its_own_trials_only(cli_with_workers, misbehaving, engine, words, reason, jobs):
+def test_what_goes_wrong_costs_its_own_trials_only(cli_with_workers, misbehaving, patient, engine, words, reason, jobs):
+    patient(until=6)
     done = cli_with_workers("run", misbehaving(engine), "--jobs", jobs, "--json", *words, check=4)
     rows = json.loads(done.stdout)
     failed = [row for row in rows if "reason" in row]
@@ -123,8 +148,11 @@ def test_what_failed_is_tried_again_by_the_next_run(cli_with_workers, misbehavin
     assert "FAILED" not in again.stdout
 
 
-def test_what_an_engine_began_ends_with_the_build_that_reaches_the_time_limit(cli_with_workers, misbehaving, tmp_path):
-    cli_with_workers("run", misbehaving("begins"), "--timeout", LIMIT, check=4)
+def test_what_an_engine_began_ends_with_the_build_that_reaches_the_time_limit(
+    cli_with_workers, misbehaving, patient, tmp_path
+):
+    patient(until=6)
+    cli_with_workers("run", misbehaving("begins"), "--timeout", "3", check=4)
     assert gone(tmp_path / "nothing", (tmp_path / "begun").read_text())
 
 
@@ -239,9 +267,10 @@ def test_ends_that_look_like_peace_are_failures(cli_with_workers, misbehaving, e
     assert {row["builds"] for row in rows if row["engine"] == "hnswlib"} == {2}
 
 
-def test_searches_that_finished_stay_where_a_later_one_hangs(cli_with_workers, misbehaving):
+def test_searches_that_finished_stay_where_a_later_one_hangs(cli_with_workers, misbehaving, patient):
+    patient(until=3)
     toml = TOML.replace("build_seeds = 2", "build_seeds = 1")
-    done = cli_with_workers("run", misbehaving("sticks", toml), "--timeout", LIMIT, "--json", check=4)
+    done = cli_with_workers("run", misbehaving("sticks", toml), "--timeout", "3", "--json", check=4)
     by_engine = {(row["engine"], row["ef_search"], "reason" in row) for row in json.loads(done.stdout)}
     assert ("sticks", 10, False) in by_engine
     assert ("sticks", 20, True) in by_engine

@@ -303,7 +303,7 @@ def test_a_process_interrupted_keeps_what_finished_and_resumes(tmp_path, bench_s
         if path.exists() and path.stat().st_size and len(list(Store.open(path).outcomes())) >= 3:
             break
     process.send_signal(sign)
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=300)[1]
     opened = Store.open(path)
     kept = len([*opened.outcomes(), *opened.ladder()])
     assert 3 <= kept < 228
@@ -312,11 +312,11 @@ def test_a_process_interrupted_keeps_what_finished_and_resumes(tmp_path, bench_s
         [line] = [line for line in said.splitlines() if line.startswith("interrupted: ")]
         assert "bench run small.toml" in line
         assert "Traceback" not in said
-    resumed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=os.environ)
+    resumed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=600, env=os.environ)
     assert resumed.returncode == 0, resumed.stderr
     in_all = 48 + 2 * 6 * 15  # the ladder from 10 to 640 but 10, in two engines
     assert f"{in_all} outcomes in all, {in_all - kept} missing" in resumed.stderr
-    whole = subprocess.run([*words[:4], "whole.sqlite"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    whole = subprocess.run([*words[:4], "whole.sqlite"], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert whole.returncode == 0, whole.stderr
     assert content(Store.open(path)) == content(Store.open(tmp_path / "whole.sqlite"))
 

@@ -1,4 +1,4 @@
-"""What some tests need beside what `make setup` installs, and what says that it is missing."""
+"""Needs of tests beyond what `make setup` installs, and the reason for a skip when one is missing."""
 
 import importlib.util
 import os
