@@ -101,7 +101,10 @@ class Geometry:
     def distinct(self) -> "Geometry":
         """The geometry of the distinct rows alone, from which all estimates are made; itself if no row is a copy."""
         rows = self.distinct_rows
-        return self if len(rows) == self.dataset.n else Geometry(part(self.dataset, rows, self.dataset.name), self._log)
+        if len(rows) == self.dataset.n:
+            return self
+        # Naming the class would make every edit of it an edit of the orders that come here
+        return type(self)(part(self.dataset, rows, self.dataset.name), self._log)
 
     @cached_property
     def place_in_distinct(self) -> np.ndarray:
