@@ -56,7 +56,7 @@ def check(path: Path, kind: Kind, reads: Iterable[Path] = ()) -> None:
     """
     try:
         if source := next((source for source in reads if _is_same(path, source)), None):
-            raise BenchError(f"{path} is not replaced, since {source} is read: name another file")
+            raise BenchError(f"{path} is not replaced, since this command also uses {source}: name another file")
         if not is_stream(path):
             _check_file(path, kind)
     except OSError as error:

@@ -76,25 +76,25 @@ def test_the_file_that_is_read_is_not_written_over(run, folder, words, link):
         (folder / output).symlink_to("x.npy")
     if link == "hard":
         os.link(folder / "x.npy", folder / output)
-    assert "x.npy is read" in refused(run, folder, [*words, output], output)
+    assert "also uses x.npy" in refused(run, folder, [*words, output], output)
 
 
 def test_labels_are_not_written_over_though_they_are_whole_numbers(run, folder):
     words = ["order", "x.npy", "--order", "category", "--labels", "labels.npy", "--output", "labels.npy"]
-    assert "labels.npy is read" in refused(run, folder, words, "labels.npy")
+    assert "uses labels.npy" in refused(run, folder, words, "labels.npy")
 
 
 def test_files_behind_a_dataset_of_the_user_are_not_written_over(run, folder):
     (folder / "set.toml").write_text('title = "x"\nmetric = "l2"\n[files]\nbase = "x.npy"\nlabels = "labels.npy"\n')
     for output in ("x.npy", "labels.npy"):
         words = ["order", "set.toml", "--order", "random", "--output", output]
-        assert "is read" in refused(run, folder, words, output)
+        assert "also uses" in refused(run, folder, words, output)
 
 
 def test_parquet_files_of_a_folder_that_is_read_are_not_written_over(tmp_path):
     (tmp_path / "shards").mkdir()
     (tmp_path / "shards" / "0.parquet").write_bytes(b"PAR1")
-    with pytest.raises(BenchError, match="is read"):
+    with pytest.raises(BenchError, match="also uses"):
         outputs.check(tmp_path / "shards" / "0.parquet", ANY, [tmp_path / "shards"])
     outputs.check(tmp_path / "shards" / "new.parquet", ANY, [tmp_path / "shards"])
 

@@ -54,7 +54,7 @@ def lid(
     source = Source(base=file, metric=metric, labels=labels)
     write = writer(output, ESTIMATES, source.files) if output else None
     check_stdout()
-    geometry = Geometry(source.load_whole(), say)
+    geometry = Geometry(source.load_whole(say), say)
     described = describe_labels(geometry, k, estimator) if by_label else describe(geometry, k, estimator)
     if write:
         write(npy(geometry.dataset.by_source(geometry.lid(k, estimator))))
@@ -112,7 +112,7 @@ def order(
     source = Source(base=file, metric=metric, labels=labels)
     write = writer(output, ids.ROW_NUMBERS, source.files) if output else None
     check_stdout()
-    dataset = source.load_whole()
+    dataset = source.load_whole(say)
     reads = [*source.files, *([output] if output else [])]
     write_vectors = writer(vectors, reordered(dataset.base), reads) if vectors else None
     rows = orders.of_all_rows(name, params, dataset, seed, say)

@@ -74,7 +74,7 @@ def baseline_save(
     if builds < baseline.LEAST_BUILDS:
         raise BenchError(f"--builds {builds}: give at least {baseline.LEAST_BUILDS}, since fewer show no fall")
     before = baseline.read(path) if path.exists() and path.stat().st_size else None
-    study = read(experiment)
+    study = read(experiment, log=say)
     first = study.experiment.build_seeds  # with which a gate begins
     study = with_builds(study, builds)
     for dataset in study.datasets.values():
@@ -137,7 +137,7 @@ def gate(
     saved = baseline.read(baseline.path_of(name))
     if saved.experiment.endswith(".toml") and not Path(saved.experiment).is_file():
         raise BenchError(f"baseline {name}: its experiment {saved.experiment} does not exist: go to where it was saved")
-    study = read(saved.experiment)
+    study = read(saved.experiment, log=say)
     first = study.experiment.build_seeds
     study = with_builds(study, saved.builds)
     content = digests.file_digest(baseline.path_of(name))

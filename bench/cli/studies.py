@@ -100,7 +100,7 @@ def run(
     from bench.study.study import read
 
     layout = None if as_json else terminal_layout(wide, every)
-    least, study = worth_of(worth), read(experiment, limit)
+    least, study = worth_of(worth), read(experiment, limit, say)
     if plan:
         _plan(study, store, jobs, layout)
     else:

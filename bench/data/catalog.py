@@ -5,7 +5,6 @@ import difflib
 import inspect
 import itertools
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -19,12 +18,13 @@ from bench.convert import converted
 from bench.data import formats, generators, records
 from bench.data.dataset import METRICS, Dataset, checked, fingerprint, warn_other_groups, warn_unverified
 from bench.data.fetch import FetchedFile, Progress, Published, fetch_file, local_path, required_path
+from bench.data.formats.array import from_memory
 from bench.data.from_files import from_files, replaced, whole_file
 from bench.data.parts import Replacement
 from bench.data.spec import Spec as Spec
 from bench.data.spec import read_spec as read_spec
 from bench.data.texts import beir, embed
-from bench.errors import BenchError, BenchWarning, no_file, unknown
+from bench.errors import BenchError, Log, no_file, unknown
 
 NOTHING = Replacement()
 
@@ -44,19 +44,20 @@ def load(
     parameters: Mapping[str, Any] | None = None,
     beside: Path | None = None,
     replacement: Replacement = NOTHING,
+    log: Log = lambda line: None,
 ) -> Dataset:
     """The Dataset that the catalogue, or a path ending in .toml (from the folder `beside`), names.
 
     parameters: what to change of a generator's parameters, or the `model` of a BEIR folder; the dataset's name then
     states it. replacement: what takes the place of what the TOML file states; the dataset's name stays. Neighbours of
-    other queries or of another metric are left out, with a warning.
+    other queries or of another metric are left out, with a warning. log: as `from_files` has it.
     """
     path = _find(name, beside)
     stated = read_spec(path)
     if replacement.metric not in (None, *METRICS):
         raise unknown("metric", replacement.metric, METRICS)
     spec = msgspec.structs.replace(stated, metric=replacement.metric or stated.metric)
-    dataset = _load(path, spec, dict(parameters or {}), replacement)
+    dataset = _load(path, spec, dict(parameters or {}), replacement, log)
     if spec.metric == stated.metric or dataset.neighbors is None or replacement.neighbors:
         return dataset
     warn_unverified(dataset.name, f"the metric {stated.metric}")
@@ -74,18 +75,19 @@ def files(name: str) -> list[Path]:
     return [path, *formats.files(path.parent / file for file in named), *formats.files(published)]
 
 
-def load_whole(name: str, replacement: Replacement = NOTHING) -> Dataset:
+def load_whole(name: str, replacement: Replacement = NOTHING, log: Log = lambda line: None) -> Dataset:
     """As `load`, but of files all rows, and no queries held out or read: for its geometry alone."""
     path = _find(name, None)
     spec = read_spec(path)
     if spec.files is None:
-        return load(name, replacement=replacement)
+        return load(name, replacement=replacement, log=log)
     _verify(path, spec)
     labels = replacement.labels or (path.parent / spec.files.labels if spec.files.labels else None)
-    return whole_file(path.parent / spec.files.base, replacement.metric or spec.metric, labels, name=path.stem)
+    metric = replacement.metric or spec.metric
+    return whole_file(path.parent / spec.files.base, metric, labels, name=path.stem, log=log)
 
 
-def _load(path: Path, spec: Spec, parameters: dict[str, Any], replacement: Replacement) -> Dataset:
+def _load(path: Path, spec: Spec, parameters: dict[str, Any], replacement: Replacement, log: Log) -> Dataset:
     stem = path.stem
     _verify(path, spec)
     if spec.generator is not None:
@@ -102,7 +104,7 @@ def _load(path: Path, spec: Spec, parameters: dict[str, Any], replacement: Repla
             f"dataset {stem!r} is texts without vectors: run `bench fetch {stem}`, then `bench embed` on what it gives"
         )
     if not spec.download:
-        return _read_files(path, spec, replacement)
+        return _read_files(path, spec, replacement, log)
     file = _local_path(path, spec, spec.download[0])
     _check_stated(path, spec, formats.read(file))
     return from_files(
@@ -113,6 +115,7 @@ def _load(path: Path, spec: Spec, parameters: dict[str, Any], replacement: Repla
         neighbors=replacement.neighbors,
         query_groups=replacement.query_groups,
         name=stem,
+        log=log,
     )
 
 
@@ -122,7 +125,7 @@ def _verify(path: Path, spec: Spec) -> None:
         embed.verify(spec.embedding, path.parent, f"dataset {path.stem!r}")
 
 
-def _read_files(path: Path, spec: Spec, replacement: Replacement) -> Dataset:
+def _read_files(path: Path, spec: Spec, replacement: Replacement, log: Log) -> Dataset:
     """The Dataset of `files`: what takes their place comes in before queries would be held out of the base."""
     assert spec.files is not None
     parts = ("queries", "labels", "neighbors", "query_groups")
@@ -133,12 +136,16 @@ def _read_files(path: Path, spec: Spec, replacement: Replacement) -> Dataset:
     if replacement.queries and "query_groups" in files and not replacement.query_groups:
         warn_other_groups(str(files.pop("query_groups")))
     queries, labels, neighbors, groups = (getattr(replacement, part) or files.get(part) for part in parts)
-    base = path.parent / spec.files.base
-    dataset = from_files(base, queries, labels, spec.metric, neighbors=neighbors, query_groups=groups, name=path.stem)
-    if queries is None and formats.find(formats.read(base), "queries") is None:
-        line = f"{path}: {len(dataset.queries)} rows held out as queries; files.queries names your own"
-        warnings.warn(line, BenchWarning, stacklevel=2)
-    return dataset
+    return from_files(
+        path.parent / spec.files.base,
+        queries,
+        labels,
+        spec.metric,
+        neighbors=neighbors,
+        query_groups=groups,
+        name=path.stem,
+        log=log,
+    )
 
 
 def fetch(name: str, progress: Progress = lambda *_: None) -> list[FetchedFile]:
@@ -161,15 +168,17 @@ def sweep(parameters: Mapping[str, Any], generator_takes: Mapping[str, Any]) -> 
     return (dict(combination) for combination in itertools.product(*axes))
 
 
-def load_all(name: str, parameters: Mapping[str, Any], beside: Path | None = None) -> list[Dataset]:
+def load_all(
+    name: str, parameters: Mapping[str, Any], beside: Path | None = None, log: Log = lambda line: None
+) -> list[Dataset]:
     """The Datasets of a sweep: as `load`, for every combination of the parameters given as lists."""
     if not parameters:
-        return [load(name, beside=beside)]
+        return [load(name, beside=beside, log=log)]
     defaults = read_spec(_find(name, beside)).parameters
     for key, value in parameters.items():
         if value == []:
             raise BenchError(f"dataset {name!r}: {key} is an empty list: name at least one value")
-    return [load(name, chosen, beside) for chosen in sweep(parameters, defaults)]
+    return [load(name, chosen, beside, log=log) for chosen in sweep(parameters, defaults)]
 
 
 def is_file(name: str) -> bool:
@@ -225,18 +234,24 @@ def _generate(stem: str, spec: Spec, changed: dict[str, Any]) -> Dataset:
 
 
 def _read_records(path: Path, spec: Spec) -> Dataset:
-    name, metric, source = path.stem, spec.metric, spec.records
+    source = spec.records
     assert source is not None
     vectors, described_by = (_local_path(path, spec, file) for file in spec.published)
 
     def make() -> dict[str, np.ndarray]:
-        base, queries, labels, groups = records.read(vectors, described_by, source)
-        files = {"query_groups": f"{path}: records.query_group_field"}
-        return _arrays(checked(name, base, queries, metric, labels, query_groups=groups, files=files))
+        contents = records.read(vectors, described_by, source)._asdict()
+        return {part: array for part, array in contents.items() if array is not None}
 
     code = digests.code_digest(Path(records.__file__))
-    key = {"metric": metric, "records": msgspec.to_builtins(source), "code": code}
-    return _from_entry(name, metric, cache.entry("datasets", key, make))
+    key = {"metric": spec.metric, "records": msgspec.to_builtins(source), "code": code}
+    entry = cache.entry("datasets", key, make)
+    names = {"query_groups": "records.query_group_field"}
+    base, queries, labels, groups = (
+        from_memory(f"{path}: {names.get(part, part)}", entry.arrays[part]) if part in entry.arrays else None
+        for part in records.Contents._fields
+    )
+    assert base is not None
+    return from_files(base, queries, labels, spec.metric, query_groups=groups, name=path.stem)
 
 
 def _local_path(path: Path, spec: Spec, file: Published) -> Path:

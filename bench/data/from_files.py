@@ -118,16 +118,22 @@ def replaced(dataset: Dataset, replacement: Replacement) -> Dataset:
 
 
 def whole_file(
-    base: Place, metric: str | None = None, labels: Place | None = None, *, name: str | None = None
+    base: Place,
+    metric: str | None = None,
+    labels: Place | None = None,
+    *,
+    name: str | None = None,
+    log: Log = lambda line: None,
 ) -> Dataset:
     """A Dataset of all base rows of a file and no queries: for its geometry alone.
 
-    Under cosine, rows of zeros are left out, with a warning.
+    Under cosine, rows of zeros are left out, with a warning. log: called with a line on what is not used.
     """
     bundle = formats.opened(base)
     source = formats.get(bundle, "base")
     chosen_metric = parts.metric(bundle, metric)
     row_labels, labels_file = parts.labels(bundle, labels)
+    parts.log_unused(bundle, log)
     check(source)
     rows = _with_direction(source, chosen_metric)
     if row_labels is not None:

@@ -74,7 +74,7 @@ def opened(base: Place, beside: Replacement, log: Log) -> Parts:
     sources = {"base": base_source, "queries": query_source or base_source, "neighbors": neighbor_source}
     files = {part: source.where for part, source in sources.items() if source}
     files |= labels_file | groups_file
-    _log_unused(bundle, log)
+    log_unused(bundle, log)
     check(base_source)
     if query_source:
         check_queries(query_source)
@@ -91,7 +91,7 @@ def opened(base: Place, beside: Replacement, log: Log) -> Parts:
     )
 
 
-def _log_unused(bundle: formats.Contents, log: Log) -> None:
+def log_unused(bundle: formats.Contents, log: Log) -> None:
     """Call `log` with a line on what a bundle holds that is no part of a dataset, or not by its name."""
     parts = {id(formats.find(bundle, part)) for part in formats.NAMES} | {id(formats.get(bundle, "base"))}
     unused = [name for name, array in bundle.arrays.items() if id(array) not in parts]

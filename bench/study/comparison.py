@@ -59,7 +59,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         """The Dataset, its queries held out where it has none. log: called with a line on what was chosen."""
         if isinstance(self.base, str) and not catalog.is_file(self.base):
             beside = Replacement(self.queries, self.labels, self.neighbors, self.metric, self.query_groups)
-            dataset = catalog.load(self.base, replacement=beside)
+            dataset = catalog.load(self.base, replacement=beside, log=log)
             return limit(dataset, self.rows) if self.rows else dataset
         return from_files(
             Path(self.base) if isinstance(self.base, str) else self.base,
@@ -73,12 +73,12 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
             log=log,
         )
 
-    def load_whole(self) -> Dataset:
-        """The Dataset of all rows of the base, by its metric and labels, for its geometry alone."""
+    def load_whole(self, log: Log = lambda line: None) -> Dataset:
+        """The Dataset of all rows of the base, by its metric and labels, for its geometry alone. log: as `load`."""
         if isinstance(self.base, str) and not catalog.is_file(self.base):
-            return catalog.load_whole(self.base, Replacement(labels=self.labels, metric=self.metric))
+            return catalog.load_whole(self.base, Replacement(labels=self.labels, metric=self.metric), log)
         base = Path(self.base) if isinstance(self.base, str) else self.base
-        return whole_file(base, self.metric, self.labels, name=self.name)
+        return whole_file(base, self.metric, self.labels, name=self.name, log=log)
 
 
 def comparison(

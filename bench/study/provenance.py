@@ -50,8 +50,8 @@ def _provenance(name: str, engine: Engine, judged: bool, served: str | None) -> 
 
 
 def _adapter(engine: Engine) -> list[str]:
-    """Digests of the code that drives an engine: of ours, of a user's file, or of the package that brings it, and of
-    what that imports and no version identifies."""
+    """Return the digests of the code that drives an engine (ours, a user's file, or its package), and of the modules
+    that it imports and no version identifies."""
     imported = [engine.imports_digest] if engine.imports_digest else []
     if engine.file_digest:
         return [engine.file_digest, *imported]

@@ -9,6 +9,7 @@ from bench.data.dataset import METRICS, limit
 from bench.data.from_files import from_files
 from bench.data.parts import Replacement
 from bench.errors import BenchError, BenchWarning
+from bench.study import study
 
 SPECS = {path.stem: catalog.read_spec(path) for path in catalog.folder().glob("*.toml")}
 DIGITS = np.arange(40, dtype=np.float32).reshape(20, 2) + 1
@@ -334,9 +335,9 @@ def stated(tmp_path):
     return tmp_path
 
 
-def load(folder, name="my.toml", **parts):
+def load(folder, name="my.toml", log=lambda line: None, **parts):
     files = {part: value if part == "metric" else folder / value for part, value in parts.items()}
-    return catalog.load(name, beside=folder, replacement=Replacement(**files))
+    return catalog.load(name, beside=folder, replacement=Replacement(**files), log=log)
 
 
 def test_other_queries_take_the_place_of_those_that_a_toml_file_states(stated):
@@ -417,12 +418,31 @@ def test_another_metric_leaves_given_neighbours_out(stated):
 
 
 def test_queries_for_a_toml_file_without_any_leave_all_rows_in_the_base(stated):
-    with pytest.warns(BenchWarning, match=r"bare\.toml: 6 rows held out"):
-        held_out = load(stated, "bare.toml", labels="l2.txt")
+    lines = []
+    held_out = load(stated, "bare.toml", log=lines.append, labels="l2.txt")
+    assert [line.split(":")[0] for line in lines if "6 rows" in line] == [str(stated / "b.npy")]
     assert (held_out.n, held_out.labels[-1]) == (54, "HR, IT")  # one label a row of the file, before any is held out
     dataset = load(stated, "bare.toml", queries="q2.npy")
     assert (dataset.n, len(dataset.queries)) == (60, 7)
     assert dataset.fingerprint == from_files(stated / "b.npy", stated / "q2.npy").fingerprint
+
+
+def test_arrays_that_a_toml_file_leaves_unused_are_named(stated):
+    np.savez(stated / "more.npz", base=np.load(stated / "b.npy"), queries=np.load(stated / "q.npy"), ages=np.arange(60))
+    (stated / "more.toml").write_text("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'more.npz'\n")
+    experiment = stated / "e.toml"
+    experiment.write_text(
+        "title = 'x'\ndatasets = ['more.toml']\norders = ['random']\nef_search = [10]\n[[index]]\nengine = 'hnswlib'\n"
+    )
+    reads = (
+        lambda log: load(stated, "more.toml", log=log),
+        lambda log: catalog.load_whole(str(stated / "more.toml"), log=log),
+        lambda log: study.read(str(experiment), log=log),
+    )
+    for read in reads:
+        lines = []
+        read(lines.append)
+        assert [line.split(": ")[0] for line in lines if line.endswith("ages")] == [str(stated / "more.npz")]
 
 
 def test_geometry_alone_holds_no_queries_out(stated):

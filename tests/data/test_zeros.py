@@ -1,11 +1,14 @@
 """Rows of zeros under cosine: left out by all that reads a file, while row numbers stay the file's."""
 
+import json
+
 import numpy as np
 import pytest
 from support import writers
 
 import bench
-from bench import orders
+from bench import digests, orders
+from bench.data import catalog
 from bench.data.from_files import from_files, whole_file
 from bench.errors import BenchError, BenchWarning
 from bench.orders import own
@@ -81,3 +84,24 @@ def test_neighbours_follow_the_queries_that_are_left(tmp_path):
     np.savez(tmp_path / "b.npz", base=ROWS[REST], queries=queries, neighbors=near)
     dataset = from_files(tmp_path / "b.npz", metric="cosine")
     assert dataset.neighbors.tolist() == np.delete(near, 3, axis=0).tolist()
+
+
+def test_rows_of_zeros_are_left_out_of_records_and_numbers_stay_those_of_the_base(tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
+    is_query = np.arange(60) % 4 == 1  # row 41, of zeros, is one
+    fields = [{"split": "test" if query else "train", "row": str(row)} for row, query in enumerate(is_query)]
+    np.save(tmp_path / "v.npy", ROWS)
+    (tmp_path / "r.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in fields))
+    sums = "".join(f"'{file}' = '{digests.file_digest(tmp_path / file)}'\n" for file in ("v.npy", "r.jsonl"))
+    (tmp_path / "my.toml").write_text(
+        "title = 'x'\nmetric = 'cosine'\n[records]\nvectors = 'v.npy'\nrecords = 'r.jsonl'\nsplit_field = 'split'\n"
+        f"query_splits = ['test']\nmax_queries = 99\nlabel_field = 'row'\n[records.sha256]\n{sums}"
+    )
+    for _ in range(2):  # made, and from the cache
+        with pytest.warns(BenchWarning, match=r"1 of (45|15)") as caught:
+            dataset = catalog.load("my.toml", beside=tmp_path)
+        assert len(caught) == 2  # of the base and of the queries
+        assert np.array_equal(dataset.base, np.delete(ROWS[~is_query], 2, axis=0))  # row 3 is the base's third
+        assert (dataset.source_count, np.setdiff1d(np.arange(45), dataset.source_rows).tolist()) == (45, [2])
+        assert dataset.labels.tolist() == np.delete(np.flatnonzero(~is_query), 2).astype(str).tolist()
+        assert len(dataset.queries) == 14

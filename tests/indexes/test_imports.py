@@ -191,15 +191,17 @@ def test_a_library_that_another_folder_shadows_is_seen(tmp_path, monkeypatch):
     assert not imports.runs_elsewhere("nowhere-to-be-seen")
 
 
-def test_a_worker_builds_with_the_code_that_outcomes_go_by(cli, folder):
+def test_a_worker_builds_with_the_code_that_outcomes_go_by(cli_with_workers, folder):
     words = ("run", folder / "mine.toml", "--jobs", "2", "--store", "s.sqlite")
-    assert "2 missing" in cli(*words, check=0).stderr
+    assert "2 missing" in cli_with_workers(*words, check=0).stderr
     edit(folder, CORE.replace("LAZY", "pass").replace("M=params.M", "M=2"))
-    assert "2 missing" in cli(*words, check=0).stderr
+    assert "2 missing" in cli_with_workers(*words, check=0).stderr
 
 
-def test_a_gate_with_a_store_fails_when_a_package_elsewhere_is_made_worse(cli, folder):
-    cli("run", "mine.toml", "--store", "s.sqlite", check=0)
-    cli("baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "5", "--reason", "first", check=0)
+def test_a_gate_with_a_store_fails_when_a_package_elsewhere_is_made_worse(cli_with_workers, folder):
+    cli_with_workers("run", "mine.toml", "--store", "s.sqlite", check=0)
+    cli_with_workers(
+        "baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "5", "--reason", "first", check=0
+    )
     edit(folder, CORE.replace("LAZY", "pass").replace("M=params.M", "M=2"))
-    cli("gate", "mine", "--store", "s.sqlite", check=1)
+    cli_with_workers("gate", "mine", "--store", "s.sqlite", check=1)

@@ -39,7 +39,7 @@ class Contents(NamedTuple):
     path: the file or the folder.
     arrays: by name, none read yet; the array of a file that can only hold one has the name "".
     metric: as the file states it, perhaps none of ours; None if it states none.
-    others: the names of columns that are no vectors.
+    others: the names of columns that are no vectors, and of tensors that numpy has no type for.
     """
 
     path: Path
@@ -72,7 +72,7 @@ READERS: dict[str, Callable[[Path], Contents]] = {
     **dict.fromkeys(TEXMEX, _arrays(read_texmex)),
     **dict.fromkeys(BIGANN, _arrays(read_bigann)),
     **{suffix: _table(suffix) for suffix in TABLES},
-    ".safetensors": _arrays(read_safetensors),
+    ".safetensors": _columns(read_safetensors),
     ".jsonl": _columns(read_json_lines),
     ".ndjson": _columns(read_json_lines),
     ".csv": _columns(read_delimited),

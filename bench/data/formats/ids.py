@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.arrays import refuse_masked
-from bench.data.formats.npy import is_vector, npy, open_npy
+from bench.data.formats.npy import npy, open_npy
+from bench.data.formats.suffixes import kind_by_content
 from bench.errors import BenchError, no_file, unknown
-from bench.outputs import Kind, head, is_stream
+from bench.outputs import Kind, is_stream
 
 _COLUMN = "row"  # of parquet, as written; any name is read
 
@@ -60,24 +61,20 @@ def _suffix(path: Path) -> str:
 
 def _are_row_numbers(path: Path) -> bool:
     """Whether a file, whatever its name, holds whole numbers in one dimension, each once and none below 0."""
-    first = head(path, 6)
-    if first == b"\x93NUMPY":
-        ids = open_npy(path) if is_vector(path, "iu") else np.array([-1])
-    else:
-        try:
-            ids = _read_parquet(path) if first.startswith(b"PAR1") else _read_txt(path)
-        except BenchError:
-            return False
-        if not first.startswith(b"PAR1") and len(ids) != len(path.read_text("utf-8-sig").splitlines()):
-            return False
-    return ids.dtype.kind in "iu" and ids.min(initial=0) >= 0 and len(np.unique(ids)) == len(ids)
+    suffix = kind_by_content(path) or ".txt"
+    if suffix not in FORMATS:
+        return False
+    try:
+        ids = FORMATS[suffix][0](path)
+    except BenchError:
+        return False
+    if suffix == ".txt" and len(ids) != len(path.read_text("utf-8-sig").splitlines()):
+        return False
+    are_whole = ids.ndim == 1 and ids.dtype.kind in "iu"
+    return are_whole and ids.min(initial=0) >= 0 and len(np.unique(ids)) == len(ids)
 
 
 ROW_NUMBERS = Kind("file of row numbers", _are_row_numbers)
-
-
-def _read_npy(path: Path) -> np.ndarray:
-    return open_npy(path)
 
 
 def _read_txt(path: Path) -> np.ndarray:
@@ -130,7 +127,7 @@ def _pyarrow(path: Path) -> None:
 
 
 FORMATS: dict[str, tuple[Callable[[Path], np.ndarray], Callable[[np.ndarray], bytes]]] = {
-    ".npy": (_read_npy, npy),
+    ".npy": (open_npy, npy),
     ".txt": (_read_txt, _write_txt),
     ".parquet": (_read_parquet, _write_parquet),
 }

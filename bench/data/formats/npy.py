@@ -50,13 +50,13 @@ def open_npy(path: Path) -> np.ndarray:
     return np.asarray(array)
 
 
-def is_vector(path: Path, kinds: str) -> bool:
-    """Whether a file is a .npy file, whatever its name, of one dimension and a type of these `dtype.kind`s."""
+def _are_estimates(path: Path) -> bool:
+    """Whether a file is a .npy file, whatever its name, of one dimension and floats."""
     try:
         array = open_npy(path)
     except BenchError:
         return False
-    return array.ndim == 1 and array.dtype.kind in kinds
+    return array.ndim == 1 and array.dtype.kind == "f"
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -66,7 +66,7 @@ def npy(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-ESTIMATES = Kind("file of one number per row", lambda path: is_vector(path, "f"))
+ESTIMATES = Kind("file of one number per row", _are_estimates)
 
 
 def read_npy(path: Path) -> dict[str, FileArray]:

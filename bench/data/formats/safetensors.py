@@ -27,8 +27,8 @@ class _Tensor(msgspec.Struct):
     data_offsets: tuple[int, int]
 
 
-def read_safetensors(path: Path) -> dict[str, FileArray]:
-    """The tensors of a file by name, mapped; those of types that numpy lacks are left out."""
+def read_safetensors(path: Path) -> tuple[dict[str, FileArray], list[str]]:
+    """The tensors of a file by name, mapped, and the names of those of types that numpy lacks."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
@@ -36,15 +36,14 @@ def read_safetensors(path: Path) -> dict[str, FileArray]:
             raise damaged(path)
         header = stream.read(length)
     try:
-        tensors = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
-        tensors.pop("__metadata__", None)
-        return {
-            name: _array(path, name, tensor, 8 + length, size)
-            for name, raw in tensors.items()
-            if (tensor := msgspec.json.decode(raw, type=_Tensor)).dtype in _TYPES
-        }
+        parts = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
+        parts.pop("__metadata__", None)
+        tensors = {name: msgspec.json.decode(part, type=_Tensor) for name, part in parts.items()}
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise damaged(path) from None
+    known = {name: tensor for name, tensor in tensors.items() if tensor.dtype in _TYPES}
+    arrays = {name: _array(path, name, tensor, 8 + length, size) for name, tensor in known.items()}
+    return arrays, [name for name in tensors if name not in known]
 
 
 def _array(path: Path, name: str, tensor: _Tensor, values: int, size: int) -> FileArray:

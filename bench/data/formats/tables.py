@@ -1,6 +1,7 @@
 """Parquet and Arrow files (Feather 2, and Arrow streams, which Hugging Face's datasets write), read by pyarrow."""
 
 import mmap
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,15 +35,21 @@ class Table(NamedTuple):
 
 
 def read_table(path: Path, suffix: str) -> Table:
-    """The Table of a file, one of SUFFIXES; raises BenchError if it is damaged, or pyarrow is missing."""
+    """The Table of a file, one of SUFFIXES; raises BenchError if it is damaged, or pyarrow is missing.
+
+    Also if two columns have one name: vectors are taken by the names of columns.
+    """
     try:
         import pyarrow as pa
     except ImportError:
         raise BenchError(f"{path} needs pyarrow: pip install 'hnsw-order-bench[parquet]'") from None
     try:
-        return _parquet(path) if suffix == ".parquet" else _arrow(path)
+        table = _parquet(path) if suffix == ".parquet" else _arrow(path)
     except (pa.ArrowException, OSError, ValueError):
         raise BenchError(f"{path} is not a whole {_NAMES[suffix]} file: get or write it again") from None
+    if repeated := next((name for name, times in Counter(table.schema.names).items() if times > 1), None):
+        raise BenchError(f"{path} has several columns {repeated!r}: rename all but one")
+    return table
 
 
 def numbered_rows(table: Table, names: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:

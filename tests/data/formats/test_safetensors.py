@@ -35,6 +35,14 @@ def test_bfloat16_is_read(tmp_path):
     assert np.array_equal(read_vectors(tmp_path / "x.safetensors"), ROWS)
 
 
+def test_tensors_of_a_type_that_numpy_lacks_are_named_as_unused(tmp_path):
+    scales = {"dtype": "F8_E4M3", "shape": [0], "data_offsets": [160, 160]}
+    with_header(tmp_path / "x.safetensors", {"base": ENTRY, "scales": scales})
+    lines = []
+    assert from_files(tmp_path / "x.safetensors", log=lines.append).n == 9
+    assert [line for line in lines if line.endswith(": scales")]
+
+
 ENTRY = {"dtype": "F32", "shape": [10, 4], "data_offsets": [0, 160]}
 BAD = {
     "no JSON": b"{",

@@ -20,6 +20,12 @@ def test_parquet_without_pyarrow_tells_the_extra(tmp_path, monkeypatch):
         read_vectors(tmp_path / "x.parquet")
 
 
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    pq.write_table(pa.table([ROWS.tolist(), ROWS.tolist()], names=["emb", "emb"]), tmp_path / "x.parquet")
+    with pytest.raises(BenchError, match=r"x\.parquet.* 'emb'"):
+        read_vectors(tmp_path / "x.parquet")
+
+
 def shards(folder, name="train", rows=ROWS, count=3, suffix=".parquet", spelling="{name}-{place:05}-of-{count:05}"):
     """Writes rows as shards of unequal sizes."""
     folder.mkdir(exist_ok=True)

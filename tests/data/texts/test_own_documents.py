@@ -81,6 +81,7 @@ def test_the_field_is_of_texts_alone(tmp_path):
         catalog.read_spec(path)
 
 
+@pytest.mark.mirror
 def test_npl_numbers_queries_and_documents_from_1_and_leaves_nothing_out(mirror):
     judgements = catalog.load("npl").judgements
     assert (judgements.own_rows >= 0).all()
