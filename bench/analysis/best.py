@@ -6,11 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from bench.analysis import stats
-from bench.analysis.max_t import effective_comparisons
 from bench.analysis.sample import Sample
 from bench.analysis.setting import Setting
 from bench.analysis.stats import Estimate
-from bench.analysis.summary import BETTER, WORSE, Summary
+from bench.analysis.summary import BETTER, WORSE, Summary, differences_to
 
 Samples = Mapping[Setting, Mapping[str, Sample]]  # by setting and order's label
 
@@ -145,8 +144,7 @@ def _behind(first: Effect, others: Sequence[Effect], samples: Samples) -> dict[s
     for setting in (row.setting for row in first.rows) if others else ():
         of_first = samples[setting][first.order]
         compared = {order: samples[setting][order] for order in behind if (order, setting) in known}
-        differences = [stats.difference(sample, of_first) for sample in compared.values()]
-        comparisons = effective_comparisons(list(compared.values()), of_first, differences) * len(first.rows)
+        differences, comparisons = differences_to(list(compared.values()), of_first)
         for order, estimate in zip(compared, differences, strict=True):
-            behind[order][setting] = stats.simultaneous(estimate, comparisons)
+            behind[order][setting] = stats.simultaneous(estimate, comparisons * len(first.rows))
     return behind
