@@ -115,8 +115,10 @@ def best_of(rows: Sequence[Summary], samples: Samples, settings: int, worth: flo
 def _cheapest(
     effects: Sequence[Effect], samples: Samples, worth: float
 ) -> tuple[Effect, Effect | None, Estimate | None]:
-    """Return the fastest to compute of the first order and those as good; the first, if that is another; and the
-    difference of the two."""
+    """Return the fastest to compute of the first order and those as good.
+
+    Also the first and the difference of the two, if the fastest is another.
+    """
     first, *others = effects
     behind = _behind(first, others, samples)
     as_good = [effect for effect in others if _as_good(behind[effect.order].values(), worth)]

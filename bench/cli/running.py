@@ -1,4 +1,4 @@
-"""What the commands of studies do: run one, print it and write its page; or plan it."""
+"""Run a study, print its table and write its page; or plan it."""
 
 import os
 import shlex
@@ -53,7 +53,7 @@ def _report(path: Path, result: "Result") -> None:
 
 
 def _result(studies: "Sequence[Study]", path: Path, workers: "Workers", resume: str, worth: float) -> "Result":
-    """What studies of one name come to, after what the store misses of them was measured with progress."""
+    """Return the Result of studies of one name, after measuring what the store misses of them, with progress."""
     from bench import api
     from bench.present.progress import outcomes
     from bench.study.fill import Interrupted
