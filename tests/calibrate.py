@@ -282,7 +282,7 @@ def equal_efs(population, cell, studies):
 
 def advised(population, cell, studies):
     """How often What now invents a cost, or leaves the winner unnamed, among many settings."""
-    orders, rng = leveled(population.recalls[10]), _seeded(population, cell, 10)
+    orders, rng = leveled(population, 10), _seeded(population, cell, 10)
     shares = calibrate_advice.shares(rng, orders, *cell, studies)
     return [Row(population.name, 10, *cell, {name: (share, studies) for name, share in shares.items()})]
 

@@ -197,26 +197,14 @@ def test_parts_of_a_dataset_of_the_catalogue_may_come_from_memory():
 def test_orders_and_dimensions_are_those_that_the_commands_write(cli, tmp_path):
     np.save(tmp_path / "rows.npy", rows())
     (tmp_path / "l.txt").write_text("\n".join("ab"[row % 2] for row in range(600)))
+    words = ("--metric", "cosine", "--output")
     for order, labels in (("residual-descending:clusters=5", ()), ("category", ("--labels", "l.txt"))):
-        cli(
-            "order",
-            "rows.npy",
-            "--order",
-            order,
-            "--seed",
-            "3",
-            *labels,
-            "--metric",
-            "cosine",
-            "--output",
-            "ids.npy",
-            check=0,
-        )
+        cli("order", "rows.npy", "--order", order, "--seed", "3", *labels, *words, "ids.npy", check=0)
         given = ["ab"[row % 2] for row in range(600)] if labels else None
         ids = bench.order(rows(), order, metric="cosine", labels=given, seed=3)
         assert ids.dtype == np.int64
         assert np.array_equal(ids, np.load(tmp_path / "ids.npy"))
-    cli("lid", "rows.npy", "--k", "20", "--metric", "cosine", "--output", "lid.npy", check=0)
+    cli("lid", "rows.npy", "--k", "20", *words, "lid.npy", check=0)
     lid = bench.lid(pd.DataFrame(rows()), k=20, metric="cosine")
     assert (lid.shape, lid.dtype, lid.flags.writeable) == ((600,), np.float64, True)
     assert np.array_equal(lid, np.load(tmp_path / "lid.npy"))

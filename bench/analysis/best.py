@@ -6,11 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from bench.analysis import stats
-from bench.analysis.max_t import effective_comparisons
 from bench.analysis.sample import Sample
 from bench.analysis.setting import Setting
 from bench.analysis.stats import Estimate
-from bench.analysis.summary import BETTER, WORSE, Summary
+from bench.analysis.summary import BETTER, WORSE, Summary, differences_to
 
 Samples = Mapping[Setting, Mapping[str, Sample]]  # by setting and order's label
 
@@ -116,8 +115,10 @@ def best_of(rows: Sequence[Summary], samples: Samples, settings: int, worth: flo
 def _cheapest(
     effects: Sequence[Effect], samples: Samples, worth: float
 ) -> tuple[Effect, Effect | None, Estimate | None]:
-    """Return the fastest to compute of the first order and those as good; the first, if that is another; and the
-    difference of the two."""
+    """Return the fastest to compute of the first order and those as good.
+
+    Also the first and the difference of the two, if the fastest is another.
+    """
     first, *others = effects
     behind = _behind(first, others, samples)
     as_good = [effect for effect in others if _as_good(behind[effect.order].values(), worth)]
@@ -145,8 +146,7 @@ def _behind(first: Effect, others: Sequence[Effect], samples: Samples) -> dict[s
     for setting in (row.setting for row in first.rows) if others else ():
         of_first = samples[setting][first.order]
         compared = {order: samples[setting][order] for order in behind if (order, setting) in known}
-        differences = [stats.difference(sample, of_first) for sample in compared.values()]
-        comparisons = effective_comparisons(list(compared.values()), of_first, differences) * len(first.rows)
+        differences, comparisons = differences_to(list(compared.values()), of_first)
         for order, estimate in zip(compared, differences, strict=True):
-            behind[order][setting] = stats.simultaneous(estimate, comparisons)
+            behind[order][setting] = stats.simultaneous(estimate, comparisons * len(first.rows))
     return behind

@@ -141,7 +141,7 @@ def planned(sample: Sample, reference: Sample, builds: int) -> Expected:
 def _plan(sample: Sample, reference: Sample) -> Callable[..., Estimate]:
     """As `planned`, by the number of builds and queries; what does not depend on them is computed once.
 
-    df: degrees of freedom of the builds, by default those of so many builds.
+    df: degrees of freedom of the builds; one less than their number by default.
     doubtful: whether the part of the queries is taken to be larger than it seems, by its standard error.
     """
     value = float(sample.recalls.mean() - reference.recalls.mean())

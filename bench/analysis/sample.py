@@ -72,7 +72,7 @@ def independent(recalls: np.ndarray, k: int = 0, groups: np.ndarray | None = Non
 def lost_queries(recalls: np.ndarray) -> np.ndarray:
     """Of how many queries each build (builds,) loses half: its recall is 0.5 or more below that of its sister builds.
 
-    recalls: (builds, queries) of one order; by the median of the others, so a recall of 0 counts where that is 0.5 or
+    recalls: (builds, queries) of one order; by the median of the others, so a recall of 0 counts if that is 0.5 or
     more. Builds that fall apart do this, and rows that nearly repeat. Nothing is lost by a single build.
     """
     builds = len(recalls)

@@ -142,6 +142,8 @@ def whole(number: Any, name: str, least: int = 1) -> int:
 def share(points: Any, name: str) -> float:
     """Return points of recall as a share. Raises BenchError if they are not between 0 and 100."""
     try:
+        if isinstance(points, bool):
+            raise TypeError
         value = float(points)
     except (TypeError, ValueError):
         raise BenchError(f"{name} is {points!r}: give points of recall") from None

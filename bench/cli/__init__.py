@@ -112,7 +112,10 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):  # and so is a terminal that is closed
         if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background, or under nohup
             signal.signal(number, interrupt)
-    raise SystemExit(_exit_code(sys.argv[1:] or ["--help"]))
+    code = _exit_code(sys.argv[1:] or ["--help"])
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # as Python ends, one would kill it with another code
+        signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(code)
 
 
 class _Interrupt:

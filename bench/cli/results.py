@@ -111,7 +111,7 @@ def report(
     if compare:
         if figures or reference or ties or worth is not None:
             raise BenchError(
-                "--compare goes by recall by id and has no reference: leave --figures, --reference, --ties, --worth out"
+                "--compare has recall by id and no reference: leave --figures, --reference, --ties, --worth out"
             )
         page = _changes_page(*compare, store, experiment, output)
         with beside(output):

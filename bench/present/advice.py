@@ -68,14 +68,18 @@ def ties_first(experiment: str) -> str:
 
 def _shown(advice: Advice, varying: Varying) -> list[str]:
     """Say what to make of orders if one of them at least is shown to differ from the reference."""
-    differ = _counted(advice.sure, "comparison", "comparisons", advice.compared)
-    differs = "differs" if advice.sure == 1 else "differ"
-    best = (best_here if len(advice.datasets) == 1 else best_by_dataset)(advice, varying)
+    shown = _counted(
+        advice.sure,
+        f"difference to {reference_of(advice)} is",
+        f"differences to {reference_of(advice)} are",
+        advice.compared,
+    )
+    alone = len(advice.datasets) == 1
     return [
-        f"Order matters here: {differ} with {reference_of(advice)} {differs} beyond chance.",
+        f"Order matters here: {shown} beyond chance.",
         *_given(advice, varying),
-        *best,
-        *_worst(advice, varying),
+        *(best_here if alone else best_by_dataset)(advice, varying),
+        *(_worst(advice, varying) if alone else []),
         rule(advice),
         *_what_to_do(advice),
     ]
@@ -253,7 +257,6 @@ def of_permutations(rows: Sequence[Permuted], varying: Sequence[str]) -> str:
     row = max(shown, key=lambda row: row.true_range.value)
     value, low, high = (100 * end for end in row.true_range.ends)
     share = f" in {len(shown)} of {len(tested)} settings" if len(tested) > 1 else ""
-    most = ", where it is most" if len(shown) > 1 else ""
     most = ", where it is most" if len(shown) > 1 else ""
     return (
         f"Permutations of categories differ{share}: {row.permutations:,} truly span about {value:.2f}"

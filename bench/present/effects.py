@@ -61,9 +61,7 @@ def best_by_dataset(advice: Advice, varying: Varying) -> list[str]:
     varying = {engine: [name for name in names if name != "dataset"] for engine, names in varying.items()}
     texts = [_on_dataset(best, varying) for best in advice.datasets if best.effect or best.mixed]
     nothing = [best for best in advice.datasets if not best.effect and not best.mixed]
-    excluded = [best for best in nothing if best.most < advice.worth]
-    undecided = [best for best in nothing if not best.most < advice.worth]
-    return texts + [_nothing_worth(of_one, advice) for of_one in (excluded, undecided) if of_one]
+    return [*texts, _nothing_worth(nothing, advice)] if nothing else texts
 
 
 def _on_dataset(best: Best, varying: Varying) -> str:
@@ -88,25 +86,23 @@ def _gains_and_costs(effect: Effect, varying: Varying) -> str:
 def _nothing_worth(datasets: Sequence[Best], advice: Advice) -> str:
     """Say that no order of these datasets is worth it, as far as is known."""
     on = f" on {_listed([best.dataset for best in datasets])}" if len(advice.datasets) > 1 else ""
-    most = max(best.most for best in datasets)
     gain = f"{in_points(advice.worth)} over {reference_of(advice)}"
-    if most < advice.worth:
-        known = f"no order gains {gain}"
-        text = f"Nothing is worth doing{on}: {known}."
-    else:
-        known = f"no order is shown beyond chance to gain {gain}, and {100 * most:.2f} points are not excluded"
-        text = f"Nothing is shown to be worth doing{on}: {known}."
-    # Where the order of the file costs, it is worth doing to load in the order of the reference
-    return f"{known[0].upper()}{known[1:]}{on}." if advice.given_costs else text
+    excluded, known = all(best.most < advice.worth for best in datasets), f"no order gains {gain}"
+    if not excluded:
+        most = _listed([f"{100 * best.most:.2f}" for best in datasets])
+        known = f"no order is shown to gain {gain}; gains of up to {most} points are not excluded"
+    # If the order of the file costs, it is worth doing to load in the order of the reference
+    if advice.given_costs:
+        return f"{known[0].upper()}{known[1:]}{on}."
+    return f"Nothing is {'' if excluded else 'shown to be '}worth doing{on}: {known}."
 
 
 def rule(advice: Advice) -> str:
     """State the rule by which an order is called best."""
     worth = in_points(advice.worth)
     return (
-        "How best is chosen: it has the highest mean gain of the orders shown to be better than"
-        f" {reference_of(advice)} and nowhere worse. Of those not shown to differ from it, and within {worth}, the"
-        f" fastest to compute is named. Gains below {worth} do not count; `--worth` sets the limit."
+        f"Best means the highest mean gain of orders shown to gain {worth} (`--worth`) and cost nowhere, or the fastest"
+        " order that is not shown to be worse."
     )
 
 

@@ -12,12 +12,20 @@ from bench.present.advice import of_presets
 from bench.present.text import TIES_MATTER, Layout, ties_note, title
 from bench.study.presets import Search
 
+MOST = 10  # rows of a table that replaces a long one
 ORDERS = ("random", "given")  # what a benchmark builds in, and what an index gets; a column each
 GRAPH = Search.__struct_fields__  # what a preset sets, a column each
 
 
 def preset_text(name: str, rows: Sequence[UnderPreset], layout: Layout) -> str:
-    """A table, a row a system and engine, with what it means above and below."""
+    """A table, a row a system and engine, with what it means above and below.
+
+    In place of many rows, a brief layout has those in which orders differ most.
+    """
+    listed, which = rows, ""
+    if layout.shortens(len(rows)):
+        listed = _differ_most(rows)
+        which = f"; the {MOST} of {len(rows)} rows in which orders differ most, --all shows all"
     shown_orders = [order for order in ORDERS if any(order in row.recalls for row in rows)]
     if layout.wide:
         header = ["engine", "parameters of", *GRAPH, "builds"]
@@ -26,10 +34,10 @@ def preset_text(name: str, rows: Sequence[UnderPreset], layout: Layout) -> str:
     else:
         shown_orders = shown_orders[:1]
         header = ["parameters of", "best order", "M", "ef_c", "ef_s", *shown_orders, "spread, points"]
-        by_engine = groupby(rows, key=lambda row: row.setting.of.index.engine)
+        by_engine = groupby(listed, key=lambda row: row.setting.of.index.engine)
         sections = [(f"{engine}:", [_few(row, shown_orders) for row in of_one]) for engine, of_one in by_engine]
         table = layout.sections(header, sections, 2)
-    doubts = {row.system: row.doubtful for row in rows if row.doubtful}
+    doubts = {row.system: row.doubtful for row in listed if row.doubtful}
     note = (
         "The parameters are the systems' defaults; the engines are ours, at those parameters: what else a system"
         " does (segments, merges, quantization) is not in these figures. recall by id, mean over builds and queries,"
@@ -37,13 +45,20 @@ def preset_text(name: str, rows: Sequence[UnderPreset], layout: Layout) -> str:
     )
     note += "" if layout.wide else " ef_c, ef_s: ef_construction, ef_search. --wide shows all columns."
     notes = [note, *(f"* {system}: {why}." for system, why in doubts.items())]
-    parts = [layout.note(f"{name}: {title(_common(rows[0]))}"), table]
+    parts = [layout.note(f"{name}: {title(_common(rows[0]))}{which}"), table]
     if said := of_presets(rows):
         parts.append(layout.what_now(said))
     parts.append(layout.note("\n".join(notes)))
     if (gained := max(row.ties for row in rows)) >= TIES_MATTER:
         parts.append(layout.note(ties_note(gained, name)))
     return "\n\n".join(parts)
+
+
+def _differ_most(rows: Sequence[UnderPreset]) -> list[UnderPreset]:
+    """Return the MOST rows of the largest spread, in their sequence."""
+    spreads = [row.spread.value if row.spread else 0.0 for row in rows]
+    places = sorted(range(len(rows)), key=lambda place: -spreads[place])
+    return [rows[place] for place in sorted(places[:MOST])]
 
 
 def _few(row: UnderPreset, shown_orders: Sequence[str]) -> list[Any]:

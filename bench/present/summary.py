@@ -73,10 +73,12 @@ def _experiment_text(
         parts.append(layout.note(f"{advice.experiment}: {title(common)}, {builds_of(rows)}"))
         parts.append(by_setting(layout, settings, varying, header, [cells_of(row) for row in rows], 1))
         parts += [layout.note(note) for note in _notes(rows, advice, ties, layout.wide)]
+    apart = [layout.note(note) for note in _fall_apart(rows, short)]
     if len(rows) > MOST_ROWS and not layout.wide:
         more = f"; --all shows all {len(rows)} rows" if short else ""
         parts.append(layout.note(f"{advice.experiment}: {builds_of(rows)}, {at_search(rows)}{more}"))
         parts.append(overview(rows, advice.reference, layout))
+    parts += apart
     if shares and layout.wide:
         parts += ["Where the variance of a query's recall comes from, %:", _shares_table(shares, varying, layout)]
     if said := what_now(advice, rows, ties):
@@ -195,7 +197,6 @@ def _ef(ef: float) -> str:
 def _notes(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> list[str]:
     """What the columns mean, and what a reader has to know of the figures."""
     notes = [_legend(rows, advice, ties, wide)]
-    notes += _fall_apart(rows)
     gained = _gained_by_ties(rows)
     if _ties_decide(rows, ties):
         notes.append(ties_note(gained, advice.experiment))
@@ -204,19 +205,26 @@ def _notes(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> l
     return notes
 
 
-def _fall_apart(rows: Sequence[Summary]) -> list[str]:
-    """A hint for orders of which a build loses queries that its sister builds find."""
+def _fall_apart(rows: Sequence[Summary], short: bool) -> list[str]:
+    """A hint for orders of which a build loses queries that its sister builds find; if `short`, without what to do."""
     apart = [row for row in rows if row.falls_apart]
     if not apart:
         return []
     _, varying = split([row.setting.fields for row in rows])
     worst = max(apart, key=lambda row: row.lost_queries / row.setting.of.data.queries)
     where = ", ".join(filter(None, (worst.order, heading(worst.setting.fields, varying))))
+    hint = (
+        f"Builds may fall apart: one of {worst.builds} loses {worst.lost_queries} of"
+        f" {worst.setting.of.data.queries:,} queries that the others find ({where})."
+    )
+    if short:
+        return [hint]
+    others = ", ".join(sorted({row.order for row in apart} - {worst.order}))
+    also = f" So do builds of {others}." if others else ""
     return [
-        f"Builds may fall apart ({', '.join(sorted({row.order for row in apart}))}): one of {worst.builds} builds loses"
-        f" half of the neighbors or more of {worst.lost_queries} of {worst.setting.of.data.queries:,} queries that the"
-        f" others find ({where}). Rows that nearly repeat do this too. Few builds miss rare failures: give more"
-        " --seeds, and compare the lowest build with the mean (--wide)."
+        f"{hint}{also} A query is lost if its recall is 0.5 or more below that of other builds. Rows that nearly repeat"
+        " do this too. Few builds miss rare failures: give more --seeds, and compare the lowest build with the mean"
+        " (--wide)."
     ]
 
 

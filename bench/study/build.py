@@ -164,7 +164,7 @@ def _to_score(
 ) -> np.ndarray:
     """The ids that retrieval scores: those returned (q, k), or of a deeper search if own documents are left out.
 
-    The deeper search is not timed, and recall goes by the other, in which an own document counts as any row.
+    The deeper search is not timed. Recall is that of the other, in which an own document counts as any row.
     """
     depth = retrieval.depth(search.k, judgements)
     if depth == search.k:

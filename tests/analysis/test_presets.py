@@ -51,6 +51,17 @@ def test_every_system_has_the_recall_of_its_parameters(rows):
     assert rows[0].spread.value == 0
 
 
+def test_a_terminal_gets_the_rows_in_which_orders_differ_most(rows):
+    *_, a = rows
+    many = [replace(rows[0], system=f"like {n}", doubtful="") for n in range(39)] + [a]
+    whole, short = (preset_text("x", many, Layout(brief=brief)) for brief in (False, True))
+    assert [text.count("like ") for text in (whole, short)] == [39, 9]
+    assert "10 of 40" in short
+    assert "\nA " in short
+    whole_answer, short_answer = (text.partition("What now")[2].partition("\n\n")[0] for text in (whole, short))
+    assert short_answer == whole_answer
+
+
 def test_the_interval_of_the_spread_holds_for_all_pairs_at_once(rows):
     spread = rows[-1].spread
     # Three orders are three pairs

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 
+import msgspec
 import pytest
 from rich.cells import cell_len
 from support import results
@@ -66,6 +67,15 @@ def test_a_screen_holds_it_and_the_answer_is_last(capsys, long):
     assert text.split("What now:")[1].count("\n\n") == 0
 
 
+def test_a_screen_holds_as_many_settings_as_make_bench_has(capsys):
+    names = ["digits", "image-patches", *(f"subspace-small(intrinsic_dimension={d})" for d in (4, 16, 64))]
+    found = results.findings(datasets=names, engines=("hnswlib", "faiss"), efs=(10, 20, 40, 80), builds=5, queries=400)
+    found.summaries[-1] = msgspec.structs.replace(found.summaries[-1], falls_apart=True, lost_queries=44)
+    text = printed(capsys, found, Layout(brief=True))
+    assert "44 of 400 queries" in " ".join(text.split())
+    assert len(text.splitlines()) <= SCREEN - 2  # of the progress bar and the page
+
+
 def test_every_row_is_printed_where_all_are_asked_for(capsys, long):
     text = printed(capsys, long, Layout())
     assert len(rows_of_orders(text)) == 48
@@ -124,13 +134,13 @@ def test_the_smallest_gain_is_an_option_of_tables(tmp_path):
             raise done.exception
         return " ".join(done.stdout.split())
 
-    assert "Gains below 1 point do" in text()
-    assert "Gains below 0.5 points do" in text("--worth", "0.5")
+    assert "1 point (`--worth`)" in text()
+    assert "0.5 points (`--worth`)" in text("--worth", "0.5")
     for wrong in ("0", "-1", "100", "nan"):
         with pytest.raises(BenchError, match="--worth"):
             text("--worth", wrong)
-    assert "Gains below 2 points do" in load(store, worth=2).advice
-    for value in (0, "much"):
+    assert "2 points (`--worth`)" in load(store, worth=2).advice
+    for value in (0, "much", True):
         with pytest.raises(BenchError, match="worth"):
             load(store, worth=value)
 
