@@ -73,7 +73,7 @@ pictures: setup  ## the committed page of clinc150, and the picture of it in the
 gate: setup  ## hold recall against the committed baseline of the default experiment
 	@$(BIN)/bench gate default --jobs $(JOBS)
 
-calibrate: setup  ## whether intervals, verdicts and the gate hold what they promise (three hours; QUICK=1: a minute)
+calibrate: setup  ## whether intervals, verdicts and the gate hold what they promise (over an hour; QUICK=1: a minute)
 	PYTHONPATH=tests $(BIN)/python tests/calibrate.py --jobs $(JOBS) $(QUICK:%=--quick --store $(or $(TMPDIR),/tmp)/calibrate-quick.sqlite)
 	PYTHONPATH=tests $(BIN)/python tests/calibrate_gate.py --jobs $(JOBS) $(QUICK:%=--quick --store $(or $(TMPDIR),/tmp)/calibrate-quick.sqlite)
 	PYTHONPATH=tests $(BIN)/python tests/calibrate_doctor.py --jobs $(JOBS) $(QUICK:%=--quick)

@@ -25,10 +25,10 @@ NOTE = (
     " with its 95 % interval. F: variance of the permutations' means over that of luck; p: adjusted for the settings"
     " (Holm)."
 )
-FEW_SEEDS = 5  # with fewer p is too small if builds fall apart: results/calibration.md has how often
+FEW_SEEDS = 5
 OF_FEW_SEEDS = (
-    f" With fewer than {FEW_SEEDS} seeds p is too small if builds fall apart: in up to one study in nine it is below"
-    f" 0.05 though permutations do not matter. Give {FEW_SEEDS} seeds (`build_seeds = {FEW_SEEDS}`)."
+    f" With fewer than {FEW_SEEDS} seeds p can be too small if builds fall apart: it was below 0.05 in up to 7 % of"
+    f" studies of permutations that do not matter. Give {FEW_SEEDS} seeds (`build_seeds = {FEW_SEEDS}`)."
 )
 MORE = " true sd: the standard deviation without luck, from which the true range is that of so many normal draws."
 

@@ -32,6 +32,7 @@ from bench.present.text import (
 )
 
 MORE = "undecided: more builds or queries"
+_ENOUGH = 5  # builds: a difference that fewer are to show is found less often, see results/calibration.md
 SHORT = {NO_DIFFERENCE: "no difference"}  # for a narrow column
 
 
@@ -255,7 +256,8 @@ def _legend(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> 
         note += "; below 0.5, 5th %: share of queries with recall below 0.5, and 5th percentile of recall"
     known = [row.against.detectable for row in rows if row.against and not math.isnan(row.against.detectable)]
     if known:
-        note += f". Smallest difference these builds show (power 80 %): {100 * max(known):.2f} points or less"
+        power = "80 %" if min(row.builds for row in rows) >= _ENOUGH else "about 70 %, as builds are few"
+        note += f". Smallest difference these builds show (power {power}): {100 * max(known):.2f} points or less"
     return note + ("." if wide else ". --wide shows all columns, and where the variance comes from.")
 
 

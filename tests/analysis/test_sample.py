@@ -51,6 +51,8 @@ def test_queries_that_a_build_loses_are_counted_against_its_sister_builds():
         ([41, 11, 6], True),
         ([0, 10], True),
         ([0, 0, 0, 9], False),  # fewer than one in a hundred
+        ([14, 4, 3], True),
+        ([10, 3, 3], False),  # as chance has it
         ([12, 6, 6, 5], False),  # by luck every build loses some
         ([0, 0, 0], False),
         ([0], False),

@@ -120,7 +120,8 @@ def test_an_order_is_a_row_with_its_interval_and_verdict():
     ]
     assert second[5:9] == ["", "", "", ""]
     assert text.startswith("e: dataset d, metric l2, n 100, d 4, queries 2, engine hnswlib, engine_version 0.8.0, M 16")
-    assert "Smallest difference these builds show (power 80 %): 1.55 points" in text
+    assert "(power about 70 %, as builds are few): 1.55 points" in text
+    assert "(power 80 %): 1.55 points" in flat_text(wide([summary("given", 0.6, 0.1, builds=5), summary(builds=5)]))
 
 
 def test_a_hint_names_the_order_whose_build_loses_queries():
