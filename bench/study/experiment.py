@@ -1,6 +1,7 @@
 """Experiment TOML -> frozen structs, every mistake named before anything is built."""
 
 import itertools
+import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -284,10 +285,9 @@ def order_specs(listed: Sequence[str | dict[str, Any]], where: str) -> list[Orde
         params = orders.parameters(name, given)
         orders.check_expansion(name, params)
         specs.append(OrderSpec(name, params))
-    if twice := repeated([(spec.name, sorted_json(spec.params)) for spec in specs]):
-        raise BenchError(
-            f"{where}: order {twice[0]} is listed twice with the parameters {cut(twice[1])}: leave one out"
-        )
+    if twice := repeated(specs):
+        shown = cut(json.dumps(twice.params))
+        raise BenchError(f"{where}: order {twice.name} is listed twice with the parameters {shown}: leave one out")
     return specs
 
 

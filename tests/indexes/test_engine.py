@@ -67,7 +67,8 @@ def test_parameters_that_no_graph_can_have_are_refused(name, params, named):
 
 def test_an_engine_has_parameters_of_its_own():
     params = params_of(engine(), {"M": 8, "quantization": "scalar"}, "x")
-    assert (params.M, own_params(params)) == (8, {"quantization": "scalar"})
+    assert (params.M, own_params(engine(), params)) == (8, {"quantization": "scalar", "rounded": False})
+    assert own_params(engine(later=("rounded",)), params) == {"quantization": "scalar"}
     with pytest.raises(BenchError, match="x: quantization = binary"):
         params_of(engine(), {"quantization": "binary"}, "x")
     with pytest.raises(BenchError, match="'quantisation'; known: M, ef_construction, threads, quantization"):
