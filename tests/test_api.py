@@ -378,3 +378,9 @@ def test_a_mistake_of_other_functions_names_the_argument_too(tmp_path):
         bench.order(rows(), "category")
     with pytest.raises(bench.BenchError, match="k is True"):
         bench.lid(rows(), k=True)
+
+
+@pytest.mark.parametrize("labels", [map(str, range(600)), (row for row in range(600)), {1, 2}])
+def test_labels_that_are_no_list_are_refused_by_name(labels):
+    with pytest.raises(bench.BenchError, match="labels"):
+        bench.order(rows(), "category", labels=labels)

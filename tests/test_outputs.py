@@ -271,3 +271,8 @@ def test_a_file_that_a_full_disk_cuts_is_removed_and_the_one_before_stays(tmp_pa
     with files_of_at_most(50), pytest.raises(BenchError, match=r"r\.csv"):
         outputs.writer(tmp_path / "r.csv", ANY)(b"x" * 100)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def test_estimates_are_written_to_npy_alone(run, folder):
+    code, _, said = run(*LID, "lid.csv")
+    assert (code, "lid.csv" in said, (folder / "lid.csv").exists()) == (2, True, False)

@@ -20,7 +20,7 @@ from bench.cli.terminal import (
 )
 from bench.convert import as_text
 from bench.errors import BenchError, unknown
-from bench.outputs import writer
+from bench.outputs import is_stream, writer
 from bench.streams import check_stdout
 
 
@@ -52,6 +52,8 @@ def lid(
     from bench.study.comparison import Source
 
     source = Source(base=file, metric=metric, labels=labels)
+    if output and output.suffix.lower() != ".npy" and not is_stream(output):
+        raise BenchError(f"--output {output}: give a name that ends in .npy")
     write = writer(output, ESTIMATES, source.files) if output else None
     check_stdout()
     geometry = Geometry(source.load_whole(say), say)

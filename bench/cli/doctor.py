@@ -7,7 +7,6 @@ import typer
 from bench.cli.terminal import (
     CHECK_FAILED,
     JsonOption,
-    TimeoutOption,
     WideOption,
     print_json,
     say,
@@ -24,7 +23,9 @@ def doctor(
         list[str], typer.Argument(metavar="ENGINE...", help="Names of `bench list engines`, Python files, or all.")
     ],
     metric: Annotated[str | None, typer.Option(help="l2, cosine or ip; by default the engine's first.")] = None,
-    timeout: TimeoutOption = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds that each check of an engine may take; a slower one has failed.")
+    ] = None,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:

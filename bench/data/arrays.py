@@ -28,7 +28,7 @@ def refuse_masked(values: Any, where: str) -> None:
 
     Also for a list, a series or an array of objects that holds one, since numpy takes what is under a mask.
     """
-    is_plain = isinstance(values, np.ndarray) and not values.dtype.hasobject
+    is_plain = isinstance(values, np.ndarray) and (values.ndim == 0 or not values.dtype.hasobject)
     has_items = isinstance(values, list | tuple | np.ndarray) or hasattr(values, "array")  # which a series has
     items = values if has_items and not is_plain else ()
     if any(isinstance(value, np.ma.MaskedArray) for value in (values, *items)):

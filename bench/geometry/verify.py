@@ -22,7 +22,8 @@ _ENOUGH = 0.9  # of the queries, in effect: an interval is then too narrow by 5 
 def check_resolution(geometry: Geometry) -> bool:
     """Return whether float32 holds the nearest rows of most queries apart; a BenchWarning names the remedy if not.
 
-    Raises BenchError if their distances are smaller than what float32 rounds: recall would say nothing.
+    Raises BenchError if their distances are smaller than what float32 rounds, or all rows are one: recall would say
+    nothing.
     """
     dataset = geometry.dataset
     distance, rounding = np.median(_distance_and_rounding(geometry), axis=1)
@@ -35,7 +36,7 @@ def check_resolution(geometry: Geometry) -> bool:
             f"float32 rounds distances here by about {rounding:.1g}, and the tenth nearest row is {distance:.1g} away"
         )
     line = f"{dataset.name}: {problem}; if rows differ in their file, {PRECISION_REMEDIES[dataset.metric]}"
-    if distance <= rounding:
+    if not distance > rounding:
         raise BenchError(line)
     warnings.warn(line, BenchWarning, stacklevel=2)
     return False

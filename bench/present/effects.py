@@ -35,7 +35,7 @@ def best_here(advice: Advice, varying: Varying) -> list[str]:
     share = most.against.misses_removed
     text = f"Best is {best.effect.order}: it gains {in_setting(most, varying)} against {reference}"
     text += in_how_many(best.effect, BETTER)
-    if not math.isnan(share.value):
+    if share.low > 0:  # an interval that reaches 0 says nothing
         text += (
             f". That removes {100 * share.value:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}] of the misses"
         )

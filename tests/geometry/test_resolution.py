@@ -55,9 +55,13 @@ def test_inner_products_that_float32_does_not_tell_apart_are_refused_and_the_rem
     assert resolution(rows - rows[:1000].mean(axis=0), "ip", ROWS[1000:])
 
 
-def test_rows_that_float32_holds_as_one_or_hardly_apart_are_warned_of():
-    with pytest.warns(BenchWarning, match="float32"):
-        assert not resolution(1e12 + ROWS, "l2")
+@pytest.mark.parametrize("metric", ["l2", "ip"])
+def test_rows_that_float32_holds_as_one_are_refused(metric):
+    with pytest.raises(BenchError, match="float32"):
+        resolution(1e12 + ROWS, metric)
+
+
+def test_rows_that_float32_holds_hardly_apart_are_warned_of():
     with pytest.warns(BenchWarning, match="float32"):
         assert not resolution(1e6 + ROWS[:, :4], "l2")
 
