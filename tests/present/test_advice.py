@@ -311,6 +311,14 @@ def test_what_ef_search_cannot_make_up_for_is_said(ef, ending):
     assert best.endswith(ending)
 
 
+def test_a_share_of_misses_whose_interval_reaches_0_is_not_said():
+    best = row("lid-descending", 0.03, BETTER)
+    against = msgspec.structs.replace(best.against, misses_removed=Estimate(0.85, 0.0, 1.0, 0.3, 10.0))
+    gained, *_ = said(msgspec.structs.replace(best, against=against), row("random"))
+    assert "3.00 [2.00, 4.00]" in gained
+    assert "misses" not in gained
+
+
 def test_parameters_of_the_best_order_are_part_of_the_command():
     *_, todo = said(row("residual-descending clusters=50", 0.03, BETTER), row("random"))
     assert "--order residual-descending:clusters=50 --metric l2 --output" in todo
