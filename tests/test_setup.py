@@ -24,10 +24,14 @@ def make(folder, target, fails):
     for name in ("Makefile", "requirements.lock", "requirements-engines.lock"):
         if not (folder / name).exists():  # a copy that is newer would be set up again
             shutil.copy(ROOT / name, folder)
+    # As from a shell, although `make test` may run this
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS")
+    }
     return subprocess.run(
         ["make", target, f"PYTHON={folder / 'python'}"],
         cwd=folder,
-        env={**os.environ, "FAILS": str(fails), "CXX": "sh", "MAKEFLAGS": ""},
+        env={**environment, "FAILS": str(fails), "CXX": "sh"},
         capture_output=True,
         text=True,
     )
