@@ -1,5 +1,6 @@
 """What a dataset looks like in figures: dimension, density, and how far its queries lie from its rows."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +141,12 @@ def profile(geometry: Geometry) -> dict[str, np.ndarray]:
             **_lid_and_radius("query", *of_queries, points),
         }
 
-    code = digests.definition_digest(profile, Path(__file__).parent)
-    return geometry.cached("profile", {"rows": PROFILE_ROWS, "k": depth, "profile_code": code}, make)
+    return geometry.cached("profile", {"rows": PROFILE_ROWS, "k": depth, "profile_code": _profile_code()}, make)
+
+
+@cache
+def _profile_code() -> str:
+    return digests.definition_digest(profile, Path(__file__).parent)
 
 
 def _lid_and_radius(name: str, distances: np.ndarray, ids: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:

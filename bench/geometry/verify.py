@@ -1,6 +1,7 @@
 """What came with the data, held against exact search: neighbours, precision, queries that are rows or repeat."""
 
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -168,8 +169,12 @@ def near_duplicates(geometry: Geometry) -> np.ndarray:
         within = np.maximum(near, knn.rounding(queries, geometry.points))
         return {"sizes": _cluster_sizes(ids, distances <= within[:, None])}
 
-    key = {"code": digests.definition_digest(near_duplicates, Path(__file__).parent)}
-    return geometry.cached("near_duplicates", key, make)["sizes"]
+    return geometry.cached("near_duplicates", {"code": _near_duplicates_code()}, make)["sizes"]
+
+
+@cache
+def _near_duplicates_code() -> str:
+    return digests.definition_digest(near_duplicates, Path(__file__).parent)
 
 
 def _cluster_sizes(ids: np.ndarray, connected: np.ndarray) -> np.ndarray:

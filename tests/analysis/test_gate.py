@@ -5,6 +5,7 @@ import msgspec
 import numpy as np
 import pytest
 from support.faults import FAULTS, MISCOUNTS, adapters, measured
+from support.processes import wait_until_hanging
 
 from bench.analysis import gate
 from bench.analysis.gate import check, looks
@@ -17,7 +18,7 @@ from bench.measure import recall
 from bench.measure.known_answers import misscored
 from bench.present.gate import flat, text
 from bench.present.text import Layout
-from bench.study import baseline
+from bench.study import baseline, processes
 from bench.study.baseline import comparable
 from bench.study.experiment import Experiment
 from bench.study.store import Store
@@ -186,6 +187,7 @@ def test_a_broken_promise_fails_whatever_recall_says(study, saved, store):
 
 ENDS = """
 import os, time
+from pathlib import Path
 from bench.indexes import INDEXES
 from bench.indexes.contract import N
 
@@ -197,10 +199,15 @@ def build(base, order, metric, params, seed):
 
 
 @pytest.mark.parametrize(
-    ("end", "how"), [("os._exit(3)", "exited with code 3"), ("time.sleep(99)", "time limit of 8 s")]
+    ("end", "how"),
+    [
+        ("os._exit(3)", "exited with code 3"),
+        ("(Path(__file__).parent / 'hanging').touch(); time.sleep(99)", "time limit of 8 s"),
+    ],
 )
-def test_an_engine_that_dies_or_hangs_breaks_a_promise_and_not_the_gate(small, tmp_path, here, end, how):
+def test_an_engine_that_dies_or_hangs_breaks_a_promise_and_not_the_gate(small, tmp_path, monkeypatch, here, end, how):
     here()
+    monkeypatch.setattr(processes, "wait", wait_until_hanging(tmp_path / "hanging"))
     file = tmp_path / "ends.py"
     file.write_text(ENDS.format(end=end))
     experiment = Experiment(datasets=["d"], orders=["random"], index=[{"engine": str(file)}], ef_search=10)

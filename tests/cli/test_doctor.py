@@ -4,6 +4,9 @@ import json
 
 import pytest
 from support.lines import one_line
+from support.processes import wait_until_hanging
+
+from bench.study import processes
 
 ENGINE = """
 import os, signal, time
@@ -59,8 +62,9 @@ def test_one_that_crashes_is_survived_and_told(cli, write):
     assert "recall 1.000 by id" in text  # what came after it
 
 
-def test_one_that_hangs_is_survived_and_told(cli, write):
-    path = write("if params.threads == 2: time.sleep(1000)")
+def test_one_that_hangs_is_survived_and_told(cli, write, tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "wait", wait_until_hanging(tmp_path / "hanging"))
+    path = write("if params.threads == 2: open('hanging', 'w').close(); time.sleep(1000)")
     done = cli("doctor", path, "--timeout", "20", check=1)
     assert "time limit of 20 s reached" in " ".join(done.stdout.split())
 

@@ -2,7 +2,9 @@
 
 import pytest
 from support.apart import counts
+from support.processes import wait_until_hanging
 
+from bench.study import processes
 from bench.study.processes import DiedError, apart
 
 
@@ -18,8 +20,9 @@ def test_values_arrive_as_they_are_yielded():
         ("hangs", 20.0, "time limit of 20 s reached"),
     ],
 )
-def test_a_process_that_ends_early_is_told_after_its_values(then, timeout, reason):
-    values = apart(counts, (2, then), timeout)
+def test_a_process_that_ends_early_is_told_after_its_values(tmp_path, monkeypatch, then, timeout, reason):
+    monkeypatch.setattr(processes, "wait", wait_until_hanging(tmp_path / "hanging"))
+    values = apart(counts, (2, then, tmp_path / "hanging"), timeout)
     assert [next(values), next(values)] == [0, 1]
     with pytest.raises(DiedError, match=reason):
         next(values)

@@ -180,10 +180,9 @@ def test_workers_end_with_their_parent(bench_script, misbehaving, tmp_path, sign
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 60
-    while len(workers := children(process.pid)) < jobs and time.monotonic() < deadline:
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "hanging").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(2)  # builds have begun
     workers = children(process.pid)
     assert len(workers) >= jobs
     process.send_signal(sign)
@@ -200,7 +199,8 @@ def test_where_the_kernel_does_not_see_to_it_a_thread_ends_a_process_without_its
         "    threading.Thread(target=processes._watch, args=(parent,), daemon=True).start()\n"
         "    open('child', 'w').write(str(os.getpid()))\n"
         "    time.sleep(60)\n"
-        "time.sleep(1)\n"
+        "while not os.path.exists('child') or not os.path.getsize('child'):\n"
+        "    time.sleep(0.05)\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=30)
     assert gone(tmp_path / "nothing", (tmp_path / "child").read_text())

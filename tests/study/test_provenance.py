@@ -132,7 +132,7 @@ EXPERIMENT = f'{SMALL}[[index]]\nengine = "faiss"\n'
 
 def test_a_run_builds_only_what_an_edit_can_change(package):
     (package / "mine.toml").write_text(EXPERIMENT)
-    run = [sys.executable, "-c", "from bench.cli import main; main()", "run", "mine.toml"]
+    run = [sys.executable, "-c", "from bench.cli import main; main()", "run", "mine.toml", "--no-report"]
 
     def missing():
         environment = os.environ | {"PYTHONPATH": str(package)}

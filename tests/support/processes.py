@@ -3,6 +3,7 @@
 import os
 import time
 from contextlib import suppress
+from multiprocessing.connection import wait
 
 
 def gone(path, *pids):
@@ -13,6 +14,22 @@ def gone(path, *pids):
             return False
         time.sleep(0.1)
     return True
+
+
+def wait_until_hanging(path):
+    """A `wait` for `apart` in whose eyes a time limit is reached when a process that hangs has made a file.
+
+    So a test neither waits for a limit nor reaches it early where the machine is busy. The file goes, for the next one.
+    """
+
+    def waited(of, seconds):
+        while not (ready := wait(of, 0.05)):
+            if seconds is not None and path.exists():
+                path.unlink()
+                return wait(of, 0)  # what was sent before
+        return ready
+
+    return waited
 
 
 def alive(pid):

@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,7 @@ def damaged(path: Path, how: str = "get or write it again") -> BenchError:
     return BenchError(f"{path} is truncated or damaged: {how}")
 
 
+@cache
 def _code() -> str:
     """The code that reads files: what another one converted is not taken."""
     return digests.code_digest(Path(__file__).parent)
