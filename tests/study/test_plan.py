@@ -1,6 +1,7 @@
 import msgspec
 import numpy as np
 import pytest
+from support.experiments import SMALL
 
 from bench.analysis.plan import planned
 from bench.errors import BenchError
@@ -90,8 +91,9 @@ def test_more_builds_show_smaller_differences(study, small):
 
 
 def test_planning_stores_nothing(cli, tmp_path):
-    done = cli("run", "default", "--limit", "500", "--plan", check=0)
-    assert "180 builds" in done.stdout
+    (tmp_path / "e.toml").write_text(SMALL)
+    done = cli("run", "e.toml", "--plan", check=0)
+    assert "2 builds" in done.stdout
     assert not (tmp_path / "results").exists()
 
 
