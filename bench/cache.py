@@ -115,7 +115,7 @@ def entry(kind: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.
     start = time.perf_counter()
     cached = _read(folder) if folder.is_dir() else None
     if cached is None:
-        with _alone(folder):
+        with alone(folder):
             cached = _made(folder, key, make)
     if _MAKING:
         waited, _ = _MAKING[-1].get(str(folder), (0.0, None))
@@ -139,7 +139,7 @@ def _made(folder: Path, key: Mapping[str, Any], make: Callable[[], Mapping[str, 
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Keep other processes from making the same entry: they wait, and read it then."""
     from filelock import FileLock
 

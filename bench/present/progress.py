@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from bench.data.fetch.transfer import Progress
+from bench.data.fetch import Progress
 from bench.errors import Log, plain
 from bench.streams import say
 

@@ -65,8 +65,6 @@ def answer(
     tag='"1"',
     length=True,
     ranges=True,
-    start_lie=0,
-    headers=(),
 ):
     """One answer. cut: bytes after which the server closes; stall: after which it says nothing more for 2 s."""
     start = 0
@@ -79,9 +77,7 @@ def answer(
     if tag:
         handler.send_header("ETag", tag)
     if status == 206:
-        handler.send_header("Content-Range", f"bytes {start + start_lie}-{len(content) - 1}/{len(content)}")
-    for name, value in dict(headers).items():
-        handler.send_header(name, value)
+        handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
     if length:
         handler.send_header("Content-Length", str(len(content) - start))
     handler.end_headers()
@@ -96,7 +92,7 @@ def answer(
 
 
 def files(folder):
-    """The names of all files that a download left, records aside."""
+    """The names of all files that downloads left, without records."""
     return sorted(p.name for p in folder.rglob("*") if p.is_file() and p.suffix != ".json") if folder.exists() else []
 
 

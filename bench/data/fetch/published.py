@@ -1,4 +1,4 @@
-"""What is stated of a published file, and where it may be: in a mirror, among the downloads, at an address."""
+"""A published file: what is stated about it, and its places in a mirror, in the cache and on the web."""
 
 import os
 import re
@@ -16,11 +16,11 @@ _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file that somebody publishes.
 
-    url: its address; empty where only a mirror has it.
-    file: its path below a mirror and among the downloads, by default the last part of url.
+    url: its address; empty if only a mirror has it.
+    file: its path below a mirror and in the cache, by default the last part of url.
     checksum: `sha256:` or `md5:` and the digest, as the publisher states it.
     bytes: its size, as exact as the publisher states it.
-    members: shell patterns of what is needed of an archive, which is unpacked.
+    members: shell patterns of the files to unpack from an archive.
     """
 
     url: str = ""
@@ -34,14 +34,8 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.file or unquote(urlsplit(self.url).path).rpartition("/")[2]
 
     @property
-    def stated_digest(self) -> tuple[str, str]:
-        """The checksum's algorithm and digits, empty where none is stated."""
-        algorithm, _, digits = self.checksum.partition(":")
-        return algorithm, digits.lower()
-
-    @property
     def download(self) -> Path:
-        """Its path among the downloads."""
+        """Its path in the cache."""
         return downloads() / self.name
 
     @property
@@ -51,7 +45,7 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check(published: Published, where: str) -> None:
-    """BenchError naming `where` if a Published could not be fetched or would lie outside the cache."""
+    """Raises BenchError that names `where` if a file could not be fetched, or would be written outside the cache."""
     if published.url and not _is_url(published.url):
         raise BenchError(f"{where}: url {published.url!r} does not begin with https:// or http:// and a host")
     path = PurePosixPath(published.name)
@@ -67,12 +61,12 @@ def check(published: Published, where: str) -> None:
 
 
 def downloads() -> Path:
-    """The folder of downloads, and of the records of what is verified."""
+    """The folder of downloads, and of the records of verified files."""
     return cache.root() / "downloads"
 
 
 def mirror() -> str:
-    """BENCH_MIRROR: a folder's path, a URL, or nothing."""
+    """BENCH_MIRROR: the path of a folder, a URL, or empty."""
     named = os.environ.get("BENCH_MIRROR", "")
     if named.startswith("file:///"):
         named = unquote(named.removeprefix("file://"))
@@ -85,21 +79,21 @@ def mirror() -> str:
 
 
 def local_path(published: Published) -> Path | None:
-    """Where the file lies as published: in the mirror, if that is a folder, or among the downloads."""
+    """The path of the file in the mirror, if that is a folder, or in the cache; None if it is in neither."""
     named = mirror()
     in_mirror = [Path(named) / published.name] if named and not _is_url(named) else []
     return next((path for path in (*in_mirror, published.download) if path.is_file()), None)
 
 
 def addresses(published: Published) -> list[str]:
-    """The URLs that may have a file: that of the mirror, if it is one, and the publisher's."""
+    """The URLs that may have the file: the mirror's, if that is a URL, then the publisher's."""
     named = mirror()
     at_mirror = [f"{named.rstrip('/')}/{quote(published.name)}"] if _is_url(named) else []
     return at_mirror + ([published.url] if published.url else [])
 
 
 def _is_url(text: str) -> bool:
-    """Whether a text is an address on the web, with a host."""
+    """Whether a text is an http(s) URL with a host."""
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -4,7 +4,7 @@ import os
 import pytest
 from support.downloads import CONTENT, MD5, OTHER, SHA256, fetch, files, zipped
 
-from bench.data.fetch import Published, is_local, local_file, required_path
+from bench.data.fetch import Published, WrongFileError, is_local, local_file, required_path
 from bench.errors import BenchError, BenchWarning
 
 
@@ -17,6 +17,7 @@ def test_a_file_is_downloaded_once_and_kept_with_its_checksum(server, folder):
     first = fetch(published, progress=lambda *step: steps.append(step))
     assert first == (folder / "x.npy", SHA256, published.url)
     assert first.path.read_bytes() == CONTENT
+    assert os.stat(first.path).st_mode & 0o777 == 0o644  # others may share the cache
     assert steps[0] == ("x.npy", 0, len(CONTENT))
     assert steps[-1] == ("x.npy", len(CONTENT), len(CONTENT))
     assert fetch(published) == (folder / "x.npy", SHA256, "cache")
@@ -25,12 +26,13 @@ def test_a_file_is_downloaded_once_and_kept_with_its_checksum(server, folder):
     assert files(folder) == ["x.npy"]
 
 
-def test_offline_is_reported_with_the_way_out(folder):
+@pytest.mark.usefixtures("single_try")
+def test_a_file_may_be_put_by_hand_where_nothing_can_be_downloaded(folder):
     published = Published(url="http://127.0.0.1:1/x.npy")
-    with pytest.raises(
-        BenchError, match=rf"dataset 'x' .*{published.url} \(no connection\).* {folder / 'x.npy'}, .*BENCH_MIRROR"
-    ) as error:
-        fetch(published, retries=0)
+    with pytest.raises(BenchError) as error:
+        fetch(published)
+    for named in ("dataset 'x'", published.url, str(folder / "x.npy"), "BENCH_MIRROR"):
+        assert named in str(error.value)
     assert "\n" not in str(error.value)
     (folder / "x.npy").write_bytes(CONTENT)
     assert fetch(published) == (folder / "x.npy", SHA256, "cache")
@@ -39,17 +41,11 @@ def test_offline_is_reported_with_the_way_out(folder):
 def test_an_unwritable_cache_is_reported(server, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(BenchError, match=r"cannot write .*/file/cache.*BENCH_CACHE"):
+    with pytest.raises(BenchError, match=r"/file/cache.*BENCH_CACHE"):
         fetch(Published(url=f"{server.url}/x.npy"))
 
 
-def test_downloads_may_be_read_by_others_who_share_the_cache(server):
-    server.answers["/x.npy"] = [{"content": CONTENT}]
-    fetched = fetch(Published(url=f"{server.url}/x.npy"))
-    assert os.stat(fetched.path).st_mode & 0o777 == 0o644
-
-
-def test_of_an_archive_what_is_needed_is_unpacked_and_kept(server, folder, monkeypatch):
+def test_members_of_an_archive_are_unpacked_and_kept(server, folder, monkeypatch):
     content = zipped({"x/corpus.jsonl": b"{}", "x/qrels/test.tsv": b"a", "x/huge.bin": b"no"})
     server.answers["/x.zip"] = [{"content": content}]
     published = Published(url=f"{server.url}/x.zip", members=["*/corpus.jsonl", "*/qrels/*.tsv"])
@@ -62,7 +58,7 @@ def test_of_an_archive_what_is_needed_is_unpacked_and_kept(server, folder, monke
     assert len(server.requests) == 1
     stated = Published(url=published.url, members=published.members, checksum=f"md5:{MD5}")
     assert local_file(stated, "x") is None
-    with pytest.raises(BenchError, match=rf"x\.zip: MD5 is .*dataset 'x' states {MD5[:12]}"):
+    with pytest.raises(WrongFileError, match=rf"x\.zip .*{MD5[:12]}"):
         fetch(stated)
 
 
@@ -76,33 +72,23 @@ def test_an_archive_in_a_mirror_stays_there(tmp_path, folder, monkeypatch):
     assert (tmp_path / "x.zip").is_file()
 
 
-def test_an_archive_that_is_refused_leaves_nothing_unpacked(server, folder):
-    server.answers["/x.zip"] = [{"content": zipped({"../corpus.jsonl": b"{}"})}]
-    published = Published(url=f"{server.url}/x.zip", members=["*corpus.jsonl"])
-    with pytest.raises(BenchError, match=r"'\.\./corpus\.jsonl' would be written outside"):
-        fetch(published)
-    assert not is_local(published)
-    assert not list(folder.parent.rglob("corpus.jsonl"))
-
-
-def test_another_archive_replaces_what_was_unpacked(server, folder):
+def test_another_archive_replaces_its_members(server, folder):
     published = Published(url=f"{server.url}/a.zip", members=["*.txt"])
-    server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"old"})}]
+    server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"old"})}, {"content": zipped({"x.txt": b"new"})}]
     assert (fetch(published).path / "x.txt").read_bytes() == b"old"
     (folder / "a" / "mine.npy").write_bytes(b"my own")
-    (folder / "a.zip.json").unlink()  # as the message on a changed file advises
-    server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"new"})}]
+    (folder / "a.zip.json").unlink()  # as the error about a changed file advises
     assert (fetch(published).path / "x.txt").read_bytes() == b"new"
     assert (folder / "a" / "mine.npy").read_bytes() == b"my own"
 
 
-def test_what_is_missing_of_an_unpacked_archive_is_fetched_again(server, folder):
+def test_an_archive_with_a_missing_member_is_fetched_again(server, folder):
     published = Published(url=f"{server.url}/a.zip", members=["*.txt"])
     server.answers["/a.zip"] = [{"content": zipped({"x.txt": b"1", "y.txt": b"2"})}]
     path = fetch(published).path
     (path / "y.txt").unlink()
     assert not is_local(published)
-    with pytest.raises(BenchError, match=r"needs a\.zip, which is not here"):
+    with pytest.raises(BenchError, match=r"a\.zip.*bench fetch x"):
         required_path(published, "dataset 'x'", "x")
     assert fetch(published).origin == published.url
     assert (path / "y.txt").read_bytes() == b"2"
@@ -112,29 +98,28 @@ def test_an_archive_that_does_not_unpack_is_not_kept(server, folder):
     whole = zipped({"x.txt": b"1"})
     published = Published(url=f"{server.url}/a.zip", members=["*.txt"])
     server.answers["/a.zip"] = [{"content": whole[:-9], "length": False}, {"content": whole}]
-    with pytest.raises(BenchError, match="get it again"):
+    with pytest.raises(BenchError, match=r"a\.zip"):
         fetch(published)
-    assert not list(folder.rglob("a*"))
+    assert files(folder) == []
     assert fetch(published).sha256 == hashlib.sha256(whole).hexdigest()
 
 
 @pytest.mark.parametrize("checksum", ["", f"md5:{MD5}", f"sha256:{SHA256.upper()}"])
-def test_a_download_that_was_damaged_is_replaced(server, folder, checksum):
+def test_a_damaged_download_is_replaced(server, folder, checksum):
     server.answers["/x.npy"] = [{"content": CONTENT}]
     published = Published(url=f"{server.url}/x.npy", checksum=checksum)
     path = fetch(published).path
     path.write_bytes(CONTENT[:1000])
-    with pytest.warns(BenchWarning, match=r"x\.npy: (MD5|SHA-256) is .*; doing so now"):
+    with pytest.warns(BenchWarning, match=r"x\.npy"):
         assert fetch(published).origin == published.url
     assert path.read_bytes() == CONTENT
     assert files(folder) == ["x.npy"]
 
 
-def test_what_replaces_a_damaged_download_must_be_what_was_recorded(server, folder):
+def test_a_damaged_download_is_replaced_only_by_the_same_file(server, folder):
     server.answers["/x.npy"] = [{"content": CONTENT}, {"content": OTHER}]
     published = Published(url=f"{server.url}/x.npy")
-    path = fetch(published).path
-    path.write_bytes(CONTENT[:1000])
-    with pytest.warns(BenchWarning), pytest.raises(BenchError, match="when first fetched it was"):
+    fetch(published).path.write_bytes(CONTENT[:1000])
+    with pytest.warns(BenchWarning), pytest.raises(WrongFileError, match=SHA256[:12]):
         fetch(published)
-    assert path.read_bytes() == CONTENT[:1000]  # nothing is lost for nothing
+    assert files(folder) == []
