@@ -52,7 +52,8 @@ engines: setup .venv/engines  ## every engine that the harness drives, at its lo
 	@touch $@
 
 test: setup  ## all tests; those that need an engine, a browser or real data skip without it
-	$(BIN)/pytest -n $(JOBS) --dist loadfile
+	@# Every core has a process of tests already: more threads would only wait for each other
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
 
 lint: setup  ## format, style, types, and the rule that data flows one way
 	$(BIN)/ruff format --check .

@@ -1,5 +1,7 @@
 """Fakes are named by the right verdict, and faithful engines not accused; at length in tests/calibrate_doctor.py."""
 
+from functools import cache
+
 import msgspec
 import numpy as np
 import pytest
@@ -19,10 +21,15 @@ def line(found, question):
     return one
 
 
+@cache  # several facts of one examination
+def fake_found(name):
+    return examined(FAKES[name].engine)
+
+
 @pytest.mark.parametrize("name", FAKES)
 def test_a_fake_is_named_by_its_verdict(name):
-    engine, question, answer, broken = FAKES[name]
-    found = examined(engine)
+    _, question, answer, broken = FAKES[name]
+    found = fake_found(name)
     assert (line(found, question).answer, line(found, question).broken) == (answer, broken)
     assert any(sign.isdigit() for sign in line(found, question).evidence)
     assert all(one.remedy for one in found.broken)
@@ -45,7 +52,7 @@ def test_what_an_engine_does_not_promise_it_does_not_break():
 
 def test_where_answers_do_not_show_the_graph_nothing_else_is_said_of_it():
     for name in ("answers exactly", "ids off by one"):
-        found = examined(FAKES[name].engine)
+        found = fake_found(name)
         assert [one.question for one in found.broken] == [FAKES[name].question]
         assert line(found, "order").answer == line(found, "build seed").answer == CANNOT_TELL
         assert not found.keeps
@@ -56,7 +63,7 @@ def test_it_says_what_to_set():
     assert setting == "chunk = 1 (100: lost inside a call; all: lost)"
     threads = "threads = 1 (on 2, no two builds are alike)"
     assert examined(HNSWLIB).settings == [threads]
-    thousand = examined(FAKES["shuffles inside a call of 1,000 by default"].engine)
+    thousand = fake_found("shuffles inside a call of 1,000 by default")
     assert thousand.settings == ["chunk = 1 (the default: lost)", threads]
 
 

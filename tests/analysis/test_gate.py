@@ -11,6 +11,7 @@ from bench.analysis import gate
 from bench.analysis.gate import check, looks
 from bench.analysis.verdict import BIT_EXACT, FELL, HOLDS, NOT_EXACT, RESCORED, UNDECIDED, decide
 from bench.data import catalog
+from bench.data.dataset import limit
 from bench.errors import BenchError
 from bench.indexes import INDEXES
 from bench.indexes.engine import Promises
@@ -33,12 +34,12 @@ def study():
     experiment = Experiment(
         datasets=["image-patches", "digits"],
         orders=["random", "lid-descending", "radius-ascending"],
-        index=[{"engine": "hnswlib"}, {"engine": "faiss"}],
+        index=[{"engine": ["hnswlib", "faiss"], "M": 8, "ef_construction": 40}],
         ef_search=10,
         build_seeds=BUILDS,
     )
-    patches = catalog.load("image-patches", {"n": 1000, "queries": 200})
-    return Study("e", experiment, [patches, catalog.load("digits", {"queries": 200})])
+    patches = catalog.load("image-patches", {"n": 600, "queries": 200})
+    return Study("e", experiment, [patches, limit(catalog.load("digits", {"queries": 200}), 600)])
 
 
 @pytest.fixture(scope="module")
