@@ -2,21 +2,32 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
+from support.commands import in_process
 from support.experiments import SMALL as EXPERIMENT
 from support.lines import one_line
 
 
-@pytest.fixture
-def saved(cli, tmp_path):
+@pytest.fixture(scope="module")
+def with_baseline(tmp_path_factory):
     """A folder with an experiment and its baseline."""
-    (tmp_path / "mine.toml").write_text(EXPERIMENT)
-    done = cli("baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "5", "--reason", "first", check=0)
+    folder = tmp_path_factory.mktemp("saved")
+    (folder / "mine.toml").write_text(EXPERIMENT)
+    words = ["baseline", "save", "mine", "--experiment", "mine.toml", "--builds", "5", "--reason", "first"]
+    done = in_process(words, folder, {})
     first, _, falls = done.stdout.partition("\n")
     assert first == "results/baselines/mine.json: 10 outcomes"
     assert "nine of ten gates find a fall of" in " ".join(falls.split())
+    return folder
+
+
+@pytest.fixture
+def saved(with_baseline, tmp_path):
+    """The same in the folder of a test."""
+    shutil.copytree(with_baseline, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

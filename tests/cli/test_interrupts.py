@@ -20,8 +20,15 @@ def build(base, order, metric, params, seed):
 """
 
 
-@pytest.mark.parametrize("base", [50, 180])  # the first build has 50 rows
-@pytest.mark.parametrize("signs", [[signal.SIGINT] * 2, [signal.SIGINT] * 3, [signal.SIGTERM, signal.SIGINT]])
+@pytest.mark.parametrize(
+    ("signs", "base"),
+    [
+        ([signal.SIGINT] * 2, 50),  # in the first build, of so many rows
+        ([signal.SIGINT] * 2, 180),
+        ([signal.SIGINT] * 3, 180),
+        ([signal.SIGTERM, signal.SIGINT], 180),
+    ],
+)
 def test_two_interrupts_in_a_row_are_as_good_as_one(bench_script, tmp_path, signs, base):
     np.save(tmp_path / "x.npy", np.eye(200, dtype=np.float32))
     (tmp_path / "slow.py").write_text(ENGINE)

@@ -7,17 +7,29 @@ import subprocess
 
 import numpy as np
 import pytest
+from support.commands import in_process
 from support.lines import one_line
 
 FEW = ["--orders", "given,random", "--engines", "hnswlib", "--seeds", "2", "--M", "6", "--ef-construction", "30"]
 
 
-@pytest.fixture
-def measured(cli, tmp_path):
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
     """A folder with results of a comparison, and what the command printed."""
+    folder = tmp_path_factory.mktemp("compared")
     rng = np.random.default_rng(0)
-    np.save(tmp_path / "my.npy", rng.standard_normal((200, 6)).astype(np.float32))
-    return cli("compare", "my.npy", *FEW, "--report", check=0)
+    np.save(folder / "my.npy", rng.standard_normal((200, 6)).astype(np.float32))
+    done = in_process(["compare", "my.npy", *FEW, "--report"], folder, {})
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+@pytest.fixture
+def measured(compared, tmp_path):
+    """The same in the folder of a test."""
+    folder, done = compared
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    return done
 
 
 def content(page):

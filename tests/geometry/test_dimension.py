@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 import skdim
@@ -13,11 +15,16 @@ def ball(n, d, seed=0):
     return points.astype(np.float32)
 
 
+@cache  # exact search takes a while
+def neighbors_in_ball(d):
+    points = ball(20_000, d)
+    return points, *knn.neighbors(points, 100)
+
+
 @pytest.mark.parametrize("d", [2, 4])
 @pytest.mark.parametrize("estimator", ["mle", "mom"])
 def test_a_ball_has_the_dimension_it_has(d, estimator):
-    points = ball(20_000, d)
-    distances, neighbors = knn.neighbors(points, 100)
+    points, distances, neighbors = neighbors_in_ball(d)
     lid = dimension.pointwise(distances, neighbors, points, estimator)
     inner = lid[np.linalg.norm(points, axis=1) + distances[:, -1] < 1]  # whose neighbourhood is whole
     # MLE: (k - 1) d / Gamma(k - 1), of mean d (k - 1) / (k - 2). Neighbourhoods overlap: about `inner` /
