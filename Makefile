@@ -62,22 +62,22 @@ lint: setup  ## format, style, types, and the rule that data flows one way
 	$(BIN)/lint-imports
 
 speed: setup  ## what the harness costs beside the plain library calls
-	PYTHONPATH=tests $(BIN)/python tests/speed.py
+	PYTHONPATH=tests $(BIN)/python tests/tools/speed.py
 
 jitter: setup  ## whether moving rows by a few places replicates builds as a seed does (half an hour; needs BENCH_MIRROR)
-	PYTHONPATH=tests $(BIN)/python tests/jitter.py --jobs $(JOBS)
+	PYTHONPATH=tests $(BIN)/python tests/tools/jitter.py --jobs $(JOBS)
 
 pictures: setup  ## the committed page of clinc150, and the picture of it in the README (needs BENCH_MIRROR, chromium)
 	$(BIN)/bench run clinc150 --jobs $(JOBS)
-	$(BIN)/python tests/pictures.py
+	$(BIN)/python tests/tools/pictures.py
 
 gate: setup  ## hold recall against the committed baseline of the default experiment
 	@$(BIN)/bench gate default --jobs $(JOBS)
 
 calibrate: setup  ## whether intervals, verdicts and the gate hold what they promise (over an hour; QUICK=1: a minute)
-	PYTHONPATH=tests $(BIN)/python tests/calibrate.py --jobs $(JOBS) $(QUICK:%=--quick --store $(or $(TMPDIR),/tmp)/calibrate-quick.sqlite)
-	PYTHONPATH=tests $(BIN)/python tests/calibrate_gate.py --jobs $(JOBS) $(QUICK:%=--quick --store $(or $(TMPDIR),/tmp)/calibrate-quick.sqlite)
-	PYTHONPATH=tests $(BIN)/python tests/calibrate_doctor.py --jobs $(JOBS) $(QUICK:%=--quick)
+	PYTHONPATH=tests $(BIN)/python tests/tools/calibrate.py --jobs $(JOBS) $(QUICK:%=--quick --store $(or $(TMPDIR),/tmp)/calibrate-quick.sqlite)
+	PYTHONPATH=tests $(BIN)/python tests/tools/calibrate_gate.py --jobs $(JOBS) $(QUICK:%=--quick --store $(or $(TMPDIR),/tmp)/calibrate-quick.sqlite)
+	PYTHONPATH=tests $(BIN)/python tests/tools/calibrate_doctor.py --jobs $(JOBS) $(QUICK:%=--quick)
 
 lock: setup  ## pin every dependency again (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev --no-header \

@@ -8,7 +8,7 @@ import bench
 from bench.convert import converted, read_toml
 from bench.data import catalog
 from bench.errors import BenchError
-from bench.study.experiment import read_experiment
+from bench.study.spec.experiment import read_experiment
 
 
 class Stated(msgspec.Struct, forbid_unknown_fields=True):

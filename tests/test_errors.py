@@ -6,7 +6,7 @@ import pytest
 from bench.convert import as_text, converted
 from bench.data import catalog, formats
 from bench.errors import BenchError, no_file, unknown
-from bench.study.experiment import read_experiment
+from bench.study.spec.experiment import read_experiment
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):

@@ -6,12 +6,12 @@ from itertools import groupby
 
 import msgspec
 
-from bench.analysis import power, stats
 from bench.analysis.best import Best, Effect, Samples, best_of, effects_of
-from bench.analysis.power import Needed
 from bench.analysis.setting import Setting
-from bench.analysis.stats import Estimate
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE, Summary
+from bench.statistics import intervals, power
+from bench.statistics.intervals import Estimate
+from bench.statistics.power import Needed
 
 GIVEN = "given"
 LEAST_RECALL = 0.05  # below which no graph that is searched for its own rows stays
@@ -117,7 +117,7 @@ def _advice(experiment: str, rows: Sequence[Summary], samples: Samples, referenc
 
 def _bound(rows: Sequence[Summary]) -> float:
     """The largest difference that intervals which hold for all comparisons at once do not exclude."""
-    at_once = [stats.simultaneous(row.against.difference, len(rows)) for row in rows if row.against]
+    at_once = [intervals.simultaneous(row.against.difference, len(rows)) for row in rows if row.against]
     return max((max(abs(interval.low), abs(interval.high)) for interval in at_once), default=math.nan)
 
 
@@ -145,7 +145,7 @@ def widest(effect: Effect, comparisons: int) -> tuple[Summary, Estimate]:
     """The setting in which least is known of an order, with an interval that holds for so many comparisons at once."""
     undecided = [row for row in effect.rows if row.against and row.against.verdict == UNDECIDED]
     estimates = [
-        (row, stats.simultaneous(row.against.difference, comparisons))
+        (row, intervals.simultaneous(row.against.difference, comparisons))
         for row in undecided or effect.rows
         if row.against
     ]

@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from bench.analysis import stats
-from bench.analysis.sample import Sample
 from bench.analysis.setting import Setting
-from bench.analysis.stats import Estimate
 from bench.analysis.summary import BETTER, WORSE, Summary, differences_to
+from bench.statistics import intervals
+from bench.statistics.intervals import Estimate
+from bench.statistics.sample import Sample
 
 Samples = Mapping[Setting, Mapping[str, Sample]]  # by setting and order's label
 
@@ -91,7 +91,9 @@ def effects_of(rows: Sequence[Summary], settings: int) -> list[Effect]:
 
 def _sure(row: Summary, settings: int) -> bool:
     against = row.against
-    return against is not None and against.verdict in (BETTER, WORSE) and against.p * settings < 1 - stats.CONFIDENCE
+    return (
+        against is not None and against.verdict in (BETTER, WORSE) and against.p * settings < 1 - intervals.CONFIDENCE
+    )
 
 
 def best_of(rows: Sequence[Summary], samples: Samples, settings: int, worth: float) -> Best:
@@ -148,5 +150,5 @@ def _behind(first: Effect, others: Sequence[Effect], samples: Samples) -> dict[s
         compared = {order: samples[setting][order] for order in behind if (order, setting) in known}
         differences, comparisons = differences_to(list(compared.values()), of_first)
         for order, estimate in zip(compared, differences, strict=True):
-            behind[order][setting] = stats.simultaneous(estimate, comparisons * len(first.rows))
+            behind[order][setting] = intervals.simultaneous(estimate, comparisons * len(first.rows))
     return behind

@@ -15,18 +15,18 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from bench.analysis import stats
-from bench.analysis.sample import Sample, effective_units
 from bench.analysis.setting import Outcomes, Setting, by_setting, samples
-from bench.analysis.stats import Estimate
-from bench.analysis.variance import Part, builds_part, query_part, residual_parts
+from bench.statistics import intervals
+from bench.statistics.intervals import Estimate
+from bench.statistics.sample import Sample, effective_units
+from bench.statistics.variance import Part, builds_part, query_part, residual_parts
 from bench.study import trial
 from bench.study.trial import Order
 
 EqualEf = tuple[float, float, float]
 _LEAST_MISSES = 1e-5  # of a curve that is read off: none has no logarithm
 _STEPS = 12  # of a line that is drawn, per doubling of ef_search
-_Key = tuple[str, trial.Setting]  # of an experiment, without ef_search
+_Key = tuple[str, trial.TrialSetting]  # of an experiment, without ef_search
 
 
 class Point(NamedTuple):
@@ -51,7 +51,7 @@ def equal_ef(sample: Sample, reference: Mapping[int, Point]) -> EqualEf:
     worth = 1 / max(of_first.recalls.size * of_first.k, 1)  # of one hit: no misses have no logarithm
     own, here = 1 - float(sample.recalls.mean()), point(sample)
     curve = np.array([1 - float(reference[ef].sample.recalls.mean()) for ef in efs])
-    reaches = np.array([stats.reach(_difference(here, reference[ef]), 1) for ef in efs])
+    reaches = np.array([intervals.reach(_difference(here, reference[ef]), 1) for ef in efs])
     log_efs, log_curve = np.log(efs), _log(curve, worth)
     value = _crossing(log_efs, np.minimum.accumulate(log_curve) - _log(own, worth))
     if np.isnan(reaches).any():
@@ -65,11 +65,11 @@ def equal_ef(sample: Sample, reference: Mapping[int, Point]) -> EqualEf:
 
 
 def _difference(here: Point, there: Point) -> Estimate:
-    """As `stats.difference`, for an interval by itself, which no verdict rests on: each side's builds are a part of
+    """As `intervals.difference`, for an interval by itself, which no verdict rests on: each side's builds are a part of
     their own, and no query is allowed for that was not drawn. So it holds what it promises, and not more."""
-    queries = query_part(stats.by_query(here.sample, there.sample), effective_units(here.sample))
+    queries = query_part(intervals.by_query(here.sample, there.sample), effective_units(here.sample))
     value = float(here.sample.recalls.mean() - there.sample.recalls.mean())
-    return stats.combined_difference(value, [queries, *here.parts, *there.parts])
+    return intervals.combined_difference(value, [queries, *here.parts, *there.parts])
 
 
 def of(setting: Setting, sample: Sample, curves: Mapping[_Key, Mapping[int, Point]]) -> EqualEf | None:

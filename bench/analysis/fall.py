@@ -14,10 +14,10 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from bench.analysis import stats
-from bench.analysis.sample import Sample, seeds_of
-from bench.analysis.stats import Estimate
-from bench.analysis.variance import builds_part
+from bench.statistics import intervals
+from bench.statistics.intervals import Estimate
+from bench.statistics.sample import Sample, seeds_of
+from bench.statistics.variance import builds_part
 
 ALPHA = 0.01  # false alarms, over all lines and looks of a gate
 _WAYS = 2  # in which a difference is estimated
@@ -51,7 +51,7 @@ def _unpaired(pair: Pair) -> Estimate:
     of_one = variance * then
     of_one_now = builds_part(pair.now)[0] * now if now > 1 else 0.0
     value = float(pair.now.recalls.mean() - pair.then.recalls.mean())
-    return stats.combined_difference(value, [(variance + max(of_one, of_one_now) / now, df)])
+    return intervals.combined_difference(value, [(variance + max(of_one, of_one_now) / now, df)])
 
 
 def _paired(pair: Pair) -> list[Estimate]:
@@ -62,20 +62,20 @@ def _paired(pair: Pair) -> list[Estimate]:
         return []
     now = pair.now
     same = now._replace(recalls=now.recalls[rows], order_seeds=now.order_seeds[rows], build_seeds=now.build_seeds[rows])
-    return [stats.paired_difference(same, pair.then, same_queries=True)]
+    return [intervals.paired_difference(same, pair.then, same_queries=True)]
 
 
 def narrowest(estimates: Sequence[Estimate]) -> Estimate:
     """The estimate with the narrowest interval; each has its part of the error, so any may be the one."""
-    intervals = [stats.simultaneous(estimate, _WAYS) for estimate in estimates]
-    return min(intervals, key=lambda interval: interval.half_width)
+    widened = [intervals.simultaneous(estimate, _WAYS) for estimate in estimates]
+    return min(widened, key=lambda interval: interval.half_width)
 
 
 def p_of_fall(ways: Sequence[Estimate]) -> float:
     """The one-sided p of a fall by any of the ways, Bonferroni for their number; NaN from a single build."""
     ps = []
     for estimate in ways:
-        half = stats.p_value(estimate) / 2
+        half = intervals.p_value(estimate) / 2
         ps.append(half if estimate.value < 0 else 1 - half)
     known = [p for p in ps if not np.isnan(p)]
     return min(1.0, _WAYS * min(known)) if known else float("nan")
@@ -89,7 +89,7 @@ def p_of_rise(ways: Sequence[Estimate]) -> float:
 def settles(pair: Pair, margin: float) -> bool:
     """Whether builds without number could decide, should recall be as it seems now."""
     value = float(pair.now.recalls.mean() - pair.then.recalls.mean())
-    limit = stats.simultaneous(stats.combined_difference(value, [builds_part(pair.then)]), _WAYS)
+    limit = intervals.simultaneous(intervals.combined_difference(value, [builds_part(pair.then)]), _WAYS)
     return limit.low > -margin or (limit.high < 0 and value < -margin)
 
 

@@ -1,21 +1,21 @@
 """All that outcomes mean, computed once, for tables, page, charts and notebooks alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any, TypeVar
 
-from bench.analysis import power
 from bench.analysis.advice import Advice, advise
 from bench.analysis.best import Samples
-from bench.analysis.categories import Permuted, permuted, separated
+from bench.analysis.category_orders import separated
 from bench.analysis.losses import Losses, Profiles, losses
-from bench.analysis.presets import UnderPreset, by_preset
 from bench.analysis.retrieval import Retrieval, retrieval
 from bench.analysis.setting import Outcomes, by_setting, labels, samples
 from bench.analysis.summary import Shares, Summary, shares, summarize
-from bench.indexes.presets import ALL, chosen
-from bench.study.experiment import REFERENCE
+from bench.statistics import power
 from bench.study.outcome import Failure, Outcome
-from bench.study.presets import searches
+from bench.study.spec.experiment import REFERENCE
+
+T = TypeVar("T")
 
 
 class Findings:
@@ -47,6 +47,7 @@ class Findings:
         self.ties = ties
         self.profiles: Profiles = profiles or {}
         self.worth = worth
+        self._computed: dict[Any, Any] = {}
 
     @cached_property
     def _separated(self) -> tuple[list[tuple[str, Outcome]], list[tuple[str, Outcome]]]:
@@ -88,24 +89,21 @@ class Findings:
         """Retrieval quality, where data is judged."""
         return retrieval(self.compared)
 
-    @cached_property
-    def permuted(self) -> list[Permuted]:
-        """Permutations of categories, a setting each."""
-        return permuted(self._separated[0], self.ties)
-
-    @cached_property
-    def presets(self) -> list[UnderPreset]:
-        """What systems' defaults come to, where nothing is compared with a reference, which parameters would move."""
-        ks = {outcome.trial.search.k for _, outcome in self.compared}
-        if self.reference or len(ks) != 1:
-            return []
-        known = chosen(ALL)
-        return by_preset(self.compared, searches(known, ks.pop()), known)
+    @property
+    def of_permutations(self) -> list[tuple[str, Outcome]]:
+        """The outcomes of permutations of categories, which are too many to compare one by one."""
+        return self._separated[0]
 
     @cached_property
     def losses(self) -> list[Losses]:
         """Recall by query, one an order and setting."""
         return losses(self.compared, self.profiles, self.ties)
+
+    def once(self, compute: "Callable[[Findings], T]") -> "T":
+        """Return what `compute` makes of these findings; computed when it is first asked for."""
+        if compute not in self._computed:
+            self._computed[compute] = compute(self)
+        return self._computed[compute]  # type: ignore[no-any-return]
 
     @property
     def trials(self) -> int:

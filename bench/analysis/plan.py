@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.analysis import power
-from bench.analysis.sample import independent
+from bench.statistics import power
+from bench.statistics.sample import independent
 from bench.study.plan import Probe
-from bench.study.study import Study
+from bench.study.spec.study import Study
 from bench.study.trial import Index, Trial
 
 
-class Line(Index, frozen=True, kw_only=True):
+class PlanLine(Index, frozen=True, kw_only=True):
     """An index on one dataset with one search: builds and their expected seconds, and what their number can show.
 
     builds: that are missing.
@@ -44,7 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
     missing: int
     builds: int
     seconds: float
-    lines: list[Line]
+    lines: list[PlanLine]
     ladder: int = 0
 
 
@@ -68,7 +68,7 @@ def planned(study: Study, missing: Sequence[Trial], probes: Sequence[Probe], job
         expected, hit = power.planned(other, random, repeats), power.worth_of_a_hit(other, repeats)
         detectable = power.minimum_detectable_effect(expected.estimate, comparisons, hit, expected.known)
         lines.append(
-            Line(
+            PlanLine(
                 **msgspec.structs.asdict(probe.index),
                 dataset=probe.dataset,
                 ef_search=probe.ef_search,

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from bench.analysis import stats
-from bench.analysis.sample import Sample, by_group, sample_of
-from bench.analysis.setting import Outcomes, Setting, by_setting, labels
-from bench.analysis.stats import Estimate
+from bench.analysis.setting import Outcomes, Setting, by_setting, labels, sample_of
+from bench.statistics import intervals
+from bench.statistics.intervals import Estimate
+from bench.statistics.sample import Sample, by_group
 from bench.study.outcome import Outcome
 
 
@@ -71,4 +71,6 @@ def sample(outcomes: Sequence[Outcome], measure: str) -> tuple[Sample, np.ndarra
 def _score(scored: Sample, exact: np.ndarray) -> Score:
     differences = scored._replace(recalls=scored.recalls - exact)
     exact_units = by_group(exact, scored.groups)
-    return Score(stats.mean(scored), stats.mean_over_queries(exact_units), stats.mean_difference(differences))
+    return Score(
+        intervals.mean(scored), intervals.mean_over_queries(exact_units), intervals.mean_difference(differences)
+    )

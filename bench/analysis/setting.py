@@ -8,15 +8,16 @@ from functools import cache
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from bench import digests
-from bench.analysis.sample import Sample, sample_of
 from bench.labels import MOST, quoted
 from bench.orders import ORDERS, parameters
+from bench.statistics.sample import Sample, balanced_sample
 from bench.study import trial as trials
 from bench.study.order_labels import label, labels_of
 from bench.study.outcome import Outcome
-from bench.study.trial import DIGESTS, Data, Order, Provenance, flat
+from bench.study.trial import DIGESTS, Data, Order, Provenance, flat_fields
 
 Outcomes = Iterable[tuple[str, Outcome]]  # each with name of its experiment
 ByOrder = Mapping[Order, Sequence[Outcome]]
@@ -43,7 +44,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     experiment: str
-    of: trials.Setting
+    of: trials.TrialSetting
     name: str
 
     @property
@@ -52,7 +53,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         return fields_of(self.of) | {"dataset": self.name}
 
 
-def fields_of(setting: trials.Setting) -> dict[str, Any]:
+def fields_of(setting: trials.TrialSetting) -> dict[str, Any]:
     """What tables show of a setting, by name: all but digests and what is empty, an engine's version after its name."""
     beside_engine = shown(setting.data) | {"engine": setting.index.engine} | shown(setting.provenance)
     return beside_engine | shown(setting.index) | shown(setting.search)
@@ -90,6 +91,14 @@ def samples(by_order: ByOrder, ties: bool = False) -> dict[Order, Sample]:
 def _sample(outcomes: Sequence[Outcome], ties: bool) -> Sample:
     recalls = [(outcome.hits_tie if ties else outcome.hits) / outcome.trial.search.k for outcome in outcomes]
     return sample_of(recalls, [outcome.trial for outcome in outcomes], outcomes[0].query_groups)
+
+
+def sample_of(
+    recalls: Sequence[np.ndarray], trials: Sequence[trials.Trial], groups: np.ndarray | None = None
+) -> Sample:
+    """Return the Sample of recalls (queries,) of these trials; see `balanced_sample`."""
+    seeds = [(trial.seeds.order_seed, trial.seeds.build_seed) for trial in trials]
+    return balanced_sample(recalls, seeds, trials[0].search.k, groups)
 
 
 def labels(outcomes: Outcomes) -> dict[Order, str]:
@@ -166,7 +175,7 @@ def _determines(settings: Sequence[Mapping[str, Any]], cause: str, name: str) ->
     return len(pairs) == len({value for value, _ in pairs})
 
 
-def _dataset_names(settings: Iterable[trials.Setting]) -> dict[trials.Setting, str]:
+def _dataset_names(settings: Iterable[trials.TrialSetting]) -> dict[trials.TrialSetting, str]:
     """What tables call the dataset of every setting: its name, and where one name has several origins, how they differ.
 
     Files of one name may be of other folders or have changed, and libraries, our own code or the engine since: of each
@@ -175,18 +184,18 @@ def _dataset_names(settings: Iterable[trials.Setting]) -> dict[trials.Setting, s
     distinct = list(dict.fromkeys(settings))
     values: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
 
-    def alike(setting: trials.Setting, field: str) -> tuple[str, ...]:
+    def alike(setting: trials.TrialSetting, field: str) -> tuple[str, ...]:
         """Among which settings a digest may tell apart: data all of the name, what made it those of one engine too."""
         name = setting.data.dataset
         return (name,) if field in _OF_DATA else (name, setting.index.engine)
 
     for setting in distinct:
-        for field, value in flat(setting).items():
+        for field, value in flat_fields(setting).items():
             if field in DIGESTS:
                 values[alike(setting, field)][field].add(value)
     names = {}
     for setting in distinct:
-        row = {field: value for field, value in flat(setting).items() if field in DIGESTS}
+        row = {field: value for field, value in flat_fields(setting).items() if field in DIGESTS}
         varying = [field for field in row if len(values[alike(setting, field)][field]) > 1]
         digits = "-".join(digests.key_digest({field: row[field]})[:6] for field in varying)
         names[setting] = f"{setting.data.dataset} #{digits}" if digits else setting.data.dataset

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from bench.analysis import equal_ef, power, stats, variance
-from bench.analysis.max_t import effective_comparisons
-from bench.analysis.power import Needed
-from bench.analysis.sample import Sample, falls_apart, lost_queries
+from bench.analysis import equal_ef
 from bench.analysis.setting import Outcomes, Setting, by_setting, labels, option, samples
-from bench.analysis.stats import Estimate, Interval
 from bench.errors import BenchError, BenchWarning
+from bench.statistics import intervals, power, variance
+from bench.statistics.intervals import Estimate, Interval
+from bench.statistics.max_t import effective_comparisons
+from bench.statistics.power import Needed
+from bench.statistics.sample import Sample, falls_apart, lost_queries
 from bench.study.environment import differences, distinct
 from bench.study.order_labels import label
 from bench.study.outcome import Outcome
@@ -22,7 +23,7 @@ from bench.study.trial import Order
 BETTER, WORSE, NO_DIFFERENCE, UNDECIDED = "better", "worse", "no difference shown", "undecided"
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """An order against the reference.
 
     difference: of mean recall, over builds and queries; its interval holds for all orders of the setting at once, and
@@ -69,7 +70,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     builds: int
     recall: Estimate
     sd: float
-    against: Verdict | None
+    against: Comparison | None
     equivalent_ef: tuple[float, float, float] | None
     below_half: Estimate
     percentile_5: Interval
@@ -159,8 +160,8 @@ def _warn_of_alike(names: Mapping[Order, str], reference: str) -> None:
 
 def _compared(
     by_order: Mapping[Order, Sample], names: Mapping[Order, str], reference: str, worth: float
-) -> dict[Order, Verdict]:
-    """The Verdict on every order of a setting but the reference; none where that was not run."""
+) -> dict[Order, Comparison]:
+    """The Comparison on every order of a setting but the reference; none where that was not run."""
     others = [order for order in by_order if names[order] != reference]
     against = [order for order in by_order if names[order] == reference]
     if not against:
@@ -170,7 +171,7 @@ def _compared(
 
 
 def _summary(
-    setting: Setting, order: Order, name: str, sample: Sample, outcomes: Sequence[Outcome], against: Verdict | None
+    setting: Setting, order: Order, name: str, sample: Sample, outcomes: Sequence[Outcome], against: Comparison | None
 ) -> Summary:
     """The Summary of one order, without its equivalent ef_search."""
     builds, by_build = len(outcomes), sample.recalls.mean(axis=1)
@@ -179,12 +180,12 @@ def _summary(
         order=name,
         option=option(order),
         builds=builds,
-        recall=stats.mean(sample),
+        recall=intervals.mean(sample),
         sd=float(by_build.std(ddof=1)) if builds > 1 else float("nan"),
         against=against,
         equivalent_ef=None,
-        below_half=stats.share(sample, sample.recalls < 0.5),
-        percentile_5=stats.percentile(sample, 0.05),
+        below_half=intervals.share(sample, sample.recalls < 0.5),
+        percentile_5=intervals.percentile(sample, 0.05),
         recall_tie=float(np.mean([outcome.recall_tie for outcome in outcomes])),
         order_seconds=float(np.mean([outcome.build.order_seconds for outcome in outcomes])),
         build_seconds=float(np.mean([outcome.build.build_seconds for outcome in outcomes])),
@@ -215,12 +216,12 @@ def shares(outcomes: Outcomes, ties: bool = False) -> list[Shares]:
 
 def differences_to(samples: Sequence[Sample], reference: Sample) -> tuple[list[Estimate], float]:
     """The difference of each sample to the reference, and how many comparisons p and intervals have to allow for."""
-    estimates = [stats.difference(sample, reference) for sample in samples]
+    estimates = [intervals.difference(sample, reference) for sample in samples]
     return estimates, effective_comparisons(samples, reference, estimates)
 
 
-def verdicts(samples: Sequence[Sample], reference: Sample, worth: float = power.MARGIN) -> list[Verdict]:
-    """A Verdict on each sample against the reference; intervals and p allow for their number in a single step.
+def verdicts(samples: Sequence[Sample], reference: Sample, worth: float = power.MARGIN) -> list[Comparison]:
+    """A Comparison on each sample against the reference; intervals and p allow for their number in a single step.
 
     worth: a smaller difference counts as none.
     """
@@ -231,20 +232,20 @@ def verdicts(samples: Sequence[Sample], reference: Sample, worth: float = power.
     ]
 
 
-def _verdict(sample: Sample, reference: Sample, estimate: Estimate, comparisons: float, worth: float) -> Verdict:
-    p = min(stats.p_value(estimate) * comparisons, 1.0)
-    difference = stats.simultaneous(estimate, comparisons)
+def _verdict(sample: Sample, reference: Sample, estimate: Estimate, comparisons: float, worth: float) -> Comparison:
+    p = min(intervals.p_value(estimate) * comparisons, 1.0)
+    difference = intervals.simultaneous(estimate, comparisons)
     needed = Needed(None, None)
-    if p < 1 - stats.CONFIDENCE:
+    if p < 1 - intervals.CONFIDENCE:
         verdict = BETTER if estimate.value > 0 else WORSE
     elif difference.low > -worth and difference.high < worth:
         verdict = NO_DIFFERENCE
     else:
         verdict = UNDECIDED
         needed = power.needed(sample, reference, comparisons, worth)
-    return Verdict(
+    return Comparison(
         difference=difference,
-        misses_removed=_of_one_sign(stats.misses_removed(sample, reference, comparisons), difference),
+        misses_removed=_of_one_sign(intervals.misses_removed(sample, reference, comparisons), difference),
         p=p,
         verdict=verdict,
         needed=needed,

@@ -16,15 +16,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from bench.analysis import fall, stats
+from bench.analysis import fall
 from bench.analysis.fall import Pair
-from bench.analysis.sample import Sample, sample_of, seeds_of
-from bench.analysis.stats import Estimate
+from bench.analysis.setting import sample_of
 from bench.indexes import INDEXES
+from bench.statistics import intervals
+from bench.statistics.intervals import Estimate
+from bench.statistics.sample import Sample, seeds_of
 from bench.study.baseline import BaselineOutcome, comparable
-from bench.study.build import params_of_index
+from bench.study.execution.build import params_of_index
 from bench.study.outcome import Outcome
-from bench.study.trial import Index, Order, Setting, Trial
+from bench.study.trial import Index, Order, Trial, TrialSetting
 
 MARGIN = 0.005  # of recall, half a point
 THESE, LIKE_THESE = "these queries", "queries like these"
@@ -48,11 +50,11 @@ ABOUT = {
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """What builds that are compared have in common: their setting, without what made them, and their order."""
 
-    setting: Setting
+    setting: TrialSetting
     order: Order
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class GateLine(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one setting and order, or on all of an engine's together.
 
     case: the setting and order; None for an engine's line.
@@ -88,15 +90,15 @@ def decide(
     unchanged: Collection[str],
     margin: float = MARGIN,
     look: int = 1,
-) -> list[Line]:
-    """A Line a setting and order, and one for all those of an engine that have to be compared.
+) -> list[GateLine]:
+    """A GateLine a setting and order, and one for all those of an engine that have to be compared.
 
     then, now: by `comparable` trial; now may have seeds that then has not.
     unchanged: engines whose versions, threads and machine are the same.
     look: its number from 1, since all share the error.
     """
     then_trials = _by_case(then)
-    exact: list[Line] = []
+    exact: list[GateLine] = []
     pairs: dict[Case, Pair] = {}
     for case, trials in _by_case(now).items():
         builds = [(then[trial], now[trial]) for trial in trials if trial in then]
@@ -149,11 +151,11 @@ def _by_ids(index: Index, builds: Sequence[tuple[BaselineOutcome, Outcome]], unc
     return NOT_EXACT if INDEXES[index.engine].repeats(params_of_index(index)) else None
 
 
-def _judged(pairs: Sequence[tuple[str, Case | None, Pair]], margin: float, alpha: float) -> list[Line]:
+def _judged(pairs: Sequence[tuple[str, Case | None, Pair]], margin: float, alpha: float) -> list[GateLine]:
     """Lines for pairs of samples; p values are adjusted for their number, and significant below `alpha`, one-sided."""
     ways = [fall.estimates(pair) for _, _, pair in pairs]
-    falls = stats.holm([fall.p_of_fall(of_pair) for of_pair in ways])
-    rises = stats.holm([fall.p_of_rise(of_pair) for of_pair in ways])
+    falls = intervals.holm([fall.p_of_fall(of_pair) for of_pair in ways])
+    rises = intervals.holm([fall.p_of_rise(of_pair) for of_pair in ways])
     lines = []
     for (engine, case, pair), of_pair, fell, rose in zip(pairs, ways, falls, rises, strict=True):
         estimate = fall.narrowest(of_pair)
@@ -167,11 +169,11 @@ def _judged(pairs: Sequence[tuple[str, Case | None, Pair]], margin: float, alpha
     return lines
 
 
-def _line(verdict: str, engine: str, case: Case | None, pair: Pair, estimate: Estimate, margin: float) -> Line:
+def _line(verdict: str, engine: str, case: Case | None, pair: Pair, estimate: Estimate, margin: float) -> GateLine:
     now = float(pair.now.recalls.mean())
-    like = stats.difference(pair.now, pair.then)
+    like = intervals.difference(pair.now, pair.then)
     stands = {FELL: like.high < 0, ROSE: like.low > 0, HOLDS: like.low > -margin}
-    return Line(
+    return GateLine(
         verdict=verdict,
         engine=engine,
         case=case,
@@ -188,11 +190,11 @@ def _line(verdict: str, engine: str, case: Case | None, pair: Pair, estimate: Es
     )
 
 
-def _exact_line(verdict: str, case: Case, builds: Sequence[tuple[BaselineOutcome, Outcome]]) -> Line:
+def _exact_line(verdict: str, case: Case, builds: Sequence[tuple[BaselineOutcome, Outcome]]) -> GateLine:
     k = case.setting.search.k
     was, is_now = (float(np.mean([outcomes[side].hits for outcomes in builds]) / k) for side in (0, 1))
     unknown = 0.0 if verdict == BIT_EXACT else float("nan")
-    return Line(
+    return GateLine(
         verdict=verdict,
         engine=case.setting.index.engine,
         case=case,

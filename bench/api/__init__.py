@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from bench import orders as insertion_orders
 from bench import streams
 from bench.analysis.findings import Findings
-from bench.analysis.power import MARGIN
 from bench.analysis.setting import labels
 from bench.api.arguments import call, items, named, order_table, path, share, source, whole
 from bench.api.result import Result
@@ -22,18 +21,19 @@ from bench.errors import BenchError, BenchWarning, Log, unknown
 from bench.geometry import Geometry
 from bench.geometry.describe import check_distinct, check_lid
 from bench.present.progress import outcomes as outcomes_shown
-from bench.study.comparison import comparison
-from bench.study.experiment import REFERENCE
+from bench.statistics.power import MARGIN
+from bench.study.execution.workers import Workers
 from bench.study.fill import Interrupted, Progress, fill
+from bench.study.spec.comparison import comparison
+from bench.study.spec.experiment import REFERENCE
 from bench.study.store import Store
-from bench.study.workers import Workers
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import ArrayLike
 
-    from bench.study.study import Study
+    from bench.study.spec.study import Study
 
     Vectors = ArrayLike | pd.DataFrame | Path | str  # a str is the path of a file, or the name of a dataset
     Labels = ArrayLike | pd.Series | Path | str

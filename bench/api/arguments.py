@@ -15,7 +15,7 @@ from bench.data.formats.ids import row_numbers
 from bench.data.formats.values import array_of, check_columns, labels_of, vectors_of
 from bench.errors import BenchError
 from bench.orders import table
-from bench.study.comparison import Source
+from bench.study.spec.comparison import Source
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from bench import digests, outputs
 from bench.analysis.findings import Findings
-from bench.analysis.power import MARGIN
 from bench.analysis.setting import by_setting, labels, samples
 from bench.api import arguments
 from bench.errors import BenchError
+from bench.features import sections
 from bench.present import frames
 from bench.present.export import tidy
+from bench.statistics.power import MARGIN
 from bench.study.store import Noted
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+    from bench.present.charts import Charts
 
 
 class Result:
@@ -62,14 +65,20 @@ class Result:
         """What to make of it, a sentence a line: the words below the terminal's table and above the report's charts."""
         from bench.present.answer import answer
 
-        return "\n".join(answer(self.findings))
+        return "\n".join(answer(self.findings, sections()))
+
+    @property
+    def _charts(self) -> "Charts":
+        from bench.present.section import charts_of
+
+        return charts_of(sections())
 
     @property
     def charts(self) -> list[str]:
         """The names of the charts that there is something to draw in."""
         from bench.present import charts
 
-        return charts.names(self.findings)
+        return charts.names(self.findings, self._charts)
 
     def chart(self, name: str, **choice: str) -> Any:
         """An Altair chart.
@@ -79,7 +88,7 @@ class Result:
         """
         from bench.present import charts
 
-        return charts.chart(self.findings, name, **choice)
+        return charts.chart(self.findings, self._charts, name, **choice)
 
     def html(self) -> str:
         """The report: one page without a network."""
@@ -91,7 +100,7 @@ class Result:
             options = f" --reference {shlex.quote(findings.reference)}" if findings.reference else ""
             options += " --ties" * findings.ties + f" --worth {100 * findings.worth:g}" * other_worth
             command += f"\nbench report {shlex.quote(self.name)}{options}"
-        return page(self.findings, About(name=self.name, title=self.noted.title, commands=[command]))
+        return page(self.findings, About(name=self.name, title=self.noted.title, commands=[command]), sections())
 
     def report(self, path: Path | str) -> Path:
         """Write the report to a file, whole or not at all, and give its path.
@@ -118,7 +127,7 @@ class Result:
             raise BenchError(f"cannot make the folder {folder}: {error.strerror}; name another") from None
         drawn: dict[str, Any] = {}
         for name in self.charts:
-            for choice, chart in charts.every(self.findings, name):
+            for choice, chart in charts.every(self.findings, self._charts, name):
                 stem = "-".join([name, *(charts.file_part(f"k{v}" if key == "k" else v) for key, v in choice.items())])
                 if stem in drawn:  # names that differ only in what a file's name cannot have
                     stem += f"-{digests.key_digest(choice)[:6]}"

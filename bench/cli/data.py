@@ -49,7 +49,7 @@ def lid(
     from bench.data.formats.npy import ESTIMATES, npy
     from bench.geometry import Geometry
     from bench.geometry.describe import describe, describe_labels
-    from bench.study.comparison import Source
+    from bench.study.spec.comparison import Source
 
     source = Source(base=file, metric=metric, labels=labels)
     if output and output.suffix.lower() != ".npy" and not is_stream(output):
@@ -102,7 +102,7 @@ def order(
     from bench import orders
     from bench.data.formats import ids
     from bench.data.formats.npy import reordered, write_rows
-    from bench.study.comparison import Source
+    from bench.study.spec.comparison import Source
 
     name, params = orders.single(order, "--order")
     if output is None and vectors is None:

@@ -37,8 +37,8 @@ def doctor(
       bench doctor ./my_engine.py --metric cosine
       bench doctor all --json
     """
-    from bench.analysis.doctor import diagnosis
-    from bench.present.doctor import NOTE, flat, text
+    from bench.features.doctor.diagnosis import diagnosis
+    from bench.features.doctor.doctor_text import NOTE, diagnosis_values, text
 
     if timeout is not None and not timeout > 0:
         raise BenchError(f"--timeout {timeout:g}: give a positive number of seconds")
@@ -50,7 +50,7 @@ def doctor(
         if not as_json:
             print(text(found[-1], layout) + "\n", flush=True)
     if as_json:
-        print_json([flat(one) for one in found])
+        print_json([diagnosis_values(one) for one in found])
     elif found:
         print(layout.note(NOTE))
     if any(one.broken for one in found):

@@ -27,9 +27,9 @@ from bench.outputs import Kind, check, writer
 from bench.streams import check_stdout
 
 if TYPE_CHECKING:
+    from bench.study.execution.workers import Workers
     from bench.study.fill import Measure
-    from bench.study.study import Study
-    from bench.study.workers import Workers
+    from bench.study.spec.study import Study
 
 GateStoreOption = Annotated[
     Path | None,
@@ -63,10 +63,10 @@ def baseline_save(
       bench baseline save default --reason "first release"
       bench baseline save mine --experiment mine.toml --builds 20 --reason "new embedding model"
     """
-    from bench.analysis.gate import found_by
-    from bench.present.gate import smallest_text
+    from bench.features.gate.gate import found_by
+    from bench.features.gate.gate_text import smallest_text
     from bench.study import baseline
-    from bench.study.study import read, with_builds
+    from bench.study.spec.study import read, with_builds
 
     path = baseline.path_of(name)
     if not reason.strip():
@@ -126,10 +126,10 @@ def gate(
       bench gate default --budget 10m --strict
     """
     from bench import digests
-    from bench.analysis.gate import check
-    from bench.present.gate import flat, text
+    from bench.features.gate.gate import check
+    from bench.features.gate.gate_text import gate_values, text
     from bench.study import baseline
-    from bench.study.study import read, with_builds
+    from bench.study.spec.study import read, with_builds
 
     if not 0 < margin < 100:
         raise BenchError(f"--margin {margin}: give points of recall, above 0 and below 100")
@@ -147,7 +147,7 @@ def gate(
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         _append(Path(summary), text(report, terminal_layout(wide=True)) + "\n", _files(saved.experiment, store))
     if as_json:
-        print_json(flat(report))
+        print_json(gate_values(report))
     else:
         print(text(report, terminal_layout(wide)))
     if not report.passed:

@@ -52,7 +52,7 @@ def table(
     """
     from bench.analysis.findings import Findings
     from bench.analysis.setting import labels
-    from bench.study.experiment import REFERENCE
+    from bench.study.spec.experiment import REFERENCE
     from bench.study.store import Store
 
     opened = Store.open(store)
@@ -143,10 +143,10 @@ def report(
 
 def _changes_page(before: str, after: str, store: Path, experiment: str | None, output: Path | None) -> Path:
     """Write the page of what changed from one set of outcomes to another."""
-    from bench.analysis.changes import changes, not_shared
-    from bench.present.page.changes import changes_page
+    from bench.features.changes.change import changes, not_shared
+    from bench.features.changes.changes_page import changes_page
+    from bench.features.changes.side import side
     from bench.present.page.html import PAGE, written
-    from bench.study.side import side
 
     path = output or page_of(store, f"{Path(before).stem}-{Path(after).stem}")
     check(path, PAGE, [store, Path(before), Path(after)])
@@ -184,8 +184,8 @@ def rankings(
       bench rankings npl-models
       bench rankings npl-models --reference random
     """
-    from bench.analysis.rankings import rankings as ranked
-    from bench.present.retrieval import rankings_text
+    from bench.features.rankings.ranking import rankings as ranked
+    from bench.features.rankings.rankings_text import rankings_text
     from bench.study.store import Store
 
     opened = Store.open(store)
@@ -217,7 +217,7 @@ def export(
     from bench.analysis.findings import Findings
     from bench.present import export as exporting
     from bench.present.latex import latex
-    from bench.study.experiment import REFERENCE
+    from bench.study.spec.experiment import REFERENCE
     from bench.study.store import Store
 
     suffixes = {**exporting.SUFFIXES, ".tex": "latex"}
@@ -246,7 +246,7 @@ def _warn_of_unfinished(store: "Store", experiment: str | None) -> None:
 
 def print_table(findings: "Findings", layout: "Layout | None") -> None:
     """Print what outcomes show, and which trials failed; as JSON without a layout."""
-    from bench.present.categories import permuted_text
+    from bench.features import sections
     from bench.present.failures import failures_flat, failures_text
     from bench.present.retrieval import retrieval_text
     from bench.present.summary import summary_rows, summary_text
@@ -254,12 +254,18 @@ def print_table(findings: "Findings", layout: "Layout | None") -> None:
 
     if layout is None:
         listed = summary_rows(findings.summaries, findings.shares, findings.retrieval)
-        print_json([*listed, *findings.permuted, *failures_flat(findings.failures)])
+        print_json(
+            [
+                *listed,
+                *(row for section in sections() for row in section.rows(findings)),
+                *failures_flat(findings.failures),
+            ]
+        )
         return
     rows, shares = findings.summaries, findings.shares
     texts = [summary_text(rows, shares, findings.advice, findings.ties, layout)] if rows else []
     texts += [text] if (text := versions_text(findings, layout)) else []
     texts += [retrieval_text(findings.retrieval, layout)] if findings.retrieval else []
-    texts += [permuted_text(findings.permuted, layout)] if findings.permuted else []
+    texts += [text for section in sections() if (text := section.text(findings, layout))]
     texts += [failures_text(findings.failures, findings.trials, layout)] if findings.failures else []
     print("\n\n".join(texts))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from bench.api import Result
     from bench.indexes.presets import Preset
     from bench.present.text import Layout
-    from bench.study.study import Study
-    from bench.study.workers import Workers
+    from bench.study.execution.workers import Workers
+    from bench.study.spec.study import Study
 
 
 def run_study(
@@ -97,12 +97,12 @@ def run_presets(
     with_report: bool,
 ) -> None:
     """Run what a store misses of a comparison under systems' defaults, and print a row a system and engine."""
-    from bench.analysis.presets import by_preset
     from bench.analysis.retrieval import retrieval
+    from bench.features.presets.presets_text import preset_row, preset_text
+    from bench.features.presets.under_preset import by_preset
     from bench.present.failures import failures_flat, failures_text
-    from bench.present.presets import flat, preset_text
     from bench.present.retrieval import retrieval_text
-    from bench.study.presets import searches, studies
+    from bench.study.spec.preset_studies import searches, studies
 
     experiment, [dataset] = study.experiment, study.datasets.values()
     assert isinstance(experiment.k, int)
@@ -112,7 +112,7 @@ def run_presets(
     results = result.findings
     rows, scored = by_preset(results.outcomes, wanted, chosen), retrieval(results.outcomes)
     if layout is None:
-        print_json([*(flat(row) for row in rows), *failures_flat(results.failures)])
+        print_json([*(preset_row(row) for row in rows), *failures_flat(results.failures)])
     else:
         texts = [preset_text(name, rows, layout)] if rows else []
         texts += [retrieval_text(scored, layout)] if scored else []

@@ -84,7 +84,7 @@ def run(
       bench run my-experiment.toml --jobs 2
       bench run my-experiment.toml --plan
     """
-    from bench.study.study import read
+    from bench.study.spec.study import read
 
     layout = None if as_json else terminal_layout(wide, every)
     least, study = worth_of(worth), read(experiment, limit, say)
@@ -147,7 +147,7 @@ def compare(
       bench compare reviews-lsa-384.toml --queries q.npy --labels l.txt
     """
     from bench.orders import table
-    from bench.study.comparison import Source, comparison
+    from bench.study.spec.comparison import Source, comparison
 
     if plan and preset:
         raise BenchError(f"--plan is of one graph, and --preset {preset} may have several: leave one of the two out")

@@ -17,8 +17,8 @@ from bench.streams import say as say
 
 if TYPE_CHECKING:
     from bench.present.text import Layout
+    from bench.study.execution.workers import Workers
     from bench.study.outcome import Failure
-    from bench.study.workers import Workers
 
 CHECK_FAILED, USER_MISTAKE, INTERRUPTED, TRIALS_FAILED, CRASHED = 1, 2, 3, 4, 70
 
@@ -50,7 +50,7 @@ STORE = Path("results/store.sqlite")
 
 def workers(jobs: int, timeout: float | None) -> "Workers":
     """The processes that build, as options state them."""
-    from bench.study.workers import Workers
+    from bench.study.execution.workers import Workers
 
     if timeout is not None and not timeout > 0:
         raise BenchError(f"--timeout {timeout:g}: give a positive number of seconds")
@@ -70,8 +70,8 @@ def terminal_layout(wide: bool, every: bool = True) -> "Layout":
 
 def worth_of(points: float | None) -> float:
     """`--worth` as a share of recall."""
-    from bench.analysis.power import MARGIN
     from bench.api.arguments import share
+    from bench.statistics.power import MARGIN
 
     return MARGIN if points is None else share(points, "--worth")
 

@@ -21,7 +21,7 @@ AT_MOST = 0.3  # of queries: 0 to 0.16 with the far rows last, 0.44 to 0.8 with 
 _SPARSE = {"M": 6, "ef_construction": 30}  # few links: graphs that answer wrongly now and then
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one check of an engine came to.
 
     check: its name, a key of CHECKS.
@@ -34,8 +34,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
 
 
-def verdicts(engine: Engine, metric: str | None = None, *, of_order: bool = False) -> Iterator[Verdict]:
-    """A Verdict of every check that concerns what the engine promises, by its first metric unless another is named.
+def verdicts(engine: Engine, metric: str | None = None, *, of_order: bool = False) -> Iterator[CheckResult]:
+    """A CheckResult of every check that concerns what the engine promises, by its first metric unless another is named.
 
     of_order: only what figures of order rest on. An engine that raises an exception does not hold.
     """
@@ -44,7 +44,7 @@ def verdicts(engine: Engine, metric: str | None = None, *, of_order: bool = Fals
             holds, evidence = CHECKS[name][0](engine, metric or engine.metrics[0])
         except Exception as error:  # noqa: BLE001 - an engine may raise anything
             holds, evidence = False, f"{type(error).__name__}: {error}"
-        yield Verdict(check=name, holds=holds, evidence=evidence)
+        yield CheckResult(check=name, holds=holds, evidence=evidence)
 
 
 def concerning(engine: Engine, *, of_order: bool = False) -> list[str]:

@@ -8,10 +8,10 @@ from typing import Any
 from bench.analysis.advice import GIVEN, Advice
 from bench.analysis.best import Best, Effect
 from bench.analysis.setting import with_own_params
-from bench.analysis.stats import Estimate
 from bench.analysis.summary import BETTER, WORSE, Summary
 from bench.orders import ORDERS
 from bench.present.text import heading, points
+from bench.statistics.intervals import Estimate
 
 Varying = Mapping[str, Sequence[str]]  # by engine, see `varying_by_engine`
 RANDOM = "random"

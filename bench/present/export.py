@@ -14,7 +14,7 @@ from bench import outputs
 from bench.errors import BenchError, unknown
 from bench.measure.retrieval import CUTOFFS
 from bench.study.outcome import Outcome
-from bench.study.trial import DIGESTS, FIELDS, flat
+from bench.study.trial import DIGESTS, FIELDS, flat_fields
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
     for experiment, outcome in outcomes:
         row = {
             "experiment": experiment,
-            **flat(outcome.trial),
+            **flat_fields(outcome.trial),
             "recall": outcome.recall,
             "recall_tie": outcome.recall_tie,
             **{measure: _judged_mean(outcome.retrieval, measure) for measure in CUTOFFS},

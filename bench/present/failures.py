@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.present.text import Layout
 from bench.study.outcome import Failure
-from bench.study.trial import flat
+from bench.study.trial import flat_fields
 
 LINES = 5  # of reasons, at most
 LONGEST = 200  # characters of a reason, at most
@@ -31,7 +31,7 @@ def failures_text(failures: Sequence[Failure], trials: int, layout: Layout) -> s
 
 def failures_flat(failures: Sequence[Failure]) -> list[dict[str, Any]]:
     """A row a failed trial, for JSON: the trial's fields and the reason."""
-    return [flat(failure.trial) | {"reason": failure.reason} for failure in failures]
+    return [flat_fields(failure.trial) | {"reason": failure.reason} for failure in failures]
 
 
 def _line(engine: str, reason: str, count: int) -> str:

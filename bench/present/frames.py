@@ -17,14 +17,11 @@ from bench.analysis import equal_ef
 from bench.analysis.findings import Findings
 from bench.analysis.losses import DECILES, LEVELS
 from bench.analysis.profile import Profile, profile
-from bench.analysis.setting import CHOSEN, Setting, labels, split, varying_by_engine, with_own_params
-from bench.analysis.stats import CONFIDENCE
+from bench.analysis.setting import CHOSEN, Setting, labels, varying_by_engine, with_own_params
 from bench.analysis.summary import Summary
-from bench.errors import BenchError
-from bench.present.retrieval import engine_name
 from bench.present.summary import summary_rows, verdict_text
 from bench.present.text import heading
-from bench.study.trial import Search
+from bench.statistics.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -278,71 +275,6 @@ def _sweeps(datasets: Iterable[str]) -> dict[str, list[tuple[str, str, float]]]:
         for dataset, value in values.items():
             of_dataset.setdefault(dataset, []).append((stem if stems[stem] == 1 else rest, parameter, value))
     return of_dataset
-
-
-def permutations(findings: Findings) -> "pd.DataFrame":
-    """How far permutations of categories lie apart, in points: seen, by luck alone, and truly."""
-    if not findings.permuted:
-        return _frame([])
-    _, varying = split([row.setting for row in findings.permuted])
-    rows: Rows = []
-    for place, row in enumerate(findings.permuted):
-        name = heading(row.setting, varying) or str(row.setting["dataset"])
-        true = row.true_range
-        for what, value, low, high in (
-            ("range seen", row.range, math.nan, math.nan),
-            ("range by luck alone", row.range_by_luck, math.nan, math.nan),
-            ("true range", true.value, true.low, true.high),
-        ):
-            rows.append(
-                {"setting": name, "range": what, "points": 100 * value, "low": 100 * low, "high": 100 * high}
-                | {"place": place}
-            )
-    return _frame(rows)
-
-
-def presets(findings: Findings) -> "pd.DataFrame":
-    """Recall under each system's defaults, by engine and order."""
-    return _frame(
-        [
-            {"dataset": row.setting.name, "system": f"{row.system}, {row.setting.of.index.engine}", "order": order}
-            | {"recall": recall.value, "low": recall.low, "high": recall.high}
-            for row in findings.presets
-            for order, recall in row.recalls.items()
-        ]
-    )
-
-
-def rankings(findings: Findings) -> "pd.DataFrame":
-    """The rank of every model under exact search and each engine and order; empty where fewer than two models have
-    all of them."""
-    from bench.analysis.rankings import rankings as ranked
-
-    rows: Rows = []
-    try:
-        listed = ranked(findings.compared) if findings.retrieval else []
-    except BenchError:  # which says what is missing, and is no reason to do without the other charts
-        return _frame(rows)
-    searches = {setting.of.search: panel.search for setting, panel in panels(findings).items()}
-    _, varying = split([of_setting.setting for of_setting in listed]) if listed else ({}, [])
-    for of_setting in listed:
-        engines = {engine_name(column) for column in of_setting.columns}
-        ranks = [("exact", of_setting.exact_ranks, of_setting.exact)]
-        ranks += [
-            (
-                column.order if len(engines) == 1 else f"{engine_name(column)}, {column.order}",
-                column.ranks,
-                column.means,
-            )
-            for column in of_setting.columns
-        ]
-        fields = of_setting.setting
-        of = heading(fields, [name for name in varying if name not in ("k", "ef_search")])
-        chosen = {"search": searches[Search(k=fields["k"], ef_search=fields["ef_search"])], "ranking": of}
-        for place, (column, of_column, means) in enumerate(ranks):
-            for model, rank, mean in zip(of_setting.models, of_column, means, strict=True):
-                rows.append(chosen | {"column": column, "place": place, "model": model, "rank": rank, "ndcg": mean})
-    return _frame(rows)
 
 
 def profiles(findings: Findings) -> list[tuple[str, Profile]]:

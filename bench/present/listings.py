@@ -10,7 +10,7 @@ from bench.indexes import INDEXES, find, own
 from bench.indexes import presets as surveyed
 from bench.indexes.engine import how_to_install, installed_version
 from bench.present.text import Layout
-from bench.study import experiment
+from bench.study.spec import experiment
 
 
 def datasets() -> list[dict[str, Any]]:

@@ -8,13 +8,10 @@ from typing import Any
 import msgspec
 
 from bench.analysis.advice import Advice
-from bench.analysis.power import Needed
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
-from bench.analysis.stats import Estimate, Interval
-from bench.analysis.summary import NO_DIFFERENCE, UNDECIDED, Shares, Summary, Verdict
+from bench.analysis.summary import NO_DIFFERENCE, UNDECIDED, Comparison, Shares, Summary
 from bench.present import retrieval as of_retrieval
-from bench.present.advice import sentences, ties_first
 from bench.present.overview import at_search, overview
 from bench.present.text import (
     MOST_ROWS,
@@ -30,6 +27,9 @@ from bench.present.text import (
     ties_note,
     title,
 )
+from bench.present.what_now import sentences, ties_first
+from bench.statistics.intervals import Estimate, Interval
+from bench.statistics.power import Needed
 
 MORE = "undecided: more builds or queries"
 _ENOUGH = 5  # builds: a difference that fewer are to show is found less often, see results/calibration.md
@@ -170,7 +170,7 @@ def _comparison(row: Summary, wide: bool, curve: bool) -> list[str]:
     ]
 
 
-def verdict_text(against: Verdict, wide: bool = True) -> str:
+def verdict_text(against: Comparison, wide: bool = True) -> str:
     """A verdict, and what would settle it where it is undecided."""
     if against.verdict != UNDECIDED:
         return against.verdict if wide else SHORT.get(against.verdict, against.verdict)
@@ -279,14 +279,14 @@ def summary_rows(
 ) -> list[dict[str, Any]]:
     """Summaries as rows of one level of names for JSON, with where the spread comes from and what retrieval scores."""
     sources = {share.setting: share.shares for share in shares}
-    scores = {(row.setting, row.order): of_retrieval.flat(row) for row in scored}
+    scores = {(row.setting, row.order): of_retrieval.score_columns(row) for row in scored}
     return [
-        flat(row) | {"variance_shares": sources.get(row.setting)} | scores.get((row.setting, row.order), {})
+        summary_row(row) | {"variance_shares": sources.get(row.setting)} | scores.get((row.setting, row.order), {})
         for row in summaries
     ]
 
 
-def flat(summary: Summary) -> dict[str, Any]:
+def summary_row(summary: Summary) -> dict[str, Any]:
     """A Summary as one level of names, for JSON."""
     row = msgspec.structs.asdict(summary)
     setting, recall, against = row.pop("setting"), row.pop("recall"), row.pop("against")

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from tabulate import tabulate
 
-from bench.analysis.stats import Estimate
 from bench.errors import plain
+from bench.statistics.intervals import Estimate
 
 TIES_MATTER = 0.005  # half a point, by which orders may seem to differ
 NARROWEST = 80  # columns that every table fits

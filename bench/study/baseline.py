@@ -26,8 +26,8 @@ from bench.labels import cut
 from bench.outputs import Kind
 from bench.study.environment import differences
 from bench.study.outcome import Outcome
-from bench.study.study import Study
-from bench.study.trial import FIELDS, GROUPS, Provenance, Seeds, Trial, changed, flat, grouped
+from bench.study.spec.study import Study
+from bench.study.trial import FIELDS, GROUPS, Provenance, Seeds, Trial, changed, flat_fields, grouped
 
 SCHEMA = 2
 FOLDER = Path("results/baselines")
@@ -238,7 +238,7 @@ def check_repeats(baseline: Baseline, study: Study) -> None:
                 f"(fingerprint {data.fingerprint[:12]}, was {before[:12]}): other data is not compared; "
                 "restore the data, or save the baseline again"
             )
-    rows = [[flat(trial) for trial in trials] for trials in (then, now)]
+    rows = [[flat_fields(trial) for trial in trials] for trials in (then, now)]
     changes = []
     for field in FIELDS:
         before_and_now = [sorted({str(row[field]) for row in of_one}) for of_one in rows]
@@ -257,7 +257,7 @@ def _few(values: Sequence[str]) -> str:
 
 def _setting(trial: Trial) -> dict[str, Any]:
     """The fields that builds of one order in one setting share."""
-    fields = flat(trial)
+    fields = flat_fields(trial)
     return {name: fields[name] for name in _SETTING}
 
 

@@ -13,12 +13,12 @@ from bench.errors import Log
 from bench.geometry import Geometry
 from bench.geometry.verify import check_resolution, verify_given, warn_of_near_duplicates, warn_of_rows_as_queries
 from bench.study.environment import differences, environment
+from bench.study.execution.workers import Workers
 from bench.study.outcome import Failure, Outcome
 from bench.study.run import run
+from bench.study.spec.study import Study
 from bench.study.store import Store
-from bench.study.study import Study
 from bench.study.trial import Trial
-from bench.study.workers import Workers
 
 # Of so many outcomes: what to call with a line, and at every one that came
 Progress = Callable[[int], AbstractContextManager[tuple[Log, Callable[[], None]]]]

@@ -13,10 +13,10 @@ from bench.geometry import Geometry
 from bench.indexes import INDEXES
 from bench.indexes.engine import Searcher
 from bench.measure import recall
-from bench.study.build import build_index, prepare
-from bench.study.processes import DiedError, apart
-from bench.study.refusal import refusal
-from bench.study.study import Study, data_of
+from bench.study.execution.build import build_index, prepare
+from bench.study.execution.processes import DiedError, apart
+from bench.study.execution.refusal import refusal
+from bench.study.spec.study import Study, data_of
 from bench.study.trial import Index
 
 PROBE_ROWS = 4000  # of each dataset; half as many as well, to see how time grows

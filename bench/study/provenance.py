@@ -38,7 +38,7 @@ def _provenance(name: str, engine: Engine, judged: bool, served: str | None) -> 
             *(digests.definition_digest(of, _PACKAGE / "geometry") for of in (knn.true_distances, knn.farthest_tie)),
         ],
         "scoring": [digests.definition_digest(function, _PACKAGE / "measure") for function in scoring],
-        "build": digests.code_digest(_PACKAGE / "study" / "build.py"),
+        "build": digests.code_digest(_PACKAGE / "study" / "execution" / "build.py"),
         "engine": _adapter(engine),
     }
     return Provenance(

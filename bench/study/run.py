@@ -13,13 +13,13 @@ from bench.geometry import Geometry
 from bench.geometry.describe import profile
 from bench.indexes import INDEXES
 from bench.measure import retrieval
-from bench.study.build import Job, check_code, data_files, measure
+from bench.study.execution.build import Job, check_code, data_files, measure
+from bench.study.execution.refusal import refusal
+from bench.study.execution.workers import Workers, in_workers
 from bench.study.outcome import Failure, Outcome
-from bench.study.refusal import refusal
+from bench.study.spec.study import Study, data_of
 from bench.study.store import Store
-from bench.study.study import Study, data_of
 from bench.study.trial import Trial
-from bench.study.workers import Workers, in_workers
 
 
 def run(

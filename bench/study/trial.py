@@ -85,7 +85,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
 
 
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
+class TrialSetting(msgspec.Struct, frozen=True, kw_only=True):
     """What trials have in common that differ in their order and seeds alone, hence are compared."""
 
     data: Data
@@ -117,9 +117,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         return digests.key_digest(groups)
 
     @property
-    def setting(self) -> Setting:
+    def setting(self) -> TrialSetting:
         """The trial without its order and seeds."""
-        return Setting(data=self.data, index=self.index, search=self.search, provenance=self.provenance)
+        return TrialSetting(data=self.data, index=self.index, search=self.search, provenance=self.provenance)
 
 
 GROUPS: dict[str, type[msgspec.Struct]] = {field.name: field.type for field in msgspec.structs.fields(Trial)}
@@ -131,7 +131,7 @@ DIGESTS = ("fingerprint", "judgements", "order_code", "engine_binary", "librarie
 _GROUP_OF = {field.name: name for name, group in GROUPS.items() for field in msgspec.structs.fields(group)}
 
 
-def flat(groups: Trial | Setting) -> dict[str, Any]:
+def flat_fields(groups: Trial | TrialSetting) -> dict[str, Any]:
     """The fields of all groups by name."""
     return {
         name: value
@@ -141,7 +141,7 @@ def flat(groups: Trial | Setting) -> dict[str, Any]:
 
 
 def grouped(fields: dict[str, Any]) -> Trial:
-    """The Trial of fields by name: `flat` undone."""
+    """The Trial of fields by name: `flat_fields` undone."""
     groups: dict[str, Any] = {
         name: group(**{field: fields[field] for field in group.__struct_fields__}) for name, group in GROUPS.items()
     }

@@ -7,7 +7,7 @@ from support.summaries import setting, summaries
 
 from bench.analysis.advice import advise
 from bench.analysis.findings import Findings
-from bench.analysis.sample import independent
+from bench.statistics.sample import independent
 
 LADDER = (10, 40)
 

@@ -2,12 +2,12 @@ import math
 
 import numpy as np
 import pytest
-from calibrate_equal_ef import coverage, true_equal_ef
 from support import examples
+from tools.calibrate_equal_ef import coverage, true_equal_ef
 
 from bench.analysis.equal_ef import equal_ef, point
-from bench.analysis.sample import independent
 from bench.analysis.summary import summarize
+from bench.statistics.sample import independent
 
 LADDER = [10, 14, 20, 28, 40, 57, 80]
 

@@ -16,7 +16,7 @@ from bench.analysis.setting import (
     with_own_params,
 )
 from bench.study.order_labels import label
-from bench.study.trial import DIGESTS, FIELDS, Order, Setting, changed
+from bench.study.trial import DIGESTS, FIELDS, Order, TrialSetting, changed
 
 
 def outcome(hits=(5, 5), experiment="e", **fields):
@@ -24,7 +24,7 @@ def outcome(hits=(5, 5), experiment="e", **fields):
 
 
 def test_a_table_shows_all_of_a_setting_but_digests_and_the_engines_version_after_its_name():
-    of_setting = [name for group in msgspec.structs.fields(Setting) for name in group.type.__struct_fields__]
+    of_setting = [name for group in msgspec.structs.fields(TrialSetting) for name in group.type.__struct_fields__]
     shown = fields_of(changed(TRIAL, engine_params='{"levels":2}').setting)
     assert shown.keys() == set(of_setting) - set(DIGESTS)
     assert [*shown][:9] == [

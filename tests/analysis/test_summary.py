@@ -6,9 +6,9 @@ import pytest
 from support import examples
 from support.recalls import simulated
 
-from bench.analysis.sample import independent
 from bench.analysis.summary import shares, summarize, verdicts
 from bench.errors import BenchError, BenchWarning
+from bench.statistics.sample import independent
 
 
 def outcome(hits, **fields):

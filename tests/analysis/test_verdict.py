@@ -9,8 +9,8 @@ from bench.analysis.verdict import FELL, HOLDS, LIKE_THESE, NOT_EXACT, ROSE, THE
 from bench.indexes import INDEXES
 from bench.indexes.engine import Promises
 from bench.study.baseline import BaselineOutcome, comparable
-from bench.study.experiment import Experiment
-from bench.study.study import Study
+from bench.study.spec.experiment import Experiment
+from bench.study.spec.study import Study
 from bench.study.trial import ALL_ROWS, changed
 
 

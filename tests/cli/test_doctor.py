@@ -6,7 +6,7 @@ import pytest
 from support.lines import one_line
 from support.processes import wait_until_hanging
 
-from bench.study import processes
+from bench.study.execution import processes
 
 ENGINE = """
 import os, signal, time

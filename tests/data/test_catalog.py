@@ -9,7 +9,7 @@ from bench.data.dataset import METRICS, limit
 from bench.data.from_files import from_files
 from bench.data.parts import Replacement
 from bench.errors import BenchError, BenchWarning
-from bench.study import study
+from bench.study.spec import study
 
 SPECS = {path.stem: catalog.read_spec(path) for path in catalog.folder().glob("*.toml")}
 DIGITS = np.arange(40, dtype=np.float32).reshape(20, 2) + 1

@@ -13,10 +13,10 @@ from support.experiments import SMALL
 
 from bench import indexes
 from bench.indexes import imports, own
-from bench.study import first_build
+from bench.study.execution import first_build
 from bench.study.run import run
+from bench.study.spec.study import read
 from bench.study.store import Store
-from bench.study.study import read
 
 CORE = """
 import hnswlib

@@ -12,13 +12,13 @@ from support.killed import left_behind_when_killed
 from bench.errors import BenchError
 from bench.indexes.engine import params_of
 from bench.indexes.lancedb import ENGINE, LanceDBParams, build
-from bench.study.experiment import Experiment
+from bench.study.execution.workers import Workers
 from bench.study.outcome import Failure
 from bench.study.plan import probe
 from bench.study.run import run
+from bench.study.spec.experiment import Experiment
+from bench.study.spec.study import Study
 from bench.study.store import Store
-from bench.study.study import Study
-from bench.study.workers import Workers
 
 # Imported by the adapter alone, which sets its threads first
 pytestmark = pytest.mark.engine("lancedb")

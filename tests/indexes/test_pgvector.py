@@ -18,8 +18,8 @@ from bench.indexes.contract import vectors
 from bench.indexes.engine import MOST, installed_version, params_of, version
 from bench.present.listings import engines
 from bench.study.environment import differences, environment
-from bench.study.experiment import Experiment, check
 from bench.study.provenance import provenance
+from bench.study.spec.experiment import Experiment, check
 
 pytestmark = pytest.mark.engine("pgvector")
 

@@ -8,12 +8,16 @@ from support.results import permutations, result
 
 from bench.analysis.findings import Findings
 from bench.errors import BenchError
+from bench.features import sections
 from bench.present import charts, frames
-from bench.present.charts import CHARTS, marks
+from bench.present.charts import marks
+from bench.present.section import charts_of
 from bench.study.trial import changed
 
 QUERIES = 60
 ORDERS = {"random": 0.8, "given": 0.8, "lid-ascending": 0.6}
+
+CHARTS = charts_of(sections())
 
 
 def outcomes(datasets=("a", "b"), engines=("hnswlib", "faiss"), efs=(10, 40), builds=3):
@@ -70,32 +74,32 @@ def fields_of(built):
 
 
 def test_every_chart_is_drawn_of_its_own_rows_or_not_at_all(findings):
-    drawn = charts.names(findings)
+    drawn = charts.names(findings, CHARTS)
     assert {"difference", "curves", "misses", "losses", "by_dimension", "heat", "engines", "dimensions"} < set(drawn)
     assert not {"sweep", "permutations", "rankings", "presets"} & set(drawn)
     for name in drawn:
-        spec = charts.chart(findings, name).to_dict()
+        spec = charts.chart(findings, CHARTS, name).to_dict()
         assert sum(len(rows) for rows in spec["datasets"].values())
     for name in set(CHARTS) - set(drawn):
         with pytest.raises(BenchError, match=f"chart '{name}': these results have nothing to draw in it; they have"):
-            charts.chart(findings, name)
+            charts.chart(findings, CHARTS, name)
 
 
 def test_a_choice_is_the_rows_of_that_setting_and_a_wrong_one_is_named(findings):
-    spec = charts.chart(findings, "difference", dataset="b", index="faiss", search="40").to_dict()
+    spec = charts.chart(findings, CHARTS, "difference", dataset="b", index="faiss", search="40").to_dict()
     [rows] = spec["datasets"].values()
     assert {(row["dataset"], row["index"], row["search"]) for row in rows} == {("b", "faiss", "40")}
     assert spec["title"] == "Difference to random, b, faiss, ef_search 40"
     with pytest.raises(BenchError, match="unknown index 'usearch'; known: faiss, hnswlib"):
-        charts.chart(findings, "difference", index="usearch")
+        charts.chart(findings, CHARTS, "difference", index="usearch")
     with pytest.raises(BenchError, match="unknown choice 'ef_search'; known: dataset, index, search"):
-        charts.chart(findings, "difference", ef_search="40")
-    assert charts.chart(findings, "difference", search=40).to_dict()["title"].endswith("ef_search 40")
-    charts.chart(findings, "curves", search="40")  # which shows all of them
+        charts.chart(findings, CHARTS, "difference", ef_search="40")
+    assert charts.chart(findings, CHARTS, "difference", search=40).to_dict()["title"].endswith("ef_search 40")
+    charts.chart(findings, CHARTS, "curves", search="40")  # which shows all of them
     with pytest.raises(BenchError, match="unknown chart 'pie'; known: difference"):
-        charts.chart(findings, "pie")
-    assert len(list(charts.every(findings, "difference"))) == 8
-    assert [choice for choice, _ in charts.every(findings, "heat")] == [
+        charts.chart(findings, CHARTS, "pie")
+    assert len(list(charts.every(findings, CHARTS, "difference"))) == 8
+    assert [choice for choice, _ in charts.every(findings, CHARTS, "heat")] == [
         {"index": index, "search": search} for index in ("faiss", "hnswlib") for search in ("10", "40")
     ]
 
@@ -116,7 +120,7 @@ def test_differences_are_those_of_the_summaries_in_points(findings):
 def test_the_grey_band_is_the_smallest_gain_that_is_worth_it(worth):
     found = Findings(outcomes(), worth=worth)
     assert set(frames.differences(found)["margin"]) == {100 * worth}
-    layers = charts.chart(found, "difference").to_dict()["layer"]
+    layers = charts.chart(found, CHARTS, "difference").to_dict()["layer"]
     [band] = [layer for layer in layers if layer["mark"]["type"] == "rect"]
     assert band["encoding"]["x2"]["field"] == "margin"
 
@@ -220,9 +224,9 @@ def test_a_colour_means_one_thing_on_a_page():
     swept = result(datasets=[f"ball(dimension={n})" for n in (2, 4, 8)], ladder=True, profiles=True, memory=True)
     fields, drawn = {}, set()
     for findings in (judged.findings, swept.findings, result(orders=permutations()).findings):
-        for name in charts.names(findings):
+        for name in charts.names(findings, CHARTS):
             drawn.add(name)
-            for field, of_field in colours_of(charts.chart(findings, name).to_dict()).items():
+            for field, of_field in colours_of(charts.chart(findings, CHARTS, name).to_dict()).items():
                 fields.setdefault(field, set()).update(of_field)
     assert drawn >= set(CHARTS) - {"presets", "engine_map"}
     verdicts = {marks.BLUE, marks.ORANGE, marks.REFERENCE}
@@ -236,7 +240,7 @@ def test_a_colour_means_one_thing_on_a_page():
 def test_svg_and_png_are_drawn_offline_and_300_dots_an_inch(findings):
     from PIL import Image
 
-    files = charts.files(charts.chart(findings, "difference"))
+    files = charts.files(charts.chart(findings, CHARTS, "difference"))
     assert files["svg"].startswith(b"<svg")
     assert b"lid-ascending" in files["svg"]
     import io
@@ -252,7 +256,7 @@ def test_a_long_name_of_signs_of_two_halves_is_drawn():
     for where, o in outcomes(("a",), ("hnswlib",), (10,)):
         order = o.trial.order.order.replace("given", name)
         listed.append((where, outcome(o.hits, **{**fields_of(o), "order": order})))
-    files = charts.files(charts.chart(Findings(listed), "difference"))
+    files = charts.files(charts.chart(Findings(listed), CHARTS, "difference"))
     assert files["svg"].startswith(b"<svg")
 
 
@@ -268,8 +272,8 @@ def test_orders_whose_builds_could_show_nothing_keep_their_verdict():
 
 
 def test_a_specification_has_no_address_that_is_fetched(findings):
-    for name in charts.names(findings):
-        spec = charts.chart(findings, name).to_dict()
+    for name in charts.names(findings, CHARTS):
+        spec = charts.chart(findings, CHARTS, name).to_dict()
         spec.pop("$schema")
         assert "http" not in json.dumps(spec)
 

@@ -7,6 +7,7 @@ from support.examples import outcome
 from bench.analysis.findings import Findings
 from bench.errors import BenchError
 from bench.present import charts, frames
+from bench.present.charts import CHARTS
 from bench.present.engines import engines_text
 from bench.present.text import Layout
 from bench.study.outcome import Failure
@@ -87,9 +88,9 @@ def test_what_failed_and_ties_are_said():
 
 
 def test_engines_are_a_map_where_they_are_too_many_for_colours():
-    assert {"engines", "engine_map"} & set(charts.names(findings(ENGINES[:6]))) == {"engines"}
-    assert {"engines", "engine_map"} & set(charts.names(findings(ENGINES))) == {"engine_map"}
-    spec = charts.chart(findings(ENGINES), "engine_map").to_dict()
+    assert {"engines", "engine_map"} & set(charts.names(findings(ENGINES[:6]), CHARTS)) == {"engines"}
+    assert {"engines", "engine_map"} & set(charts.names(findings(ENGINES), CHARTS)) == {"engine_map"}
+    spec = charts.chart(findings(ENGINES), CHARTS, "engine_map").to_dict()
     [rows] = spec["datasets"].values()
     assert {row["index"] for row in rows} == set(ENGINES)
     assert {row["order"] for row in rows} == {"given", "lid-ascending"}

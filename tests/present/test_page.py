@@ -12,8 +12,9 @@ import vl_convert
 from support.results import ENVIRONMENT, LONG, permutations, result, stored
 
 from bench import load
+from bench.features.categories.permutations import of_findings
 from bench.present import charts
-from bench.present.page import SECTIONS
+from bench.present.page import PARTS
 from bench.present.page.html import template
 
 HEADINGS = {
@@ -101,7 +102,7 @@ def read(full):
 
 def test_a_page_has_all_its_parts(full, read):
     assert read.all("title")
-    assert read.drawn == [name for of in SECTIONS.values() for name in of if name in full.charts]
+    assert read.drawn == [name for of in PARTS.values() for name in of if name in full.charts]
     for heading in HEADINGS:
         assert heading in read.text
     letters = "".join(read.text.split())  # there are blanks around elements, as of code
@@ -215,7 +216,7 @@ def test_what_the_data_has_not_is_not_drawn(options, absent):
     assert not absent & {*read.drawn, *read.content["charts"]}
     assert read.drawn
     for heading, section in HEADINGS.items():
-        drawn = {*SECTIONS[section], *(SECTIONS["variance"] if section == "costs" else ())} & {*read.drawn}
+        drawn = {*PARTS[section], *(PARTS["variance"] if section == "costs" else ())} & {*read.drawn}
         assert (heading in read.text) == bool(drawn)
     for name, chart in read.content["charts"].items():
         assert len(frame(chart["rows"])), name
@@ -242,8 +243,8 @@ def test_permutations_of_categories_have_a_chart_and_their_figures():
     read = Read(of.html())
     assert read.drawn == ["permutations"]
     assert "Permutations of categories" in read.text
-    assert len(read.content["permutations"]) == len(of.findings.permuted) == 4
-    for row, expected in zip(read.content["permutations"], of.findings.permuted, strict=True):
+    assert len(read.content["tables"]["permutations"]) == len(of.findings.once(of_findings)) == 4
+    for row, expected in zip(read.content["tables"]["permutations"], of.findings.once(of_findings), strict=True):
         assert {name: row[name] for name in ("engine", "ef_search", "lowest", "highest", "range", "p")} == {
             **{name: expected.setting[name] for name in ("engine", "ef_search")},
             **{name: getattr(expected, name) for name in ("lowest", "highest", "range", "p")},
@@ -255,7 +256,7 @@ def test_permutations_of_categories_have_a_chart_and_their_figures():
         assert row["worst"] == ", ".join(expected.worst)
     rows = frame(read.content["charts"]["permutations"]["rows"])
     seen = rows[rows["range"] == "range seen"]["points"]
-    assert list(seen) == [100 * row.range for row in of.findings.permuted]
+    assert list(seen) == [100 * row.range for row in of.findings.once(of_findings)]
 
 
 def test_models_are_ranked_by_the_chosen_ef_search():

@@ -14,10 +14,10 @@ from support.experiments import SMALL
 from support.results import ENVIRONMENT, LONG, permutations, result
 
 from bench import load
-from bench.analysis.changes import changes
-from bench.present.page.changes import changes_page
+from bench.features.changes.change import changes
+from bench.features.changes.changes_page import changes_page
+from bench.features.changes.side import Side
 from bench.present.page.html import written
-from bench.study.side import Side
 
 pytestmark = pytest.mark.browser
 

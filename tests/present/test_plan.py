@@ -2,13 +2,13 @@ import re
 
 import pytest
 
-from bench.analysis.plan import Line, Plan
+from bench.analysis.plan import Plan, PlanLine
 from bench.present.plan import plan_text
 from bench.present.text import Layout
 
 
 def line(ef_search, **index):
-    return Line(
+    return PlanLine(
         **({"engine": "hnswlib", "M": 16, "ef_construction": 128} | index),
         dataset="d",
         ef_search=ef_search,

@@ -4,16 +4,17 @@ import math
 import msgspec
 import pytest
 
-from bench.analysis.rankings import rankings
 from bench.analysis.retrieval import retrieval
 from bench.analysis.summary import summarize
+from bench.features.rankings.ranking import rankings
+from bench.features.rankings.rankings_text import rankings_text
 from bench.present import export
-from bench.present.retrieval import flat, rankings_text, retrieval_text
+from bench.present.retrieval import retrieval_text, score_columns
 from bench.present.text import Layout
-from bench.study.experiment import Experiment
 from bench.study.run import run
+from bench.study.spec.experiment import Experiment
+from bench.study.spec.study import Study
 from bench.study.store import Store
-from bench.study.study import Study
 
 WIDE = Layout(wide=True)
 
@@ -83,7 +84,7 @@ def test_a_swap_is_shown_with_its_probabilities(outcomes):
 
 
 def swap(ranking, probability):
-    from bench.analysis.rankings import Swap
+    from bench.features.rankings.ranking import Swap
 
     ahead, behind, _ = ranking.models
     return Swap(
@@ -105,7 +106,7 @@ def test_the_table_of_scores_stands_by_the_summaries(outcomes):
     assert len(lines) == 3 * 2 * 2
     assert "Over the 29 judged queries" in text
     assert {(row.order, row.setting) for row in scored} == {(row.order, row.setting) for row in summarize(outcomes)}
-    row = flat(scored[0])
+    row = score_columns(scored[0])
     score = scored[0].scores["nDCG@10"]
     assert row["nDCG@10"] == score.mean.value
     assert row["nDCG@10_difference"] == pytest.approx(row["nDCG@10"] - row["nDCG@10_exact"])

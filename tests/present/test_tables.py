@@ -12,18 +12,18 @@ from support.needs import ENGINES
 from support.summaries import steady_samples
 
 from bench.analysis.advice import advise
-from bench.analysis.power import Needed
 from bench.analysis.setting import Setting
-from bench.analysis.stats import Estimate
-from bench.analysis.summary import Shares, Summary, Verdict
+from bench.analysis.summary import Comparison, Shares, Summary
 from bench.errors import BenchError
 from bench.indexes import INDEXES
 from bench.present import export, listings
 from bench.present import summary as summary_of
 from bench.present.text import Layout
-from bench.study.experiment import Experiment
+from bench.statistics.intervals import Estimate
+from bench.statistics.power import Needed
+from bench.study.spec.experiment import Experiment
+from bench.study.spec.study import Study
 from bench.study.store import Store
-from bench.study.study import Study
 from bench.study.trial import FIELDS, changed
 
 
@@ -40,7 +40,7 @@ def summary(
 ):
     against = None
     if difference is not None:
-        against = Verdict(
+        against = Comparison(
             difference=estimate(difference),
             misses_removed=estimate(0.5, 0.1),
             p=0.0123,
@@ -129,7 +129,7 @@ def test_a_hint_names_the_order_whose_build_loses_queries():
     assert "40 of 1,000 queries" in flat_text(wide([fallen, whole]))
     assert "(category)" in flat_text(wide([fallen, whole]))
     assert "fall apart" not in wide([whole])
-    row = summary_of.flat(fallen)
+    row = summary_of.summary_row(fallen)
     assert (row["lowest_build"], row["lost_queries"]) == (0.4321, 40)
 
 
@@ -271,7 +271,7 @@ def test_every_list_fits_the_terminal(kind, width):
 
 
 def test_json_rows_are_flat():
-    row = summary_of.flat(summary("given", 0.6, 0.1))
+    row = summary_of.summary_row(summary("given", 0.6, 0.1))
     assert (row["experiment"], row["dataset"], row["ef_search"], row["order"]) == ("e", "d", 10, "given")
     assert (row["recall"], row["recall_low"], row["difference"], row["verdict"]) == (0.6, 0.59, 0.1, "better")
     assert not any(isinstance(value, dict | Estimate) for value in row.values())

@@ -15,9 +15,9 @@ from bench.errors import BenchError
 from bench.indexes import INDEXES
 from bench.study import baseline
 from bench.study.environment import DECIDES, binary, differences, environment
-from bench.study.experiment import Experiment
 from bench.study.outcome import Build, Outcome
-from bench.study.study import Study, with_builds
+from bench.study.spec.experiment import Experiment
+from bench.study.spec.study import Study, with_builds
 from bench.study.trial import changed
 
 HIGH = base64.b64encode(zlib.compress(bytes([200] * 40))).decode()

@@ -19,13 +19,13 @@ from support.processes import children, gone
 from bench.errors import BenchError
 from bench.geometry import Geometry
 from bench.indexes import INDEXES
-from bench.study import workers
-from bench.study.build import Job, check_code, data_files
-from bench.study.experiment import Experiment
+from bench.study.execution import workers
+from bench.study.execution.build import Job, check_code, data_files
 from bench.study.outcome import Failure
 from bench.study.run import run
+from bench.study.spec.experiment import Experiment
+from bench.study.spec.study import Study
 from bench.study.store import Store
-from bench.study.study import Study
 from bench.study.trial import changed
 
 # An engine like hnswlib that misbehaves, as a file: in a build, before or after it
@@ -197,7 +197,7 @@ def test_workers_end_with_their_parent(bench_script, misbehaving, tmp_path, sign
 def test_where_the_kernel_does_not_see_to_it_a_thread_ends_a_process_without_its_parent(tmp_path):
     program = (
         "import os, sys, threading, time\n"
-        "from bench.study import processes\n"
+        "from bench.study.execution import processes\n"
         "parent = os.getpid()\n"
         "if os.fork() == 0:\n"
         "    threading.Thread(target=processes._watch, args=(parent,), daemon=True).start()\n"

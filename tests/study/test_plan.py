@@ -9,10 +9,10 @@ from bench.indexes import INDEXES
 from bench.present.plan import plan_text
 from bench.present.text import Layout
 from bench.study import plan as planning
-from bench.study.experiment import Experiment
 from bench.study.run import run
+from bench.study.spec.experiment import Experiment
+from bench.study.spec.study import Study
 from bench.study.store import Store
-from bench.study.study import Study
 
 RUNGS = 13  # of the ladder from 10 to the 400 rows, but 10 and 40
 

@@ -17,11 +17,11 @@ from bench.indexes import INDEXES
 from bench.indexes.engine import version
 from bench.measure import retrieval
 from bench.study import run as running
-from bench.study.experiment import Experiment
+from bench.study.execution.workers import Workers
 from bench.study.outcome import Failure
+from bench.study.spec.experiment import Experiment
+from bench.study.spec.study import Study
 from bench.study.store import Store
-from bench.study.study import Study
-from bench.study.workers import Workers
 
 EXPERIMENT = Experiment(
     datasets=["clustered"],

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from support.examples import TRIAL
 
-from bench.study.trial import DIGESTS, FIELDS, GROUPS, Search, Setting, changed, flat, grouped
+from bench.study.trial import DIGESTS, FIELDS, GROUPS, Search, TrialSetting, changed, flat_fields, grouped
 
 
 def test_names_of_fields_are_unique_over_the_groups():
@@ -11,21 +11,23 @@ def test_names_of_fields_are_unique_over_the_groups():
 
 
 def test_a_trial_is_its_fields():
-    assert list(flat(TRIAL)) == list(FIELDS)
-    assert grouped(flat(TRIAL)) == TRIAL
+    assert list(flat_fields(TRIAL)) == list(FIELDS)
+    assert grouped(flat_fields(TRIAL)) == TRIAL
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_field_changes_the_key_and_all_but_the_search_the_build(name):
-    other = changed(TRIAL, **{name: flat(TRIAL)[name] + (1 if FIELDS[name] is int else "x")})
+    other = changed(TRIAL, **{name: flat_fields(TRIAL)[name] + (1 if FIELDS[name] is int else "x")})
     assert other.key != TRIAL.key
     assert (other.build == TRIAL.build) == (name in [field.name for field in msgspec.structs.fields(Search)])
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_setting_is_all_but_order_and_seeds(name):
-    other = changed(TRIAL, **{name: flat(TRIAL)[name] + (1 if FIELDS[name] is int else "x")})
+    other = changed(TRIAL, **{name: flat_fields(TRIAL)[name] + (1 if FIELDS[name] is int else "x")})
     assert (other.setting == TRIAL.setting) == (
         name in ("order", "order_params", "order_code", "order_seed", "build_seed")
     )
-    assert set(flat(Setting(**{f: getattr(TRIAL, f) for f in Setting.__struct_fields__}))) < set(FIELDS)
+    assert set(flat_fields(TrialSetting(**{f: getattr(TRIAL, f) for f in TrialSetting.__struct_fields__}))) < set(
+        FIELDS
+    )

@@ -12,7 +12,7 @@ from unittest import mock
 
 from bench import cli
 from bench.indexes import INDEXES
-from bench.study.build import check_code, measure
+from bench.study.execution.build import check_code, measure
 
 SCRIPT = str(Path(sys.executable).parent / "bench")
 READ = object()  # a stream that is read

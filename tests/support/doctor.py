@@ -1,7 +1,7 @@
 """A diagnosis without a process of its own."""
 
-from bench.analysis.doctor import judged
-from bench.indexes import examination
+from bench.features.doctor import examination
+from bench.features.doctor.diagnosis import judged
 
 
 def examined(engine, metric="l2", name="engine"):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from bench.analysis.kept_order import BY_ID, EARLIER, INSIDE, LOST
+from bench.features.doctor.kept_order import BY_ID, EARLIER, INSIDE, LOST
 from bench.geometry import knn
 from bench.indexes import INDEXES
 from bench.indexes.engine import Engine, Params, Promises

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from bench.analysis.sample import independent
 from bench.analysis.setting import Setting
 from bench.analysis.summary import Summary, verdicts
+from bench.statistics.sample import independent
 from bench.study.trial import changed
 from support.examples import TRIAL
 

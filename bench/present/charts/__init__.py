@@ -41,6 +41,9 @@ class Chart(NamedTuple):
     by: tuple[str, ...]
 
 
+Charts = Mapping[str, Chart]
+
+
 def orders(findings: Findings) -> list[str]:
     """Labels of all orders, the reference first."""
     return sorted(
@@ -48,27 +51,27 @@ def orders(findings: Findings) -> list[str]:
     )
 
 
-def names(findings: Findings) -> list[str]:
+def names(findings: Findings, charts: Charts) -> list[str]:
     """The charts that there is something to draw in."""
-    return [name for name, chart in CHARTS.items() if len(chart.frame(findings))]
+    return [name for name, chart in charts.items() if len(chart.frame(findings))]
 
 
-def every(findings: Findings, name: str) -> Iterator[tuple[dict[str, Any], Any]]:
+def every(findings: Findings, charts: Charts, name: str) -> Iterator[tuple[dict[str, Any], Any]]:
     """A chart for every choice that there are rows of: (choice, chart)."""
-    of, frame = _found(findings, name)
+    of, frame = _found(findings, charts, name)
     keys = [key for key in of.by if key in frame]
     for values in dict.fromkeys(zip(*(frame[key] for key in keys), strict=True)) if keys else [()]:
         choice = dict(zip(keys, values, strict=True))
         yield choice, _drawn(findings, of, frame, choice)
 
 
-def chart(findings: Findings, name: str, **choice: Any) -> Any:
-    """A chart of CHARTS for paper or a notebook.
+def chart(findings: Findings, charts: Charts, name: str, **choice: Any) -> Any:
+    """Return one of these charts for paper or a notebook.
 
     choice: values of what it goes by, of `dataset`, `index` and `search` as a rule; without one the first is taken.
     Raises BenchError for an unknown name, a choice that there is not, or where there is nothing to draw.
     """
-    of, frame = _found(findings, name)
+    of, frame = _found(findings, charts, name)
     if wrong := sorted(choice.keys() - {*of.by, "dataset", "index", "search"}):
         raise unknown("choice", wrong[0], dict.fromkeys([*of.by, "dataset", "index", "search"]))
     return _drawn(findings, of, frame, choice)
@@ -94,14 +97,14 @@ def named(text: str, reference: str) -> str:
     return text.replace("the reference", reference) if reference else text
 
 
-def _found(findings: Findings, name: str) -> "tuple[Chart, pd.DataFrame]":
-    if name not in CHARTS:
-        raise unknown("chart", name, CHARTS)
-    frame = CHARTS[name].frame(findings)
+def _found(findings: Findings, charts: Charts, name: str) -> "tuple[Chart, pd.DataFrame]":
+    if name not in charts:
+        raise unknown("chart", name, charts)
+    frame = charts[name].frame(findings)
     if not len(frame):
-        has = ", ".join(names(findings)) or "none"
+        has = ", ".join(names(findings, charts)) or "none"
         raise BenchError(f"chart {name!r}: these results have nothing to draw in it; they have: {has}")
-    return CHARTS[name], frame
+    return charts[name], frame
 
 
 def file_part(value: object) -> str:
@@ -248,30 +251,6 @@ CHARTS = {
         frames.sweep,
         comparison.sweep,
         ("sweep", "index", "search"),
-    ),
-    "permutations": Chart(
-        "Permutations of categories against luck",
-        "How far the best and the worst permutation lie apart as seen, by luck alone, and truly (with its 95 %"
-        " interval).",
-        frames.permutations,
-        parts.permutations,
-        (),
-    ),
-    "presets": Chart(
-        "Recall at systems' defaults",
-        "Mean recall by order with 95 % intervals, at the parameters that each system has by default, in the engines of"
-        " this harness.",
-        frames.presets,
-        comparison.presets,
-        ("dataset",),
-    ),
-    "rankings": Chart(
-        "Rankings of models",
-        "The rank of each model by nDCG@10 under exact search, and under each engine and order; a line that crosses"
-        " another is a change of places, which need not be more than noise.",
-        frames.rankings,
-        parts.rankings,
-        ("search", "ranking"),
     ),
     "dimensions": Chart(
         "Local intrinsic dimension",

@@ -5,7 +5,6 @@ from typing import Any
 
 from bench.present.charts.marks import (
     BLUE,
-    CHANGES,
     COLUMNS,
     ORANGE,
     REFERENCE,
@@ -24,15 +23,11 @@ from bench.present.charts.marks import (
 
 def difference(rows: Any, labels: Sequence[str]) -> Any:
     """A forest plot of differences to the reference."""
-    return _forest(rows, VERDICTS)
+    return forest(rows, VERDICTS)
 
 
-def changes(rows: Any, labels: Sequence[str]) -> Any:
-    """A forest plot of what changed between two sets of outcomes."""
-    return _forest(rows, CHANGES)
-
-
-def _forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
+def forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
+    """Return a forest plot of differences. marks: shape, colour and character of each verdict."""
     import altair as alt
 
     y = alt.Y("order:N", sort=alt.EncodingSortField("place", order="ascending"), title=None, axis=names())
@@ -178,27 +173,6 @@ def engines(rows: Any, labels: Sequence[str]) -> Any:
             tooltip=tips("index", "order", "difference", "low", "high", "verdict"),
         ),
     ).properties(height=alt.Step(14))
-
-
-def presets(rows: Any, labels: Sequence[str]) -> Any:
-    """Recall under systems' defaults."""
-    import altair as alt
-
-    y = alt.Y("system:N", title=None, axis=names(), sort=None)
-    x = alt.X("recall:Q", title="recall", scale=alt.Scale(zero=False, padding=12))
-    base = alt.Chart(rows)
-    return alt.layer(
-        base.transform_filter("isValid(datum.low)")
-        .mark_rule()
-        .encode(x=alt.X("low:Q", title="recall"), x2="high:Q", y=y, color=colours(labels)),
-        base.mark_point(filled=True, size=60, opacity=1).encode(
-            x=x,
-            y=y,
-            color=colours(labels),
-            shape=shapes(labels),
-            tooltip=tips("system", "order", "recall", "low", "high"),
-        ),
-    ).properties(height=alt.Step(ROW))
 
 
 def sweep(rows: Any, labels: Sequence[str]) -> Any:

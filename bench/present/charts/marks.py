@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analysis.changes import SAME
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE
 
 # A colour means one thing on a page: blue and orange are verdicts, grey is the reference and what is not shown to
@@ -19,7 +18,6 @@ VERDICTS = {
     NO_DIFFERENCE: ("square", REFERENCE, "="),
     UNDECIDED: ("circle", REFERENCE, "?"),
 }
-CHANGES = {**VERDICTS, SAME: ("diamond", REFERENCE, "=")}
 ROW = 22  # pixels an order
 # Pixels of a name beside a plot, and in legends of two columns, by the room that there is; paper has no container
 _ROOM = "(containerSize()[0] || 560)"

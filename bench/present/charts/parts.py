@@ -1,4 +1,4 @@
-"""Charts of what lies behind a comparison: queries, data, variance, costs; permutations and rankings."""
+"""Charts of what lies behind a comparison: queries, data, variance, costs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -49,49 +49,6 @@ def by_dimension(rows: Any, labels: Sequence[str]) -> Any:
 def by_distance(rows: Any, labels: Sequence[str]) -> Any:
     """Recall by tenth of the queries' distance to the data."""
     return _tenths(rows, labels, "tenth of the queries, nearest first")
-
-
-def permutations(rows: Any, labels: Sequence[str]) -> Any:
-    """Ranges of category permutations beside those of luck."""
-    import altair as alt
-
-    ranges = ["range seen", "range by luck alone", "true range"]
-    shape = alt.Shape("range:N", **listed("range", ranges, SHAPES))
-    y = alt.Y("setting:N", title=None, axis=names(), sort=alt.EncodingSortField("place"))
-    base = alt.Chart(rows).encode(y=y, yOffset=alt.YOffset("range:N", sort=ranges))
-    return alt.layer(
-        base.transform_filter("isValid(datum.low)")
-        .mark_rule(strokeWidth=2)
-        .encode(x=alt.X("low:Q", title="points of recall"), x2="high:Q"),
-        base.mark_point(filled=True, size=60, opacity=1).encode(
-            x=alt.X("points:Q", title="points of recall"),
-            shape=shape,
-            tooltip=tips("setting", "range", "points", "low", "high"),
-        ),
-    ).properties(height=alt.Step(10))
-
-
-def rankings(rows: Any, labels: Sequence[str]) -> Any:
-    """A bump chart: the rank of every model by engine and order."""
-    import altair as alt
-
-    x = alt.X(
-        "column:N", sort=alt.EncodingSortField("place"), title=None, axis=alt.Axis(labelAngle=-90, labelLimit=160)
-    )
-    y = alt.Y("rank:Q", scale=alt.Scale(reverse=True, zero=False, nice=False, padding=14), axis=alt.Axis(tickMinStep=1))
-    models = list(dict.fromkeys(rows["model"]))
-    # By names of its own: legends of one domain are one, in which shapes are dashed, or none
-    dash = alt.StrokeDash("line:N", scale=listed("line", [f"{of} " for of in models], DASHES)["scale"], legend=None)
-    base = alt.Chart(rows)
-    return alt.layer(
-        base.transform_calculate(line="datum.model + ' '").mark_line().encode(x=x, y=y, strokeDash=dash),
-        base.mark_point(filled=True, size=80, opacity=1).encode(
-            x=x,
-            y=y,
-            shape=alt.Shape("model:N", **listed("model", models, SHAPES)),
-            tooltip=tips("model", "column", "rank", "ndcg"),
-        ),
-    ).properties(height=320)
 
 
 def dimensions(rows: Any, labels: Sequence[str]) -> Any:

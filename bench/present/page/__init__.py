@@ -1,24 +1,23 @@
 """A report: one HTML file that answers, shows and keeps all of an experiment's results, and needs no network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bench.analysis.categories import Permuted
 from bench.analysis.findings import Findings
 from bench.analysis.setting import Setting, split
-from bench.analysis.stats import Interval
 from bench.analysis.summary import BETTER
 from bench.geometry.describe import PROFILE_ROWS
 from bench.present import frames
 from bench.present.answer import answer
-from bench.present.charts import CHARTS, orders
+from bench.present.charts import Charts, orders
 from bench.present.charts.marks import DARK, LIGHT
 from bench.present.data import DESCRIBED, of_profile
 from bench.present.export import TIDY, tidy
 from bench.present.failures import failures_flat
 from bench.present.page.html import GENERATOR, HERE, columns, json_text, specification, template, vega
+from bench.present.section import Section, charts_of
 from bench.present.summary import builds_of, summary_rows
 from bench.present.text import title as common_title
 from bench.study.environment import distinct
@@ -31,12 +30,12 @@ FIRST = (
     *("order", "builds", "recall", "recall_low", "recall_high", "difference", "difference_low", "difference_high"),
     *("verdict", "equivalent_ef", "equivalent_ef_low", "equivalent_ef_high", "builds_needed", "queries_needed"),
 )
-# Which charts a section has, in the page's sequence
-SECTIONS = {
+# Which charts a part of the page has, in its sequence; those of features are in the overview
+PARTS = {
     "difference": ("difference",),
     "curves": ("curves", "misses"),
     "losses": ("losses", "by_dimension", "by_distance"),
-    "overview": ("heat", "engines", "engine_map", "sweep", "permutations", "rankings", "presets"),
+    "overview": ("heat", "engines", "engine_map", "sweep"),
     "data": ("dimensions",),
     "variance": ("shares", "needed"),
     "costs": ("seconds", "megabytes"),
@@ -54,9 +53,11 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     commands: Sequence[str]
 
 
-def page(findings: Findings, about: About) -> str:
-    """The report of one experiment as HTML."""
-    drawn = _charts(findings)
+def page(findings: Findings, about: About, sections: Sequence[Section]) -> str:
+    """Return the report of one experiment as HTML. sections: what features add."""
+    charts = charts_of(sections)
+    drawn = _charts(findings, charts)
+    tables = {section.name: rows for section in sections if (rows := section.table(findings))}
     settings = [row.setting.fields for row in findings.summaries]
     common = split(settings)[0] if settings else {}
     panels = frames.panels(findings)
@@ -67,7 +68,7 @@ def page(findings: Findings, about: About) -> str:
         "start": _start(findings, list(panels)),
         "summary": columns(_summary(findings)),
         "outcomes": columns(tidy(findings.outcomes)[list(TIDY)]),
-        "permutations": [_permuted(row) for row in findings.permuted],
+        "tables": tables,
         "failures": failures_flat(findings.failures),
         "charts": drawn,
         "themes": {"light": LIGHT, "dark": DARK},
@@ -76,10 +77,11 @@ def page(findings: Findings, about: About) -> str:
         about=about,
         generator=GENERATOR,
         findings=findings,
-        answer=answer(findings),
+        answer=answer(findings, sections),
         common=f"{common_title(common)}, {builds_of(findings.summaries)}" if settings else "",
-        charts={name: CHARTS[name] for name in drawn},
-        sections={name: [chart for chart in of if chart in drawn] for name, of in SECTIONS.items()},
+        charts={name: charts[name] for name in drawn},
+        tables=[(section.name, section.title) for section in sections if section.name in tables],
+        sections=_by_part(drawn, sections),
         panels=panels,
         described=DESCRIBED,
         profiles=[(name, of_data, of_profile(of_data)) for name, of_data in frames.profiles(findings)],
@@ -114,23 +116,17 @@ def _summary(findings: Findings) -> "pd.DataFrame":
     return frame[[*setting, *first, *(name for name in names if name not in (*setting, *first))]]
 
 
-def _permuted(row: Permuted) -> dict[str, Any]:
-    """The permutations of one setting as one level of names."""
-    flat: dict[str, Any] = {}
-    for name, value in msgspec.structs.asdict(row).items():
-        if isinstance(value, Mapping):
-            flat |= value
-        elif isinstance(value, Interval):
-            flat |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
-        else:
-            flat[name] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-    return flat
+def _by_part(drawn: Collection[str], sections: Sequence[Section]) -> dict[str, list[str]]:
+    """Return the names of the drawn charts by part of the page."""
+    of_features = [name for section in sections for name in section.charts]
+    names = {part: [*of, *(of_features if part == "overview" else [])] for part, of in PARTS.items()}
+    return {part: [name for name in of if name in drawn] for part, of in names.items()}
 
 
-def _charts(findings: Findings) -> dict[str, Any]:
-    """Every chart that there is something to draw in, as a specification and rows that it is given by a choice."""
+def _charts(findings: Findings, charts: Charts) -> dict[str, Any]:
+    """Return every chart that has something to draw: its specification, and the rows that a choice selects from."""
     labels, drawn = orders(findings), {}
-    for name, chart in CHARTS.items():
+    for name, chart in charts.items():
         rows = chart.frame(findings)
         if len(rows):
             spec = specification(chart.draw, rows, labels, chart.title)

@@ -95,12 +95,16 @@ def vega() -> str:
 
 
 @cache
-def template(name: str) -> Any:
-    """One of the templates here."""
+def template(name: str, folder: Path = HERE) -> Any:
+    """Return a template of a folder; it may include those here."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader([folder, HERE]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["code"] = _code
     environment.filters["named"] = named

@@ -199,10 +199,10 @@
     update();
   };
 
-  const tables = { summary: () => rowsOf(content.summary), outcomes: () => rowsOf(content.outcomes), permutations: () => content.permutations, failures: () => content.failures };
-  for (const box of document.querySelectorAll("[data-table]")) fullTable(box, box.dataset.table, tables[box.dataset.table]());
+  const tables = { summary: () => rowsOf(content.summary), outcomes: () => rowsOf(content.outcomes), failures: () => content.failures };
+  for (const box of document.querySelectorAll("[data-table]")) fullTable(box, box.dataset.table, (tables[box.dataset.table] ?? (() => content.tables[box.dataset.table]))());
   document.getElementById("json").onclick = () =>
-    download(`${content.experiment}.json`, JSON.stringify({ experiment: content.experiment, reference: content.reference, summary: rowsOf(content.summary), outcomes: rowsOf(content.outcomes), permutations: content.permutations, failures: content.failures }, null, 1), "application/json");
+    download(`${content.experiment}.json`, JSON.stringify({ experiment: content.experiment, reference: content.reference, summary: rowsOf(content.summary), outcomes: rowsOf(content.outcomes), ...content.tables, failures: content.failures }, null, 1), "application/json");
 
   if (form) {
     Object.assign(choice, Object.fromEntries(KEYS.map((key) => [key, content.settings[content.start ?? 0][key]])));

@@ -1,0 +1,1 @@
+"""Permutations of whole categories: does their order matter beyond luck?"""

@@ -1,0 +1,1 @@
+"""Changes: two sets of outcomes side by side."""

@@ -1,0 +1,1 @@
+"""The doctor: what does an engine do with the order?"""

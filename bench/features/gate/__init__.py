@@ -1,0 +1,1 @@
+"""The gate: has recall fallen since a baseline was saved?"""

@@ -1,0 +1,1 @@
+"""The defaults of deployed systems: what recall do they give, and does order matter there?"""

@@ -1,0 +1,1 @@
+"""How builds are run: the build itself, worker processes, the first build."""

@@ -1,0 +1,1 @@
+"""What a study asks for: experiments in TOML and comparisons, as structs."""

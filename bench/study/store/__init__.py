@@ -1,0 +1,306 @@
+"""Results in SQLite: a finished outcome is never lost and never run twice."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from bench.errors import BenchError, unknown
+from bench.study.outcome import Failure, Outcome
+from bench.study.spec.experiment import REFERENCE
+from bench.study.store import packing
+from bench.study.store.database import (
+    ATTEMPTS,
+    BUILD,
+    DATA,
+    SEARCH,
+    connected,
+    damaged,
+    in_memory,
+    is_writable,
+    unusable,
+)
+from bench.study.trial import Data, Trial, flat_fields
+
+T = TypeVar("T")
+
+_OUTCOMES = ("key", "hits", "hits_tie", "ids_sha256", "search_seconds", "search_bytes", "retrieval", "retrieval_exact")
+_OF_BUILD = ("id", "dataset_id", "order_seconds", "build_seconds", "order_bytes", "build_bytes", "environment")
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """What an experiment's outcomes do not say of it.
+
+    title: as it states. reference: the order that others are compared with. command: that it was last run by.
+    """
+
+    title: str = ""
+    reference: str = REFERENCE
+    command: str = ""
+
+
+class Store:
+    """A store file. `Store.create` makes it where there is none, `Store.open` does not.
+
+    One that cannot be written gives what it has; what is only noted about it, as which experiments ask for what, is
+    forgotten when it is closed.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._read_only = False
+
+    @classmethod
+    def create(cls, path: Path) -> "Store":
+        """The store at `path`, made if it does not exist; a BenchError where it cannot be used."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BenchError(
+                f"cannot write the results folder {path.parent}: {error.strerror}; name another store with --store"
+            ) from None
+        store = cls(path, connected(path, "rwc"))
+        if not is_writable(path):
+            with store._usable():
+                store._connection, store._read_only = in_memory(store._connection), True
+        return store
+
+    @classmethod
+    def open(cls, path: Path) -> "Store":
+        """The store at `path`; a BenchError where there is none."""
+        if not os.path.lexists(path):
+            raise BenchError(f"no store at {path}: run `bench run` first, or name another with --store")
+        return cls(path, connected(path, "rw"))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def check_writable(self) -> None:
+        """A BenchError where an outcome could not be kept."""
+        if self._read_only:
+            raise BenchError(
+                f"cannot write the store {self.path}: it or its folder is read-only, and outcomes are missing in it; "
+                "name another with --store"
+            )
+
+    def check(self, experiment: str) -> None:
+        """A BenchError where outcomes of an experiment are not what was stored, which costs as much as to read them."""
+        for of_ladder in (False, True):
+            for _ in self._outcomes(experiment, of_ladder):
+                pass
+
+    def enlist(self, experiment: str, trials: Iterable[Trial], ladder: Iterable[Trial] = ()) -> None:
+        """Count these trials among those of `experiment`, and these on its ladder; what it has as its own stays so."""
+        rows = [(experiment, trial.key, on) for on, of in ((True, ladder), (False, trials)) for trial in of]
+        with self._usable(), self._connection as connection:
+            connection.executemany(
+                "INSERT INTO members VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET ladder = excluded.ladder "
+                "WHERE excluded.ladder = 0 OR key NOT IN (SELECT key FROM outcomes)",
+                rows,
+            )
+
+    def forget(self, experiment: str, but: Iterable[Trial]) -> None:
+        """Take trials without an outcome from those of `experiment`, but these; and builds that no outcome has."""
+        keys = {trial.key for trial in but}
+        query = "SELECT key FROM members WHERE experiment = ? AND key NOT IN (SELECT key FROM outcomes)"
+        with self._usable(), self._connection as connection:
+            rows = [key for (key,) in connection.execute(query, (experiment,)) if key not in keys]
+            connection.executemany(
+                "DELETE FROM members WHERE experiment = ? AND key = ?", ((experiment, key) for key in rows)
+            )
+            connection.execute("DELETE FROM builds WHERE id NOT IN (SELECT build_id FROM outcomes)")
+
+    def note(self, experiment: str, title: str, reference: str, command: str) -> None:
+        """Keep what an experiment's outcomes do not say of it, see Noted, in place of what was kept before."""
+        if self.noted(experiment) == Noted(title, reference, command):
+            return  # so that a command which has nothing to do leaves the file as it is
+        with self._usable(), self._connection as connection:
+            _replace(connection, "experiments", (experiment, title, reference, command))
+
+    def noted(self, experiment: str) -> Noted:
+        """What was noted of an experiment; empty where nothing was."""
+        with self._usable():
+            query = "SELECT title, reference, command FROM experiments WHERE name = ?"
+            row = self._connection.execute(query, (experiment,)).fetchone()
+            return Noted(*row) if row else Noted()
+
+    def unfinished(self) -> dict[str, int]:
+        """How many outcomes each experiment misses of those that it last asked for, failures aside, where any."""
+        with self._usable():
+            return dict(
+                self._connection.execute(
+                    "SELECT experiment, count(*) FROM members WHERE key NOT IN (SELECT key FROM outcomes) "
+                    "AND key NOT IN (SELECT key FROM failures) GROUP BY experiment ORDER BY experiment"
+                ).fetchall()
+            )
+
+    def missing(self, trials: Sequence[Trial]) -> list[Trial]:
+        """The trials that have no outcome yet, in their order; those that failed are among them."""
+        with self._usable():
+            done = {key for (key,) in self._connection.execute("SELECT key FROM outcomes")}
+        return [trial for trial in trials if trial.key not in done]
+
+    def describe(self, data: Data, profile: Mapping[str, np.ndarray]) -> None:
+        """Keep what geometry says of a dataset; see `geometry.describe.profile`."""
+        content = packing.packed_profile(profile)
+        with self._usable(), self._connection as connection:
+            _insert_data(connection, data)
+            connection.execute("UPDATE datasets SET profile = ? WHERE id = ?", (content, packing.content_id(data)))
+
+    def profile(self, data: Data) -> dict[str, np.ndarray] | None:
+        """What geometry said of a dataset; None where nothing has been kept."""
+        with self._usable():
+            query = "SELECT profile FROM datasets WHERE id = ?"
+            row = self._connection.execute(query, (packing.content_id(data),)).fetchone()
+            return None if row is None or row[0] is None else packing.profile(row[0])
+
+    def add(self, outcome: Outcome, experiment: str | None = None) -> None:
+        """Keep an outcome, as one of an experiment: when this returns it is on disk."""
+        trial, build = outcome.trial, outcome.build
+        environment_id = packing.content_id(build.environment)
+        scores = [packing.packed_scores(scores) for scores in (outcome.retrieval, outcome.retrieval_exact)]
+        fields = flat_fields(trial)
+        build_row = (build.id, packing.content_id(trial.data), *(fields[name] for name in BUILD))
+        outcome_row = (trial.key, build.id, *(fields[name] for name in SEARCH))
+        of_build = (build.order_seconds, build.build_seconds, build.order_bytes, build.build_bytes)
+        hits = [packing.packed_hits(of_one) for of_one in (outcome.hits, outcome.hits_tie)]
+        measured = (*hits, outcome.ids_sha256, outcome.search_seconds, outcome.search_bytes)
+        with self._usable(), self._connection as connection:
+            environment = json.dumps(build.environment, sort_keys=True)
+            connection.execute("INSERT OR IGNORE INTO environments VALUES (?, ?)", (environment_id, environment))
+            _insert_data(connection, trial.data, packing.packed_groups(outcome.query_groups))
+            _replace(connection, "builds", (*build_row, *of_build, environment_id))
+            connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", (row for row in scores if row[0]))
+            _replace(connection, "outcomes", (*outcome_row, *measured, *(key for key, _ in scores)))
+            connection.execute("DELETE FROM failures WHERE key = ?", (trial.key,))
+            _add_member(connection, experiment, trial)
+
+    def attempted(self, attempt: str) -> set[str]:
+        """The ids of the builds that an attempt, which has not ended, made so far; see `attempt`."""
+        with self._usable(), self._connection as connection:
+            connection.execute(ATTEMPTS)
+            rows = connection.execute("SELECT build_id FROM attempts WHERE attempt = ?", (attempt,))
+            return {build for (build,) in rows}
+
+    def attempt(self, attempt: str, build: str) -> None:
+        """Count a build among those of an attempt, by its digest, so that an interrupted one can go on."""
+        with self._usable(), self._connection as connection:
+            connection.execute("INSERT OR IGNORE INTO attempts VALUES (?, ?)", (attempt, build))
+
+    def end_attempt(self, attempt: str) -> None:
+        """Forget which builds an attempt made, whose outcomes stay."""
+        with self._usable(), self._connection as connection:
+            connection.execute("DELETE FROM attempts WHERE attempt = ?", (attempt,))
+
+    def fail(self, failure: Failure, experiment: str | None = None) -> None:
+        """Keep why a trial of an experiment gave nothing, until it has an outcome."""
+        trial = msgspec.json.encode(failure.trial).decode()
+        with self._usable(), self._connection as connection:
+            _replace(connection, "failures", (failure.trial.key, trial, failure.reason))
+            _add_member(connection, experiment, failure.trial)
+
+    def failures(self, experiment: str | None = None) -> list[tuple[str, Failure]]:
+        """(experiment, failure) of trials that an experiment, or any, asked for last and that gave nothing."""
+        with self._usable():
+            rows = self._connection.execute(
+                "SELECT experiment, key, trial, reason FROM failures JOIN members USING (key) "
+                "WHERE (?1 IS NULL OR experiment = ?1) AND key NOT IN (SELECT key FROM outcomes) "
+                "ORDER BY experiment, key",
+                (experiment,),
+            ).fetchall()
+            return [(name, packing.failure(key, trial, reason)) for name, key, trial, reason in rows]
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Failures of the file, not of ours, as a BenchError."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise unusable(self.path, error, "what finished before is kept; ") from None
+        except packing.DamagedError as what:
+            raise damaged(self.path, what) from None
+
+    def experiments(self) -> list[str]:
+        """The names of the experiments that have outcomes or failures."""
+        with self._usable():
+            rows = self._connection.execute(
+                "SELECT DISTINCT experiment FROM members WHERE key IN (SELECT key FROM outcomes) "
+                "OR key IN (SELECT key FROM failures) ORDER BY experiment"
+            ).fetchall()
+        return [name for (name,) in rows]
+
+    def outcomes(self, experiment: str | None = None) -> Iterator[tuple[str, Outcome]]:
+        """(experiment, outcome) of one experiment; without a name of all, and outcomes of none under ''."""
+        if experiment is not None and experiment not in self.experiments():
+            raise BenchError(f"{self.path}: {unknown('experiment', experiment, self.experiments())}")
+        return self._outcomes(experiment, of_ladder=False)
+
+    def ladder(self, experiment: str | None = None) -> Iterator[tuple[str, Outcome]]:
+        """(experiment, outcome) of the ladder of one experiment, or of all; see `Study.ladder`."""
+        return self._outcomes(experiment, of_ladder=True)
+
+    def _outcomes(self, experiment: str | None, of_ladder: bool) -> Iterator[tuple[str, Outcome]]:
+        of_table = {"datasets": DATA, "builds": [*BUILD, *_OF_BUILD], "outcomes": [*SEARCH, *_OUTCOMES]}
+        columns = [f'{table}."{name}"' for table, names in of_table.items() for name in names]
+        with self._usable():
+            rows = self._connection.execute(
+                # Outcomes are looked up by the key of a member, which is indexed: the other way about each would read
+                # all members.
+                "WITH named AS (SELECT experiment, key, ladder FROM members UNION ALL "
+                "SELECT '', key, 0 FROM outcomes WHERE key NOT IN (SELECT key FROM members)) "
+                f"SELECT experiment, {', '.join(columns)} FROM named CROSS JOIN outcomes USING (key) "
+                "LEFT JOIN builds ON builds.id = build_id LEFT JOIN datasets ON datasets.id = dataset_id "
+                "WHERE (?1 IS NULL OR experiment = ?1) AND ladder = ?2 "
+                "ORDER BY 1, dataset, engine, order_seed, build_seed, key",
+                (experiment, of_ladder),
+            ).fetchall()
+            # After the rows: what another process adds meanwhile has its environment and scores in any case.
+            environments = self._content("environments", packing.environment)
+            scores = self._content("scores", packing.scores)
+            groups = self._content("datasets", packing.groups, column="query_groups")
+            names = [name for of_one in of_table.values() for name in of_one]
+            for name, *fields in rows:
+                yield name, packing.outcome(dict(zip(names, fields, strict=True)), environments, scores, groups)
+
+    def _content(self, table: str, read: Callable[[str, Any], T], column: str = "content") -> Callable[[str], T]:
+        """What gives the content of a row of a table by its id, read once."""
+        content = dict(self._connection.execute(f"SELECT id, {column} FROM {table}").fetchall())
+
+        @cache
+        def of(key: str) -> T:
+            if key not in content:
+                raise packing.DamagedError(f"{key} is not in its table {table}")
+            return read(key, content[key])
+
+        return of
+
+
+def _add_member(connection: sqlite3.Connection, experiment: str | None, trial: Trial) -> None:
+    if experiment is not None:
+        connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, 0)", (experiment, trial.key))
+
+
+def _insert_data(connection: sqlite3.Connection, data: Data, query_groups: bytes | None = None) -> None:
+    """Add a dataset's row where there is none, and its packed groups where the row has none."""
+    row = (packing.content_id(data), *msgspec.structs.astuple(data), None, query_groups)
+    connection.execute(
+        f"INSERT INTO datasets VALUES ({_places(row)}) ON CONFLICT (id) DO UPDATE SET query_groups = "
+        "excluded.query_groups WHERE query_groups IS NULL AND excluded.query_groups IS NOT NULL",
+        row,
+    )
+
+
+def _replace(connection: sqlite3.Connection, table: str, row: Sequence[Any]) -> None:
+    connection.execute(f"INSERT OR REPLACE INTO {table} VALUES ({_places(row)})", row)
+
+
+def _places(row: Sequence[Any]) -> str:
+    return ", ".join("?" * len(row))

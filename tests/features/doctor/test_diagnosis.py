@@ -1,0 +1,153 @@
+"""Fakes are named by the right verdict, faithful engines are not accused; more runs in `calibrate_doctor`."""
+
+from functools import cache
+
+import msgspec
+import numpy as np
+import pytest
+from support.doctor import examined
+from support.fakes import FAITHFUL, FAKES, HNSWLIB, ChunkedParams, fake, within_calls
+
+from bench.errors import BenchError
+from bench.features.doctor import examination
+from bench.features.doctor.diagnosis import judged
+from bench.features.doctor.examination import Failed, Recalls
+from bench.features.doctor.kept_order import ALIKE, CANNOT_TELL, FAILED, KEPT, REFUSED, effect
+from bench.indexes.engine import Promises
+
+
+def line(found, question):
+    [one] = [line for line in found.lines if line.question == question]
+    return one
+
+
+@cache  # several facts of one examination
+def fake_found(name):
+    return examined(FAKES[name].engine)
+
+
+@pytest.mark.parametrize("name", FAKES)
+def test_a_fake_is_named_by_its_verdict(name):
+    _, question, answer, broken = FAKES[name]
+    found = fake_found(name)
+    assert (line(found, question).answer, line(found, question).broken) == (answer, broken)
+    assert any(sign.isdigit() for sign in line(found, question).evidence)
+    assert all(one.remedy for one in found.broken)
+
+
+@pytest.mark.parametrize("name", FAITHFUL)
+@pytest.mark.parametrize("metric", ["cosine", "ip"])
+def test_a_faithful_engine_is_not_accused(name, metric):
+    found = examined(FAITHFUL[name], metric)
+    assert found.broken == []
+    assert found.lines[0].answer == KEPT
+    assert found.keeps
+
+
+def test_what_an_engine_does_not_promise_it_does_not_break():
+    free = Promises(keeps_order=False, repeats=False, seeded=False, has_ef_search=False)
+    for name in ("shuffles all rows, always alike", "ignores its seed", "two threads though one is asked"):
+        assert examined(msgspec.structs.replace(FAKES[name].engine, promises=free)).broken == []
+
+
+def test_where_answers_do_not_show_the_graph_nothing_else_is_said_of_it():
+    for name in ("answers exactly", "ids off by one"):
+        found = fake_found(name)
+        assert [one.question for one in found.broken] == [FAKES[name].question]
+        assert line(found, "order").answer == line(found, "build seed").answer == CANNOT_TELL
+        assert not found.keeps
+
+
+def test_it_says_what_to_set():
+    [setting] = examined(FAITHFUL["faiss"]).settings
+    assert setting == "chunk = 1 (100: lost inside a call; all: lost)"
+    threads = "threads = 1 (on 2, no two builds are alike)"
+    assert examined(HNSWLIB).settings == [threads]
+    thousand = fake_found("shuffles inside a call of 1,000 by default")
+    assert thousand.settings == ["chunk = 1 (the default: lost)", threads]
+
+
+def test_chunks_that_keep_the_order_are_told_from_those_that_do_not():
+    found = examined(FAITHFUL["hnswlib, chunks that keep the order"])
+    assert [line(found, f"order, chunk = {chunk}").answer for chunk in (100, "all")] == [ALIKE, ALIKE]
+
+
+def test_a_refusal_is_no_failure():
+    def check(params):
+        if params.threads > 1 or params.chunk == "all":
+            raise ValueError("one thread, and rows in batches")
+
+    engine = fake(within_calls(lambda rows: rows), params=ChunkedParams, check=check)
+    found = examined(engine)
+    assert found.broken == []
+    for question in ("repeats, 2 threads", "order, chunk = all"):
+        assert line(found, question).answer == REFUSED
+        assert line(found, question).evidence == "one thread, and rows in batches"
+
+
+def test_an_engine_that_refuses_a_build_is_told_from_one_that_fails():
+    def build(base, order, metric, params, seed):
+        raise BenchError("set RAYON_NUM_THREADS=1 first") if params.threads > 1 else MemoryError("no room")
+
+    found = examined(msgspec.structs.replace(HNSWLIB, build=build))
+    assert line(found, "repeats, 2 threads").answer == REFUSED
+    assert line(found, "order") in found.broken
+    assert line(found, "order").evidence == "MemoryError: no room"
+
+
+def test_unreachable_rows_and_rounded_distances_are_told_apart():
+    def lost(base, metric):
+        return lambda searcher, queries, k, ef: unreachable(searcher.search(queries, k + 3, max(ef, k + 3)), k)
+
+    def unreachable(ids, k):
+        return np.array([[one for one in row if one not in (3, 4, 5)][:k] for row in ids])
+
+    found = line(examined(fake(answer=lost)), "the widest search")
+    assert (found.answer, found.broken) == ("misses: unreachable rows", True)
+    assert "3 of 500 rows" in found.evidence
+
+    def build(base, order, metric, params, seed):
+        return HNSWLIB.build(np.round(base * 16) / 16, order, metric, params, seed)
+
+    found = examined(msgspec.structs.replace(HNSWLIB, build=build))
+    assert line(found, "the widest search").answer == "misses: rounded distances"
+    assert line(found, "order").answer == KEPT  # though rows at equal distances go by id
+
+
+def test_what_a_clustered_order_costs_has_an_interval():
+    recalls = Recalls(np.full((5, 40), 0.7), np.full((5, 40), 0.9))
+    assert effect(recalls).value == pytest.approx(-0.2)
+    known = dict(examination.run(HNSWLIB, "l2", {}))
+    clustered = line(judged("hnswlib", "1.0", HNSWLIB, "l2", known), "clustered")
+    assert clustered.answer.startswith("-")
+    assert clustered.evidence.startswith("[-")
+
+
+def test_what_failed_is_told_with_its_reason():
+    known = {name: Failed("killed by SIGSEGV") for name in examination.parts(FAITHFUL["faiss"])}
+    found = judged("faiss", "1.0", FAITHFUL["faiss"], "l2", known)
+    assert {one.evidence for one in found.lines} == {"killed by SIGSEGV"}
+    assert found.broken == found.lines
+    assert not found.keeps
+
+
+def raises_for_few(base, metric):
+    def answer(searcher, queries, k, ef_search):
+        ids = searcher.search(queries, k, ef_search)
+        if (ids < 0).any():
+            raise RuntimeError("Cannot return the results in a contiguous 2D array")
+        return ids
+
+    return answer
+
+
+def test_a_check_in_which_an_engine_raises_is_named_with_its_remedy():
+    found = examined(fake(answer=raises_for_few))
+    [broken] = found.broken
+    assert broken.question == "unreachable rows are -1"
+    assert broken.answer == FAILED
+    assert broken.evidence.startswith("RuntimeError: ")
+    assert "-1" in broken.remedy
+    held = line(found, "other checks")
+    assert held.answer == "hold"
+    assert "unreachable" not in held.evidence

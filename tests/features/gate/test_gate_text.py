@@ -1,0 +1,111 @@
+import msgspec
+import pytest
+from support.examples import TRIAL
+
+from bench.analysis.verdict import FELL, HOLDS, THESE, UNDECIDED, Case, GateLine
+from bench.features.gate.gate import Report, SmallestFalls
+from bench.features.gate.gate_text import gate_values, smallest_text, text
+from bench.present.text import Layout
+from bench.study.trial import Order
+
+
+def line(low=-0.001, high=0.001, verdict=HOLDS, order="random", **fields):
+    middle = (low + high) / 2
+    return GateLine(
+        verdict=verdict,
+        engine="hnswlib",
+        case=Case(setting=TRIAL.setting, order=Order(order=order, **fields)),
+        was=0.9,
+        now=0.9 + middle,
+        difference=middle,
+        low=low,
+        high=high,
+        like_low=2 * low,
+        like_high=2 * high,
+        question=THESE,
+        settles=verdict == UNDECIDED,
+        builds=(5, 5),
+    )
+
+
+def report(*lines, **changed):
+    whole = Report(
+        baseline="b",
+        saved="2026-01-01",
+        reason="r",
+        margin=0.005,
+        strict=False,
+        contract=[],
+        looks=1,
+        smallest=SmallestFalls(dict.fromkeys((one.case for one in lines), 0.0123), {"hnswlib": 0.004}),
+        spent=False,
+        left_out=[],
+        unsaved=[],
+        passed=True,
+        changes=[],
+        unchanged=[],
+        scoring=[],
+        lines=[*lines],
+    )
+    return msgspec.structs.replace(whole, **changed)
+
+
+def test_orders_of_one_label_are_distinct_in_a_report_and_in_its_json():
+    params = ['{"permutation":["1","2"]}', '{"permutation":[1,2]}']
+    whole = report(*(line(order="category", order_params=one) for one in params), line(order="random"))
+    names = [row["order"] for row in gate_values(whole)["lines"]]
+    assert len(set(names)) == 3
+    assert [name.partition(" #")[0] for name in names] == ["category permutation=1+2"] * 2 + ["random"]
+    assert all(f"| {name} " in text(whole, Layout(wide=True)) for name in names)
+
+
+def test_undecided_lines_that_seem_to_have_fallen_are_counted():
+    two = report(line(-0.02, -0.001, UNDECIDED), line(-0.01, 0.01, UNDECIDED))
+    assert "a fall of up to 2.00 points is not excluded. 1 of them seem to have fallen" in " ".join(
+        text(two, Layout()).split()
+    )
+    assert "seem to have fallen" not in text(report(line(-0.01, 0.01, UNDECIDED)), Layout())
+
+
+UNDECIDED_LINES = [line(-0.01, 0.01, UNDECIDED), line(-0.01, 0.01, UNDECIDED, order="given")]
+FALL = line(-0.03, -0.02, FELL, order="reverse")
+PROMISE = ["hnswlib, l2: builds repeat: 20 of 200 answers differ"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "changed", "why"),
+    [
+        ([], {"contract": PROMISE}, ["hnswlib", "promise"]),
+        ([], {"contract": [*PROMISE, "faiss, l2: ids"]}, ["hnswlib and faiss", "promise"]),
+        ([], {"scoring": ["a known answer"]}, ["counted wrong"]),
+        ([FALL], {}, ["fell", "1 line"]),
+        ([FALL], {"contract": PROMISE}, ["promise", "fell"]),
+        ([], {"strict": True}, ["undecided", "--strict"]),
+    ],
+)
+def test_the_headline_says_why_a_gate_failed(lines, changed, why):
+    whole = report(*lines, *UNDECIDED_LINES, passed=False, **changed)
+    headline, counts = text(whole, Layout(width=200)).split("\n\n")[:2]
+    assert headline.startswith("gate b: FAILED")
+    assert all(word in headline for word in why)
+    assert ("undecided" in headline) == ("strict" in changed)
+    assert "2 undecided" in counts
+
+
+def test_the_headline_of_a_gate_that_passed_counts_its_lines():
+    assert text(report(line()), Layout(width=200)).splitlines()[0].endswith("1 holds")
+
+
+def test_the_falls_that_a_baseline_of_more_builds_would_find_are_said():
+    case = line().case
+    falls = SmallestFalls({case: 0.68}, {"hnswlib": 0.02}, {10: 0.21, 20: 0.09})
+    said = smallest_text(falls)
+    assert "68.00 points" in said
+    assert "10 builds 21.00, 20 builds 9.00" in said
+
+
+def test_lines_that_no_gate_can_decide_need_a_baseline_of_more_builds():
+    open_line = msgspec.structs.replace(line(-0.02, 0.01, UNDECIDED), settles=False)
+    said = " ".join(text(report(open_line), Layout()).split())
+    assert "1 of them cannot be decided" in said
+    assert "`bench baseline save --builds`" in said

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from bench.errors import BenchError, BenchWarning
+from bench.study.spec.comparison import DEFAULT_ORDERS, Source, comparison
+
+BY_LID, BY_RADIUS = ["lid-ascending", "lid-descending"], ["radius-descending"]
+
+
+def compared(folder, rows, orders=None):
+    rng = np.random.default_rng(0)
+    for name, count in (("base", rows), ("queries", 2)):
+        np.save(folder / f"{name}.npy", rng.standard_normal((count, 4)).astype(np.float32))
+    source = Source(base=str(folder / "base.npy"), queries=folder / "queries.npy", metric="l2")
+    return comparison(
+        source,
+        orders=orders,
+        index=[{"engine": "hnswlib"}],
+        k=1,
+        ef_search=[10],
+        build_seeds=1,
+        log=lambda line: None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "left_out", "reason"),
+    [
+        (1, [*BY_LID, *BY_RADIUS], "k = 100 neighbours of 1 row: it takes 3 rows at least"),
+        (2, [*BY_LID, *BY_RADIUS], "k = 10 neighbours of 2 rows: give :k=1"),
+        (3, [*BY_LID, *BY_RADIUS], "k = 100 neighbours of 3 rows: give :k=2"),
+        (10, [*BY_LID, *BY_RADIUS], "k = 10 neighbours of 10 rows: give k from 1 to 9, as in :k=9"),
+        (11, BY_LID, "k = 100 neighbours of 11 rows: give k from 2 to 10, as in :k=10"),
+        (100, BY_LID, "k = 100 neighbours of 100 rows: give k from 2 to 99, as in :k=10"),
+    ],
+)
+def test_default_orders_that_cannot_be_made_are_left_out_with_the_reason(tmp_path, rows, left_out, reason):
+    with pytest.warns(BenchWarning, match="left out of the default orders") as warned:
+        study = compared(tmp_path, rows)
+    assert [order.order for order in study.orders["base"]] == [name for name in DEFAULT_ORDERS if name not in left_out]
+    said = "\n".join(str(warning.message) for warning in warned)
+    assert reason in said
+    assert said.count(" and ".join(BY_LID)) == 1
+
+
+def test_all_default_orders_can_be_made_of_101_rows(tmp_path):
+    study = compared(tmp_path, 101)
+    assert tuple(order.order for order in study.orders["base"]) == DEFAULT_ORDERS
+
+
+@pytest.mark.parametrize("named", [["lid-ascending"], list(DEFAULT_ORDERS)])
+def test_an_order_that_is_named_and_cannot_be_made_is_an_error(tmp_path, named):
+    with pytest.raises(BenchError, match="order 'lid-ascending' on dataset 'base': k = 100 neighbours of 100 rows"):
+        compared(tmp_path, 100, named)
