@@ -90,11 +90,11 @@ def test_rows_of_zeros_are_left_out_of_records_and_numbers_stay_those_of_the_bas
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
     is_query = np.arange(60) % 4 == 1  # row 41, of zeros, is one
     fields = [{"split": "test" if query else "train", "row": str(row)} for row, query in enumerate(is_query)]
-    np.save(tmp_path / "v.npy", ROWS)
+    np.save(tmp_path / "zeros.npy", ROWS)
     (tmp_path / "r.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in fields))
-    sums = "".join(f"'{file}' = '{digests.file_digest(tmp_path / file)}'\n" for file in ("v.npy", "r.jsonl"))
+    sums = "".join(f"'{file}' = '{digests.file_digest(tmp_path / file)}'\n" for file in ("zeros.npy", "r.jsonl"))
     (tmp_path / "my.toml").write_text(
-        "title = 'x'\nmetric = 'cosine'\n[records]\nvectors = 'v.npy'\nrecords = 'r.jsonl'\nsplit_field = 'split'\n"
+        "title = 'x'\nmetric = 'cosine'\n[records]\nvectors = 'zeros.npy'\nrecords = 'r.jsonl'\nsplit_field = 'split'\n"
         f"query_splits = ['test']\nmax_queries = 99\nlabel_field = 'row'\n[records.sha256]\n{sums}"
     )
     for _ in range(2):  # made, and from the cache

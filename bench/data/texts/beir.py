@@ -1,7 +1,7 @@
-"""BEIR folders: texts, queries and relevance judgements, with vectors of the texts.
+"""BEIR folders (Thakur et al. 2021): texts, queries and relevance judgements, with vectors of the texts.
 
-A folder holds `corpus.jsonl` (`_id`, `title`, `text`), `queries.jsonl` (`_id`, `text`) and `qrels/SPLIT.tsv`
-(`query-id`, `corpus-id`, `score`), as Thakur et al. 2021 distribute their sets. Row i of the vectors embeds line i.
+A folder has `corpus.jsonl` (`_id`, `title`, `text`), `queries.jsonl` (`_id`, `text`) and `qrels/SPLIT.tsv` (`query-id`,
+`corpus-id`, `score`). Row i of the vectors embeds line i.
 """
 
 import warnings
@@ -16,7 +16,7 @@ from bench.data import fetch
 from bench.data.arrays import check_vectors
 from bench.data.dataset import Dataset, Judgements, checked
 from bench.data.formats import read_vectors
-from bench.data.texts import lines, lsa, own_documents
+from bench.data.texts import lines, lsa
 from bench.data.texts.judgements import judge
 from bench.data.texts.lines import CORPUS, QUERIES
 from bench.errors import BenchError, BenchWarning, unknown
@@ -34,7 +34,7 @@ class Beir(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: of files, by their paths in the folder.
     strict: whether judgements of unknown ids are refused.
     leave_own_out: whether retrieval leaves out the document that has a query's id; by default if it is the query
-        itself, see `own_documents`.
+        itself, see `judge`.
     """
 
     folder: str
@@ -65,7 +65,8 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
     model_name, dimension = _parse_model(model or source.model, folder.where)
     corpus, queries = folder.file(CORPUS), folder.file(QUERIES)
     judgements, is_judged = judge(corpus, queries, folder.file(f"qrels/{source.split}.tsv"), strict=source.strict)
-    judgements = replace(judgements, leave_own_out=_leaves_own_out(source, corpus, queries, judgements))
+    if source.leave_own_out is not None:
+        judgements = replace(judgements, leave_own_out=source.leave_own_out)
     if model_name == lsa.NAME:
         assert dimension is not None
         base, all_queries = _lsa(corpus, queries, dimension)
@@ -90,19 +91,13 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
     )
 
 
-def _leaves_own_out(source: Beir, corpus: Path, queries: Path, judgements: Judgements) -> bool:
-    if source.leave_own_out is not None:
-        return source.leave_own_out
-    return own_documents.are_in_corpus(corpus, queries, judgements)
-
-
 def published(source: Beir) -> list[fetch.Published]:
-    """The files that a mirror has of the folder."""
+    """Return the files of the folder that a mirror has."""
     return [_published(source, file) for file in source.sha256]
 
 
 def files(source: Beir) -> list[str]:
-    """The files that are read, by their paths in the folder."""
+    """Return the paths in the folder of the files that are read."""
     model, _, _ = source.model.partition("@")
     vectors = [file.format(model=model) for file in (source.corpus, source.queries)]
     return [CORPUS, QUERIES, f"qrels/{source.split}.tsv", *vectors]
@@ -114,12 +109,7 @@ def _published(source: Beir, file: str) -> fetch.Published:
 
 @dataclass(frozen=True)
 class _Folder:
-    """Where the files of a dataset's BEIR folder are.
-
-    name: the dataset's.
-    source: as its TOML file states it.
-    beside: the folder of the TOML file.
-    """
+    """The BEIR folder of a dataset. name: the dataset's. beside: the folder of its TOML file."""
 
     name: str
     source: Beir
@@ -134,30 +124,27 @@ class _Folder:
         return self.beside / self.source.folder
 
     def file(self, file: str) -> Path:
-        """The path of a file, its checksum verified if the source states it."""
-        stated_digest = self.source.sha256.get(file)
+        """Return the path of a file; raises BenchError if it has another checksum than the source states."""
+        digest = self.source.sha256.get(file)
         if self.path.is_dir():
             path = lines.existing_file(self.path / file)
-            if stated_digest and (digest := digests.file_digest(path)) != stated_digest:
+            if digest and (found := digests.file_digest(path)) != digest:
                 raise BenchError(
-                    f"{path}: SHA-256 is {digest[:12]}..., {self.where} states {stated_digest[:12]}...: "
-                    "get the file again"
+                    f"{path}: SHA-256 is {found[:12]}..., {self.where} states {digest[:12]}...: get the file again"
                 )
             return path
-        if stated_digest is None:
-            raise BenchError(
-                f"{self.where}: {self.path} does not exist, and beir.sha256 states no checksum of {file} to get it by"
-            )
+        if digest is None:
+            raise BenchError(f"{self.where}: {self.path} does not exist, and beir.sha256 has no checksum of {file}")
         return fetch.required_path(_published(self.source, file), self.where, self.name)
 
 
 def _parse_model(model: str, where: str) -> tuple[str, int | None]:
-    """Name and number of dimensions of NAME or NAME@d."""
+    """Return name and number of dimensions of NAME or NAME@d."""
     name, at, dimension = model.partition("@")
     if at and not dimension.isdecimal():
         raise BenchError(f"{where}: model {model!r}: give the number of dimensions after @, as in {name}@128")
     if name == lsa.NAME and not at:
-        raise BenchError(f"{where}: model {model!r}: say how many dimensions, as in {name}@384")
+        raise BenchError(f"{where}: model {model!r}: give the number of dimensions, as in {name}@384")
     return name, int(dimension) if at else None
 
 
@@ -191,29 +178,25 @@ def _replace_without_direction(name: str, queries: np.ndarray, base: np.ndarray,
 
 
 def _vector_files(folder: _Folder, model: str) -> tuple[Path, Path]:
-    """The files of a model's vectors of the corpus and of the queries."""
+    """Return the files of a model's vectors of the corpus and of the queries."""
     source, path = folder.source, folder.path
     before, placeholder, after = source.corpus.partition("{model}")
     if not placeholder or "{model}" not in source.queries:
         raise BenchError(f"{folder.where}: beir.corpus and beir.queries name a model's files by {{model}}")
     present = [file.relative_to(path).as_posix() for file in path.glob(f"{before}*{after}")]
-    models = {
-        file.removeprefix(before).removesuffix(after)
-        for file in [*source.sha256, *present]
-        if file.startswith(before) and file.endswith(after)
-    }
-    corpus, queries = (pattern.replace("{model}", model) for pattern in (source.corpus, source.queries))
+    matching = [file for file in [*source.sha256, *present] if file.startswith(before) and file.endswith(after)]
+    models = {file.removeprefix(before).removesuffix(after) for file in matching}
+    files = [pattern.replace("{model}", model) for pattern in (source.corpus, source.queries)]
     if model not in models:
         error = unknown("model", model, [*sorted(models), f"{lsa.NAME}@d"])
-        raise BenchError(f"{folder.where}: {error}; its vectors would be {path / corpus} and {path / queries}")
-    for file, texts in ((corpus, CORPUS), (queries, QUERIES)):
-        if path.is_dir() and not (path / file).is_file():
-            raise BenchError(f"{folder.where}: {path / file} does not exist: save the vectors of {texts} by this name")
-    return folder.file(corpus), folder.file(queries)
+        raise BenchError(f"{folder.where}: {error}; its vectors would be {path / files[0]} and {path / files[1]}")
+    if path.is_dir() and not (path / files[1]).is_file():
+        raise BenchError(f"{folder.where}: {path / files[1]} does not exist: save the vectors of {QUERIES} there")
+    return folder.file(files[0]), folder.file(files[1])
 
 
 def _first_dimensions(vectors: Path, dimension: int | None, texts: Path, count: int) -> np.ndarray:
-    """(count, dimension) the first dimensions of the vectors of `texts`; all if dimension is None."""
+    """Return (count, dimension): the first dimensions of the vectors of `texts`; all if dimension is None."""
     rows = read_vectors(vectors)
     if len(rows) != count:
         raise BenchError(f"{vectors} has shape {rows.shape}, {texts} has {count:,} lines: embed it again")
@@ -223,7 +206,7 @@ def _first_dimensions(vectors: Path, dimension: int | None, texts: Path, count: 
 
 
 def _lsa(corpus: Path, queries: Path, dimension: int) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of all documents and of all queries, from the cache once they were computed."""
+    """Return the vectors of all documents and of all queries, from the cache if they were computed before."""
 
     def compute() -> dict[str, np.ndarray]:
         documents = [text for _, text in lines.documents(corpus)]

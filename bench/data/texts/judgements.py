@@ -1,4 +1,4 @@
-"""The relevance judgements of a BEIR folder: qrels/SPLIT.tsv, held against its documents and queries."""
+"""The relevance judgements of a BEIR folder: qrels/SPLIT.tsv, compared with its documents and queries."""
 
 import warnings
 from collections.abc import Iterator
@@ -12,29 +12,34 @@ from bench.data.formats.packed import opened
 from bench.data.formats.tables import numbered_rows, read_table
 from bench.data.texts import lines
 from bench.errors import BenchError, BenchWarning, unknown
+from bench.labels import listed
 
 QRELS_HEADER = ["query-id", "corpus-id", "score"]
-_PLACES = {3: (0, 1, 2), 4: (0, 2, 3)}  # of query, document and score, by how many fields lines have: BEIR's, TREC's
-_LISTED = 10  # unknown ids that a message shows
+_PLACES = {3: (0, 1, 2), 4: (0, 2, 3)}  # of query, document and score, by the number of fields: BEIR's, TREC's
+_OWN = 0.9  # of a query's words, if the document with its id is the query itself
 
 Qrels = dict[str, dict[str, int]]
 
 
 def judge(corpus: Path, queries: Path, qrels: Path, *, strict: bool = False) -> tuple[Judgements, np.ndarray]:
-    """The judgements of a folder, and (lines of `queries`,) bool: which queries have any.
+    """Return the judgements of a folder, and (lines of `queries`,) bool: which queries have any.
 
     A query without judgements cannot be scored and is left out, as trec_eval does; a warning counts them.
-    Judgements of documents that are not in the corpus stay, as trec_eval counts them (relevant, never returned), those
-    of unknown queries cannot; a warning counts and shows both, or, if `strict`, a BenchError.
+    Judgements of documents that are not in the corpus stay, as in trec_eval (relevant, never returned); those of
+    unknown queries are left out. A warning counts both; if `strict`, raises BenchError.
+    Each query leaves out the document with its id if most of these documents are the queries themselves, by their
+    words, as in ArguAna and Quora. Ids alone do not show this: many sets number queries and documents both from 1.
     """
-    doc_ids = [document for document, _ in lines.documents(corpus)]
-    query_ids = np.array([query for query, _ in lines.queries(queries)])
     grades = read_qrels(qrels)
-    unknowns = _unknown_ids(grades, doc_ids, corpus, query_ids, queries)
-    if unknowns and strict:
-        raise BenchError(f"{qrels} {'; '.join(unknowns)}; get the files of one release, or leave strict out")
-    for line in unknowns:
-        warnings.warn(f"{qrels} {line}", BenchWarning, stacklevel=2)
+    all_queries = dict(lines.queries(queries))
+    doc_ids, own = [], []
+    for document, text in lines.documents(corpus):
+        doc_ids.append(document)
+        if document in grades and document in all_queries:
+            words = _words(all_queries[document])
+            own.append(len(words & _words(text)) >= _OWN * len(words))
+    _report_unknown(grades, doc_ids, [*all_queries], qrels, strict)
+    query_ids = np.array([*all_queries])
     is_judged = np.isin(query_ids, list(grades))
     if not is_judged.any():
         raise BenchError(f"{qrels} judges none of the queries in {queries}: name another split")
@@ -45,28 +50,30 @@ def judge(corpus: Path, queries: Path, qrels: Path, *, strict: bool = False) -> 
             stacklevel=2,
         )
     judged_ids = query_ids[is_judged]
-    return Judgements(judged_ids, np.array(doc_ids), {query: grades[query] for query in judged_ids.tolist()}), is_judged
+    of_judged = {query: grades[query] for query in judged_ids.tolist()}
+    return Judgements(judged_ids, np.array(doc_ids), of_judged, leave_own_out=2 * sum(own) > len(own)), is_judged
 
 
-def _unknown_ids(grades: Qrels, doc_ids: list[str], corpus: Path, query_ids: np.ndarray, queries: Path) -> list[str]:
-    """What to say of the queries and documents that are judged and in neither file."""
-    known = set(doc_ids)
-    judged_docs = dict.fromkeys(document for row in grades.values() for document in row)
-    unknown_queries = sorted(set(grades) - set(query_ids.tolist()))
-    unknown_docs = [document for document in judged_docs if document not in known]
-    statements = []
-    for ids, what, file in ((unknown_queries, "queries", queries), (unknown_docs, "documents", corpus)):
-        if ids:
-            examples = ", ".join(repr(one) for one in ids[:_LISTED]) + (", ..." if len(ids) > _LISTED else "")
-            statements.append(f"judges {len(ids):,} {what} that {file.name} does not have: {examples}")
-    return statements
+def _words(text: str) -> set[str]:
+    return set(text.casefold().split())
+
+
+def _report_unknown(grades: Qrels, doc_ids: list[str], query_ids: list[str], qrels: Path, strict: bool) -> None:
+    """Warn of queries and documents that are judged and in neither file; if `strict`, raise BenchError."""
+    judged = dict.fromkeys(document for row in grades.values() for document in row)
+    unknowns = {"queries": set(grades) - set(query_ids), "documents": set(judged) - set(doc_ids)}
+    said = [f"judges {len(ids):,} unknown {what}: {listed(sorted(ids))}" for what, ids in unknowns.items() if ids]
+    if said and strict:
+        raise BenchError(f"{qrels} {'; '.join(said)}; get the files of one release, or leave --strict out")
+    for line in said:
+        warnings.warn(f"{qrels} {line}", BenchWarning, stacklevel=3)
 
 
 def read_qrels(qrels: Path) -> Qrels:
-    """Grades by query id and document id, from a file with tabs, of TREC, or of parquet.
+    """Return grades by query id and document id, from text or parquet.
 
-    Text has a line per judgement: query, document, grade with or without BEIR's header, or TREC's query, iteration,
-    document, grade.
+    Text has one judgement per line: query, document, grade, with or without BEIR's header, or as in TREC query,
+    iteration, document, grade.
     """
     path = _existing_qrels(qrels)
     grades: Qrels = {}
@@ -78,11 +85,9 @@ def read_qrels(qrels: Path) -> Qrels:
 
 
 def _existing_qrels(qrels: Path) -> Path:
-    for suffix in ("", ".gz"):
-        for ending in (".txt", ".trec", ".qrels"):
-            other = qrels.with_suffix(f"{ending}{suffix}")
-            if not qrels.is_file() and other.is_file():
-                return other
+    others = [qrels.with_suffix(ending + packed) for packed in ("", ".gz") for ending in (".txt", ".trec", ".qrels")]
+    if other := next((other for other in others if other.is_file() and not qrels.is_file()), None):
+        return other
     try:
         return lines.existing_file(qrels)
     except BenchError:
@@ -92,7 +97,7 @@ def _existing_qrels(qrels: Path) -> Path:
 
 
 def _text_rows(path: Path) -> Iterator[tuple[str, str, str, str]]:
-    """(place, query, document, score) of every line."""
+    """Yield (place, query, document, score) of each line."""
     try:
         with opened(path) as stream:
             rows = stream.read().decode("utf-8-sig").replace("\r\n", "\n").split("\n")
@@ -102,7 +107,7 @@ def _text_rows(path: Path) -> Iterator[tuple[str, str, str, str]]:
     first = rows[0].split(separator)
     is_header = first == QRELS_HEADER
     if len(first) not in _PLACES or not (is_header or is_number(first[-1])):
-        raise BenchError(f"{path}: the first line is no judgement, and not {' '.join(QRELS_HEADER)} with tabs between")
+        raise BenchError(f"{path}: line 1 is neither a judgement nor {' '.join(QRELS_HEADER)} with tabs between")
     for number, row in enumerate(rows, start=1):
         if not row.strip() or (number == 1 and is_header):
             continue
@@ -114,7 +119,7 @@ def _text_rows(path: Path) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, str, str, str]]:
-    """As `_text_rows`, of a table."""
+    """As `_text_rows`, from a table."""
     table = read_table(path, ".parquet")
     if missing := [name for name in QRELS_HEADER if name not in table.schema.names]:
         raise BenchError(f"{path} has no column {' or '.join(missing)}; it has: {', '.join(table.schema.names)}")
@@ -124,9 +129,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _grade(score: str, where: str) -> int:
-    if not is_number(score) or not float(score).is_integer():
-        raise BenchError(f"{where}: score {score!r} is not a whole number")
-    grade = int(float(score))
-    if not -(2**31) <= grade < 2**31:  # as trec_eval has them
-        raise BenchError(f"{where}: score {score!r} does not fit into 32 bits: give a smaller grade")
-    return grade
+    """Return a grade; raises BenchError if it is no whole number of 32 bits, as in trec_eval."""
+    if not is_number(score) or not float(score).is_integer() or not -(2**31) <= float(score) < 2**31:
+        raise BenchError(f"{where}: score {score!r} is not a whole number of 32 bits")
+    return int(float(score))

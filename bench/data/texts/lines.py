@@ -1,7 +1,4 @@
-"""Texts in files: lines of JSON or rows of parquet as BEIR has them, lines of JSON under other keys, or rows of CSV.
-
-Any text may be packed by gzip.
-"""
+"""Texts in files: JSON Lines, CSV or parquet; JSON Lines and CSV may be packed by gzip."""
 
 import codecs
 import csv
@@ -34,51 +31,57 @@ class _Query(msgspec.Struct):
 class Text(NamedTuple):
     """A text of a file.
 
-    line: where it begins, from 1.
-    label: what its label column has, None where none is read.
+    place: the file and the line, for errors.
+    label: from its label column; None if none is read.
     """
 
-    line: int
+    place: str
     text: str
-    label: str | int | None
+    label: str | int | None = None
 
 
-_Line = TypeVar("_Line")
-_LONGEST = 2**31 - 1  # characters of a field of CSV, which csv would limit to 131,072
+_Kind = TypeVar("_Kind", _Document, _Query)
+_Row = tuple[str, dict[str, Any]]  # its place, and its fields by column
 
 
 def documents(corpus: Path) -> Iterator[tuple[str, str]]:
-    """(id, text) of every document, in file order; title and text are joined as BEIR does, and may be empty."""
-    for _, line in _identified(corpus, _Document):
-        yield str(line.id), f"{line.title or ''} {line.text}".strip()
+    """Yield (id, text) of each document in file order. Title and text are joined as in BEIR, and may be empty."""
+    for _, document in _identified(corpus, _Document):
+        yield str(document.id), f"{document.title or ''} {document.text}".strip()
 
 
 def queries(file: Path) -> Iterator[tuple[str, str]]:
-    """(id, text) of every query, in file order; a text that is empty is a BenchError."""
-    for number, line in _identified(file, _Query):
-        if not line.text.strip():
-            raise BenchError(f"{file}: line {number}: query {line.id!r} has an empty text: remove it")
-        yield str(line.id), line.text
+    """Yield (id, text) of each query in file order; raises BenchError if a text is empty."""
+    for place, query in _identified(file, _Query):
+        if not query.text.strip():
+            raise BenchError(f"{place}: query {query.id!r} has an empty text: remove it")
+        yield str(query.id), query.text
 
 
 def texts(path: Path, column: str = "text", label_column: str | None = None) -> Iterator[Text]:
-    """Every row of a .csv file, or every line of a JSON Lines file, in file order; what has no text is a BenchError.
+    """Yield each Text of a file in file order; raises BenchError if one is missing or empty.
 
-    column, label_column: the columns, or keys, of the texts and of their labels.
+    column, label_column: the columns of CSV, or keys of JSON Lines, of the texts and of their labels.
     """
-    read = _csv_rows if suffixes.kind(path) == ".csv" else _json_texts
-    for row in read(path, column, label_column):
-        if not row.text.strip():
-            raise BenchError(f"{path}: line {row.line} has an empty {column}: remove it")
-        if row.label == "":
-            raise BenchError(f"{path}: line {row.line} has an empty {label_column}: give every text a label")
-        yield row
+    names = [column] if label_column is None else [column, label_column]
+    for place, fields in _rows(path, names):
+        for name in names:
+            if name not in fields:
+                known = ", ".join(map(repr, fields)) or "none"
+                raise BenchError(
+                    f"{place} has no {name!r}; it has: {known}; name one with --text-column or --label-column "
+                    "(commas separate columns of CSV)"
+                )
+            kinds = (str,) if name == column else (str, int)
+            if type(fields[name]) not in kinds or not str(fields[name]).strip():
+                raise BenchError(f"{place} has an empty {name}, or one that is not text: remove the line, or give one")
+        yield Text(place, *(fields[name] for name in names))
 
 
 def existing_file(path: Path) -> Path:
-    """The path of a file of a BEIR folder, also packed or as parquet; raises BenchError if there is none.
+    """Return the path of a file of a BEIR folder, also packed or as parquet; raises BenchError if there is none.
 
-    Of corpus.jsonl these are corpus.jsonl.gz, corpus.parquet, and the one shard in corpus/ or named corpus-...-of-...
+    For corpus.jsonl these are corpus.jsonl.gz, corpus.parquet, and the one shard in corpus/ or named corpus-...-of-...
     """
     shards = [*path.with_suffix("").glob("*.parquet"), *path.parent.glob(f"{path.stem}-*-of-*.parquet")]
     spellings = [path, path.with_name(f"{path.name}.gz"), path.with_suffix(".parquet"), *shards]
@@ -92,14 +95,40 @@ def existing_file(path: Path) -> Path:
     return present[0]
 
 
-def _csv_rows(path: Path, column: str, label_column: str | None) -> Iterator[Text]:
-    csv.field_size_limit(_LONGEST)
-    with opened(existing_file(path)) as packed, io.TextIOWrapper(packed, encoding="utf-8-sig", newline="") as stream:
+def _identified(path: Path, kind: type[_Kind]) -> Iterator[tuple[str, _Kind]]:
+    """Yield the place and content of each document or query; raises BenchError if two have one id."""
+    ids: set[str] = set()
+    for place, fields in _rows(existing_file(path), ["_id", "id", "title", "text"]):
+        fields.setdefault("_id", fields.get("id"))  # as parquet files name it
+        try:
+            row = msgspec.convert(fields, kind)
+        except msgspec.ValidationError as error:
+            raise BenchError(f"{place}: {str(error).replace('`', '')}") from None
+        if str(row.id) in ids:
+            raise BenchError(f"{place} repeats the id {str(row.id)!r}: remove one")
+        ids.add(str(row.id))
+        yield place, row
+
+
+def _rows(path: Path, names: list[str]) -> Iterator[_Row]:
+    """Yield each row of a file; raises BenchError if there is none. names: the columns that are needed."""
+    read = {".csv": _csv_rows, ".parquet": _parquet_rows}.get(suffixes.kind(path), _json_rows)
+    row = None
+    for row in read(path, names):
+        yield row
+    if row is None:
+        raise BenchError(f"{path} has no rows: give at least one text")
+
+
+def _csv_rows(path: Path, names: list[str]) -> Iterator[_Row]:
+    csv.field_size_limit(2**31 - 1)  # by default 131,072 characters
+    with opened(path) as packed, io.TextIOWrapper(packed, encoding="utf-8-sig", newline="") as stream:
         rows = csv.reader(stream, strict=True)
         line = 1
         try:
             header = next(rows, [])
-            places = [_place(path, header, name) for name in (column, label_column) if name is not None]
+            if repeated := [name for name in names if header.count(name) > 1]:
+                raise BenchError(f"{path} has several columns {repeated[0]}: rename all but one")
             line = rows.line_num + 1
             for cells in rows:
                 if cells and len(cells) != len(header):
@@ -108,7 +137,7 @@ def _csv_rows(path: Path, column: str, label_column: str | None) -> Iterator[Tex
                         "commas, quotes or line breaks into double quotes"
                     )
                 if cells:
-                    yield Text(line, *[cells[place] for place in places], *[None] * (label_column is None))
+                    yield f"{path}: line {line}", dict(zip(header, cells, strict=True))
                 line = rows.line_num + 1
         except csv.Error as error:
             raise BenchError(f"{path}: line {line} is not CSV: {error}; double the quotes inside quotes") from None
@@ -116,78 +145,18 @@ def _csv_rows(path: Path, column: str, label_column: str | None) -> Iterator[Tex
             raise BenchError(f"{path} is not UTF-8 ({error}): save it as CSV in UTF-8") from None
 
 
-def _place(path: Path, header: list[str], name: str) -> int:
-    """The place of a column that is there once."""
-    if name not in header:
-        columns = ", ".join(map(repr, header)) or "none"
-        raise BenchError(
-            f"{path} has no column {name!r}; it has: {columns}; name one with --text-column or --label-column (commas "
-            "part columns)"
-        )
-    if header.count(name) > 1:
-        raise BenchError(f"{path} has {header.count(name)} columns {name}: rename all but one")
-    return header.index(name)
-
-
-def _json_texts(path: Path, column: str, label_column: str | None) -> Iterator[Text]:
-    fields: list[Any] = [("text", str, msgspec.field(name=column))]
-    if label_column is not None:
-        fields.append(("label", str | int, msgspec.field(name=label_column)))
-    kind: type[Any] = msgspec.defstruct("_Text", fields)
-    for number, line in _lines(path, kind):
-        yield Text(number, line.text, getattr(line, "label", None))
-
-
-def _identified(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
-    """(number, content) of every document or query of a file; raises BenchError if one has the id of another."""
-    path = existing_file(path)
-    what, read = ("row", _parquet_rows) if path.suffix == ".parquet" else ("line", _lines)
-    first_lines: dict[str, int] = {}
-    for number, line in read(path, kind):
-        assert isinstance(line, _Document | _Query)
-        first = first_lines.setdefault(str(line.id), number)
-        if first != number:
-            raise BenchError(f"{path}: {what} {number} has the id {str(line.id)!r} of {what} {first}: remove one")
-        yield number, line
-
-
-def _parquet_rows(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
-    """As `_lines`, of the rows of a parquet file, whose column of ids may be called `id` too."""
+def _parquet_rows(path: Path, names: list[str]) -> Iterator[_Row]:
     table = read_table(path, ".parquet")
-    ids = "_id" if "_id" in table.schema.names else "id"
-    names = [name for name in (ids, "title", "text") if name in table.schema.names]
-    number = 0
-    for number, row in numbered_rows(table, names):
-        try:
-            yield number, msgspec.convert({"_id" if name == ids else name: row[name] for name in names}, kind)
-        except msgspec.ValidationError as error:
-            raise BenchError(f"{path}: row {number}: {str(error).replace('`', '')}") from None
-    if number == 0:
-        raise BenchError(f"{path} has no rows")
+    present = [name for name in names if name in table.schema.names]
+    return ((f"{path}: row {number}", row) for number, row in numbered_rows(table, present))
 
 
-def _lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
-    """(number, content) of every line of a JSON Lines file."""
-    decode = msgspec.json.Decoder(kind).decode
-    number = 0
-    with opened(existing_file(path)) as stream:
+def _json_rows(path: Path, names: list[str]) -> Iterator[_Row]:
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    with opened(path) as stream:
         for number, content in enumerate(stream, start=1):
-            if not content.strip():
-                raise BenchError(f"{path}: line {number} is empty: remove it")
+            place = f"{path}: line {number}"
             try:
-                line = decode(content.removeprefix(codecs.BOM_UTF8) if number == 1 else content)
-            except msgspec.ValidationError as error:
-                raise BenchError(f"{path}: line {number}: {_reason(error, content)}") from None
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise BenchError(f"{path}: line {number} is not a JSON object: {error}") from None
-            yield number, line
-    if number == 0:
-        raise BenchError(f"{path} is empty")
-
-
-def _reason(error: msgspec.ValidationError, content: bytes) -> str:
-    """What is wrong with a line of JSON; of an object that lacks a key, with those that it has."""
-    reason = str(error).replace("`", "")
-    if "missing required field" not in reason:
-        return reason
-    return f"{reason}; it has: {', '.join(msgspec.json.decode(content.removeprefix(codecs.BOM_UTF8))) or 'none'}"
+                yield place, decode(content.removeprefix(codecs.BOM_UTF8) if number == 1 else content)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise BenchError(f"{place} is not a JSON object ({error}): remove or correct it") from None

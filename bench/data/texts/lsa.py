@@ -1,4 +1,4 @@
-"""Latent semantic analysis: text to vectors by word counts alone, no model to download."""
+"""Latent semantic analysis: text to vectors by word counts, without a model to download."""
 
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -14,12 +14,11 @@ Transform = Callable[[Sequence[str]], np.ndarray]
 
 
 def fit(texts: Sequence[str], dimension: int, where: str) -> Transform:
-    """What maps texts to (n, dimension) float32, fitted on `texts` (Deerwester et al. 1990).
+    """Return a function from texts to (n, dimension) float32, fitted on `texts` (Deerwester et al. 1990).
 
-    TF-IDF and a truncated SVD, both as scikit-learn has them by default (words of two or more letters, lower case,
-    raw counts, smoothed idf; randomized SVD, here of seed 0); rows have unit length. A text without a word that
-    occurs in `texts`, or with nothing in these dimensions, is all zeros. where: the texts' place, for the BenchError if
-    they have fewer than `dimension` rows or words.
+    TF-IDF and a truncated SVD with scikit-learn's defaults (words of two or more letters, lower case, raw counts,
+    smoothed idf; randomized SVD, here of seed 0). Rows have unit length; a text without a known word is all zeros.
+    Raises BenchError that names `where` if `texts` have fewer than `dimension` rows or words.
     """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -29,7 +28,7 @@ def fit(texts: Sequence[str], dimension: int, where: str) -> Transform:
     try:
         counted = weights.fit_transform(texts)
     except ValueError:  # empty vocabulary
-        raise BenchError(f"{where} has no word of two or more letters, which {NAME} is made of") from None
+        raise BenchError(f"{where} has no word of two or more letters, which {NAME} counts") from None
     most = min(counted.shape)
     if not 0 < dimension <= most:
         raise BenchError(
@@ -40,12 +39,12 @@ def fit(texts: Sequence[str], dimension: int, where: str) -> Transform:
 
     def transform(texts: Sequence[str]) -> np.ndarray:
         rows = normalize(svd.transform(weights.transform(texts)))
-        rows[np.linalg.norm(rows, axis=1) < 0.5] = 0  # which rounding alone gave a length, and normalize left so
+        rows[np.linalg.norm(rows, axis=1) < 0.5] = 0  # normalize leaves rows that only rounding gave a length
         return np.asarray(rows, dtype=np.float32)
 
     return transform
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that decide the vectors."""
+    """Return the versions of the libraries that decide the vectors."""
     return {name: metadata.version(name) for name in ("numpy", "scikit-learn", "scipy")}

@@ -34,20 +34,20 @@ def test_a_model_and_its_first_dimensions_are_chosen_by_name(beir_folder):
 
 
 @pytest.mark.parametrize(
-    ("model", "message"),
+    ("model", "named"),
     [
-        ("n", r"unknown model 'n'; known: m, lsa@d"),
-        ("m@6", r"m\.corpus\.npy has 5 dimensions: @6 takes too many"),
-        ("m@0", "@0 takes too many or none"),
-        ("m@x", "give the number of dimensions after @, as in m@128"),
-        ("lsa", "say how many dimensions, as in lsa@384"),
+        ("n", r"'n'; known: m, lsa@d"),
+        ("m@6", r"m\.corpus\.npy has 5 dimensions: @6"),
+        ("m@0", "@0"),
+        ("m@x", "'m@x'.* m@128"),
+        ("lsa", "'lsa'.* lsa@384"),
         ("lsa@9", r"lsa@9: .*corpus\.jsonl has 4 texts and 7 words"),
         (3, "model: expected text"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
-def test_a_model_that_cannot_be_used_is_reported(beir_folder, model, message):
-    with pytest.raises(BenchError, match=message):
+def test_a_model_that_cannot_be_used_is_reported(beir_folder, model, named):
+    with pytest.raises(BenchError, match=named):
         load(beir_folder, model=model)
 
 

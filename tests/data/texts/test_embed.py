@@ -40,25 +40,25 @@ def test_vectors_that_exist_are_kept(folder, use):
     model = use(Model())
     logged = []
     assert embed(folder, "elsewhere/m", log=logged.append, batch_size=4) == (path, record)
-    assert logged[1:] == [f"{path} exists already, from the same texts and model"]
+    assert str(path) in logged[-1]
     assert len(model.calls) == 1
     path.write_text(path.read_text() + "\n[files]\nlabels = 'by hand'\n")  # more than it wrote itself
     assert embed(folder, "m") == (path, record)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "named"),
     [
-        ("revision", r"radio-m\.toml .* another revision, 'c0ffee' and not 'beef'"),
-        ("prefix", "another passage_prefix, '' and not 'p: '"),
-        ("texts", "of other texts in corpus.jsonl"),
-        ("split", r"another \[beir\]"),
-        ("vectors", r"m\.queries\.npy is not what"),
-        ("toml", r"radio-m\.toml .* does not record"),
-        ("no toml", r"m\.corpus\.npy exists.* --name"),
+        ("revision", r"radio-m\.toml .*revision, 'c0ffee' and not 'beef'.*--name"),
+        ("prefix", r"radio-m\.toml .*passage_prefix, '' and not 'p: '"),
+        ("texts", r"radio-m\.toml .*corpus\.jsonl"),
+        ("split", r"radio-m\.toml .*\[beir\]"),
+        ("vectors", r"m\.queries\.npy"),
+        ("toml", r"radio-m\.toml .*--name"),
+        ("no toml", r"m\.corpus\.npy .*--name"),
     ],
 )
-def test_vectors_of_something_else_are_left_alone(folder, use, change, message):
+def test_vectors_of_something_else_are_left_alone(folder, use, change, named):
     use(Model())
     path, _ = embed(folder, "m")
     vectors = folder / "embeddings" / "m.queries.npy"
@@ -75,7 +75,7 @@ def test_vectors_of_something_else_are_left_alone(folder, use, change, message):
     before = {file: (folder / file).read_bytes() for file in files(folder)}
     use(Model(), revision="beef" if change == "revision" else "c0ffee")
     options = {"passage_prefix": "p: "} if change == "prefix" else {"split": "dev"} if change == "split" else {}
-    with pytest.raises(BenchError, match=message):
+    with pytest.raises(BenchError, match=named):
         embed(folder, "m", **options)
     assert {file: (folder / file).read_bytes() for file in files(folder)} == before
 
@@ -86,7 +86,7 @@ def test_vectors_that_were_removed_are_computed_again(folder, use):
     whole = {file: (folder / file).read_bytes() for file in files(folder)}
     for part, calls in (("queries", 1), ("corpus", 1)):
         (folder / "embeddings" / f"m.{part}.npy").unlink()
-        with pytest.raises(BenchError, match=rf"m\.{part}\.npy does not exist"):
+        with pytest.raises(BenchError, match=rf"m\.{part}\.npy"):
             catalog.load(str(path))
         model = use(Model())
         assert embed(folder, "m") == (path, record)
@@ -100,7 +100,7 @@ def test_queries_without_direction_are_searched_with_the_mean(folder):
     with (folder / "qrels" / "test.tsv").open("a") as stream:
         stream.write("odd\td1\t1\n")
     path, _ = embed(folder, "lsa@3")
-    with pytest.warns(BenchWarning, match="1 queries .*'odd'.* mean"):
+    with pytest.warns(BenchWarning, match="1 queries .*'odd'"):
         dataset = catalog.load(str(path))
     assert dataset.judgements.query_ids[-1] == "odd"
     assert dataset.queries[-1] == pytest.approx(dataset.base.mean(axis=0), abs=1e-6)
@@ -110,7 +110,7 @@ def test_changed_vectors_are_not_loaded(folder, use):
     use(Model())
     embed(folder, "m")
     np.save(folder / "embeddings" / "m.queries.npy", np.ones((4, 8), np.float32))
-    with pytest.raises(BenchError, match=r"'radio-m': .*m\.queries\.npy is not what"):
+    with pytest.raises(BenchError, match=r"'radio-m': .*m\.queries\.npy"):
         catalog.load("radio-m.toml", beside=folder)
 
 
@@ -130,7 +130,7 @@ def test_documents_without_text_are_counted_and_embedded(folder, use):
     use(Model())
     with (folder / "corpus.jsonl").open("a") as stream:
         stream.write('{"_id": "empty", "text": " "}\n{"_id": "too", "text": ""}\n')
-    with pytest.warns(BenchWarning, match=r"corpus\.jsonl: 2 documents have no text, such as 'empty'"):
+    with pytest.warns(BenchWarning, match=r"corpus\.jsonl: 2 .*'empty'"):
         embed(folder, "m")
     assert np.array_equal(np.load(folder / "embeddings" / "m.corpus.npy")[50:], counts(["", ""]))
 
@@ -146,45 +146,45 @@ def test_lsa_is_embedded_as_the_catalogue_computes_it(folder):
 
 
 @pytest.mark.parametrize(
-    ("model", "options", "message"),
+    ("model", "options", "named"),
     [
         ("lsa", {}, "'lsa': .*lsa@384"),
         ("lsa@9", {}, r"lsa@9: .*50 texts and 8 words"),
-        ("lsa@2", {"query_prefix": "q: "}, "takes no prefix"),
-        ("lsa@2", {"name": "a/b"}, "--name 'a/b': give a file's name"),
-        ("lsa@2", {"name": "lsa"}, "--name 'lsa': give a file's name, not lsa"),
-        ("lsa@2", {"split": "dev"}, r"dev\.tsv does not exist: unknown split 'dev'; known: test"),
+        ("lsa@2", {"query_prefix": "q: "}, "'lsa@2' .*prefix"),
+        ("lsa@2", {"name": "a/b"}, "--name 'a/b'"),
+        ("lsa@2", {"name": "lsa"}, "--name 'lsa'"),
+        ("lsa@2", {"split": "dev"}, r"dev\.tsv .*'dev'; known: test"),
     ],
 )
-def test_a_request_that_cannot_be_met_is_reported(folder, model, options, message):
+def test_a_request_that_cannot_be_met_is_reported(folder, model, options, named):
     before = files(folder)
-    with pytest.raises(BenchError, match=message):
+    with pytest.raises(BenchError, match=named):
         embed(folder, model, **options)
     assert files(folder) == before
 
 
 @pytest.mark.parametrize(
-    ("content", "options", "message"),
+    ("content", "options", "named"),
     [
-        ('{"text": "x"}\n{"text": " "}\n', {}, r"t\.jsonl: line 2 has an empty text"),
-        ('{"body": "x"}\n', {}, r"t\.jsonl: line 1: Object missing required field text; it has: body$"),
-        ('{"text": "x"}\n', {"split": "dev"}, r"t\.jsonl is not a BEIR folder, .*--split"),
-        ('{"text": "x"}\n', {"query_prefix": "q: "}, r"--query-prefix unless there are --queries"),
-        ('{"text": "x"}\n', {"label_column": "text"}, "--label-column text is the column of the texts"),
-        ('{"text": "x"}\n', {"queries": Path("no.csv")}, r"no\.csv does not exist: give a JSON Lines or CSV file"),
+        ('{"text": "x"}\n{"text": " "}\n', {}, r"t\.jsonl: line 2 .*text"),
+        ('{"body": "x"}\n', {}, r"t\.jsonl: line 1 .*'text'; it has: 'body'"),
+        ('{"text": "x"}\n', {"split": "dev"}, r"t\.jsonl .*--split"),
+        ('{"text": "x"}\n', {"query_prefix": "q: "}, r"t\.jsonl .*--query-prefix"),
+        ('{"text": "x"}\n', {"label_column": "text"}, "--label-column text"),
+        ('{"text": "x"}\n', {"queries": Path("no.csv")}, r"no\.csv does not exist"),
         (None, {}, r"t\.jsonl does not exist"),
     ],
 )
-def test_a_bad_file_of_texts_is_reported(tmp_path, content, options, message):
+def test_a_bad_file_of_texts_is_reported(tmp_path, content, options, named):
     if content is not None:
         (tmp_path / "t.jsonl").write_text(content)
-    with pytest.raises(BenchError, match=message):
+    with pytest.raises(BenchError, match=named):
         embed(tmp_path / "t.jsonl", "lsa@2", **options)
 
 
 def test_a_folder_that_cannot_be_written_is_reported(folder):
     (folder / "embeddings").write_text("in the way")
-    with pytest.raises(BenchError, match=r"cannot write below .*radio: "):
+    with pytest.raises(BenchError, match=r"/radio: "):
         embed(folder, "lsa@2")
 
 
@@ -255,7 +255,7 @@ def test_queries_may_lie_outside_the_folder_of_the_texts(train, use):
     assert record.query_texts == "../held.csv"
     assert len(catalog.load(str(path)).queries) == 8
     (train.parent.parent / "held.csv").write_text("question\nanother\n")
-    with pytest.raises(BenchError, match=r"held\.csv is not what `bench embed` recorded"):
+    with pytest.raises(BenchError, match=r"held\.csv"):
         catalog.load(str(path))
 
 
@@ -302,19 +302,19 @@ def only_texts(folder, names):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "named"),
     [
         (
             {"text_column": "intent", "label_column": "id", "queries": "train.csv"},
-            "another text_column, 'question' and not 'intent'",
+            "text_column, 'question' and not 'intent'",
         ),
-        ({"label_column": "id"}, "another label_column, 'intent' and not 'id'"),
-        ({"queries": "train.csv"}, r"another query_texts, 'test/held\.csv' and not 'train\.csv'"),
-        ({"texts": "question\nwave\n"}, r"of other texts in test/held\.csv"),
-        ({"files": "queries = 'mine.npy'"}, r"another \[files\]"),
+        ({"label_column": "id"}, "label_column, 'intent' and not 'id'"),
+        ({"queries": "train.csv"}, r"query_texts, 'test/held\.csv' and not 'train\.csv'"),
+        ({"texts": "question\nwave\n"}, r"test/held\.csv"),
+        ({"files": "queries = 'mine.npy'"}, r"\[files\]"),
     ],
 )
-def test_another_request_leaves_vectors_alone(train, use, change, message):
+def test_another_request_leaves_vectors_alone(train, use, change, named):
     use(Model())
     path, _ = embedded(train, queries="test/held.csv", label_column="intent")
     if "texts" in change:
@@ -324,7 +324,7 @@ def test_another_request_leaves_vectors_alone(train, use, change, message):
     options = {"queries": "test/held.csv", "label_column": "intent", "text_column": "question"} | change
     queries = options["queries"] and train.parent / options["queries"]
     before = {file: (train.parent / file).read_bytes() for file in files(train.parent)}
-    with pytest.raises(BenchError, match=rf"train-m\.toml exists (with|and is) {message}"):
+    with pytest.raises(BenchError, match=rf"train-m\.toml .*{named}"):
         embed(train, "m", queries=queries, text_column=options["text_column"], label_column=options["label_column"])
     assert {file: (train.parent / file).read_bytes() for file in files(train.parent)} == before
 
@@ -333,7 +333,7 @@ def test_labels_that_nothing_records_are_left_alone(train, use):
     use(Model())
     (train.parent / "embeddings").mkdir()
     np.save(train.parent / "embeddings" / "m.train.labels.npy", np.arange(64))
-    with pytest.raises(BenchError, match=r"m\.train\.labels\.npy exists, and nothing records what wrote it"):
+    with pytest.raises(BenchError, match=r"m\.train\.labels\.npy .*--name"):
         embedded(train, label_column="intent")
     assert np.load(train.parent / "embeddings" / "m.train.labels.npy")[-1] == 63
 
@@ -363,22 +363,20 @@ def test_queries_that_are_added_to_an_interrupted_run_leave_what_it_has_written(
 
 def test_a_text_of_csv_without_direction_is_named_with_its_own_line(train):
     train.write_text('question,intent\n"wave\nwave",a\n\n"noise beam",b\n"!",c\n')
-    with pytest.raises(BenchError, match=r"train\.csv: line 6: lsa@2 gives the text no direction"):
+    with pytest.raises(BenchError, match=r"train\.csv: line 6: lsa@2"):
         embed(train, "lsa@2", text_column="question")
 
 
 @pytest.mark.parametrize("option", ["queries", "text_column", "label_column"])
 def test_options_of_files_are_refused_for_a_folder(folder, option):
     value = folder / "queries.jsonl" if option == "queries" else "text"
-    with pytest.raises(
-        BenchError, match=r"radio is a BEIR folder, .*leave --queries, --text-column and --label-column"
-    ):
+    with pytest.raises(BenchError, match=f"radio .*--{option.replace('_', '-')}"):
         embed(folder, "lsa@2", **{option: value})
 
 
 def test_a_csv_file_of_a_header_alone_is_refused(train):
     train.write_text("question,intent\n")
-    with pytest.raises(BenchError, match=r"train\.csv has no texts"):
+    with pytest.raises(BenchError, match=r"train\.csv"):
         embed(train, "lsa@2", text_column="question")
 
 
@@ -389,10 +387,7 @@ def test_the_command_embeds_csv_and_compare_takes_queries_and_labels_from_it(cli
         *("compare", path, "--orders", "random,category", "--seeds", "1", "--engines", "hnswlib", "--json"), check=0
     )
     assert {(row["n"], row["queries"]) for row in json.loads(done.stdout)} == {(64, 8)}
-    assert (
-        "no column 'text'; it has: 'id', 'question', 'intent'"
-        in cli("embed", train, "--model", "lsa@3", check=2).stderr
-    )
+    assert "'text'; it has: 'id', 'question', 'intent'" in cli("embed", train, "--model", "lsa@3", check=2).stderr
 
 
 def test_a_folder_of_packed_texts_is_embedded_and_read(folder):

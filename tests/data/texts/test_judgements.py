@@ -11,53 +11,49 @@ from bench.errors import BenchError, BenchWarning
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "message"),
+    ("file", "content", "named"),
     [
-        (
-            "corpus.jsonl",
-            jsonl(CORPUS) + "[]\n",
-            r"corpus\.jsonl: line 5: Expected object, got array",
-        ),
-        ("corpus.jsonl", jsonl(CORPUS) + "{", r"corpus\.jsonl: line 5 is not a JSON object"),
-        ("corpus.jsonl", jsonl(CORPUS) + "\n", r"corpus\.jsonl: line 5 is empty: remove it"),
-        ("corpus.jsonl", jsonl(CORPUS) + '{"_id": "d5"}', r"line 5: .* missing required field text"),
-        ("corpus.jsonl", jsonl(CORPUS) + '{"text": "x"}', r"line 5: .* missing required field _id"),
-        ("corpus.jsonl", jsonl(CORPUS) + '{"_id": 1.5, "text": "x"}', r"line 5: Expected .* - at \$\._id"),
-        ("corpus.jsonl", jsonl([*CORPUS, {"_id": 5, "text": ""}, {"_id": "5", "text": ""}]), r"line 6 has the id '5'"),
-        ("corpus.jsonl", jsonl([*CORPUS, CORPUS[1]]), r"line 5 has the id 'd2' of line 2"),
-        ("corpus.jsonl", "", r"corpus\.jsonl is empty"),
-        ("queries.jsonl", jsonl([*QUERIES, QUERIES[0]]), r"queries\.jsonl: line 4 has the id 'q0' of line 1"),
-        ("queries.jsonl", jsonl([{"_id": "q", "text": " "}]), r"line 1: query 'q' has an empty text"),
-        ("qrels/test.tsv", "query\tdocument\tgrade\n", r"test\.tsv: the first line"),
-        ("qrels/test.tsv", "q0 0 d1 1\nq0 d1 1\n", r"test\.tsv: line 2"),
-        ("qrels/test.tsv", QRELS + "q0 d1 1\n", r"test\.tsv: line 5"),
-        ("qrels/test.tsv", QRELS + "q0\td1\t0.5\n", r"test\.tsv: line 5: score '0\.5' is not a whole number"),
-        ("qrels/test.tsv", QRELS + f"q0\td1\t{10**30}\n", r"line 5: score '10+' does not fit into 32 bits"),
-        ("qrels/test.tsv", QRELS + f"q0\td1\t{-(2**31) - 1}\n", "does not fit into 32 bits"),
-        ("qrels/test.tsv", QRELS + "q0\td3\t0\n", "line 5: query 'q0' judges document 'd3' again"),
-        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\n", r"judges none of the queries in .*queries\.jsonl"),
+        ("corpus.jsonl", jsonl(CORPUS) + "[]\n", "line 5"),
+        ("corpus.jsonl", jsonl(CORPUS) + "{", "line 5"),
+        ("corpus.jsonl", jsonl(CORPUS) + "\n", "line 5"),
+        ("corpus.jsonl", jsonl(CORPUS) + '{"_id": "d5"}', "line 5: .* text"),
+        ("corpus.jsonl", jsonl(CORPUS) + '{"text": "x"}', "line 5: .*_id"),
+        ("corpus.jsonl", jsonl(CORPUS) + '{"_id": 1.5, "text": "x"}', "line 5: .*_id"),
+        ("corpus.jsonl", jsonl([*CORPUS, {"_id": 5, "text": ""}, {"_id": "5", "text": ""}]), "line 6 .*'5'"),
+        ("corpus.jsonl", jsonl([*CORPUS, CORPUS[1]]), "line 5 .*'d2'"),
+        ("corpus.jsonl", "", ""),
+        ("queries.jsonl", jsonl([*QUERIES, QUERIES[0]]), "line 4 .*'q0'"),
+        ("queries.jsonl", jsonl([{"_id": "q", "text": " "}]), "line 1: query 'q'"),
+        ("qrels/test.tsv", "query\tdocument\tgrade\n", "line 1"),
+        ("qrels/test.tsv", "q0 0 d1 1\nq0 d1 1\n", "line 2"),
+        ("qrels/test.tsv", QRELS + "q0 d1 1\n", "line 5"),
+        ("qrels/test.tsv", QRELS + "q0\td1\t0.5\n", r"line 5: score '0\.5'"),
+        ("qrels/test.tsv", QRELS + f"q0\td1\t{10**30}\n", f"line 5: score '{10**30}'"),
+        ("qrels/test.tsv", QRELS + f"q0\td1\t{-(2**31) - 1}\n", f"line 5: score '{-(2**31) - 1}'"),
+        ("qrels/test.tsv", QRELS + "q0\td3\t0\n", "line 5: query 'q0' .*'d3'"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\n", r"queries\.jsonl"),
     ],
 )
-def test_a_bad_line_is_reported_with_its_number(beir_folder, file, content, message):
+def test_a_bad_line_is_reported_with_its_number(beir_folder, file, content, named):
     (beir_folder / file).write_text(content)
-    with pytest.raises(BenchError, match=message):
+    with pytest.raises(BenchError, match=f"{file}.*{named}"):
         judged(beir_folder)
 
 
-@pytest.mark.filterwarnings("ignore:1 of 3 queries", "ignore:.* judges 1 queries that")
-def test_judgements_of_unknown_ids_are_counted_and_shown_or_refused(beir_folder):
+@pytest.mark.filterwarnings("ignore:1 of 3 queries", "ignore:.* judges 1 unknown queries")
+def test_unknown_ids_in_judgements_are_counted_or_refused(beir_folder):
     unknown = "".join(f"q0\td{i}\t1\n" for i in range(5, 30)) + "q9\td1\t1\n"
     (beir_folder / "qrels" / "test.tsv").write_text(QRELS + unknown)
-    with pytest.warns(BenchWarning, match=r"25 documents that corpus\.jsonl .*: 'd5', 'd6', .*'d14', \.\.\."):
+    with pytest.warns(BenchWarning, match=r"test\.tsv .*25 .*documents: d10, "):
         judgements, _ = judged(beir_folder)
     assert judgements.qrels["q0"] == {"d3": 1, **{f"d{i}": 1 for i in range(5, 30)}}
     assert "q9" not in judgements.qrels
-    with pytest.raises(BenchError, match=r"test\.tsv judges 1 queries .*: 'q9'; judges 25 documents"):
+    with pytest.raises(BenchError, match=r"test\.tsv .*1 .*queries: q9; .*25 .*documents"):
         judged(beir_folder, strict=True)
 
 
-@pytest.mark.filterwarnings("ignore:1 of 3 queries", "ignore:.* judges 2 documents that")
-def test_quotes_marks_of_order_and_blank_lines_of_judgements_mean_nothing(beir_folder):
+@pytest.mark.filterwarnings("ignore:1 of 3 queries", "ignore:.* judges 2 unknown documents")
+def test_quotes_byte_order_marks_and_blank_lines_of_judgements_mean_nothing(beir_folder):
     content = "\ufeff" + QRELS + 'q0\t"d8\t1\nq0\td9"\t1\n\n'
     (beir_folder / "qrels" / "test.tsv").write_text(content.replace("\n", "\r\n"), encoding="utf-8", newline="")
     assert judged(beir_folder)[0].qrels["q0"] == {"d3": 1, '"d8': 1, 'd9"': 1}
@@ -99,13 +95,13 @@ def test_judgements_do_not_change_the_fingerprint_and_survive_a_limit():
 
 
 def test_judgements_of_another_number_of_rows_are_refused():
-    with pytest.raises(BenchError, match="name 2 queries and 5 documents, the data has 3 and 4 rows"):
+    with pytest.raises(BenchError, match=r"2 queries and 5 documents.* 3 and 4 rows"):
         checked("x", VECTORS[:4], VECTORS[4:], "l2", judgements=judgements())
 
 
 def test_judgements_that_are_no_text_are_reported(beir_folder):
     (beir_folder / "qrels" / "test.tsv").write_bytes(QRELS.encode() + b"q1\td\xff\t1\n")
-    with pytest.raises(BenchError, match=r"test\.tsv is not UTF-8 text"):
+    with pytest.raises(BenchError, match=r"test\.tsv"):
         judged(beir_folder)
 
 
