@@ -48,7 +48,7 @@ class Beir(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an experiment may choose of a BEIR folder."""
+    """The choices of an experiment in a BEIR folder."""
 
     model: str | None = None
 
