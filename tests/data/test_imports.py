@@ -24,7 +24,7 @@ from bench.data import catalog
 assert catalog.load("subspace-small").n
 """
 UNNEEDED = {
-    *("requests", "urllib3", "http.client", "ssl"),
+    *("pooch", "requests", "urllib3", "http.client", "ssl"),
     *("fcntl", "filelock"),
     *("h5py", "pyarrow", "sklearn", "skdim", "pandas", "scipy", "joblib", "tomli_w"),
     *("hnswlib", "faiss", "sentence_transformers", "ir_measures", "typer"),

@@ -27,10 +27,9 @@ class Beir(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     folder: from the folder of the TOML file; if it does not exist, below BENCH_MIRROR, and every file read needs its
         checksum in `sha256`.
-    model: what replaces {model} in `corpus` and `queries`, or `lsa@d`, computed from the texts; NAME@d takes the first
-        d dimensions.
+    model: in the names of the files of vectors, or `lsa@d`, computed from the texts; NAME@d takes the first d
+        dimensions.
     split: of the judgements.
-    corpus, queries: the files of a model's vectors, by their paths in the folder.
     sha256: of files, by their paths in the folder.
     strict: whether judgements of unknown ids are refused.
     leave_own_out: whether retrieval leaves out the document that has a query's id; by default if it is the query
@@ -40,8 +39,6 @@ class Beir(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folder: str
     model: str
     split: str = "test"
-    corpus: str = "embeddings/{model}.corpus.npy"
-    queries: str = "embeddings/{model}.queries.npy"
     sha256: dict[str, str] = {}
     strict: bool = False
     leave_own_out: bool | None = None
@@ -99,8 +96,7 @@ def published(source: Beir) -> list[fetch.Published]:
 def files(source: Beir) -> list[str]:
     """Return the paths in the folder of the files that are read."""
     model, _, _ = source.model.partition("@")
-    vectors = [file.format(model=model) for file in (source.corpus, source.queries)]
-    return [CORPUS, QUERIES, f"qrels/{source.split}.tsv", *vectors]
+    return [CORPUS, QUERIES, f"qrels/{source.split}.tsv", *_names(model)]
 
 
 def _published(source: Beir, file: str) -> fetch.Published:
@@ -177,22 +173,24 @@ def _replace_without_direction(name: str, queries: np.ndarray, base: np.ndarray,
     queries[~has_direction] = base.mean(axis=0, dtype=np.float64)
 
 
+def _names(model: str) -> list[str]:
+    """Return the paths in the folder of a model's vectors of the corpus and of the queries."""
+    return [f"embeddings/{model}.{texts}.npy" for texts in ("corpus", "queries")]
+
+
 def _vector_files(folder: _Folder, model: str) -> tuple[Path, Path]:
     """Return the files of a model's vectors of the corpus and of the queries."""
-    source, path = folder.source, folder.path
-    before, placeholder, after = source.corpus.partition("{model}")
-    if not placeholder or "{model}" not in source.queries:
-        raise BenchError(f"{folder.where}: beir.corpus and beir.queries name a model's files by {{model}}")
-    present = [file.relative_to(path).as_posix() for file in path.glob(f"{before}*{after}")]
-    matching = [file for file in [*source.sha256, *present] if file.startswith(before) and file.endswith(after)]
-    models = {file.removeprefix(before).removesuffix(after) for file in matching}
-    files = [pattern.replace("{model}", model) for pattern in (source.corpus, source.queries)]
+    corpus, queries = _names(model)
+    present = [*folder.source.sha256, *(str(file) for file in folder.path.glob("embeddings/*"))]
+    models = {Path(file).name.removesuffix(".corpus.npy") for file in present if file.endswith(".corpus.npy")}
     if model not in models:
         error = unknown("model", model, [*sorted(models), f"{lsa.NAME}@d"])
-        raise BenchError(f"{folder.where}: {error}; its vectors would be {path / files[0]} and {path / files[1]}")
-    if path.is_dir() and not (path / files[1]).is_file():
-        raise BenchError(f"{folder.where}: {path / files[1]} does not exist: save the vectors of {QUERIES} there")
-    return folder.file(files[0]), folder.file(files[1])
+        raise BenchError(
+            f"{folder.where}: {error}; its vectors would be {folder.path / corpus} and {folder.path / queries}"
+        )
+    if folder.path.is_dir() and not (folder.path / queries).is_file():
+        raise BenchError(f"{folder.where}: {folder.path / queries} does not exist: save the vectors of {QUERIES} there")
+    return folder.file(corpus), folder.file(queries)
 
 
 def _first_dimensions(vectors: Path, dimension: int | None, texts: Path, count: int) -> np.ndarray:

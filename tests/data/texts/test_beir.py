@@ -107,13 +107,6 @@ def test_a_missing_folder_is_reported(beir_folder):
         load(beir_folder)
 
 
-def test_files_must_be_named_by_model(beir_folder):
-    toml = beir_folder.parent / "set.toml"
-    toml.write_text(toml.read_text() + 'corpus = "embeddings/m.corpus.npy"\n')
-    with pytest.warns(BenchWarning), pytest.raises(BenchError, match=r"name a model's files by \{model\}"):
-        load(beir_folder)
-
-
 @pytest.mark.mirror
 def test_npl_is_as_its_readme_says(mirror):
     dataset = catalog.load("npl")
