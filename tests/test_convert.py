@@ -6,7 +6,7 @@ import pytest
 
 import bench
 from bench.convert import converted, read_toml
-from bench.data import catalog
+from bench.data.definition import read_definition
 from bench.errors import BenchError
 from bench.study.spec.experiment import read_experiment
 
@@ -40,7 +40,7 @@ def test_a_toml_file_may_begin_with_a_byte_order_mark(tmp_path):
     path.write_bytes(b"\xef\xbb\xbftitle = 'x'\r\nn = 3\r\n")
     assert read_toml(path, Stated) == Stated("x", 3)
     path.write_text("\ufefftitle = 'x'\nmetric = 'l2'\ngenerator = 'digits'\n", encoding="utf-8")
-    assert catalog.read_spec(path).generator == "digits"
+    assert read_definition(path).generator == "digits"
     path.write_text("\ufeffdatasets = ['digits']\norders = ['random']\nindex = [{ engine = 'hnswlib' }]\n")
     assert read_experiment(str(path))[1].datasets == ["digits"]
 

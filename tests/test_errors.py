@@ -2,9 +2,10 @@ import os
 
 import msgspec
 import pytest
+from support.datasets import load, read_labels
 
 from bench.convert import as_text, converted
-from bench.data import catalog, formats
+from bench.data import formats
 from bench.errors import BenchError, no_file, unknown
 from bench.study.spec.experiment import read_experiment
 
@@ -64,8 +65,8 @@ def test_a_path_without_a_file_is_reported_with_what_lies_there(tmp_path):
     ("read", "name"),
     [
         (formats.read, "my.npy"),
-        (formats.read_labels, "my.txt"),
-        (lambda path: catalog.load(str(path)), "my.toml"),
+        (read_labels, "my.txt"),
+        (lambda path: load(str(path)), "my.toml"),
         (lambda path: read_experiment(str(path)), "my.toml"),
     ],
 )

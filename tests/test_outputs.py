@@ -223,7 +223,7 @@ def test_nothing_is_computed_before_an_output_is_refused(run, folder, monkeypatc
     def computed(*arguments, **named):
         raise AssertionError("data was read")
 
-    monkeypatch.setattr("bench.study.spec.comparison.Source.load_whole", computed)
+    monkeypatch.setattr("bench.data.loading.load_whole", computed)
     monkeypatch.setattr(api, "loaded", computed)
     monkeypatch.setattr("bench.study.store.Store.outcomes", computed)
     for words in (ORDER, LID, [*EXPORT, "x.npy", "--format"], REPORT):

@@ -14,9 +14,10 @@ from bench import orders as insertion_orders
 from bench import streams
 from bench.analysis.findings import Findings
 from bench.analysis.setting import labels
-from bench.api.arguments import call, items, named, order_table, path, share, source, whole
+from bench.api.arguments import call, items, named, order_table, parts, path, share, whole
 from bench.api.result import Result
 from bench.convert import as_text
+from bench.data.loading import load_whole
 from bench.errors import BenchError, BenchWarning, Log, unknown
 from bench.geometry import Geometry
 from bench.geometry.describe import check_distinct, check_lid
@@ -94,7 +95,7 @@ def compare(
     command = call(compare, dict(locals()))
     log = streams.say if progress else _silent
     study = comparison(
-        source(vectors, metric, labels, queries=queries, query_groups=query_groups, limit=limit, name=name),
+        parts(vectors, metric, labels, queries=queries, query_groups=query_groups, limit=limit, name=name),
         orders=None if orders is None else [order_table(one, where) for where, one in items(orders, "orders")],
         index=[
             {
@@ -170,7 +171,7 @@ def order(
     if not isinstance(order, str):
         raise BenchError(f"order is a {type(order).__name__}: give a name with parameters, as 'cluster:clusters=100'")
     name, params = insertion_orders.single(order, "order")
-    dataset = source(vectors, metric, labels).load_whole()
+    dataset = load_whole(parts(vectors, metric, labels))
     return insertion_orders.of_all_rows(name, params, dataset, whole(seed, "seed", least=0), _silent).copy()
 
 
@@ -182,7 +183,7 @@ def lid(vectors: "Vectors", *, k: int = 100, estimator: str = "mle", metric: str
     estimator: mle, mom or tle.
     Raises BenchError for an estimator that is unknown, or a k that is not from 2 to the number of distinct rows - 1.
     """
-    dataset = source(vectors, metric).load_whole()
+    dataset = load_whole(parts(vectors, metric))
     check_lid(dataset, whole(k, "k"), estimator)
     geometry = Geometry(dataset)
     check_distinct(geometry, k)

@@ -13,9 +13,9 @@ from bench.data.formats import Place
 from bench.data.formats.array import FileArray
 from bench.data.formats.ids import row_numbers
 from bench.data.formats.values import array_of, check_columns, labels_of, vectors_of
+from bench.data.parts import Parts
 from bench.errors import BenchError
 from bench.orders import table
-from bench.study.spec.comparison import Source
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def _shown(value: Any, name: str) -> str:
     return name
 
 
-def source(
+def parts(
     vectors: Any,
     metric: str | None,
     labels: Any = None,
@@ -74,19 +74,20 @@ def source(
     query_groups: Any = None,
     limit: int | None = None,
     name: str = "vectors",
-) -> Source:
-    """Where vectors come from, as the arguments of a program state it."""
+) -> Parts:
+    """The parts of a dataset, as the arguments of a program state them."""
     if not isinstance(name, str) or not name:
         raise BenchError(f"name is {name!r}: give text, by which results call the vectors")
     check_columns(queries, vectors)
-    return Source(
-        base=str(vectors) if isinstance(vectors, str | Path) else vectors_of(vectors, "vectors"),
+    in_memory = not isinstance(vectors, str | Path)
+    return Parts(
+        base=vectors_of(vectors, "vectors") if in_memory else str(vectors),
         queries=_place(queries, "queries", vectors_of),
         labels=_place(labels, "labels", labels_of),
         metric=metric,
         query_groups=_place(query_groups, "query_groups", labels_of),
-        rows=None if limit is None else whole(limit, "limit"),
-        array_name=name,
+        limit=None if limit is None else whole(limit, "limit"),
+        name=name if in_memory else "",
     )
 
 

@@ -46,17 +46,19 @@ def lid(
       bench lid clinc150-10 --by-label
       bench lid embeddings.npy --labels categories.txt --by-label
     """
+    from bench.data import catalog
     from bench.data.formats.npy import ESTIMATES, npy
+    from bench.data.loading import load_whole
+    from bench.data.parts import Parts
     from bench.geometry import Geometry
     from bench.geometry.describe import describe, describe_labels
-    from bench.study.spec.comparison import Source
 
-    source = Source(base=file, metric=metric, labels=labels)
+    given = Parts(base=file, metric=metric, labels=labels)
     if output and output.suffix.lower() != ".npy" and not is_stream(output):
         raise BenchError(f"--output {output}: give a name that ends in .npy")
-    write = writer(output, ESTIMATES, source.files) if output else None
+    write = writer(output, ESTIMATES, catalog.files(given)) if output else None
     check_stdout()
-    geometry = Geometry(source.load_whole(say), say)
+    geometry = Geometry(load_whole(given, say), say)
     described = describe_labels(geometry, k, estimator) if by_label else describe(geometry, k, estimator)
     if write:
         write(npy(geometry.dataset.by_source(geometry.lid(k, estimator))))
@@ -100,9 +102,11 @@ def order(
       bench order embeddings.npy --order residual-descending --write reordered.npy
     """
     from bench import orders
+    from bench.data import catalog
     from bench.data.formats import ids
     from bench.data.formats.npy import reordered, write_rows
-    from bench.study.spec.comparison import Source
+    from bench.data.loading import load_whole
+    from bench.data.parts import Parts
 
     name, params = orders.single(order, "--order")
     if output is None and vectors is None:
@@ -111,12 +115,13 @@ def order(
         ids.check_suffix(output)
     if vectors and vectors.suffix.lower() != ".npy":
         raise BenchError(f"--write {vectors}: give a name that ends in .npy")
-    source = Source(base=file, metric=metric, labels=labels)
-    write = writer(output, ids.ROW_NUMBERS, source.files) if output else None
+    given = Parts(base=file, metric=metric, labels=labels)
+    reads = catalog.files(given)
+    write = writer(output, ids.ROW_NUMBERS, reads) if output else None
     check_stdout()
-    dataset = source.load_whole(say)
-    reads = [*source.files, *([output] if output else [])]
-    write_vectors = writer(vectors, reordered(dataset.base), reads) if vectors else None
+    dataset = load_whole(given, say)
+    kept = [*reads, *([output] if output else [])]
+    write_vectors = writer(vectors, reordered(dataset.base), kept) if vectors else None
     rows = orders.of_all_rows(name, params, dataset, seed, say)
     if output and write:
         write(ids.written(rows, output))

@@ -146,8 +146,9 @@ def compare(
       bench compare embeddings.npy --preset all --orders given,random,residual-descending --seeds 3
       bench compare reviews-lsa-384.toml --queries q.npy --labels l.txt
     """
+    from bench.data.parts import Parts
     from bench.orders import table
-    from bench.study.spec.comparison import Source, comparison
+    from bench.study.spec.comparison import comparison
 
     if plan and preset:
         raise BenchError(f"--plan is of one graph, and --preset {preset} may have several: leave one of the two out")
@@ -157,14 +158,14 @@ def compare(
     graph = {name: value for name, value in shape.items() if value is not None}
     efs = str(max(k, 1)) if chosen else "10,40" if ef_search is None else ef_search  # a preset's own come later
     study = comparison(
-        Source(
+        Parts(
             base=base,
             queries=queries,
             labels=labels,
             neighbors=neighbors,
             metric=metric,
             query_groups=query_groups,
-            rows=limit,
+            limit=limit,
         ),
         orders=None if orders is None else [table(text, "--orders") for text in items(orders, "--orders")],
         index=[{"engine": name, **graph} for name in items(engines, "--engines")],

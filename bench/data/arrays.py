@@ -40,7 +40,6 @@ def check_vectors(vectors: np.ndarray, where: str, metric: str, rows: np.ndarray
 
     rows: the number of each, where it is not its place.
     """
-    refuse_masked(vectors, where)
     check_kind(vectors.shape, vectors.dtype, where)
     with np.errstate(over="ignore"):
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -64,67 +63,11 @@ def _bad(block: np.ndarray, squares: np.ndarray, metric: str) -> tuple[int, str]
     bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
     if len(bad):
         return int(bad[0]), "has NaN or infinity (as float32) in {row}: repair or remove it"
-    zero = np.flatnonzero(~block.any(axis=1)) if metric == "cosine" else bad
-    if len(zero):
-        return int(zero[0]), (
-            "is all zeros in {row}, which has no direction under cosine: remove it, or use the metric l2"
-        )
     odd = np.flatnonzero((squares > _MOST) | ((squares < _LEAST) & (metric == "cosine")))
     if len(odd):
         length = f"{squares[odd[0]] ** 0.5:.1e}"
         return int(odd[0]), f"has length {length} in {{row}}, whose square float32 cannot hold: scale the vectors"
     return None
-
-
-def check_labels(labels: np.ndarray, where: str, n: int) -> np.ndarray:
-    """(n,) labels, also of what is one column, or a BenchError that names `where`."""
-    return _labels(labels, where, n, f"the base has {n} rows: one label a row is needed")
-
-
-def check_query_groups(groups: np.ndarray, where: str, queries: int) -> np.ndarray:
-    """(queries,) labels of the groups that queries belong to, or a BenchError that names `where`."""
-    return _labels(groups, where, queries, f"there are {queries} queries: one group a query is needed")
-
-
-def group_codes(groups: np.ndarray, where: str) -> np.ndarray | None:
-    """(queries,) int64 numbers of groups, from 0 by sorted label; None where every query is a group of its own.
-
-    A BenchError that names `where` if all are of one group, since one says nothing of others.
-    """
-    names, codes = np.unique(groups, return_inverse=True)
-    if len(names) == len(groups):
-        return None
-    if len(names) == 1:
-        raise BenchError(
-            f"{where} has one group alone, which says nothing of others: name two at least, or leave it out"
-        )
-    return read_only(codes.astype(np.int64))
-
-
-def _labels(labels: np.ndarray, where: str, n: int, needed: str) -> np.ndarray:
-    refuse_masked(labels, where)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or labels.shape[0] != n:
-        raise BenchError(f"{where} has shape {labels.shape}, {needed}")
-    if labels.dtype.kind not in "iuSU":
-        raise BenchError(f"{where} has type {labels.dtype}: labels are integers or strings")
-    if labels.dtype.kind == "S":
-        try:
-            labels = np.char.decode(labels, "utf-8")
-        except UnicodeDecodeError:
-            raise BenchError(f"{where} has bytes that are not UTF-8: save labels as text") from None
-    return read_only(np.ascontiguousarray(labels))
-
-
-def check_neighbors(neighbors: np.ndarray, where: str, queries: int) -> np.ndarray:
-    """(queries, k) int64 ids, or a BenchError that names `where`; whether the ids are right is not looked at."""
-    refuse_masked(neighbors, where)
-    if neighbors.ndim != 2 or neighbors.shape[0] != queries or neighbors.shape[1] == 0:
-        raise BenchError(f"{where} has shape {neighbors.shape}, there are {queries} queries: one row a query is needed")
-    if neighbors.dtype.kind not in "iu":
-        raise BenchError(f"{where} has type {neighbors.dtype}: neighbours are the numbers of base rows, from 0")
-    return read_only(np.ascontiguousarray(neighbors, dtype=np.int64))
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

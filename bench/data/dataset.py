@@ -10,23 +10,17 @@ import numpy as np
 
 from bench import digests
 from bench.convert import as_text
-from bench.data.arrays import (
-    cached_rows,
-    check_labels,
-    check_neighbors,
-    check_query_groups,
-    check_vectors,
-    few,
-    group_codes,
-    read_only,
-    rows_at_a_time,
-)
-from bench.errors import BenchError, BenchWarning, unknown
+from bench.data.arrays import cached_rows, few, read_only, rows_at_a_time
+from bench.errors import BenchError, BenchWarning
 
 Metric = Literal["l2", "cosine", "ip"]
 METRICS: tuple[str, ...] = get_args(Metric)
 OWN_LEFT_OUT = "-own-left-out"  # what the digest of such Judgements has before its dot
-_PARTS = ("base", "queries", "labels", "neighbors", "query_groups")
+_LEFT_OUT = {  # by part, what it is called and what follows
+    "neighbors": ("the neighbours that came with the data", ", and not verified"),
+    "query_groups": ("its groups of queries", " (give query groups of your own)"),
+    "judgements": ("its judgements", ", so retrieval is not scored"),
+}
 
 
 @dataclass(frozen=True)
@@ -63,10 +57,19 @@ class Judgements:
         rows = {document: row for row, document in enumerate(self.doc_ids.tolist())}
         return np.array([rows.get(query, -1) for query in self.query_ids.tolist()], dtype=np.int64)
 
+    def matched(self, name: str, queries: int, documents: int, rows: np.ndarray) -> "Judgements":
+        """The judgements for these rows of all documents; a BenchError if they are of more or fewer than there are."""
+        if (len(self.query_ids), len(self.doc_ids)) != (queries, documents):
+            raise BenchError(
+                f"{name}: judgements name {len(self.query_ids)} queries and {len(self.doc_ids)} documents, "
+                f"the data has {queries} and {documents} rows: one id a row is needed"
+            )
+        return replace(self, doc_ids=self.doc_ids[rows])
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """Vectors to index and vectors to search for, all C-contiguous and read-only. Make one with `checked`.
+    """Vectors to index and vectors to search for, all C-contiguous and read-only. `check.checked` makes one.
 
     name: as results give it.
     base: (n, d) float32.
@@ -97,6 +100,9 @@ class Dataset:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", as_text(self.name))  # which may be a file's
+        for part in ("base", "queries", "labels", "neighbors", "query_groups"):
+            if (array := getattr(self, part)) is not None:
+                object.__setattr__(self, part, read_only(array))
 
     @property
     def n(self) -> int:
@@ -120,81 +126,11 @@ class Dataset:
         return by_row
 
 
-def checked(
-    name: str,
-    base: np.ndarray,
-    queries: np.ndarray,
-    metric: str,
-    labels: np.ndarray | None = None,
-    *,
-    neighbors: np.ndarray | None = None,
-    files: dict[str, str] | None = None,
-    rows: dict[str, np.ndarray] | None = None,
-    source_size: int = 0,
-    judgements: Judgements | None = None,
-    query_groups: np.ndarray | None = None,
-) -> Dataset:
-    """A Dataset of these arrays, or a BenchError that says what is wrong with which of them.
-
-    Arrays of another type than float32 are converted; float64 and integers may lose digits.
-    files: where `base`, `queries`, `labels`, `neighbors` and `query_groups` came from, for the error; by default the
-        dataset's name.
-    rows: of `base` and `queries` that are not all rows of their file, which they are.
-    source_size: how many rows the base's file has, where rows of it are given.
-    judgements: carried along; the fingerprint is that of the arrays alone, so that recall is shared.
-    query_groups: (q,) labels of any kind; where every query has one of its own it is as if there were none.
-    """
-    where = {part: f"{name}: {part}" for part in _PARTS} | (files or {})
-    if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
-    base = check_vectors(base, where["base"], metric, (rows or {}).get("base"))
-    queries = check_vectors(queries, where["queries"], metric, (rows or {}).get("queries"))
-    if base.shape[0] == 0:
-        raise BenchError(f"{where['base']} has no rows")
-    if queries.shape[1] != base.shape[1]:
-        raise BenchError(
-            f"{where['queries']} has dimension {queries.shape[1]}, {where['base']} has {base.shape[1]}: "
-            "embed both with the same model"
-        )
-    labels = None if labels is None else check_labels(labels, where["labels"], base.shape[0])
-    if judgements and (len(judgements.query_ids), len(judgements.doc_ids)) != (len(queries), len(base)):
-        raise BenchError(
-            f"{name}: judgements name {len(judgements.query_ids)} queries and {len(judgements.doc_ids)} documents, "
-            f"the data has {len(queries)} and {len(base)} rows: one id a row is needed"
-        )
-    if neighbors is not None:
-        neighbors = check_neighbors(neighbors, where["neighbors"], len(queries))
-    if query_groups is not None:
-        query_groups = check_query_groups(query_groups, where["query_groups"], len(queries))
-        query_groups = group_codes(query_groups, where["query_groups"])
-    part = (rows or {}).get("base") if source_size > len(base) else None
-    return _dataset(name, base, queries, metric, labels, neighbors, judgements, part, source_size, query_groups)
-
-
-def _dataset(
-    name: str,
-    base: np.ndarray,
-    queries: np.ndarray,
-    metric: str,
-    labels: np.ndarray | None,
-    neighbors: np.ndarray | None = None,
-    judgements: Judgements | None = None,
-    source_rows: np.ndarray | None = None,
-    source_size: int = 0,
-    query_groups: np.ndarray | None = None,
-) -> Dataset:
-    """A Dataset of arrays that are checked already."""
-    base, queries, labels = read_only(base), read_only(queries), None if labels is None else read_only(labels)
-    arrays = {"base": base, "queries": queries, "labels": labels, "query_groups": query_groups}
-    digest = fingerprint({part: digests.array_digest(array) for part, array in arrays.items() if array is not None})
-    return Dataset(
-        name, base, queries, metric, labels, digest, judgements, neighbors, source_rows, source_size, query_groups
+def fingerprint(arrays: Mapping[str, np.ndarray | None]) -> str:
+    """SHA-256 of a dataset's content: of its arrays by part, those that it lacks left out."""
+    return digests.key_digest(
+        {part: digests.array_digest(array) for part, array in arrays.items() if array is not None}
     )
-
-
-def fingerprint(by_part: dict[str, str]) -> str:
-    """SHA-256 that identifies a dataset's content, from the digests of its arrays."""
-    return digests.key_digest(by_part)
 
 
 def drawn(n: int, count: int, purpose: str, seed: int = 0) -> np.ndarray:
@@ -213,50 +149,38 @@ def limit(dataset: Dataset, rows: int, seed: int = 0) -> Dataset:
     if rows >= dataset.n:
         return dataset
     if dataset.neighbors is not None:
-        warn_unverified(dataset.name)
+        warn_left_out(dataset.name, "neighbors", "all its rows")
     return part(dataset, drawn(dataset.n, rows, "limit", seed), f"{dataset.name}[{rows}]")
 
 
 def part(dataset: Dataset, rows: np.ndarray, name: str) -> Dataset:
     """The dataset with these rows (ascending) of its base alone, by another name, without given neighbours."""
-    judgements = dataset.judgements
-    if judgements is not None:
-        judgements = replace(judgements, doc_ids=judgements.doc_ids[rows])
-    return _dataset(
-        name,
-        _take(dataset, rows),
-        dataset.queries,
-        dataset.metric,
-        None if dataset.labels is None else dataset.labels[rows],
-        judgements=judgements,
+    base = _take(dataset, rows)
+    labels = None if dataset.labels is None else dataset.labels[rows]
+    arrays = {"base": base, "queries": dataset.queries, "labels": labels, "query_groups": dataset.query_groups}
+    return replace(
+        dataset,
+        name=name,
+        base=base,
+        labels=labels,
+        fingerprint=fingerprint(arrays),
+        judgements=dataset.judgements and replace(dataset.judgements, doc_ids=dataset.judgements.doc_ids[rows]),
+        neighbors=None,
         source_rows=rows if dataset.source_rows is None else dataset.source_rows[rows],
         source_size=dataset.source_count,
-        query_groups=dataset.query_groups,
     )
 
 
-def warn_unverified(where: str, of: str = "all its rows") -> None:
-    """A BenchWarning that given neighbours are left out, since they are those of something else."""
-    warnings.warn(
-        f"{where}: the neighbours that came with the data are those of {of}; left out, and not verified",
-        BenchWarning,
-        stacklevel=3,
-    )
-
-
-def warn_other_groups(where: str) -> None:
-    """A BenchWarning that groups of queries are left out, since the queries are others."""
-    warnings.warn(
-        f"{where}: its groups of queries are those of other queries; left out (give query groups of your own)",
-        BenchWarning,
-        stacklevel=3,
-    )
+def warn_left_out(where: str, part: str, of: str) -> None:
+    """Warn that what `where` has as `part` of a dataset is left out, because it belongs to something else."""
+    what, so = _LEFT_OUT[part]
+    warnings.warn(f"{where}: {what} are those of {of}; left out{so}", BenchWarning, stacklevel=3)
 
 
 def _take(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
     """These rows of the base: in memory if they are few, else in the cache and memory-mapped."""
     if few(len(rows), dataset.d):
-        return read_only(dataset.base[rows])
+        return np.asarray(dataset.base[rows])
     step = rows_at_a_time(dataset.d)
     blocks = (dataset.base[rows[start : start + step]] for start in range(0, len(rows), step))
     key = {"fingerprint": dataset.fingerprint, "rows": digests.array_digest(rows)}

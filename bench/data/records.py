@@ -8,7 +8,10 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from bench import cache, digests
 from bench.data.formats import read_vectors
+from bench.data.formats.array import from_memory
+from bench.data.parts import Parts
 from bench.errors import BenchError, unknown
 
 
@@ -54,6 +57,20 @@ class Contents(NamedTuple):
     queries: np.ndarray
     labels: np.ndarray | None
     query_groups: np.ndarray | None
+
+
+def load(path: Path, metric: str, source: Records, vectors: Path, records: Path) -> Parts:
+    """The Parts of two files, which the TOML file at `path` describes; made once and kept in the cache."""
+
+    def make() -> dict[str, np.ndarray]:
+        contents = read(vectors, records, source)._asdict()
+        return {part: array for part, array in contents.items() if array is not None}
+
+    made_by = {"records": msgspec.to_builtins(source), "code": digests.code_digest(Path(__file__))}
+    arrays = cache.entry("datasets", made_by, make).arrays
+    fields = {"query_groups": "records.query_group_field"}
+    places = {part: from_memory(f"{path}: {fields.get(part, part)}", array) for part, array in arrays.items()}
+    return Parts.of(places, metric, path.stem)
 
 
 def read(vectors: Path, records: Path, source: Records) -> Contents:

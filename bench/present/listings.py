@@ -5,6 +5,7 @@ from typing import Any
 
 from bench import orders as insertion_orders
 from bench.data import catalog, fetch
+from bench.data.definition import Definition, read_definition
 from bench.errors import BenchError
 from bench.indexes import INDEXES, find, own
 from bench.indexes import presets as surveyed
@@ -14,34 +15,38 @@ from bench.study.spec import experiment
 
 
 def datasets() -> list[dict[str, Any]]:
-    """The catalogue. `file order` is that of the rows as published: see `Spec`."""
-    specs = {name: catalog.read_spec(catalog.folder() / f"{name}.toml") for name in catalog.names()}
+    """The catalogue. `file order` is that of the rows as published: see `Definition`."""
+    definitions = {name: read_definition(catalog.find(name)) for name in catalog.names()}
     return [
         {
             "name": name,
-            "metric": spec.metric,
-            "n": spec.n or spec.parameters.get("n"),
-            "d": spec.d or spec.parameters.get("d"),
-            "queries": spec.queries or spec.parameters.get("queries"),
-            "file order": spec.file_order,
-            "comes from": _origin(spec),
-            "download": spec.download_size,
-            "here": "-" if not spec.published else "yes" if all(map(fetch.is_local, spec.published)) else "no",
-            "licence": spec.licence,
-            "citation": spec.citation,
-            "source": spec.source,
-            "title": spec.title,
+            "metric": definition.metric,
+            "n": definition.n or definition.parameters.get("n"),
+            "d": definition.d or definition.parameters.get("d"),
+            "queries": definition.queries or definition.parameters.get("queries"),
+            "file order": definition.file_order,
+            "comes from": _origin(definition),
+            "download": definition.download_size,
+            "here": "-"
+            if not definition.published
+            else "yes"
+            if all(map(fetch.is_local, definition.published))
+            else "no",
+            "licence": definition.licence,
+            "citation": definition.citation,
+            "source": definition.source,
+            "title": definition.title,
         }
-        for name, spec in specs.items()
+        for name, definition in definitions.items()
     ]
 
 
-def _origin(spec: catalog.Spec) -> str:
-    if spec.generator:
+def _origin(definition: Definition) -> str:
+    if definition.generator:
         return "generator"
-    if spec.records or spec.beir:
+    if definition.records or definition.beir:
         return "BENCH_MIRROR"
-    return "files" if spec.files else "download (texts)" if spec.texts else "download"
+    return "files" if definition.files else "download (texts)" if definition.texts else "download"
 
 
 def orders() -> list[dict[str, Any]]:

@@ -3,15 +3,17 @@ import json
 import h5py
 import numpy as np
 import pytest
+from support.datasets import checked, from_files, load
 
-from bench.data import catalog
+from bench.data import catalog, generators
 from bench.data.dataset import METRICS, limit
-from bench.data.from_files import from_files
-from bench.data.parts import Replacement
+from bench.data.definition import read_definition
+from bench.data.loading import load_all, load_whole
+from bench.data.parts import Parts
 from bench.errors import BenchError, BenchWarning
 from bench.study.spec import study
 
-SPECS = {path.stem: catalog.read_spec(path) for path in catalog.folder().glob("*.toml")}
+SPECS = {path.stem: read_definition(path) for path in catalog.folder().glob("*.toml")}
 DIGITS = np.arange(40, dtype=np.float32).reshape(20, 2) + 1
 
 
@@ -47,7 +49,7 @@ def test_no_two_datasets_are_kept_in_one_place():
 
 @pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.generator])
 def test_generated_datasets_have_the_size_that_is_stated(name):
-    spec, dataset = SPECS[name], catalog.load(name)
+    spec, dataset = SPECS[name], load(name)
     stated = {"n": spec.n, "d": spec.d, "queries": spec.queries}
     stated = {key: spec.parameters.get(key) if value is None else value for key, value in stated.items()}
     assert stated == {"n": dataset.n, "d": dataset.d, "queries": len(dataset.queries)}
@@ -77,18 +79,18 @@ def no_mirror(tmp_path, monkeypatch):
 )
 def test_what_is_not_here_is_reported_with_how_to_get_it(no_mirror, name, message):
     with pytest.raises(BenchError, match=message):
-        catalog.load(name)
+        load(name)
 
 
 def test_a_download_is_fetched_once_and_then_loads(no_mirror, tmp_path, monkeypatch):
     np.save(tmp_path / "v.npy", DIGITS)
     (tmp_path / "my.toml").write_text("title = 'x'\nmetric = 'l2'\n[[download]]\nurl = 'http://127.0.0.1:1/v.npy'")
     with pytest.raises(BenchError, match=rf"run `bench fetch {tmp_path}/my\.toml`$"):
-        catalog.load("my.toml", beside=tmp_path)
+        load("my.toml", beside=tmp_path)
     monkeypatch.setenv("BENCH_MIRROR", str(tmp_path))
     [file] = catalog.fetch(str(tmp_path / "my.toml"))
     assert (file.path, file.origin) == (tmp_path / "v.npy", "mirror")
-    dataset = catalog.load("my.toml", beside=tmp_path)
+    dataset = load("my.toml", beside=tmp_path)
     assert (dataset.name, dataset.n + len(dataset.queries)) == ("my", 20)
 
 
@@ -109,10 +111,10 @@ def test_a_download_must_have_the_size_that_is_stated(tmp_path, monkeypatch, sta
         f"title = 'x'\nmetric = 'cosine'\n{stated}\n[[download]]\nurl = 'http://127.0.0.1:1/ann.hdf5'"
     )
     if message is None:
-        assert catalog.load("my.toml", beside=tmp_path).n == 20
+        assert load("my.toml", beside=tmp_path).n == 20
         return
     with pytest.raises(BenchError, match=message):
-        catalog.load("my.toml", beside=tmp_path)
+        load("my.toml", beside=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["digits", "my.toml"])
@@ -124,29 +126,29 @@ def test_what_is_not_published_cannot_be_fetched(tmp_path, monkeypatch, name):
 
 
 def test_a_generated_dataset_is_generated_once(monkeypatch):
-    first = catalog.load("subspace-small")
-    monkeypatch.setattr("bench.data.generators.GENERATORS", {"subspace": catalog.generators.subspace})
+    first = load("subspace-small")
+    monkeypatch.setattr("bench.data.generators.GENERATORS", {"subspace": generators.subspace})
     monkeypatch.setattr("bench.cache._write", lambda *_: pytest.fail("generated again"))
-    second = catalog.load("subspace-small")
+    second = load("subspace-small")
     assert first.fingerprint == second.fingerprint
-    assert isinstance(second.base, np.memmap)
+    assert isinstance(second.base.base, np.memmap)
     assert np.array_equal(first.base, second.base)
 
 
 def test_a_fingerprint_from_the_cache_is_that_of_the_content():
-    loaded = catalog.load("digits")
-    again = catalog.checked("digits", loaded.base, loaded.queries, "l2", loaded.labels)
+    loaded = load("digits")
+    again = checked("digits", loaded.base, loaded.queries, "l2", loaded.labels)
     assert loaded.fingerprint == again.fingerprint
 
 
 def test_changed_parameters_change_data_and_name():
-    changed = catalog.load("subspace-small", {"intrinsic_dimension": 3})
+    changed = load("subspace-small", {"intrinsic_dimension": 3})
     assert changed.name == "subspace-small(intrinsic_dimension=3)"
     assert np.linalg.matrix_rank(changed.base, tol=1e-2) == 3
 
 
 def test_a_list_makes_a_sweep():
-    names = [d.name for d in catalog.load_all("subspace-small", {"intrinsic_dimension": [2, 3], "n": 100})]
+    names = [d.name for d in load_all("subspace-small", {"intrinsic_dimension": [2, 3], "n": 100})]
     assert names == [
         "subspace-small(intrinsic_dimension=2, n=100)",
         "subspace-small(intrinsic_dimension=3, n=100)",
@@ -154,7 +156,7 @@ def test_a_list_makes_a_sweep():
 
 
 def test_a_parameter_that_is_a_list_itself_is_not_swept():
-    [one] = catalog.load_all("mixture", {"dimensions": [2, 3], "n": 100})
+    [one] = load_all("mixture", {"dimensions": [2, 3], "n": 100})
     assert set(one.labels) == {0, 1}
 
 
@@ -173,7 +175,7 @@ def test_a_parameter_that_is_a_list_itself_is_not_swept():
 )
 def test_what_cannot_be_loaded_is_reported(name, parameters, message):
     with pytest.raises(BenchError, match=message):
-        catalog.load(name, parameters)
+        load(name, parameters)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_what_cannot_be_loaded_is_reported(name, parameters, message):
 def test_a_bad_file_of_the_catalogue_is_reported(tmp_path, content, message):
     (tmp_path / "my.toml").write_text(content)
     with pytest.raises(BenchError, match=message) as error:
-        catalog.load("my.toml", beside=tmp_path)
+        load("my.toml", beside=tmp_path)
     assert str(tmp_path / "my.toml") in str(error.value)
 
 
@@ -217,7 +219,7 @@ def test_a_dataset_of_files_is_found_beside_its_toml(tmp_path):
     (tmp_path / "my.toml").write_text(
         "title = 'x'\nmetric = 'ip'\n[files]\nbase = 'b.npy'\nqueries = 'q.npy'\nlabels = 'l.npy'"
     )
-    dataset = catalog.load("my.toml", beside=tmp_path)
+    dataset = load("my.toml", beside=tmp_path)
     assert (dataset.name, dataset.metric, dataset.n, len(dataset.queries)) == ("my", "ip", 30, 3)
     assert dataset.labels[1] == "y"
 
@@ -227,7 +229,7 @@ def test_a_bundle_in_a_toml_needs_no_more_than_its_base(tmp_path):
         file["train"], file["test"], file["neighbors"] = DIGITS, DIGITS[:5] + 1, np.arange(15).reshape(5, 3)
         file.attrs["distance"] = "angular"
     (tmp_path / "my.toml").write_text("title = 'x'\nmetric = 'cosine'\n[files]\nbase = 'ann.hdf5'\n")
-    dataset = catalog.load("my.toml", beside=tmp_path)
+    dataset = load("my.toml", beside=tmp_path)
     assert (dataset.name, len(dataset.queries)) == ("my", 5)
     assert np.array_equal(dataset.neighbors, np.arange(15).reshape(5, 3))
 
@@ -256,7 +258,7 @@ def test_files_differ_from_datasets_by_their_names(tmp_path, monkeypatch, name, 
 
 @pytest.mark.mirror
 def test_clinc150_is_split_as_its_readme_says(mirror):
-    dataset = catalog.load("clinc150")
+    dataset = load("clinc150")
     assert dataset.base.shape == (18_200, 384)
     assert dataset.queries.shape == (1000, 384)
     assert len(np.unique(dataset.labels)) == 11
@@ -267,7 +269,7 @@ def test_clinc150_is_split_as_its_readme_says(mirror):
 @pytest.mark.mirror
 @pytest.mark.parametrize(("name", "domains"), [("clinc150-5", 5), ("clinc150-10", 10)])
 def test_domains_of_clinc150_have_base_and_queries_of_their_own(mirror, name, domains):
-    whole, part = catalog.load("clinc150"), catalog.load(name)
+    whole, part = load("clinc150"), load(name)
     assert part.base.shape == (1800 * domains, 384)
     assert part.queries.shape == (450 * domains, 384)
     alphabetical = sorted(set(whole.labels) - {"oos"})
@@ -280,7 +282,7 @@ def test_labels_of_records_need_the_field_that_holds_them(tmp_path, name, key):
     stated = (catalog.folder() / f"{name}.toml").read_text()
     (tmp_path / "my.toml").write_text(stated.replace('label_field = "domain"', ""))
     with pytest.raises(BenchError, match=rf"records\.{key} needs records\.label_field"):
-        catalog.load("my.toml", beside=tmp_path)
+        load("my.toml", beside=tmp_path)
 
 
 @pytest.mark.mirror
@@ -289,7 +291,7 @@ def test_clinc150_is_searched_with_what_is_out_of_scope_or_in(mirror):
     records = (mirror / "clinc150" / "records.jsonl").read_text().splitlines()
     splits = [json.loads(line)["split"] for line in records]
     vectors = np.load(mirror / "clinc150" / "minilm-l6-mean.npy").astype(np.float32)
-    out_of_scope, within = catalog.load("clinc150"), catalog.load("clinc150-in-scope")
+    out_of_scope, within = load("clinc150"), load("clinc150-in-scope")
     assert np.array_equal(out_of_scope.queries, vectors[np.array(splits) == "oos_test"])
     assert np.array_equal(within.queries, vectors[np.array(splits) == "test"])
     assert np.array_equal(within.base, out_of_scope.base)
@@ -300,7 +302,7 @@ def test_wordnet_is_searched_with_definitions_or_sentences_that_it_does_not_hold
     records = (mirror / "wordnet" / "records.jsonl").read_text().splitlines()
     splits = np.array([json.loads(line)["split"] for line in records])
     vectors = np.load(mirror / "wordnet" / "minilm-l6-mean.npy", mmap_mode="r")
-    definitions, usage = catalog.load("wordnet"), catalog.load("wordnet-usage")
+    definitions, usage = load("wordnet"), load("wordnet-usage")
     assert np.array_equal(definitions.queries, vectors[splits == "definition_test"].astype(np.float32))
     assert np.array_equal(usage.queries, vectors[splits == "usage_test"].astype(np.float32))
     assert definitions.base.shape == usage.base.shape == (106_525, 384)
@@ -311,9 +313,9 @@ def test_wordnet_is_searched_with_definitions_or_sentences_that_it_does_not_hold
 @pytest.mark.mirror
 @pytest.mark.parametrize("name", ["clinc150-5", "clinc150-10"])
 def test_domains_of_clinc150_can_be_searched_with_what_is_out_of_scope(mirror, name):
-    within, outside = catalog.load(name), catalog.load(f"{name}-oos")
+    within, outside = load(name), load(f"{name}-oos")
     assert np.array_equal(outside.base, within.base)
-    assert np.array_equal(outside.queries, catalog.load("clinc150").queries)
+    assert np.array_equal(outside.queries, load("clinc150").queries)
 
 
 @pytest.fixture
@@ -335,61 +337,69 @@ def stated(tmp_path):
     return tmp_path
 
 
-def load(folder, name="my.toml", log=lambda line: None, **parts):
+def load_stated(folder, name="my.toml", log=lambda line: None, **parts):
     files = {part: value if part == "metric" else folder / value for part, value in parts.items()}
-    return catalog.load(name, beside=folder, replacement=Replacement(**files), log=log)
+    return load(name, beside=folder, log=log, **files)
 
 
 def test_other_queries_take_the_place_of_those_that_a_toml_file_states(stated):
     with pytest.warns(BenchWarning, match=r"gt\.npy: the neighbours .* are those of other queries; left out"):
-        dataset = load(stated, queries="q2.npy")
+        dataset = load_stated(stated, queries="q2.npy")
     assert np.array_equal(dataset.queries, np.load(stated / "q2.npy"))
     assert (dataset.name, dataset.metric, dataset.n, dataset.neighbors) == ("my", "cosine", 60, None)
     assert dataset.labels.tolist() == list(range(60))
-    assert dataset.fingerprint != load(stated).fingerprint
-    with_neighbors = load(stated, queries="q2.npy", neighbors="gt2.npy")
+    assert dataset.fingerprint != load_stated(stated).fingerprint
+    with_neighbors = load_stated(stated, queries="q2.npy", neighbors="gt2.npy")
     assert with_neighbors.neighbors.shape == (7, 2)
     with pytest.raises(BenchError, match=r"gt2\.npy has shape \(7, 2\), there are 5 queries"):
-        load(stated, neighbors="gt2.npy")
+        load_stated(stated, neighbors="gt2.npy")
 
 
 def test_other_labels_take_the_place_of_those_that_a_toml_file_states(stated):
-    dataset = load(stated, labels="l2.txt")
+    dataset = load_stated(stated, labels="l2.txt")
     assert dataset.labels.tolist() == ["R+D", "HR, IT"] * 30
     assert dataset.neighbors is not None
-    assert dataset.fingerprint != load(stated).fingerprint
+    assert dataset.fingerprint != load_stated(stated).fingerprint
     (stated / "l2.txt").write_text("a\n" * 59)
     with pytest.raises(BenchError, match=r"l2\.txt has shape \(59,\), the base has 60 rows"):
-        load(stated, labels="l2.txt")
+        load_stated(stated, labels="l2.txt")
 
 
 def test_groups_of_queries_are_those_of_a_toml_file_or_of_what_takes_their_place(stated):
     (stated / "g.txt").write_text("a\nb\na\nb\nc\n")
     (stated / "g2.txt").write_text("a\nb\na\nb\nc\nc\nc\n")
     (stated / "grouped.toml").write_text((stated / "my.toml").read_text() + "query_groups = 'g.txt'\n")
-    assert load(stated, "grouped.toml").query_groups.tolist() == [0, 1, 0, 1, 2]
-    assert load(stated, query_groups="g.txt").fingerprint == load(stated, "grouped.toml").fingerprint
+    assert load_stated(stated, "grouped.toml").query_groups.tolist() == [0, 1, 0, 1, 2]
+    assert load_stated(stated, query_groups="g.txt").fingerprint == load_stated(stated, "grouped.toml").fingerprint
     others = {"queries": "q2.npy", "neighbors": "gt2.npy"}
     with pytest.warns(BenchWarning, match=r"g\.txt: its groups of queries are those of other queries; left out"):
-        assert load(stated, "grouped.toml", **others).query_groups is None
-    assert load(stated, "grouped.toml", query_groups="g2.txt", **others).query_groups.tolist() == [0, 1, 0, 1, 2, 2, 2]
+        assert load_stated(stated, "grouped.toml", **others).query_groups is None
+    assert load_stated(stated, "grouped.toml", query_groups="g2.txt", **others).query_groups.tolist() == [
+        0,
+        1,
+        0,
+        1,
+        2,
+        2,
+        2,
+    ]
     with pytest.raises(BenchError, match=r"g2\.txt has shape \(7,\), there are 5 queries"):
-        load(stated, query_groups="g2.txt")
+        load_stated(stated, query_groups="g2.txt")
     with pytest.raises(BenchError, match=r"g\.txt: groups are those of queries; give the queries as well"):
-        load(stated, "bare.toml", query_groups="g.txt")
+        load_stated(stated, "bare.toml", query_groups="g.txt")
 
 
 def test_groups_of_generated_queries_may_come_from_a_file(tmp_path):
     np.save(tmp_path / "g.npy", np.arange(200) // 2)
-    grouped = load(tmp_path, "digits", query_groups="g.npy")
+    grouped = load_stated(tmp_path, "digits", query_groups="g.npy")
     assert grouped.query_groups.tolist() == (np.arange(200) // 2).tolist()
-    assert grouped.fingerprint != catalog.load("digits").fingerprint
+    assert grouped.fingerprint != load("digits").fingerprint
 
 
 @pytest.mark.mirror
 @pytest.mark.parametrize(("name", "intents"), [("clinc150-in-scope", 150), ("clinc150-10", 150), ("clinc150-5", 75)])
 def test_test_queries_of_clinc150_are_thirty_of_each_intent(mirror, name, intents):
-    assert np.bincount(catalog.load(name).query_groups).tolist() == [30] * intents
+    assert np.bincount(load(name).query_groups).tolist() == [30] * intents
 
 
 @pytest.mark.mirror
@@ -397,32 +407,32 @@ def test_groups_that_records_cannot_give_are_named_with_their_toml_file(mirror, 
     text = (catalog.folder() / "clinc150-5-oos.toml").read_text()
     (tmp_path / "my.toml").write_text(text.replace("label_field", 'query_group_field = "intent"\nlabel_field', 1))
     with pytest.raises(BenchError, match=r"my\.toml: records\.query_group_field has one group alone"):
-        catalog.load(str(tmp_path / "my.toml"))
+        load(str(tmp_path / "my.toml"))
 
 
 @pytest.mark.mirror
 def test_other_queries_leave_the_groups_of_records_out(mirror, tmp_path):
     np.save(tmp_path / "q.npy", np.ones((3, 384), np.float32))
     with pytest.warns(BenchWarning, match="clinc150-5: its groups of queries are those of other queries"):
-        assert load(tmp_path, "clinc150-5", queries="q.npy").query_groups is None
+        assert load_stated(tmp_path, "clinc150-5", queries="q.npy").query_groups is None
 
 
 def test_another_metric_leaves_given_neighbours_out(stated):
-    with pytest.warns(BenchWarning, match="my: the neighbours .* are those of the metric cosine; left out"):
-        dataset = load(stated, metric="l2")
+    with pytest.warns(BenchWarning, match=r"gt\.npy: the neighbours .* are those of the metric cosine; left out"):
+        dataset = load_stated(stated, metric="l2")
     assert (dataset.metric, dataset.neighbors) == ("l2", None)
-    assert load(stated, metric="cosine").neighbors is not None
-    assert load(stated, metric="l2", neighbors="gt.npy").neighbors is not None
+    assert load_stated(stated, metric="cosine").neighbors is not None
+    assert load_stated(stated, metric="l2", neighbors="gt.npy").neighbors is not None
     with pytest.raises(BenchError, match="unknown metric 'dot'; known: l2, cosine, ip"):
-        load(stated, metric="dot")
+        load_stated(stated, metric="dot")
 
 
 def test_queries_for_a_toml_file_without_any_leave_all_rows_in_the_base(stated):
     lines = []
-    held_out = load(stated, "bare.toml", log=lines.append, labels="l2.txt")
+    held_out = load_stated(stated, "bare.toml", log=lines.append, labels="l2.txt")
     assert [line.split(":")[0] for line in lines if "6 rows" in line] == [str(stated / "b.npy")]
     assert (held_out.n, held_out.labels[-1]) == (54, "HR, IT")  # one label a row of the file, before any is held out
-    dataset = load(stated, "bare.toml", queries="q2.npy")
+    dataset = load_stated(stated, "bare.toml", queries="q2.npy")
     assert (dataset.n, len(dataset.queries)) == (60, 7)
     assert dataset.fingerprint == from_files(stated / "b.npy", stated / "q2.npy").fingerprint
 
@@ -435,8 +445,8 @@ def test_arrays_that_a_toml_file_leaves_unused_are_named(stated):
         "title = 'x'\ndatasets = ['more.toml']\norders = ['random']\nef_search = [10]\n[[index]]\nengine = 'hnswlib'\n"
     )
     reads = (
-        lambda log: load(stated, "more.toml", log=log),
-        lambda log: catalog.load_whole(str(stated / "more.toml"), log=log),
+        lambda log: load_stated(stated, "more.toml", log=log),
+        lambda log: load_whole(Parts(str(stated / "more.toml")), log),
         lambda log: study.read(str(experiment), log=log),
     )
     for read in reads:
@@ -446,23 +456,23 @@ def test_arrays_that_a_toml_file_leaves_unused_are_named(stated):
 
 
 def test_geometry_alone_holds_no_queries_out(stated):
-    whole = catalog.load_whole(str(stated / "bare.toml"), Replacement(labels=stated / "l2.txt", metric="ip"))
+    whole = load_whole(Parts(str(stated / "bare.toml"), labels=stated / "l2.txt", metric="ip"))
     assert (whole.name, whole.n, whole.metric, whole.labels[1]) == ("bare", 60, "ip", "HR, IT")
-    assert catalog.load_whole(str(stated / "my.toml")).labels.tolist() == list(range(60))
+    assert load_whole(Parts(str(stated / "my.toml"))).labels.tolist() == list(range(60))
 
 
 def test_a_limit_is_drawn_of_what_options_made(stated):
-    part = limit(load(stated, "bare.toml", queries="q2.npy", labels="l2.txt"), 20)
+    part = limit(load_stated(stated, "bare.toml", queries="q2.npy", labels="l2.txt"), 20)
     whole = from_files(stated / "b.npy", stated / "q2.npy", stated / "l2.txt", limit=20, name="bare")
     assert (part.name, part.fingerprint) == (whole.name, whole.fingerprint)
 
 
 def test_parts_of_a_generated_dataset_give_way_to_files(tmp_path):
-    digits = catalog.load("digits")
+    digits = load("digits")
     np.save(tmp_path / "q.npy", digits.queries[:20] + 1)
     np.save(tmp_path / "gt.npy", np.zeros((20, 1), int))
     np.save(tmp_path / "l.npy", np.arange(digits.n) % 3)
-    dataset = load(tmp_path, "digits", queries="q.npy", labels="l.npy", neighbors="gt.npy", metric="cosine")
+    dataset = load_stated(tmp_path, "digits", queries="q.npy", labels="l.npy", neighbors="gt.npy", metric="cosine")
     assert (dataset.name, dataset.metric, len(dataset.queries), dataset.neighbors.shape) == (
         "digits",
         "cosine",
@@ -472,16 +482,16 @@ def test_parts_of_a_generated_dataset_give_way_to_files(tmp_path):
     assert set(dataset.labels) == {0, 1, 2}
     assert np.array_equal(dataset.base, digits.base)
     assert dataset.fingerprint != digits.fingerprint
-    assert load(tmp_path, "digits", metric="ip").fingerprint == digits.fingerprint
+    assert load_stated(tmp_path, "digits", metric="ip").fingerprint == digits.fingerprint
     np.save(tmp_path / "q.npy", np.ones((3, 5), np.float32))
     np.save(tmp_path / "none.npy", np.ones((0, 64), np.float32))
     with pytest.raises(BenchError, match=r"none\.npy has no rows: give at least one query"):
-        load(tmp_path, "digits", queries="none.npy")
+        load_stated(tmp_path, "digits", queries="none.npy")
     with pytest.raises(BenchError, match=r"q\.npy has dimension 5, digits: base has 64"):
-        load(tmp_path, "digits", queries="q.npy")
+        load_stated(tmp_path, "digits", queries="q.npy")
     np.save(tmp_path / "l.npy", np.arange(9))
     with pytest.raises(BenchError, match=r"l\.npy has shape \(9,\), the base has 1597 rows"):
-        load(tmp_path, "digits", labels="l.npy")
+        load_stated(tmp_path, "digits", labels="l.npy")
 
 
 def test_rows_of_zeros_are_left_out_if_another_metric_asks_for_a_direction(stated, recwarn):
@@ -489,9 +499,9 @@ def test_rows_of_zeros_are_left_out_if_another_metric_asks_for_a_direction(state
     rows[11] = 0
     np.save(stated / "b.npy", rows)
     (stated / "flat.toml").write_text("title = 'x'\nmetric = 'l2'\n[files]\nbase = 'b.npy'\nqueries = 'q.npy'\n")
-    assert load(stated, "flat.toml").n == 60
+    assert load_stated(stated, "flat.toml").n == 60
     with pytest.warns(BenchWarning, match=r"b\.npy: 1 of 60") as caught:
-        dataset = load(stated, "flat.toml", metric="cosine")
+        dataset = load_stated(stated, "flat.toml", metric="cosine")
     assert dataset.source_rows.tolist() == np.delete(np.arange(60), 11).tolist()
     assert len(caught) == 1  # no queries are held out
 
@@ -503,6 +513,8 @@ def test_queries_of_zeros_that_take_the_place_of_others_are_left_out_with_their_
     np.save(tmp_path / "gt.npy", np.arange(8).reshape(4, 2))
     (tmp_path / "g.txt").write_text("a\nb\nc\na\n")
     with pytest.warns(BenchWarning, match=r"q\.npy: 1 of 4"):
-        dataset = load(tmp_path, "digits", queries="q.npy", neighbors="gt.npy", query_groups="g.txt", metric="cosine")
+        dataset = load_stated(
+            tmp_path, "digits", queries="q.npy", neighbors="gt.npy", query_groups="g.txt", metric="cosine"
+        )
     assert (len(dataset.queries), dataset.query_groups.tolist()) == (3, [0, 1, 0])
     assert dataset.neighbors.tolist() == [[0, 1], [4, 5], [6, 7]]

@@ -5,10 +5,10 @@ import h5py
 import numpy as np
 import pytest
 from support import writers
+from support.datasets import from_files, whole_file
 
 from bench import cache, digests
 from bench.data.dataset import limit
-from bench.data.from_files import from_files, whole_file
 from bench.errors import BenchError, BenchWarning
 
 ROWS = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)

@@ -6,8 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-
-from bench.data import catalog
+from support.datasets import load
 
 LISTED = """
 import json, sys
@@ -16,12 +15,14 @@ from pathlib import Path
 print(json.dumps(sorted(sys.modules)))
 """
 FILE = """
-from bench.data.from_files import from_files
-assert from_files(Path(sys.argv[1])).n == 90
+from bench.data.loading import load
+from bench.data.parts import Parts
+assert load(Parts(Path(sys.argv[1]))).n == 90
 """
 GENERATOR = """
-from bench.data import catalog
-assert catalog.load("subspace-small").n
+from bench.data.loading import load
+from bench.data.parts import Parts
+assert load(Parts("subspace-small")).n
 """
 UNNEEDED = {
     *("pooch", "requests", "urllib3", "http.client", "ssl"),
@@ -34,7 +35,7 @@ UNNEEDED = {
 @pytest.mark.parametrize("code", [FILE, GENERATOR])
 def test_opening_a_file_or_a_generator_imports_what_it_needs_alone(tmp_path, code):
     np.save(tmp_path / "x.npy", np.ones((100, 4), np.float32))
-    catalog.load("subspace-small")  # made once, under a lock of the cache; what is looked at is opening it
+    load("subspace-small")  # made once, under a lock of the cache; what is looked at is opening it
     done = subprocess.run(
         [sys.executable, "-c", LISTED.format(code=code), str(tmp_path / "x.npy")], capture_output=True, text=True
     )

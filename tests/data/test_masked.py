@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 import bench
-from bench.data.dataset import checked
 from bench.errors import BenchError
 
 ROWS = np.random.default_rng(0).standard_normal((40, 3)).astype(np.float32)
@@ -44,21 +43,6 @@ def test_masked_vectors_have_neither_dimension_nor_order(call):
     with pytest.raises(BenchError, match=r"vectors .*filled\(\)"):
         call(masked(ROWS))
     assert len(call(masked(ROWS).filled(0))) == 40
-
-
-@pytest.mark.parametrize("part", ["base", "queries", "labels", "neighbors", "query_groups"])
-def test_a_dataset_has_no_masked_part(part):
-    given = {
-        "base": ROWS,
-        "queries": ROWS[:20],
-        "labels": np.arange(40),
-        "neighbors": np.zeros((20, 2), int),
-        "query_groups": np.arange(20) // 2,
-    }
-    given[part] = masked(given[part])
-    with pytest.raises(BenchError, match=r"filled\(\)") as refusal:
-        checked("d", metric="l2", **given)
-    assert f"d: {part} " in str(refusal.value)
 
 
 def test_a_mask_of_one_element_in_a_list_is_seen():

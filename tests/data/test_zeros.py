@@ -5,11 +5,10 @@ import json
 import numpy as np
 import pytest
 from support import writers
+from support.datasets import from_files, load, whole_file
 
 import bench
 from bench import digests, orders
-from bench.data import catalog
-from bench.data.from_files import from_files, whole_file
 from bench.errors import BenchError, BenchWarning
 from bench.orders import own
 
@@ -99,7 +98,7 @@ def test_rows_of_zeros_are_left_out_of_records_and_numbers_stay_those_of_the_bas
     )
     for _ in range(2):  # made, and from the cache
         with pytest.warns(BenchWarning, match=r"1 of (45|15)") as caught:
-            dataset = catalog.load("my.toml", beside=tmp_path)
+            dataset = load("my.toml", beside=tmp_path)
         assert len(caught) == 2  # of the base and of the queries
         assert np.array_equal(dataset.base, np.delete(ROWS[~is_query], 2, axis=0))  # row 3 is the base's third
         assert (dataset.source_count, np.setdiff1d(np.arange(45), dataset.source_rows).tolist()) == (45, [2])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import skdim
 from scipy.stats import spearmanr
+from support.datasets import checked
 
 import bench
-from bench.data.dataset import checked
 from bench.errors import BenchError
 from bench.geometry import Geometry, copies, knn
 from bench.geometry.describe import describe, describe_labels, profile

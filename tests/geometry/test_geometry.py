@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
+from support.datasets import checked, load
 
-from bench.data import catalog
-from bench.data.dataset import checked
 from bench.errors import BenchError, BenchWarning
 from bench.geometry import Geometry, knn
 from bench.geometry.describe import describe, describe_labels
@@ -159,7 +158,7 @@ def test_more_given_neighbours_than_rows_and_only_a_sample_of_queries_are_looked
 
 @pytest.mark.mirror
 def test_lid_of_clinc150_is_that_of_the_study_files(mirror):
-    assert Geometry(catalog.load("clinc150")).lid().mean() == pytest.approx(10.39, abs=0.005)
+    assert Geometry(load("clinc150")).lid().mean() == pytest.approx(10.39, abs=0.005)
 
 
 def test_dimension_by_label_is_that_of_its_rows_beside_as_many_of_all():

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from support.datasets import checked, load
 
-from bench.data import catalog
-from bench.data.dataset import checked, limit
+from bench.data.dataset import limit
 from bench.errors import BenchWarning
 from bench.geometry import Geometry
 from bench.geometry.verify import near_duplicates, warn_of_near_duplicates
@@ -65,21 +65,19 @@ def test_nothing_is_said_where_groups_are_known_or_rows_are_too_few():
 
 @pytest.mark.parametrize(("n", "queries"), [(1000, 1000), (500, 2000), (100, 1000)])
 def test_many_independent_queries_of_few_dimensions_do_not_pass_for_repeats(n, queries):
-    warn_of_near_duplicates(
-        Geometry(catalog.load("subspace-small", {"intrinsic_dimension": 2, "n": n, "queries": queries}))
-    )
+    warn_of_near_duplicates(Geometry(load("subspace-small", {"intrinsic_dimension": 2, "n": n, "queries": queries})))
 
 
 @pytest.mark.parametrize("name", ["digits", "image-patches", "mixture", "subspace-small"])
 def test_queries_of_the_catalogue_are_no_repeats(name):
-    warn_of_near_duplicates(Geometry(catalog.load(name)))
+    warn_of_near_duplicates(Geometry(load(name)))
 
 
 @pytest.mark.mirror
 @pytest.mark.parametrize("name", ["clinc150", "clinc150-in-scope", "clinc150-5-oos", "npl"])
 @pytest.mark.parametrize("rows", [100, 10**6])
 def test_queries_of_real_texts_are_no_repeats(mirror, name, rows):
-    dataset = limit(catalog.load(name), rows)
+    dataset = limit(load(name), rows)
     warn_of_near_duplicates(geometry(dataset.queries, dataset.metric, dataset.base))  # its groups aside
 
 

@@ -4,10 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
+from support.datasets import checked, load
 
 import bench
-from bench.data import catalog
-from bench.data.dataset import checked
 from bench.errors import BenchError, BenchWarning
 from bench.geometry import Geometry
 from bench.geometry.verify import check_resolution
@@ -78,7 +77,7 @@ def test_copies_and_offsets_that_float32_holds_are_no_reason(metric):
 
 @pytest.mark.parametrize("name", ["digits", "image-patches", "mixture", "subspace-small"])
 def test_data_of_the_catalogue_is_held_apart(name):
-    assert check_resolution(Geometry(catalog.load(name)))
+    assert check_resolution(Geometry(load(name)))
 
 
 @pytest.mark.parametrize(

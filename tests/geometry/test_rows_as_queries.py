@@ -3,10 +3,8 @@ import sys
 
 import numpy as np
 import pytest
+from support.datasets import checked, from_files, load
 
-from bench.data import catalog
-from bench.data.dataset import checked
-from bench.data.from_files import from_files
 from bench.errors import BenchWarning
 from bench.geometry import Geometry
 from bench.geometry.verify import warn_of_rows_as_queries
@@ -68,13 +66,13 @@ def test_two_rows_are_too_few_to_say():
 
 @pytest.mark.parametrize("name", ["digits", "subspace-small"])
 def test_queries_of_the_catalogue_are_not_rows_of_its_bases(name):
-    warn_of_rows_as_queries(Geometry(catalog.load(name)))
+    warn_of_rows_as_queries(Geometry(load(name)))
 
 
 @pytest.mark.mirror
 @pytest.mark.parametrize("name", ["clinc150", "clinc150-10", "clinc150-in-scope", "npl"])
 def test_queries_of_real_texts_are_not_rows_of_their_bases(mirror, name):
-    warn_of_rows_as_queries(Geometry(catalog.load(name)))
+    warn_of_rows_as_queries(Geometry(load(name)))
 
 
 def test_estimators_leave_warnings_as_they_are():

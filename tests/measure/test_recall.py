@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.datasets import checked
 
-from bench.data.dataset import checked
 from bench.geometry import Geometry, knn
 from bench.measure.recall import hits, hits_with_ties
 

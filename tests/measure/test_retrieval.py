@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
+from support.datasets import load
 
-from bench.data import catalog
 from bench.data.dataset import Judgements
 from bench.geometry import Geometry
 from bench.measure.retrieval import CUTOFFS, out_of_reach, scores
@@ -112,7 +112,7 @@ def test_documents_out_of_reach_are_counted_where_relevant():
     ("model", "expected"), [("minilm-l6-mean", 0.4335), ("minilm-l6-cls", 0.3373), ("minilm-l6-max", 0.3861)]
 )
 def test_exact_search_on_npl_scores_as_known(mirror, model, expected):
-    dataset = catalog.load("npl", {"model": model})
+    dataset = load("npl", {"model": model})
     found = scores(Geometry(dataset).ground_truth(10)[1], dataset.judgements)
     assert np.isfinite(found["nDCG@10"]).sum() == 93
     assert found["nDCG@10"].mean(dtype=float) == pytest.approx(expected, abs=0.002)
@@ -120,6 +120,6 @@ def test_exact_search_on_npl_scores_as_known(mirror, model, expected):
 
 @pytest.mark.mirror
 def test_exact_search_on_npl_by_lsa_scores_as_known(mirror):
-    dataset = catalog.load("npl", {"model": "lsa@384"})
+    dataset = load("npl", {"model": "lsa@384"})
     found = scores(Geometry(dataset).ground_truth(10)[1], dataset.judgements)
     assert found["nDCG@10"].mean(dtype=float) == pytest.approx(0.215, abs=0.002)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.datasets import checked
 
 from bench import orders
-from bench.data.dataset import checked
 from bench.errors import BenchError
 from bench.geometry import Geometry, dimension
 

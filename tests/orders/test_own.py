@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from support.datasets import checked, from_files
 
 from bench import orders
-from bench.data.dataset import checked, limit
+from bench.data.dataset import limit
 from bench.data.formats import ids
-from bench.data.from_files import from_files
 from bench.errors import BenchError, BenchWarning
 from bench.geometry import Geometry
 from bench.orders.own import of_source

@@ -8,10 +8,9 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
+from support.datasets import checked, load
 
 from bench import orders
-from bench.data import catalog
-from bench.data.dataset import checked
 from bench.geometry import Geometry, knn
 from bench.indexes import INDEXES
 from bench.indexes.engine import version
@@ -262,7 +261,7 @@ def with_metric(dataset, metric):
 
 def test_descending_lid_beats_ascending_where_density_varies(store):
     """The effect that the harness is for, on data small enough for a test."""
-    patches = catalog.load("image-patches", {"n": 3000, "queries": 300})
+    patches = load("image-patches", {"n": 3000, "queries": 300})
     experiment = Experiment(
         datasets=[patches.name],
         orders=["lid-ascending", "lid-descending"],

@@ -2,7 +2,39 @@
 
 import numpy as np
 
-from bench.data.dataset import Dataset, Judgements, checked
+from bench.data import check, formats, loading
+from bench.data.dataset import Dataset, Judgements
+from bench.data.formats.array import from_memory, whole
+from bench.data.parts import Parts
+
+
+def load(base, parameters=None, *, beside=None, log=lambda line: None, **given) -> Dataset:
+    """The Dataset of a file or of the catalogue, with the parts that are given in place of its own."""
+    return loading.load(Parts(base, **given), log, parameters=parameters, beside=beside)
+
+
+def from_files(base, queries=None, labels=None, metric=None, *, log=lambda line: None, **given) -> Dataset:
+    return loading.load(Parts(base, queries, labels, metric=metric, **given), log)
+
+
+def whole_file(base, metric=None, labels=None) -> Dataset:
+    return loading.load_whole(Parts(base, labels=labels, metric=metric))
+
+
+def read_labels(path):
+    return whole(formats.array_at(path, "labels"))
+
+
+def checked(name, base, queries, metric, labels=None, *, files=None, judgements=None, **others) -> Dataset:
+    """The Dataset of arrays. files: the places that errors name, where these are not the name and the part."""
+    arrays = {"base": base, "queries": queries, "labels": labels} | others
+    files = {part: f"{name}: {part}" for part in arrays} | (files or {})
+    with np.errstate(over="ignore"):
+        for part in ("base", "queries"):
+            if arrays[part].dtype.kind in "fiu":
+                arrays[part] = arrays[part].astype(np.float32)
+    places = {part: from_memory(files[part], array) for part, array in arrays.items() if array is not None}
+    return check.checked(Parts(**places, judgements=judgements, metric=metric, name=name))
 
 
 def clustered(n: int = 400, d: int = 8, queries: int = 40, metric: str = "l2", seed: int = 0) -> Dataset:

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.stats import binomtest
+from support.datasets import checked, load
 from support.examples import example_of
 from support.faults import FAULTS, MISCOUNTS, measured
 from tabulate import tabulate
@@ -25,7 +26,6 @@ from tools import populations
 
 from bench.analysis import verdict
 from bench.analysis.fall import ALPHA
-from bench.data import catalog, dataset
 from bench.features.gate import gate
 from bench.study import baseline
 from bench.study.order_labels import label
@@ -114,8 +114,7 @@ def _study(rng, pools, builds, queries, lines):
     wanted = max(min(lines // 6, len(pools)), 1)
     chosen = [pools[place] for place in rng.choice(len(pools), wanted, replace=False)]
     data = [
-        dataset.checked(f"p{number}", rng.random((200, 4)), rng.random((queries, 4)), "l2")
-        for number in range(len(chosen))
+        checked(f"p{number}", rng.random((200, 4)), rng.random((queries, 4)), "l2") for number in range(len(chosen))
     ]
     copies = max(lines // (6 * wanted), 1)  # of an index, each with builds of its own
     experiment = Experiment(
@@ -163,8 +162,8 @@ def study():
         index=[{"engine": "hnswlib"}, {"engine": "faiss"}],
         build_seeds=10,
     )
-    patches = catalog.load("image-patches", {"n": 1000, "queries": 200})
-    return Study("gate", experiment, [patches, catalog.load("digits")])
+    patches = load("image-patches", {"n": 1000, "queries": 200})
+    return Study("gate", experiment, [patches, load("digits")])
 
 
 def planted(runs, parallel):

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from joblib import Parallel, delayed
 from scipy import stats
+from support.datasets import load
 from tabulate import tabulate
 
 from bench import orders
-from bench.data import catalog
 from bench.data.dataset import limit
 from bench.geometry import Geometry, knn
 from bench.indexes import INDEXES
@@ -81,7 +81,7 @@ def main() -> None:
 
 def recalls(cell: Cell, builds: int) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     """Mean recall (builds,) of builds by seeds, and by each jitter with a fixed seed."""
-    dataset = limit(catalog.load(cell.dataset), DATASETS[cell.dataset])
+    dataset = limit(load(cell.dataset), DATASETS[cell.dataset])
     geometry = Geometry(dataset)
     with knn.faiss_threads(1):
         truth = geometry.ground_truth(K)[1]

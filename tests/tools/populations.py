@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from support.datasets import checked, load
 from tools import calibrate_permutations
 
 from bench.analysis.setting import by_setting, samples
-from bench.data import catalog, dataset
+from bench.data import dataset
 from bench.features.categories.permutations import crossed
 from bench.study.execution.workers import Workers
 from bench.study.order_labels import label
@@ -116,18 +117,18 @@ REAL = ("clinc150", "clinc150-in-scope", "wordnet")
 
 def datasets():
     """All that there are; without BENCH_MIRROR none of real data."""
-    loaded = [catalog.load(name, parameters) for name, parameters in GENERATED]
+    loaded = [load(name, parameters) for name, parameters in GENERATED]
     loaded += [own(number) for number in range(len(OWN))]
     loaded += [fragile(number) for number in range(len(FRAGILE))]
     if os.environ.get("BENCH_MIRROR"):
-        loaded += [dataset.limit(catalog.load(name), REAL_ROWS) for name in REAL]
+        loaded += [dataset.limit(load(name), REAL_ROWS) for name in REAL]
     return loaded
 
 
 def own(number):
     """The Dataset of OWN by its place."""
     points = OWN[number](np.random.default_rng([2026, number])).astype(np.float32)
-    return dataset.checked(OWN[number].__name__, points[:ROWS], points[ROWS:], "l2")
+    return checked(OWN[number].__name__, points[:ROWS], points[ROWS:], "l2")
 
 
 def fragile(number):
@@ -138,7 +139,7 @@ def fragile(number):
 def _labelled(name, drawn):
     points, labels = drawn
     points = points.astype(np.float32)
-    return dataset.checked(name, points[:ROWS], points[ROWS:], "l2", labels[:ROWS])
+    return checked(name, points[:ROWS], points[ROWS:], "l2", labels[:ROWS])
 
 
 def orders_of(name):
@@ -197,10 +198,10 @@ def permuted(path, jobs=1):
     """(name, {ef_search: calibrate_permutations.Population}) of whole categories in every sequence, two seeds each: of
     four in a generated mixture, of five clusters far apart, and where BENCH_MIRROR has them of five domains of
     CLINC150, searched from outside."""
-    loaded = [catalog.load("mixture", {"n": ROWS, "dimensions": [2, 6, 12, 24], "seed": 78})]
+    loaded = [load("mixture", {"n": ROWS, "dimensions": [2, 6, 12, 24], "seed": 78})]
     loaded += [_labelled("five_clusters", clusters(np.random.default_rng([2028]), 5))]
     if os.environ.get("BENCH_MIRROR"):
-        loaded += [dataset.limit(catalog.load("clinc150-5-oos"), REAL_ROWS)]
+        loaded += [dataset.limit(load("clinc150-5-oos"), REAL_ROWS)]
     store, built = Store.create(path), []
     for data in loaded:
         experiment = Experiment(
@@ -247,4 +248,4 @@ def read(path):
 
 def small(path, jobs=1):
     """Two quick ones, of 40 builds."""
-    return populations(path, jobs, 40, [catalog.load("image-patches", {"n": 1000, "seed": 83}), own(1)])
+    return populations(path, jobs, 40, [load("image-patches", {"n": 1000, "seed": 83}), own(1)])

@@ -16,11 +16,11 @@ from pathlib import Path
 import faiss
 import hnswlib
 import numpy as np
+from support.datasets import load
 from support.results import result
 
 from bench import orders
 from bench.analysis.summary import verdicts
-from bench.data import catalog
 from bench.geometry import Geometry, dimension, knn
 from bench.present.summary import summary_rows
 from bench.statistics import intervals, variance
@@ -83,7 +83,7 @@ def in_engines(store: Path) -> float:
 
 def plainly() -> float:
     """Seconds of the same builds and searches by the libraries' own calls, orders known, nothing scored."""
-    dataset = catalog.load(DATASET)
+    dataset = load(DATASET)
     geometry = Geometry(dataset)
     known = {
         (name, seed): orders.make(name, orders.parameters(name, {}), dataset, geometry, seed)
@@ -123,7 +123,7 @@ def lid_ratio() -> float:
     import skdim
 
     if DATASET == "clinc150":
-        points = catalog.load(DATASET).base[:10_000]
+        points = load(DATASET).base[:10_000]
     else:
         points = np.random.default_rng(0).standard_normal((10_000, 384)).astype(np.float32)
     ours, theirs = [], []

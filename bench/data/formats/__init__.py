@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.data.formats.array import FileArray, vectors, whole
+from bench.data.formats.array import FileArray, from_memory, vectors
 from bench.data.formats.array import check as check_array
 from bench.data.formats.bigann import TYPES as BIGANN
 from bench.data.formats.bigann import read_bigann
@@ -99,9 +99,11 @@ def files(places: Iterable[Place | None]) -> list[Path]:
     return [split(place)[0] for place in places if isinstance(place, Path)]
 
 
-def read(path: Path) -> Contents:
-    """Return the Contents of the file or folder of shards at `path`; of FILE#NAME, the array of that name alone."""
-    path, name = split(path)
+def read(place: Place) -> Contents:
+    """Return the Contents of a file or folder of shards; of FILE#NAME, or in memory, those of the one array."""
+    if isinstance(place, FileArray):
+        return Contents(place.path, {"": place})
+    path, name = split(place)
     with _readable(path):
         contents = _folder(path) if path.is_dir() else READERS[_suffix(path)](path)
     if name and name not in contents.arrays:
@@ -131,11 +133,6 @@ def _suffix(path: Path) -> str:
     if suffix in TABLES:
         warn_of_missing([path])
     return suffix
-
-
-def opened(place: Place) -> Contents:
-    """As `read`, also of an array in memory, which goes by its name."""
-    return Contents(place.path, {"": place}) if isinstance(place, FileArray) else read(place)
 
 
 @contextmanager
@@ -171,17 +168,29 @@ def get(contents: Contents, part: str) -> FileArray:
     return chosen
 
 
+def by_part(contents: Contents) -> dict[str, FileArray]:
+    """The arrays of a bundle that are parts of a dataset, by key of NAMES: its base at least, or its only array."""
+    found = {part: find(contents, part) for part in NAMES}
+    return {part: array for part, array in found.items() if array} | {"base": get(contents, "base")}
+
+
 def read_vectors(path: Path, part: str = "base") -> np.ndarray:
     """(n, d) float32 vectors that are `part` of a file, memory-mapped."""
-    source = get(read(path), part)
+    source = array_at(path, part)
     check_array(source)
     return vectors(source)
 
 
-def read_labels(path: Place, part: str = "labels") -> np.ndarray:
-    """(n,) labels: the array that is `part` of a file, or the lines of a .txt file, also packed by gzip."""
-    if isinstance(path, FileArray) or kind(path) != ".txt":
-        return whole(get(opened(path), part))
+def array_at(place: Place, part: str) -> FileArray:
+    """The array that is `part` of a file, or itself in memory; of labels, also the lines of a .txt file."""
+    if isinstance(place, FileArray):
+        return place
+    is_text = part in ("labels", "query_groups") and kind(place) == ".txt"
+    return from_memory(str(place), _lines(place)) if is_text else get(read(place), part)
+
+
+def _lines(path: Path) -> np.ndarray:
+    """(n,) labels: the lines of a text file, also packed by gzip."""
     try:
         with _readable(path):
             if not path.is_file():

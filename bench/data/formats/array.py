@@ -98,10 +98,10 @@ def vectors(source: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
         rows = None
         if array is not None and array.dtype == np.float32 and array.flags.c_contiguous and array.flags.aligned:
             return read_only(array)
+        if source.in_memory and array is not None:
+            return read_only(np.ascontiguousarray(_float32(array)))
     elif source.take and (source.in_memory or few(len(rows), source.shape[1])):
         return read_only(np.ascontiguousarray(_float32(source.take(rows))))
-    if source.in_memory:
-        return read_only(np.ascontiguousarray(_float32(whole(source))))
     key = {
         "sha256": [digests.file_digest(file) for file in source.files or (source.path,)],
         "suffix": source.path.suffix.lower(),

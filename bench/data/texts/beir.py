@@ -14,8 +14,10 @@ import numpy as np
 from bench import cache, digests
 from bench.data import fetch
 from bench.data.arrays import check_vectors
-from bench.data.dataset import Dataset, Judgements, checked
+from bench.data.dataset import Judgements
 from bench.data.formats import read_vectors
+from bench.data.formats.array import from_memory
+from bench.data.parts import Parts
 from bench.data.texts import lines, lsa
 from bench.data.texts.judgements import judge
 from bench.data.texts.lines import CORPUS, QUERIES
@@ -50,11 +52,10 @@ class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str | None = None
 
 
-def load(name: str, metric: str, source: Beir, beside: Path, model: str | None = None) -> Dataset:
-    """The Dataset of a BEIR folder: base rows are documents, queries are the judged ones, both in file order.
+def load(name: str, metric: str, source: Beir, beside: Path, model: str | None = None) -> Parts:
+    """The Parts of a BEIR folder: base rows are documents, queries are the judged ones, both in file order.
 
-    Under cosine, documents that a model gives no direction are left out of the base and so never returned; queries
-    stay, so that all models have the same.
+    Under cosine, queries that a model gives no direction stay, so that all models have the same.
 
     beside: the folder of the TOML file. model: another than the source's; the dataset's name then states it.
     """
@@ -76,15 +77,15 @@ def load(name: str, metric: str, source: Beir, beside: Path, model: str | None =
     # Before rows are left out, so that errors count rows as the files do.
     base, all_queries = check_vectors(base, files["base"], "l2"), check_vectors(all_queries, files["queries"], "l2")
     full_name = name if model is None else f"{name}(model={model})"
-    judged_queries, documents = all_queries[is_judged], len(base)
-    rows = _with_direction(full_name, base, judgements) if metric == "cosine" else np.arange(documents)
-    if len(rows) < documents:
-        base, judgements = base[rows], replace(judgements, doc_ids=judgements.doc_ids[rows])
+    judged_queries = all_queries[is_judged]
     if metric == "cosine":
         _replace_without_direction(full_name, judged_queries, base, judgements)
-    numbers = {"base": rows}
-    return checked(
-        full_name, base, judged_queries, metric, judgements=judgements, files=files, rows=numbers, source_size=documents
+    return Parts(
+        name=full_name,
+        metric=metric,
+        base=from_memory(files["base"], base),
+        queries=from_memory(files["queries"], judged_queries),
+        judgements=judgements,
     )
 
 
@@ -144,20 +145,6 @@ def _parse_model(model: str, where: str) -> tuple[str, int | None]:
     return name, int(dimension) if at else None
 
 
-def _with_direction(name: str, base: np.ndarray, judgements: Judgements) -> np.ndarray:
-    """Numbers of the documents that are not all zeros; a warning counts the others."""
-    has_direction = base.any(axis=1)
-    if not has_direction.all():
-        dropped = judgements.doc_ids[~has_direction]
-        warnings.warn(
-            f"{name}: {len(dropped):,} documents have no direction, such as {str(dropped[0])!r}; left out, never "
-            "returned",
-            BenchWarning,
-            stacklevel=3,
-        )
-    return np.flatnonzero(has_direction)
-
-
 def _replace_without_direction(name: str, queries: np.ndarray, base: np.ndarray, judgements: Judgements) -> None:
     """Put the mean of all documents in the place of queries that are all zeros; a warning counts them."""
     has_direction = queries.any(axis=1)
@@ -170,7 +157,7 @@ def _replace_without_direction(name: str, queries: np.ndarray, base: np.ndarray,
         BenchWarning,
         stacklevel=3,
     )
-    queries[~has_direction] = base.mean(axis=0, dtype=np.float64)
+    queries[~has_direction] = base[base.any(axis=1)].mean(axis=0, dtype=np.float64)
 
 
 def _names(model: str) -> list[str]:

@@ -9,8 +9,8 @@ import msgspec
 
 from bench import orders
 from bench.convert import as_text
-from bench.data import catalog
 from bench.data.dataset import Dataset, limit
+from bench.data.loading import load_all
 from bench.errors import BenchError, BenchWarning, Log, unknown
 from bench.indexes import INDEXES, find
 from bench.indexes.engine import how_to_install
@@ -138,7 +138,7 @@ def data_of(dataset: Dataset) -> Data:
 def read(name: str, limit_rows: int | None = None, log: Log = lambda line: None) -> Study:
     """The Study of a shipped experiment, or of the TOML file at a path, its datasets loaded.
 
-    limit_rows: at most so many rows of every base, drawn by seed, in their given order. log: as `from_files` has it.
+    limit_rows: at most so many rows of every base, drawn by seed, in their given order. log: as `load` has it.
     """
     path, experiment = read_experiment(name)
     if limit_rows is not None and limit_rows < 1:
@@ -152,7 +152,7 @@ def read(name: str, limit_rows: int | None = None, log: Log = lambda line: None)
     for entry in experiment.datasets:
         dataset, parameters = split_table(entry, f"{path}: datasets")
         rows = _limit_of(parameters, f"{path}: datasets: {dataset}")
-        for loaded in catalog.load_all(dataset, parameters, path.parent, log):
+        for loaded in load_all(dataset, parameters, path.parent, log):
             limits = [most for most in (rows, limit_rows) if most is not None]
             datasets.append(reduce(limit, limits, loaded))
             if limits:

@@ -61,7 +61,9 @@ LARGE = """
 import resource, struct, sys
 from pathlib import Path
 import numpy as np
-from bench.data import dataset, from_files
+from bench.data import dataset
+from bench.data.loading import load, load_whole
+from bench.data.parts import Parts
 from bench.geometry import knn
 
 folder, n, d = Path(sys.argv[1]), 600_000, 128
@@ -73,9 +75,9 @@ resource.setrlimit(resource.RLIMIT_DATA, (used + 180_000_000, -1))
 try:
     np.ones((n, d), np.float32)
 except MemoryError:
-    part = from_files.from_files(folder / "big.fbin", limit=590_000)
+    part = load(Parts(folder / "big.fbin", limit=590_000))
     assert (part.n, len(part.queries)) == (590_000, 1000)
-    assert dataset.limit(from_files.whole_file(folder / "big.fbin"), 500_000).n == 500_000
+    assert dataset.limit(load_whole(Parts(folder / "big.fbin")), 500_000).n == 500_000
     print("opened")
 """
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from support import writers
+from support.datasets import from_files, read_labels
 from support.writers import (
     ROWS,
     cut,
@@ -31,8 +32,7 @@ from support.writers import (
 
 from bench import cli
 from bench.data import formats
-from bench.data.formats import read_labels, read_vectors, suffixes
-from bench.data.from_files import from_files
+from bench.data.formats import read_vectors, suffixes
 from bench.errors import BenchError, BenchWarning
 
 EACH = [(name, dtype) for name, (_, _, types) in writers.WRITERS.items() for dtype in types.split()]

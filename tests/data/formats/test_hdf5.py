@@ -2,9 +2,10 @@ import h5py
 import numpy as np
 import pytest
 from support import writers
+from support.datasets import from_files
 from support.writers import ROWS
 
-from bench.data import formats, from_files
+from bench.data import formats
 from bench.data.formats import read_vectors
 from bench.errors import BenchError, BenchWarning
 
@@ -18,10 +19,8 @@ def test_learn_of_vibe_is_searched_with_where_it_is_named(tmp_path):
         file["neighbors"] = np.zeros((5, 3), np.int32)
         file.attrs["distance"] = "euclidean"
     path = tmp_path / "v.hdf5"
-    assert np.array_equal(from_files.from_files(path).queries, test)
-    dataset = from_files.from_files(
-        path, tmp_path / "v.hdf5#learn", metric="l2", neighbors=tmp_path / "v.hdf5#learn_neighbors"
-    )
+    assert np.array_equal(from_files(path).queries, test)
+    dataset = from_files(path, tmp_path / "v.hdf5#learn", metric="l2", neighbors=tmp_path / "v.hdf5#learn_neighbors")
     assert np.array_equal(dataset.queries, learn)
     assert np.array_equal(dataset.neighbors, nearest)
     assert dataset.name == "v"
@@ -106,7 +105,7 @@ def test_lists_of_one_length_are_rows(tmp_path, monkeypatch, block_bytes):
     lists(path, "test", ROWS[:5] + 1)
     lists(path, "neighbors", np.arange(10).reshape(5, 2), np.int32)
     lists(path, "labels", [[row % 3] for row in range(10)], np.int64)
-    dataset = from_files.from_files(path)
+    dataset = from_files(path)
     assert np.array_equal(dataset.base, ROWS)
     assert np.array_equal(dataset.queries, ROWS[:5] + 1)
     assert np.array_equal(dataset.neighbors, np.arange(10).reshape(5, 2))
@@ -129,7 +128,7 @@ def test_other_lists_are_refused_with_their_array(tmp_path, part, rows, dtype, n
         file.update({name: ROWS for name in ("train", "test") if name != part})
     lists(tmp_path / "x.h5", part, rows, dtype)
     with pytest.raises(BenchError, match=rf"x\.h5: {part} .*{named}") as error:
-        from_files.from_files(tmp_path / "x.h5")
+        from_files(tmp_path / "x.h5")
     assert "\n" not in str(error.value)
 
 
@@ -152,6 +151,6 @@ def test_unusable_neighbours_of_a_file_are_left_out_but_refused_if_they_are_name
     if kind not in UNUSABLE:
         lists(path, "neighbors", [[1, 2], [1]] * 5, np.int32)
     with pytest.warns(BenchWarning, match=r"x\.h5: neighbors"):
-        assert from_files.from_files(path).neighbors is None
+        assert from_files(path).neighbors is None
     with pytest.raises(BenchError, match=r"neighbors|queries"):
-        from_files.from_files(path, neighbors=tmp_path / "x.h5#neighbors")
+        from_files(path, neighbors=tmp_path / "x.h5#neighbors")

@@ -2,9 +2,10 @@ import zipfile
 
 import numpy as np
 import pytest
+from support.datasets import read_labels
 from support.writers import ROWS, Trap
 
-from bench.data.formats import read_labels, read_vectors
+from bench.data.formats import read_vectors
 from bench.data.formats.npy import open_npy
 from bench.errors import BenchError, BenchWarning
 

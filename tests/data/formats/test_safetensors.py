@@ -4,10 +4,10 @@ import struct
 import numpy as np
 import pytest
 from support import writers
+from support.datasets import from_files
 from support.writers import ROWS
 
 from bench.data.formats import read_vectors
-from bench.data.from_files import from_files
 from bench.errors import BenchError
 
 QUERIES = np.arange(8, dtype=np.float32).reshape(2, 4)

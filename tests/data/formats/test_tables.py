@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support import writers
+from support.datasets import from_files
 from support.writers import ROWS, parquet_with, written
 
 from bench.data.formats import read_vectors
-from bench.data.from_files import from_files
 from bench.errors import BenchError, BenchWarning
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from support import writers
+from support.datasets import from_files, read_labels
 from support.writers import ROWS, written
 
-from bench.data.formats import read_labels, read_vectors
-from bench.data.from_files import from_files
+from bench.data.formats import read_vectors
 from bench.errors import BenchError
 
 TEXT = [name for name, (suffix, _, _) in writers.WRITERS.items() if suffix in (".jsonl", ".ndjson", ".csv", ".tsv")]

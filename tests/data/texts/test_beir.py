@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
+from support import datasets
 from support.beir import CORPUS, VECTORS, jsonl
 
-from bench.data import catalog
-from bench.data.parts import Replacement
+from bench.data.loading import load_all
 from bench.errors import BenchError, BenchWarning
 
 
 def load(beir_folder, **parameters):
-    return catalog.load("set.toml", parameters, beside=beir_folder.parent)
+    return datasets.load("set.toml", parameters, beside=beir_folder.parent)
 
 
 def test_rows_follow_the_files_and_only_judged_queries_are_searched(beir_folder):
@@ -26,11 +26,11 @@ def test_rows_follow_the_files_and_only_judged_queries_are_searched(beir_folder)
 def test_a_model_and_its_first_dimensions_are_chosen_by_name(beir_folder):
     np.save(beir_folder / "embeddings" / "other.corpus.npy", VECTORS[3:])
     np.save(beir_folder / "embeddings" / "other.queries.npy", VECTORS[:3])
-    datasets = catalog.load_all("set.toml", {"model": ["other", "m@2"]}, beside=beir_folder.parent)
-    assert [dataset.name for dataset in datasets] == ["set(model=other)", "set(model=m@2)"]
-    assert np.array_equal(datasets[0].base, VECTORS[3:])
-    assert np.array_equal(datasets[1].base, VECTORS[:4, :2])
-    assert np.array_equal(datasets[1].queries, VECTORS[[4, 6], :2])
+    both = load_all("set.toml", {"model": ["other", "m@2"]}, beside=beir_folder.parent)
+    assert [dataset.name for dataset in both] == ["set(model=other)", "set(model=m@2)"]
+    assert np.array_equal(both[0].base, VECTORS[3:])
+    assert np.array_equal(both[1].base, VECTORS[:4, :2])
+    assert np.array_equal(both[1].queries, VECTORS[[4, 6], :2])
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_model_that_cannot_be_used_is_reported(beir_folder, model, named):
 
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
 def test_lsa_is_computed_once_and_a_document_without_words_is_left_out(beir_folder, monkeypatch):
-    with pytest.warns(BenchWarning, match="1 documents .*'d4'"):
+    with pytest.warns(BenchWarning, match="corpus.jsonl: 1 of 4"):
         without = load(beir_folder, model="lsa@2")
     assert without.judgements.doc_ids.tolist() == ["d1", "d2", "d3"]
     assert len(without.base) == 3
@@ -109,7 +109,7 @@ def test_a_missing_folder_is_reported(beir_folder):
 
 @pytest.mark.mirror
 def test_npl_is_as_its_readme_says(mirror):
-    dataset = catalog.load("npl")
+    dataset = datasets.load("npl")
     assert dataset.base.shape == (11_426, 384)
     assert dataset.queries.shape == (93, 384)
     assert sum(map(len, dataset.judgements.qrels.values())) == 2083
@@ -121,32 +121,27 @@ def test_npl_is_as_its_readme_says(mirror):
 @pytest.mark.mirror
 def test_an_unknown_model_of_npl_is_reported_with_those_that_are_known(mirror):
     with pytest.raises(BenchError, match=r"unknown model 'minilm'; known: minilm-l2-mean, .*, lsa@d"):
-        catalog.load("npl", {"model": "minilm"})
+        datasets.load("npl", {"model": "minilm"})
 
 
 @pytest.mark.filterwarnings("ignore:1 of 3 queries")
 def test_queries_from_elsewhere_have_no_judgements(beir_folder):
     np.save(beir_folder / "q.npy", VECTORS[:3] + 1)
     with pytest.warns(BenchWarning, match="set: its judgements are those of other queries; left out"):
-        dataset = catalog.load(
-            "set.toml", beside=beir_folder.parent, replacement=Replacement(queries=beir_folder / "q.npy")
-        )
+        dataset = datasets.load("set.toml", beside=beir_folder.parent, queries=beir_folder / "q.npy")
     assert (len(dataset.queries), dataset.judgements) == (3, None)
-    metric_alone = catalog.load("set.toml", beside=beir_folder.parent, replacement=Replacement(metric="l2"))
+    metric_alone = datasets.load("set.toml", beside=beir_folder.parent, metric="l2")
     assert metric_alone.judgements.qrels["q2"] == {"d1": 2, "d2": 0}
 
 
-@pytest.mark.filterwarnings("ignore:1 of 3 queries", "ignore:set.*1 documents")
+@pytest.mark.filterwarnings("ignore:1 of 3 queries", "ignore:.*corpus.npy")
 def test_labels_are_those_of_all_documents_though_some_have_no_direction(beir_folder):
     (beir_folder / "l.txt").write_text("a\nb\nc\nd\n")
     vectors = VECTORS[:4].copy()
     vectors[1] = 0
     np.save(beir_folder / "embeddings" / "m.corpus.npy", vectors)
-    labels = Replacement(labels=beir_folder / "l.txt")
-    dataset = catalog.load("set.toml", beside=beir_folder.parent, replacement=labels)
+    dataset = datasets.load("set.toml", beside=beir_folder.parent, labels=beir_folder / "l.txt")
     assert dataset.labels.tolist() == ["a", "c", "d"]
     assert (dataset.source_rows.tolist(), dataset.source_count) == ([0, 2, 3], 4)
-    of_all = catalog.load(
-        "set.toml", beside=beir_folder.parent, replacement=Replacement(labels=labels.labels, metric="l2")
-    )
+    of_all = datasets.load("set.toml", beside=beir_folder.parent, labels=beir_folder / "l.txt", metric="l2")
     assert of_all.labels.tolist() == ["a", "b", "c", "d"]

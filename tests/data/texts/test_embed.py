@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.datasets import load
 from support.encoders import WORDS, Model, Normalize, counts, documents, files, write
 
-from bench.data import catalog
+from bench.data.definition import read_definition
 from bench.data.texts.embed import embed
 from bench.errors import BenchError, BenchWarning
 
@@ -16,12 +17,12 @@ def test_a_folder_becomes_a_dataset_that_records_its_model(folder, use):
     use(Model(modules=[Normalize()]))
     path, record = embed(folder, "org/counter", batch_size=8)
     assert path == folder / "radio-counter.toml"
-    dataset = catalog.load("radio-counter.toml", beside=folder)
+    dataset = load("radio-counter.toml", beside=folder)
     assert dataset.metric == "cosine"
     assert np.array_equal(dataset.base, counts(documents(folder)))
     assert np.array_equal(dataset.queries, -counts(WORDS[:4]))
     assert dataset.judgements.qrels["q2"] == {"d2": 1}
-    assert catalog.read_spec(path).embedding == record
+    assert read_definition(path).embedding == record
     assert (record.model, record.revision, record.dimension) == ("org/counter", "c0ffee", 8)
     assert (record.normalized, record.max_tokens, record.batch_size) == (True, 256, 8)
     assert record.libraries["torch"] == "torch-1"
@@ -87,7 +88,7 @@ def test_vectors_that_were_removed_are_computed_again(folder, use):
     for part, calls in (("queries", 1), ("corpus", 1)):
         (folder / "embeddings" / f"m.{part}.npy").unlink()
         with pytest.raises(BenchError, match=rf"m\.{part}\.npy"):
-            catalog.load(str(path))
+            load(str(path))
         model = use(Model())
         assert embed(folder, "m") == (path, record)
         assert len(model.calls) == 1 + calls  # one finds the dimension
@@ -101,7 +102,7 @@ def test_queries_without_direction_are_searched_with_the_mean(folder):
         stream.write("odd\td1\t1\n")
     path, _ = embed(folder, "lsa@3")
     with pytest.warns(BenchWarning, match="1 queries .*'odd'"):
-        dataset = catalog.load(str(path))
+        dataset = load(str(path))
     assert dataset.judgements.query_ids[-1] == "odd"
     assert dataset.queries[-1] == pytest.approx(dataset.base.mean(axis=0), abs=1e-6)
 
@@ -111,7 +112,7 @@ def test_changed_vectors_are_not_loaded(folder, use):
     embed(folder, "m")
     np.save(folder / "embeddings" / "m.queries.npy", np.ones((4, 8), np.float32))
     with pytest.raises(BenchError, match=r"'radio-m': .*m\.queries\.npy"):
-        catalog.load("radio-m.toml", beside=folder)
+        load("radio-m.toml", beside=folder)
 
 
 def test_a_file_of_texts_becomes_a_base_with_queries_held_out(tmp_path, use):
@@ -121,7 +122,7 @@ def test_a_file_of_texts_becomes_a_base_with_queries_held_out(tmp_path, use):
     path, record = embed(tmp_path / "reviews.jsonl", "m")
     assert path == tmp_path / "reviews-m.toml"
     assert np.array_equal(np.load(tmp_path / "embeddings" / "m.reviews.npy"), counts(texts))
-    dataset = catalog.load(str(path))
+    dataset = load(str(path))
     assert (dataset.n, len(dataset.queries), dataset.judgements) == (58, 6, None)
     assert sorted(record.sha256) == ["embeddings/m.reviews.npy", "reviews.jsonl"]
 
@@ -139,8 +140,8 @@ def test_lsa_is_embedded_as_the_catalogue_computes_it(folder):
     path, record = embed(folder, "lsa@3")
     assert path.name == "radio-lsa-3.toml"
     assert (record.dimension, record.normalized, record.passage_prefix) == (3, True, "")
-    written = catalog.load(str(path))
-    computed = catalog.load(str(path), {"model": "lsa@3"})
+    written = load(str(path))
+    computed = load(str(path), {"model": "lsa@3"})
     assert np.abs(written.base - computed.base).max() < 1e-6
     assert np.abs(written.queries - computed.queries).max() < 1e-6
 
@@ -192,7 +193,7 @@ def test_a_folder_that_cannot_be_written_is_reported(folder):
 def test_any_prefix_survives_the_toml_file(folder, use, text):
     use(Model())
     path, record = embed(folder, "m", passage_prefix=text)
-    assert catalog.read_spec(path).embedding == record
+    assert read_definition(path).embedding == record
     assert record.passage_prefix == text
 
 
@@ -231,7 +232,7 @@ def embedded(train, *, queries=None, label_column=None, **options):
 def test_texts_have_queries_of_their_own_and_labels(train, use):
     use(Model())
     path, record = embedded(train, queries="test/held.csv", label_column="intent", query_prefix="wave ")
-    dataset = catalog.load(str(path))
+    dataset = load(str(path))
     assert np.array_equal(dataset.base, counts([text for text, _ in TRAIN]))
     assert np.array_equal(dataset.queries, -counts(["wave " + text for text in TEST]))
     assert dataset.labels.tolist() == [label for _, label in TRAIN]
@@ -243,7 +244,7 @@ def test_texts_have_queries_of_their_own_and_labels(train, use):
         "test/held.csv",
         "train.csv",
     ]
-    assert catalog.read_spec(path).embedding == record
+    assert read_definition(path).embedding == record
     assert files(train.parent) == sorted([*record.sha256, "train-m.toml"])
     assert embedded(train, queries="test/held.csv", label_column="intent", query_prefix="wave ") == (path, record)
 
@@ -253,10 +254,10 @@ def test_queries_may_lie_outside_the_folder_of_the_texts(train, use):
     (train.parent / "test" / "held.csv").rename(train.parent.parent / "held.csv")
     path, record = embedded(train, queries="../held.csv")
     assert record.query_texts == "../held.csv"
-    assert len(catalog.load(str(path)).queries) == 8
+    assert len(load(str(path)).queries) == 8
     (train.parent.parent / "held.csv").write_text("question\nanother\n")
     with pytest.raises(BenchError, match=r"held\.csv"):
-        catalog.load(str(path))
+        load(str(path))
 
 
 def test_labels_of_numbers_are_numbers_and_labels_of_rows_held_out_go_with_them(train, use):
@@ -264,7 +265,7 @@ def test_labels_of_numbers_are_numbers_and_labels_of_rows_held_out_go_with_them(
     file = train.parent / "t.jsonl"
     write(file, [{"question": text, "stars": number % 5} for number, (text, _) in enumerate(TRAIN)])
     path, _ = embedded(file, label_column="stars")
-    dataset = catalog.load(str(path))
+    dataset = load(str(path))
     assert dataset.labels.dtype.kind == "i"
     assert dataset.labels.tolist() == [number % 5 for number in dataset.source_rows]
 
@@ -279,7 +280,7 @@ def test_queries_and_labels_are_added_to_a_file_without_embedding_its_texts_agai
     _, with_both = embedded(train, queries="test/held.csv", label_column="intent")
     assert len(model.calls) == 3
     assert with_labels.sha256.items() < with_both.sha256.items()
-    spec, dataset = catalog.read_spec(path), catalog.load(str(path))
+    spec, dataset = read_definition(path), load(str(path))
     assert (spec.licence, len(dataset.queries), dataset.labels[0]) == ("mine", 8, "valve")
     whole = embedded(shutil.copytree(train.parent, train.parent.parent / "new", ignore=only_texts) / "train.csv")
     assert whole[1].sha256["embeddings/m.train.npy"] == with_both.sha256["embeddings/m.train.npy"]
@@ -290,7 +291,7 @@ def test_what_is_not_asked_for_stays_as_it_was(train, use):
     _, with_labels = embedded(train, label_column="intent")
     path, with_both = embedded(train, queries="test/held.csv")  # labels stay, though they are not named again
     assert with_labels.sha256.items() < with_both.sha256.items()
-    dataset = catalog.load(str(path))
+    dataset = load(str(path))
     assert (len(dataset.queries), dataset.labels[0]) == (8, "valve")
     before = {file: (train.parent / file).read_bytes() for file in files(train.parent)}
     assert embedded(train) == (path, with_both)
@@ -347,7 +348,7 @@ def test_an_interrupted_run_with_queries_goes_on(train, use, monkeypatch):
     path, record = embedded(train, queries="test/held.csv", label_column="intent")
     assert len(model.calls) == 1 + 7 + 1 - 3
     assert files(train.parent) == sorted([*record.sha256, "train-m.toml"])
-    assert np.array_equal(catalog.load(str(path)).base, counts([text for text, _ in TRAIN]))
+    assert np.array_equal(load(str(path)).base, counts([text for text, _ in TRAIN]))
 
 
 def test_queries_that_are_added_to_an_interrupted_run_leave_what_it_has_written(train, use, monkeypatch):
@@ -358,7 +359,7 @@ def test_queries_that_are_added_to_an_interrupted_run_leave_what_it_has_written(
     model = use(Model())
     path, _ = embedded(train, queries="test/held.csv")
     assert len(model.calls) == 1 + 7 + 1 - 3
-    assert np.array_equal(catalog.load(str(path)).base, counts([text for text, _ in TRAIN]))
+    assert np.array_equal(load(str(path)).base, counts([text for text, _ in TRAIN]))
 
 
 def test_a_text_of_csv_without_direction_is_named_with_its_own_line(train):
@@ -397,5 +398,5 @@ def test_a_folder_of_packed_texts_is_embedded_and_read(folder):
         (folder / file).unlink()
     toml, record = embed(folder, "lsa@3")
     assert "corpus.jsonl.gz" in record.sha256
-    dataset = catalog.load(str(toml))
+    dataset = load(str(toml))
     assert (dataset.base.shape, len(dataset.queries), dataset.judgements.qrels["q1"]) == ((50, 3), 4, {"d1": 1})

@@ -5,8 +5,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.beir import CORPUS, QRELS, QUERIES, VECTORS, jsonl, judged
+from support.datasets import checked
 
-from bench.data.dataset import Judgements, checked, limit
+from bench.data.dataset import Judgements, limit
 from bench.errors import BenchError, BenchWarning
 
 

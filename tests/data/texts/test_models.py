@@ -10,8 +10,8 @@ import pytest
 from support.encoders import Model, write
 from support.needs import MODEL
 
-from bench.data import catalog
 from bench.data.dataset import METRICS
+from bench.data.definition import read_definition
 from bench.data.texts import models
 from bench.data.texts.embed import embed
 from bench.errors import BenchError
@@ -22,7 +22,7 @@ def test_a_model_that_states_no_length_and_another_similarity_is_believed(folder
     model.max_seq_length, model.similarity_fn_name = int(1e30), "dot"
     path, record = embed(folder, "m")
     assert (record.normalized, record.max_tokens) == (False, None)
-    assert catalog.read_spec(path).metric == "ip"
+    assert read_definition(path).metric == "ip"
     assert set(models.METRIC_BY_SIMILARITY.values()) == set(METRICS)
     model.similarity_fn_name = "manhattan"
     with pytest.raises(BenchError, match="manhattan"):

@@ -1,10 +1,12 @@
 import json
 
 import pytest
+from support import datasets
 from support.beir import CORPUS, jsonl
 from support.encoders import Model, write
 
 from bench.data import catalog
+from bench.data.definition import read_definition
 from bench.data.texts.embed import embed
 from bench.errors import BenchError
 
@@ -23,7 +25,7 @@ def load(beir_folder, texts, stated=""):
     (beir_folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq2\td2\t1\nq0\td2\t1\n")
     toml = beir_folder.parent / "set.toml"
     toml.write_text(toml.read_text() + stated)
-    return catalog.load("set.toml", beside=beir_folder.parent)
+    return datasets.load("set.toml", beside=beir_folder.parent)
 
 
 def test_a_query_that_is_its_document_leaves_it_out(beir_folder):
@@ -54,13 +56,13 @@ def test_the_rule_is_part_of_what_identifies_judgements(beir_folder):
 def test_embed_states_in_the_toml_file_that_queries_are_documents(folder, use):
     use(Model())
     path, _ = embed(folder, "m")
-    assert catalog.read_spec(path).beir.leave_own_out is None
+    assert read_definition(path).beir.leave_own_out is None
     write(folder / "queries.jsonl", [{"_id": f"d{i}", "text": text} for i, text in enumerate(first_texts(folder, 4))])
     rows = "".join(f"d{i}\td{i + 10}\t1\n" for i in range(4))
     (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + rows)
     path, _ = embed(folder, "m", name="n")
-    assert catalog.read_spec(path).beir.leave_own_out is True
-    dataset = catalog.load(path.name, beside=folder)
+    assert read_definition(path).beir.leave_own_out is True
+    dataset = datasets.load(path.name, beside=folder)
     assert dataset.judgements.own_rows.tolist() == [0, 1, 2, 3]
     assert embed(folder, "m", name="n")[0] == path
 
@@ -70,7 +72,7 @@ def first_texts(folder, count):
 
 
 def test_arguana_and_quora_state_it_and_no_other_set_of_the_catalogue():
-    stated = [name for name in catalog.names() if catalog.read_spec(catalog.folder() / f"{name}.toml").leave_own_out]
+    stated = [name for name in catalog.names() if read_definition(catalog.folder() / f"{name}.toml").leave_own_out]
     assert stated == ["arguana", "quora"]
 
 
@@ -78,11 +80,11 @@ def test_the_field_is_of_texts_alone(tmp_path):
     path = tmp_path / "x.toml"
     path.write_text("title = 'x'\nmetric = 'l2'\nleave_own_out = true\n[files]\nbase = 'x.npy'\n")
     with pytest.raises(BenchError, match="leave_own_out"):
-        catalog.read_spec(path)
+        read_definition(path)
 
 
 @pytest.mark.mirror
 def test_npl_numbers_queries_and_documents_from_1_and_leaves_nothing_out(mirror):
-    judgements = catalog.load("npl").judgements
+    judgements = datasets.load("npl").judgements
     assert (judgements.own_rows >= 0).all()
     assert not judgements.leave_own_out

@@ -6,10 +6,10 @@ import signal
 
 import numpy as np
 import pytest
+from support.datasets import load
 from support.disk import files_of_at_most
 from support.encoders import WORDS, Model, counts, documents, files, write
 
-from bench.data import catalog
 from bench.data.texts import vectors
 from bench.data.texts.embed import embed
 from bench.errors import BenchError, BenchWarning
@@ -95,7 +95,7 @@ def test_a_killed_run_continues(folder, use):
     model = use(Model())
     path, record = embed(folder, "m")
     assert encoded(model) == 6 - 2
-    assert catalog.load(str(path)).n == 50
+    assert load(str(path)).n == 50
     assert files(folder) == sorted([*record.sha256, "qrels/test.tsv", "radio-m.toml"])
 
 
@@ -132,8 +132,8 @@ def test_a_text_without_direction_is_reported_with_its_line_or_left_out(folder, 
         embed(tmp_path / "t.jsonl", "m")
     model.calls.clear()
     path, _ = embed(folder, "m")
-    with pytest.warns(BenchWarning, match="1 documents have no direction"):
-        dataset = catalog.load(str(path))
+    with pytest.warns(BenchWarning, match=r"m\.corpus\.npy: 1 of 50 rows are all zeros"):
+        dataset = load(str(path))
     assert len(dataset.base) == len(dataset.judgements.doc_ids) == 49
 
 

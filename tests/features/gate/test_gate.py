@@ -4,11 +4,11 @@ from unittest import mock
 import msgspec
 import numpy as np
 import pytest
+from support.datasets import load
 from support.faults import FAULTS, MISCOUNTS, adapters, measured
 from support.processes import wait_until_hanging
 
 from bench.analysis.verdict import BIT_EXACT, FELL, HOLDS, NOT_EXACT, RESCORED, UNDECIDED, decide
-from bench.data import catalog
 from bench.data.dataset import limit
 from bench.errors import BenchError
 from bench.features.gate import gate
@@ -39,8 +39,8 @@ def study():
         ef_search=10,
         build_seeds=BUILDS,
     )
-    patches = catalog.load("image-patches", {"n": 600, "queries": 200})
-    return Study("e", experiment, [patches, limit(catalog.load("digits", {"queries": 200}), 600)])
+    patches = load("image-patches", {"n": 600, "queries": 200})
+    return Study("e", experiment, [patches, limit(load("digits", {"queries": 200}), 600)])
 
 
 @pytest.fixture(scope="module")

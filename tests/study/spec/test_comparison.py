@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from bench.data.parts import Parts
 from bench.errors import BenchError, BenchWarning
-from bench.study.spec.comparison import DEFAULT_ORDERS, Source, comparison
+from bench.study.spec.comparison import DEFAULT_ORDERS, comparison
 
 BY_LID, BY_RADIUS = ["lid-ascending", "lid-descending"], ["radius-descending"]
 
@@ -11,7 +12,7 @@ def compared(folder, rows, orders=None):
     rng = np.random.default_rng(0)
     for name, count in (("base", rows), ("queries", 2)):
         np.save(folder / f"{name}.npy", rng.standard_normal((count, 4)).astype(np.float32))
-    source = Source(base=str(folder / "base.npy"), queries=folder / "queries.npy", metric="l2")
+    source = Parts(base=str(folder / "base.npy"), queries=folder / "queries.npy", metric="l2")
     return comparison(
         source,
         orders=orders,

@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from support.datasets import checked
 
 from bench.analysis.retrieval import retrieval
-from bench.data.dataset import Judgements, checked, limit
+from bench.data.dataset import Judgements, limit
 from bench.features.rankings.ranking import rankings
 from bench.features.rankings.rankings_text import rankings_text
 from bench.measure import retrieval as measure

@@ -1,13 +1,14 @@
 import json
 import warnings
+from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
 import numpy as np
 import pytest
+from support.datasets import checked
 
-from bench.data import catalog
-from bench.data.dataset import Judgements, checked
+from bench.data.dataset import Judgements
 from bench.errors import BenchError, BenchWarning
 from bench.indexes import INDEXES
 from bench.indexes.engine import Params
@@ -148,7 +149,7 @@ def test_a_limit_makes_another_dataset(write):
 
 
 def test_a_study_needs_queries(small):
-    bare = checked("bare", small.base, small.queries[:0], "l2")
+    bare = replace(small, name="bare", queries=small.queries[:0])
     experiment = Experiment(datasets=["bare"], orders=["random"], index=[{"engine": "faiss"}])
     with pytest.raises(BenchError, match="'bare' has no queries"):
         Study("x", experiment, [bare])
@@ -365,7 +366,7 @@ def test_a_limit_in_a_table_warns_of_relevant_documents_that_it_drops(write, mon
     documents = np.array([f"d{n}" for n in range(40)])
     judged = Judgements(np.array(["q"]), documents, {"q": dict.fromkeys(documents.tolist(), 1)})
     loaded = checked("judged", rows, rows[:1], "l2", judgements=judged)
-    monkeypatch.setattr(catalog, "load_all", lambda *_, **__: [loaded])
+    monkeypatch.setattr("bench.study.spec.study.load_all", lambda *_, **__: [loaded])
     text = GOOD.replace('"digits"', '{ name = "judged", limit = 10 }').replace("block = 100", "block = 2")
     with pytest.warns(BenchWarning, match="75 % of the relevant documents are not among these rows"):
         assert [*read(write(text)).datasets] == ["judged[10]"]

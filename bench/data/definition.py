@@ -1,4 +1,4 @@
-"""What the TOML file of a dataset states."""
+"""The TOML file that defines a dataset."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from bench.errors import BenchError, unknown
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Files in any of `formats.READERS`, by paths from the folder of the TOML file; see `from_files`."""
+    """Files in any of `formats.READERS`, by paths from the folder of the TOML file; see `Parts`."""
 
     base: str
     queries: str | None = None
@@ -26,7 +26,7 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     query_groups: str | None = None
 
 
-class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One TOML file of the catalogue: what the data is, and one of the five places it comes from.
 
     title: what it is, in a line.
@@ -83,28 +83,28 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [Published(file=f, checksum=f"sha256:{self.records.sha256.get(f, '')}") for f in files]
 
 
-def read_spec(path: Path) -> Spec:
-    """The Spec in a TOML file, checked."""
-    spec = read_toml(path, Spec)
-    if spec.metric not in METRICS:
-        raise BenchError(f"{path}: {unknown('metric', spec.metric, METRICS)}")
-    sources = (spec.generator, spec.records, spec.files, spec.beir, spec.download)
+def read_definition(path: Path) -> Definition:
+    """The Definition in a TOML file, checked."""
+    definition = read_toml(path, Definition)
+    if definition.metric not in METRICS:
+        raise BenchError(f"{path}: {unknown('metric', definition.metric, METRICS)}")
+    sources = (definition.generator, definition.records, definition.files, definition.beir, definition.download)
     if sum(bool(source) for source in sources) != 1:
         raise BenchError(f"{path}: give one of generator, records, files, beir and download")
-    if spec.generator is not None and spec.generator not in generators.GENERATORS:
-        raise BenchError(f"{path}: {unknown('generator', spec.generator, generators.GENERATORS)}")
-    if spec.records is not None and spec.records.label_field is None:
+    if definition.generator is not None and definition.generator not in generators.GENERATORS:
+        raise BenchError(f"{path}: {unknown('generator', definition.generator, generators.GENERATORS)}")
+    if definition.records is not None and definition.records.label_field is None:
         for key in ("labels", "query_labels"):
-            if getattr(spec.records, key) is not None:
+            if getattr(definition.records, key) is not None:
                 raise BenchError(f"{path}: records.{key} needs records.label_field, the field that holds them")
-    if spec.parameters and spec.generator is None:
+    if definition.parameters and definition.generator is None:
         raise BenchError(f"{path}: parameters are a generator's; without one, leave them out")
-    if spec.leave_own_out and not spec.texts:
+    if definition.leave_own_out and not definition.texts:
         raise BenchError(f"{path}: leave_own_out is of texts: move it into [beir], or leave it out")
-    if spec.texts and not spec.download:
+    if definition.texts and not definition.download:
         raise BenchError(f"{path}: texts are downloaded; without download, leave them out")
-    if not spec.texts and (len(spec.download) > 1 or any(file.members for file in spec.download)):
+    if not definition.texts and (len(definition.download) > 1 or any(file.members for file in definition.download)):
         raise BenchError(f"{path}: vectors are downloaded as one file that is not an archive")
-    for file in spec.published:
+    for file in definition.published:
         check_published(file, str(path))
-    return spec
+    return definition
