@@ -67,7 +67,7 @@ speed: setup  ## what the harness costs beside the plain library calls
 jitter: setup  ## whether moving rows by a few places replicates builds as a seed does (half an hour; needs BENCH_MIRROR)
 	PYTHONPATH=tests $(BIN)/python tests/tools/jitter.py --jobs $(JOBS)
 
-pictures: setup  ## the committed page of clinc150, and the picture of it in the README (needs BENCH_MIRROR, chromium)
+pictures: setup  ## the committed page of clinc150, and the pictures in the guides (needs BENCH_MIRROR, chromium)
 	$(BIN)/bench run clinc150 --jobs $(JOBS)
 	$(BIN)/python tests/tools/pictures.py
 
