@@ -3,9 +3,9 @@ import shutil
 import numpy as np
 import pytest
 from support.datasets import checked
+from support.messages import refused, warned
 
 from bench.data.dataset import limit
-from bench.errors import BenchError, BenchWarning
 
 BASE = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
 QUERIES = BASE[:5] + 1
@@ -46,27 +46,27 @@ def changed(row, value):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        ((BASE[0], QUERIES, "l2"), r"f\.npy has shape \(4,\)"),
-        ((BASE.astype(complex), QUERIES, "l2"), "complex128"),
-        ((BASE[:, :0], QUERIES[:, :0], "l2"), "no values"),
-        ((BASE[:0], QUERIES, "l2"), "no rows"),
-        ((changed(17, np.nan), QUERIES, "l2"), r"f\.npy has NaN or infinity .* row 17"),
-        ((changed(49, -np.inf), QUERIES, "l2"), "row 49"),
-        ((BASE.astype(np.float64) * 1e300, QUERIES, "l2"), "row 0"),
-        ((changed(7, 1e20), QUERIES, "l2"), "row 7, whose square float32 cannot hold: scale"),
-        ((changed(7, 1e-20), QUERIES, "cosine"), "row 7, whose square float32 cannot hold: scale"),
-        ((BASE * 1e-20, QUERIES, "l2"), "squares vanish"),
-        ((BASE, QUERIES[:, :3], "l2"), "dimension 3, .* has 4"),
-        ((BASE, QUERIES, "l3"), "unknown metric 'l3'; known: l2, cosine, ip"),
-        ((BASE, QUERIES, "l2", np.arange(49)), "50 rows: one label a row"),
-        ((BASE, QUERIES, "l2", np.zeros((50, 2), int)), "one label a row"),
-        ((BASE, QUERIES, "l2", np.zeros(50)), "labels are integers or strings"),
+        ((BASE[0], QUERIES, "l2"), ("f.npy", "(4,)")),
+        ((BASE.astype(complex), QUERIES, "l2"), ("f.npy", "complex128")),
+        ((BASE[:, :0], QUERIES[:, :0], "l2"), ("f.npy", "(50, 0)")),
+        ((BASE[:0], QUERIES, "l2"), ("f.npy", "no rows")),
+        ((changed(17, np.nan), QUERIES, "l2"), ("f.npy", "row 17")),
+        ((changed(49, -np.inf), QUERIES, "l2"), ("f.npy", "row 49")),
+        ((BASE.astype(np.float64) * 1e300, QUERIES, "l2"), ("f.npy", "row 0")),
+        ((changed(7, 1e20), QUERIES, "l2"), ("f.npy", "row 7", "2.0e+20", "float32")),
+        ((changed(7, 1e-20), QUERIES, "cosine"), ("f.npy", "row 7", "2.0e-20", "float32")),
+        ((BASE * 1e-20, QUERIES, "l2"), ("f.npy", "float32")),
+        ((BASE, QUERIES[:, :3], "l2"), ("x", "queries", 3, "f.npy", 4)),
+        ((BASE, QUERIES, "l3"), ("'l3'", "l2, cosine, ip")),
+        ((BASE, QUERIES, "l2", np.arange(49)), ("x: labels", "(49,)", "50 rows")),
+        ((BASE, QUERIES, "l2", np.zeros((50, 2), int)), ("x: labels", "(50, 2)", "50 rows")),
+        ((BASE, QUERIES, "l2", np.zeros(50)), ("x: labels", "float64")),
     ],
 )
-def test_bad_arrays_are_refused_with_file_and_row(arguments, message):
-    with pytest.raises(BenchError, match=message):
+def test_bad_arrays_are_refused_with_file_and_row(arguments, named):
+    with refused(*named):
         checked("x", *arguments, files={"base": "f.npy"})
 
 
@@ -76,7 +76,7 @@ def test_zero_rows_are_fine_where_they_have_a_distance():
 
 def test_a_bad_row_far_down_a_large_base_is_counted_right(monkeypatch):
     monkeypatch.setattr("bench.data.arrays.BLOCK_VALUES", 12)
-    with pytest.raises(BenchError, match="row 44"):
+    with refused("x", "base", "row 44"):
         checked("x", changed(44, np.nan), QUERIES, "l2")
 
 
@@ -99,7 +99,7 @@ def test_many_rows_are_taken_on_disk_and_are_the_same(monkeypatch):
 def test_rows_that_have_no_room_on_disk_are_reported(monkeypatch):
     monkeypatch.setattr("bench.data.arrays.BLOCK_VALUES", 12)
     monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1000, 990, 10))
-    with pytest.raises(BenchError, match=r"21 rows of x needs 336 bytes, .* 10 bytes free"):
+    with refused("x", "21 rows", "336 bytes", "10 bytes", "BENCH_CACHE"):
         limit(checked("x", BASE, QUERIES, "l2"), 21)
 
 
@@ -110,15 +110,15 @@ def test_given_neighbours_are_kept_until_the_base_changes():
     assert not dataset.neighbors.flags.writeable
     assert dataset.fingerprint == checked("x", BASE, QUERIES, "l2").fingerprint
     assert limit(dataset, 50).neighbors is not None
-    with pytest.warns(BenchWarning, match="x: the neighbours"):
+    with warned("x"):
         assert limit(dataset, 49).neighbors is None
-    for bad, message in (
-        (neighbors[:4], r"x: neighbors has shape \(4, 3\), there are 5 queries"),
-        (neighbors[0], r"shape \(3,\)"),
-        (neighbors[:, :0], r"shape \(5, 0\)"),
-        (neighbors.astype(float), "float64: neighbours are the numbers of base rows"),
+    for bad, named in (
+        (neighbors[:4], ("(4, 3)", "5 queries")),
+        (neighbors[0], ("(3,)", "5 queries")),
+        (neighbors[:, :0], ("(5, 0)", "5 queries")),
+        (neighbors.astype(float), ("float64",)),
     ):
-        with pytest.raises(BenchError, match=message):
+        with refused("x", "neighbors", *named):
             checked("x", BASE, QUERIES, "l2", neighbors=bad)
 
 
@@ -140,25 +140,23 @@ def test_a_fingerprint_without_groups_is_what_it_was_before_there_were_any():
 
 
 def test_queries_that_are_all_of_one_group_are_refused_and_groups_of_one_query_are_none():
-    with pytest.raises(
-        BenchError, match=r"x: query_groups has one group alone, .*: name two at least, or leave it out"
-    ):
+    with refused("x", "query_groups"):
         checked("x", BASE, QUERIES, "l2", query_groups=np.zeros(5, int))
     assert checked("x", BASE, QUERIES, "l2", query_groups=np.arange(5)[::-1]).query_groups is None
     assert checked("x", BASE, QUERIES[:1], "l2", query_groups=np.zeros(1, int)).query_groups is None
 
 
 @pytest.mark.parametrize(
-    ("groups", "message"),
+    ("groups", "named"),
     [
-        (np.zeros(4, int), r"g\.txt has shape \(4,\), there are 5 queries: one group a query"),
-        (np.zeros((5, 2), int), "one group a query"),
-        (np.array([0, 1, np.nan, 1, 0]), "labels are integers or strings"),
-        (np.array([b"a", b"\xff", b"a", b"b", b"b"]), "not UTF-8"),
+        (np.zeros(4, int), ("(4,)", "5 queries")),
+        (np.zeros((5, 2), int), ("(5, 2)", "5 queries")),
+        (np.array([0, 1, np.nan, 1, 0]), ("float64",)),
+        (np.array([b"a", b"\xff", b"a", b"b", b"b"]), ("UTF-8",)),
     ],
 )
-def test_bad_groups_of_queries_are_refused_with_their_file(groups, message):
-    with pytest.raises(BenchError, match=message):
+def test_bad_groups_of_queries_are_refused_with_their_file(groups, named):
+    with refused("g.txt", *named):
         checked("x", BASE, QUERIES, "l2", query_groups=groups, files={"query_groups": "g.txt"})
 
 

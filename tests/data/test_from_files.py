@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from support import writers
 from support.datasets import from_files, whole_file
+from support.messages import refused, warned
 
 from bench import cache, digests
 from bench.data.dataset import limit
-from bench.errors import BenchError, BenchWarning
 
 ROWS = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
 NEAR = np.arange(15).reshape(5, 3)
@@ -41,10 +41,10 @@ def test_a_bundle_brings_queries_metric_and_neighbours(bundle):
 
 def test_what_is_given_takes_the_place_of_what_a_bundle_brings(bundle, tmp_path):
     assert from_files(bundle, metric="cosine").neighbors is not None
-    with pytest.warns(BenchWarning, match=r"ann\.hdf5 .*cosine; l2"):
+    with warned("ann.hdf5", "cosine", "l2"):
         dataset = from_files(bundle, metric="l2")
     assert (dataset.metric, dataset.neighbors) == ("l2", None)
-    with pytest.warns(BenchWarning, match=r"ann\.hdf5: neighbors: the neighbours .* are those of other queries"):
+    with warned("ann.hdf5", "neighbors"):
         dataset = from_files(bundle, tmp_path / "q.npy")
     assert (dataset.metric, len(dataset.queries), dataset.neighbors) == ("cosine", 7, None)
     (tmp_path / "l.txt").write_text("a\nb\n" * 30)
@@ -52,16 +52,16 @@ def test_what_is_given_takes_the_place_of_what_a_bundle_brings(bundle, tmp_path)
     rows = b"".join(struct.pack("<4i", 3, *row) for row in NEAR[::-1])
     (tmp_path / "gt.ivecs").write_bytes(rows)
     assert np.array_equal(from_files(bundle, neighbors=tmp_path / "gt.ivecs").neighbors, NEAR[::-1])
-    with pytest.raises(BenchError, match=r"gt\.ivecs has shape \(5, 3\), there are 7 queries"):
+    with refused("gt.ivecs", "(5, 3)", "7 queries"):
         from_files(bundle, tmp_path / "q.npy", neighbors=tmp_path / "gt.ivecs")
 
 
 def test_an_empty_file_of_queries_is_named(tmp_path):
     np.save(tmp_path / "q.npy", ROWS[:0])
     np.savez(tmp_path / "b.npz", base=ROWS, queries=ROWS[:0])
-    with pytest.raises(BenchError, match=r"q\.npy has no rows: give at least one query"):
+    with refused("q.npy"):
         from_files(tmp_path / "b.npz", tmp_path / "q.npy")
-    with pytest.raises(BenchError, match=r"b\.npz: queries has no rows"):
+    with refused("b.npz", "queries"):
         from_files(tmp_path / "b.npz")
 
 
@@ -75,7 +75,7 @@ def test_plain_files_state_what_was_chosen_for_them(tmp_path):
         f"{tmp_path / 'b.npy'}: 6 rows held out as queries; give queries to search with your own",
     ]
     np.save(tmp_path / "gt.npy", NEAR)
-    with pytest.raises(BenchError, match=r"gt\.npy: .*give the queries"):
+    with refused("gt.npy", "queries"):
         from_files(tmp_path / "b.npy", neighbors=tmp_path / "gt.npy")
 
 
@@ -89,7 +89,7 @@ def test_errors_in_files_name_the_file_and_its_own_row(tmp_path):
     rows = np.ones((30, 4), np.float32)
     rows[20, 2] = np.nan
     np.save(tmp_path / "b.npy", rows)
-    with pytest.raises(BenchError, match=r"b\.npy has NaN or infinity .* row 20"):
+    with refused("b.npy", "row 20"):
         from_files(tmp_path / "b.npy")
 
 
@@ -97,10 +97,10 @@ def test_errors_in_files_name_the_file_and_its_own_row(tmp_path):
 def test_errors_in_a_bundle_name_its_part_and_the_files_own_row(bundle, tmp_path):
     with h5py.File(bundle, "a") as file:
         file["test"][3, 1] = np.nan
-    with pytest.raises(BenchError, match=r"ann\.hdf5: test has NaN or infinity .* row 3"):
+    with refused("ann.hdf5", "test", "row 3"):
         from_files(bundle)
     np.save(tmp_path / "q.npy", ROWS[:7, :3])
-    with pytest.raises(BenchError, match=r"q\.npy has dimension 3, .*ann\.hdf5: train has 4"):
+    with refused("q.npy", 3, "ann.hdf5", "train", 4):
         from_files(bundle, tmp_path / "q.npy")
 
 
@@ -109,9 +109,9 @@ def test_rows_of_zeros_are_left_out_under_cosine(tmp_path):
     base[3] = queries[1] = queries[2] = 0
     np.savez(tmp_path / "s.npz", base=base, queries=queries, neighbors=np.zeros((5, 1), dtype=np.int64))
     with (
-        pytest.warns(BenchWarning, match=r"s\.npz: base: 1 of 20"),
-        pytest.warns(BenchWarning, match=r"s\.npz: queries: 2 of 5"),
-        pytest.warns(BenchWarning, match=r"s\.npz: neighbors: "),
+        warned("s.npz", "base", "1 of 20"),
+        warned("s.npz", "queries", "2 of 5"),
+        warned("s.npz", "neighbors"),
     ):
         dataset = from_files(tmp_path / "s.npz", metric="cosine")
     assert (dataset.base == np.delete(base, 3, axis=0)).all()
@@ -120,7 +120,7 @@ def test_rows_of_zeros_are_left_out_under_cosine(tmp_path):
 
 
 def test_a_folder_is_reported_with_what_to_name(tmp_path):
-    with pytest.raises(BenchError, match=f"{tmp_path} is a folder"):
+    with refused(f"{tmp_path} is a folder"):
         from_files(tmp_path)
 
 
@@ -128,7 +128,7 @@ def test_labels_of_a_bundle_come_with_the_whole_file(tmp_path):
     np.savez(tmp_path / "s.npz", base=SMALL, labels=np.arange(20) % 3)
     assert (whole_file(tmp_path / "s.npz", "l2").labels == np.arange(20) % 3).all()
     np.savez(tmp_path / "s.npz", base=SMALL, labels=np.array([b"\xff"] * 20))
-    with pytest.raises(BenchError, match=r"s\.npz: labels .*UTF-8"):
+    with refused("s.npz", "labels", "UTF-8"):
         whole_file(tmp_path / "s.npz", "l2")
 
 
@@ -136,7 +136,7 @@ def test_rows_of_zeros_are_left_out_on_disk(tmp_path, monkeypatch):
     monkeypatch.setattr("bench.data.arrays.BLOCK_VALUES", 12)
     np.save(tmp_path / "b.npy", np.concatenate([SMALL, SMALL * 0]))
     np.save(tmp_path / "q.npy", SMALL)
-    with pytest.warns(BenchWarning, match=r"b\.npy: 20 of 40"):
+    with warned("b.npy", "20 of 40"):
         dataset = from_files(tmp_path / "b.npy", tmp_path / "q.npy", metric="cosine")
     assert isinstance(dataset.base.base, np.memmap)
     assert np.array_equal(dataset.base, SMALL)
@@ -160,7 +160,7 @@ def test_held_out_queries_leave_the_base_in_its_order_and_keep_labels_aligned(tm
 
 def test_too_few_rows_to_hold_out_queries_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", ROWS[:9])
-    with pytest.raises(BenchError, match=r"too few rows \(9\) .*give queries"):
+    with refused("x.npy", 9, 10):
         from_files(tmp_path / "x.npy")
 
 
@@ -195,7 +195,7 @@ def test_few_rows_of_a_large_file_are_taken_without_converting_it(tmp_path, monk
 
 
 def test_neighbours_of_all_rows_go_with_a_limit_and_that_is_reported(bundle):
-    with pytest.warns(BenchWarning, match=r"ann\.hdf5: neighbors: "):
+    with warned("ann.hdf5", "neighbors"):
         assert from_files(bundle, limit=59).neighbors is None
     assert from_files(bundle, limit=60).neighbors is not None
 
@@ -209,17 +209,16 @@ def test_errors_in_a_part_of_a_file_count_its_rows(tmp_path):
         rows = ROWS.copy()
         rows[number] = np.inf
         np.save(tmp_path / "b.npy", rows)
-        with pytest.raises(BenchError, match=rf"b\.npy has NaN or infinity .* row {number}:"):
+        with refused("b.npy", f"row {number}"):
             from_files(tmp_path / "b.npy", limit=20)
 
 
 def test_a_distance_that_is_unknown_gives_way_to_the_requested_metric(bundle):
     with h5py.File(bundle, "a") as file:
         file.attrs["distance"] = "manhattan"
-    told = r"ann\.hdf5: .*'manhattan'; known: euclidean, l2, .*name a metric in its place"
-    with pytest.raises(BenchError, match=told):
+    with refused("ann.hdf5", "'manhattan'", "euclidean, l2"):
         from_files(bundle)
-    with pytest.warns(BenchWarning, match=r"ann\.hdf5 .*manhattan; l2"):
+    with warned("ann.hdf5", "manhattan", "l2"):
         dataset = from_files(bundle, metric="l2")
     assert (dataset.metric, dataset.neighbors) == ("l2", None)
 
@@ -269,19 +268,19 @@ def test_groups_of_queries_come_from_a_bundle_or_a_file(grouped):
 
 
 def test_groups_of_other_queries_are_left_out_with_a_warning(grouped):
-    with pytest.warns(BenchWarning, match=r"b\.npz: query_groups: its groups of queries are those of other queries"):
+    with warned("b.npz", "query_groups"):
         assert from_files(grouped / "b.npz", grouped / "q.npy").query_groups is None
     given = from_files(grouped / "b.npz", grouped / "q.npy", query_groups=grouped / "g.txt")
     assert given.query_groups.tolist() == [0, 1, 1, 0]
 
 
 def test_groups_that_do_not_fit_the_queries_are_refused_with_their_file(grouped):
-    with pytest.raises(BenchError, match=r"g\.txt has shape \(4,\), there are 5 queries: one group a query"):
+    with refused("g.txt", "(4,)", "5 queries"):
         from_files(grouped / "b.npz", query_groups=grouped / "g.txt")
-    with pytest.raises(BenchError, match=r"g\.txt: groups are those of queries; give the queries as well"):
+    with refused("g.txt", "queries"):
         from_files(grouped / "base.npy", query_groups=grouped / "g.txt")
     (grouped / "g.txt").write_text("a\n" * 4)
-    with pytest.raises(BenchError, match=r"g\.txt has one group alone"):
+    with refused("g.txt"):
         from_files(grouped / "base.npy", grouped / "q.npy", query_groups=grouped / "g.txt")
 
 

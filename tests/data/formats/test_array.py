@@ -5,13 +5,13 @@ import sys
 import numpy as np
 import pytest
 from support import writers
+from support.messages import refused, warned
 from support.writers import ROWS, written
 
 from bench import cache
 from bench.data import formats
 from bench.data.formats import read_vectors
 from bench.data.formats.array import vectors
-from bench.errors import BenchError, BenchWarning
 
 
 @pytest.mark.parametrize("name", ["npy", "hdf5", "fbin"])
@@ -34,7 +34,7 @@ def test_a_conversion_is_computed_once_for_a_content(tmp_path, monkeypatch, name
 
 def test_float64_beyond_float32_becomes_infinite_for_the_check_to_find(tmp_path):
     np.save(tmp_path / "x.npy", np.array([[1.0, 1e300]]))
-    with pytest.warns(BenchWarning, match="float64"):
+    with warned("x.npy", "float64"):
         assert np.isinf(read_vectors(tmp_path / "x.npy")[0, 1])
 
 
@@ -53,7 +53,7 @@ def test_chosen_rows_are_those_of_the_whole_file(tmp_path, monkeypatch, name, va
 def test_a_conversion_that_has_no_room_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(100, 90, 10))
-    with pytest.raises(BenchError, match=r"x\.fvecs, .* needs 160 bytes, .* 10 bytes free"):
+    with refused("x.fvecs", "160 bytes", "10 bytes", "BENCH_CACHE"):
         read_vectors(written(tmp_path, "fvecs", ROWS))
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from support import writers
 from support.datasets import from_files, read_labels
+from support.messages import names, refused
 from support.writers import (
     ROWS,
     cut,
@@ -33,7 +34,7 @@ from support.writers import (
 from bench import cli
 from bench.data import formats
 from bench.data.formats import read_vectors, suffixes
-from bench.errors import BenchError, BenchWarning
+from bench.errors import BenchWarning
 
 EACH = [(name, dtype) for name, (_, _, types) in writers.WRITERS.items() for dtype in types.split()]
 
@@ -56,7 +57,7 @@ def test_every_format_reads_back_what_was_written(tmp_path, monkeypatch, name, d
     assert np.array_equal(read, rows.astype(np.float32))
     lines = [str(warning.message) for warning in caught if warning.category is BenchWarning]
     assert len(lines) == (rows.dtype != np.float32)
-    assert all(f"holds {rows.dtype}; converted to float32" in line for line in lines)
+    assert all(names(line, rows.dtype, "float32") for line in lines)
 
 
 @pytest.mark.filterwarnings("ignore::bench.errors.BenchWarning")
@@ -91,10 +92,10 @@ def test_a_bundle_gives_parts_by_either_name(tmp_path):
         assert np.array_equal(read_vectors(tmp_path / name, "queries"), rows[:2])
     assert read_labels(tmp_path / "a.npz").tolist() == ["a", "b", "c", "d"]
     np.savez(tmp_path / "c.npz", base=rows, train=rows)
-    with pytest.raises(BenchError, match=r"c\.npz holds base and train: leave one of them out"):
+    with refused("c.npz", "base", "train"):
         read_vectors(tmp_path / "c.npz")
     np.savez(tmp_path / "d.npz", test=rows)
-    with pytest.raises(BenchError, match=r"d\.npz has no base or train; it holds: test"):
+    with refused("d.npz", "test"):
         read_vectors(tmp_path / "d.npz")
 
 
@@ -105,13 +106,13 @@ def test_an_array_of_a_bundle_goes_by_its_name(tmp_path):
     assert np.array_equal(read_vectors(tmp_path / "x.h5#a/b"), ROWS)
     assert np.array_equal(read_vectors(tmp_path / "x.h5#c", "queries"), ROWS)
     assert read_vectors(tmp_path / "x.parquet#b").tolist() == [[2.0]] * 10
-    with pytest.raises(BenchError, match=r"unknown array in .*x\.h5 'd'; known: a/b, c$"):
+    with refused("x.h5", "'d'", "a/b, c"):
         read_vectors(tmp_path / "x.h5#d")
-    with pytest.raises(BenchError, match=r"unknown array in .*x\.npy 'a'; known: none"):
+    with refused("x.npy", "'a'", "none"):
         read_vectors(tmp_path / "x.npy#a")
     np.save(tmp_path / "c#.npy", ROWS)  # a name that has one itself
     assert np.array_equal(read_vectors(tmp_path / "c#.npy"), ROWS)
-    with pytest.raises(BenchError, match=r"y\.h5 does not exist"):
+    with refused(tmp_path / "y.h5"):
         read_vectors(tmp_path / "y.h5#a")
 
 
@@ -123,12 +124,12 @@ def test_a_file_that_may_not_be_read_is_reported(tmp_path, monkeypatch):
         path = written(tmp_path, name, ROWS)
         with monkeypatch.context() as patch:
             patch.setattr("pathlib.Path.open", refuse)
-            with pytest.raises(BenchError, match=rf"cannot read {path}: Permission denied"):
+            with refused(path, "Permission denied"):
                 read_vectors(path)
     (tmp_path / "l.txt").write_text("a\n")
     monkeypatch.setattr("pathlib.Path.stat", refuse)  # as of a file in a folder that may not be entered
     for read, name in ((read_vectors, "x.npy#a"), (read_labels, "l.txt")):
-        with pytest.raises(BenchError, match=r"cannot read .*: Permission denied"):
+        with refused(tmp_path / name.split("#")[0], "Permission denied"):
             read(tmp_path / name)
 
 
@@ -141,9 +142,9 @@ def test_labels_are_lines_of_text_or_strings_of_any_array(tmp_path):
     (tmp_path / "m.txt").write_text("red\nblue\n", encoding="utf-8-sig")
     assert read_labels(tmp_path / "m.txt").tolist() == ["red", "blue"]
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\n")
-    with pytest.raises(BenchError, match=r"b\.txt is not UTF-8"):
+    with refused("b.txt", "UTF-8"):
         read_labels(tmp_path / "b.txt")
-    with pytest.raises(BenchError, match=r"no\.txt does not exist"):
+    with refused("no.txt"):
         read_labels(tmp_path / "no.txt")
 
 
@@ -151,7 +152,7 @@ def test_labels_are_lines_of_text_or_strings_of_any_array(tmp_path):
 def test_pickles_are_refused_with_what_to_write(tmp_path, suffix):
     path = tmp_path / f"x{suffix}"
     path.write_bytes(pickle.dumps(writers.Trap()))
-    with pytest.raises(BenchError, match=rf"x\{suffix} is a pickle.*numpy\.save"):
+    with refused(path, "pickle", "numpy.save"):
         read_vectors(path)
 
 
@@ -160,7 +161,7 @@ def test_packed_files_of_values_are_refused_with_what_to_do(tmp_path, name):
     path = written(tmp_path, name, ROWS)
     packed = path.with_name(f"{path.name}.gz")
     packed.write_bytes(gzip.compress(path.read_bytes()))
-    with pytest.raises(BenchError, match=rf"{packed.name}.*unpack"):
+    with refused(packed):
         read_vectors(packed)
 
 
@@ -184,136 +185,137 @@ MORE = [[1.0, 2.0]] * 9  # rows, so that queries can be held out
 
 
 BAD = {
-    "no suffix": ("x", lambda p: p.write_bytes(b"1"), r"x: unknown suffix ''; known: \.npy, \.npz, \.hdf5"),
-    "unknown suffix": ("x.xyz", lambda p: p.write_bytes(b"1"), r"x\.xyz: unknown suffix '\.xyz'; known: \.npy"),
-    **{
-        f"empty {suffix}": (f"x{suffix}", lambda p: p.write_bytes(b""), rf"x\{suffix} is empty")
-        for suffix in formats.READERS
-    },
-    "half npy": ("x.npy", lambda p: cut_in_half(p, "npy"), r"x\.npy is truncated or damaged"),
-    "two npy": ("x.npy", lambda p: (np.save(p, ROWS), p.write_bytes(p.read_bytes() * 2)), "288 bytes more than its"),
-    "half npz": ("x.npz", lambda p: cut_in_half(p, "npz"), r"x\.npz is not a whole \.npz"),
-    "npz of objects": ("x.npz", lambda p: writers.objects(p, ROWS), r"x\.npz: base holds Python objects, .* never"),
-    "npz changed": ("x.npz", lambda p: flipped(p, writers.npz), r"x\.npz is truncated or damaged"),
+    "no suffix": ("x", lambda p: p.write_bytes(b"1"), ("''", ".npy, .npz, .hdf5")),
+    "unknown suffix": ("x.xyz", lambda p: p.write_bytes(b"1"), ("'.xyz'", ".npy")),
+    **{f"empty {suffix}": (f"x{suffix}", lambda p: p.write_bytes(b""), ("empty",)) for suffix in formats.READERS},
+    "half npy": ("x.npy", lambda p: cut_in_half(p, "npy"), ()),
+    "two npy": ("x.npy", lambda p: (np.save(p, ROWS), p.write_bytes(p.read_bytes() * 2)), (288,)),
+    "half npz": ("x.npz", lambda p: cut_in_half(p, "npz"), ()),
+    "npz of objects": ("x.npz", lambda p: writers.objects(p, ROWS), ("base",)),
+    "npz changed": ("x.npz", lambda p: flipped(p, writers.npz), ()),
     "npz of scipy": (
         "x.npz",
         lambda p: np.savez(p, indices=[0], indptr=[0], shape=[1], data=[1], format=b"csr"),
-        r"x\.npz holds a sparse matrix",
+        ("sparse",),
     ),
-    "npz of nothing": ("x.npz", lambda p: np.savez(p), r"x\.npz has no base or train; it holds: no arrays"),
-    "npz of others": ("x.npz", lambda p: np.savez(p, a=ROWS, b=ROWS), r"it holds: a, b; name one as .*x\.npz#NAME$"),
-    "half hdf5": ("x.hdf5", lambda p: cut_in_half(p, "hdf5"), r"x\.hdf5 is truncated or damaged"),
-    "no hdf5": ("x.h5", lambda p: p.write_text("hello"), r"x\.h5 is not an HDF5 file"),
+    "npz of nothing": ("x.npz", lambda p: np.savez(p), ("no arrays",)),
+    "npz of others": ("x.npz", lambda p: np.savez(p, a=ROWS, b=ROWS), ("a, b", "x.npz#NAME")),
+    "half hdf5": ("x.hdf5", lambda p: cut_in_half(p, "hdf5"), ()),
+    "no hdf5": ("x.h5", lambda p: p.write_text("hello"), ("HDF5",)),
     "hdf5 of others": (
         "x.h5",
         hdf5_of_groups,
-        r"x\.h5 has no base or train; it holds: a/b, c; name one as .*x\.h5#NAME$",
+        ("a/b, c", "x.h5#NAME"),
     ),
-    "hdf5 without": ("x.h5", lambda p: hdf5_with(p, name="test"), r"x\.h5 has no base or train; it holds: test"),
+    "hdf5 without": ("x.h5", lambda p: hdf5_with(p, name="test"), ("test",)),
     "hamming": (
         "x.h5",
         lambda p: hdf5_with(p, distance="hamming", point_type="bit"),
-        "holds bits under hamming, .* not",
+        ("hamming",),
     ),
-    "binary": ("x.h5", lambda p: hdf5_with(p, distance="hamming", point_type="binary"), "holds bits under hamming"),
-    "jaccard": ("x.h5", lambda p: hdf5_with(p, distance="jaccard"), "under jaccard, which is not supported"),
-    "sparse": ("x.h5", lambda p: hdf5_with(p, ROWS[0], type="sparse", distance="jaccard"), "holds sparse sets"),
-    "hdf5 of text": ("x.h5", lambda p: hdf5_with(p, ["a", "b"]), r"x\.h5: train has shape \(2,\)"),
-    "hdf5 of bool": ("x.h5", lambda p: hdf5_with(p, ROWS > 1), "x.h5: train has type bool"),
+    "binary": ("x.h5", lambda p: hdf5_with(p, distance="hamming", point_type="binary"), ("hamming",)),
+    "jaccard": ("x.h5", lambda p: hdf5_with(p, distance="jaccard"), ("jaccard",)),
+    "sparse": ("x.h5", lambda p: hdf5_with(p, ROWS[0], type="sparse", distance="jaccard"), ("sparse",)),
+    "hdf5 of text": ("x.h5", lambda p: hdf5_with(p, ["a", "b"]), ("train", "(2,)")),
+    "hdf5 of bool": ("x.h5", lambda p: hdf5_with(p, ROWS > 1), ("train", "bool")),
     "cut fvecs": (
         "x.fvecs",
         lambda p: (writers.vecs(p, ROWS), cut(p, 7 * 20 + 3)),
-        r"x\.fvecs is truncated in row 7: .* takes 20 bytes, 3 are left",
+        ("row 7", "20 bytes", 3),
     ),
-    "short fvecs": ("x.fvecs", lambda p: (writers.vecs(p, ROWS), cut(p, 11)), r"x\.fvecs is truncated in row 0"),
-    "tiny fvecs": ("x.fvecs", lambda p: p.write_bytes(b"12"), "starts with a row of dimension 0: is it fvecs"),
-    "odd fvecs": ("x.fvecs", lambda p: p.write_bytes(b"\xff" * 40), "starts with a row of dimension -1"),
-    "uneven fvecs": ("x.fvecs", uneven, r"x\.fvecs has dimension 3 in row 13, 2 before"),
+    "short fvecs": ("x.fvecs", lambda p: (writers.vecs(p, ROWS), cut(p, 11)), ("row 0",)),
+    "tiny fvecs": ("x.fvecs", lambda p: p.write_bytes(b"12"), ("dimension 0",)),
+    "odd fvecs": ("x.fvecs", lambda p: p.write_bytes(b"\xff" * 40), ("dimension -1",)),
+    "uneven fvecs": ("x.fvecs", uneven, ("dimension 3", "row 13", 2)),
     # Whose size is that of whole rows
-    "even size": ("x.fvecs", lambda p: uneven(p, bytes(8)), r"x\.fvecs has dimension 3 in row 13, 2 before"),
-    "empty list": ("x.parquet", lambda p: parquet_with(p, a=[[], *MORE]), r"x\.parquet has an empty list in row 0"),
+    "even size": ("x.fvecs", lambda p: uneven(p, bytes(8)), ("dimension 3", "row 13", 2)),
+    "empty list": ("x.parquet", lambda p: parquet_with(p, a=[[], *MORE]), ("row 0",)),
     "npz of coo": (
         "x.npz",
         lambda p: np.savez(p, row=[0], col=[0], shape=[1, 1], data=[1], format=b"coo"),
-        r"x\.npz holds a sparse matrix",
+        ("sparse",),
     ),
-    "npz with a password": ("x.npz", encrypted, r"x\.npz is encrypted: unpack it"),
-    "npz of another version": ("x.npz", lambda p: flip(p, writers.npz, b"PK\x01\x02", 6), r"x\.npz is not a whole"),
-    "npz cut inside": ("x.npz", hollow, r"x\.npz is truncated or damaged"),
-    "npz of minus rows": ("x.npz", minus_rows, r"x\.npz is truncated or damaged"),
-    "npy of minus rows": ("x.npy", lambda p: restated(p, writers.npy, b"(10, 4)", b"(-9, 4)"), "truncated or damaged"),
-    "npy of no Python": ("x.npy", lambda p: restated(p, writers.npy, b"'shape'", b"'shape("), "truncated or damaged"),
+    "npz with a password": ("x.npz", encrypted, ("encrypted",)),
+    "npz of another version": ("x.npz", lambda p: flip(p, writers.npz, b"PK\x01\x02", 6), ()),
+    "npz cut inside": ("x.npz", hollow, ()),
+    "npz of minus rows": ("x.npz", minus_rows, ()),
+    "npy of minus rows": ("x.npy", lambda p: restated(p, writers.npy, b"(10, 4)", b"(-9, 4)"), ()),
+    "npy of no Python": ("x.npy", lambda p: restated(p, writers.npy, b"'shape'", b"'shape("), ()),
     "parquet of no text": (
         "x.parquet",
         lambda p: restated(p, writers.parquet_lists, b"emb", b"\xff\xffb"),
-        r"x\.parquet is not a whole parquet file",
+        (),
     ),
     "cut fbin": (
         "x.fbin",
         lambda p: (writers.bins(p, ROWS), cut(p, 100)),
-        r"x\.fbin states 10 rows of dimension 4, .* 168 bytes, .* 100: truncated",
+        ("10 rows", "dimension 4", "168 bytes", 100),
     ),
     "long fbin": (
         "x.fbin",
         lambda p: (writers.bins(p, ROWS), p.write_bytes(p.read_bytes() + b"1")),
-        "it holds 169: not",
+        ("168 bytes", 169),
     ),
-    "tiny fbin": ("x.fbin", lambda p: p.write_bytes(b"1234567"), "its header takes 8 bytes, it holds 7"),
+    "tiny fbin": ("x.fbin", lambda p: p.write_bytes(b"1234567"), ("8 bytes", 7)),
     "huge fbin": (
         "x.fbin",
         lambda p: p.write_bytes(b"\xff" * 8),
-        "states 4,294,967,295 rows of dimension 4,294,967,295",
+        ("4,294,967,295 rows", "dimension 4,294,967,295", 8),
     ),
-    "flat fbin": ("x.fbin", lambda p: p.write_bytes(struct.pack("<II", 5, 0)), "has rows of no values"),
-    "half parquet": ("x.parquet", lambda p: cut_in_half(p, "parquet"), r"x\.parquet is not a whole parquet file"),
+    "flat fbin": ("x.fbin", lambda p: p.write_bytes(struct.pack("<II", 5, 0)), ("(5, 0)",)),
+    "half parquet": ("x.parquet", lambda p: cut_in_half(p, "parquet"), ()),
     "no lists": (
         "x.parquet",
         lambda p: parquet_with(p, id=[1, 2], text=["a", "b"], tags=[["a"], ["b"]]),
-        r"x\.parquet has no column .*; it has: id, text, tags",
+        ("id, text, tags",),
     ),
     "two lists": (
         "x.parquet",
         lambda p: parquet_with(p, a=[[1.0]], b=[[1]], c=[1]),
-        "it holds: a, b; name one as .*#NAME$",
+        ("a, b", "x.parquet#NAME"),
     ),
     "uneven lists": (
         "x.parquet",
         lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[1.0]] + MORE),
-        r"x\.parquet has dimension 1 in row 5, 2 before",
+        ("dimension 1", "row 5", 2),
     ),
     "no rows": (
         "x.parquet",
         lambda p: parquet_with(p, a=pa.array([], pa.list_(pa.float32()))),
-        r"x\.parquet has no rows",
+        ("no rows",),
     ),
-    "null list": ("x.parquet", lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [None] + MORE), "has a null in row 5"),
+    "null list": ("x.parquet", lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [None] + MORE), ("null", "row 5")),
     "null value": (
         "x.parquet",
         lambda p: parquet_with(p, a=[[1.0, 2.0]] * 5 + [[3.0, None]] + MORE),
-        "has a null in row 5",
+        ("null", "row 5"),
     ),
-    "half arrow": ("x.arrow", lambda p: cut_in_half(p, "arrow"), r"x\.arrow is not a whole Arrow file"),
-    "half stream": ("x.arrow", lambda p: cut_in_half(p, "arrow, stream"), r"x\.arrow is not a whole Arrow file"),
-    "half feather": ("x.feather", lambda p: cut_in_half(p, "feather"), r"x\.feather is not a whole Feather"),
-    "no arrow": ("x.arrow", lambda p: p.write_text("hello"), r"x\.arrow is not a whole Arrow file"),
-    "half safetensors": ("x.safetensors", lambda p: cut_in_half(p, "safetensors"), r"x\.safetensors is truncated"),
-    "half f16bin": ("x.f16bin", lambda p: cut_in_half(p, "f16bin"), r"x\.f16bin states 10 rows"),
-    "half 64 bits": ("x.fbin", lambda p: cut_in_half(p, "fbin, 64 bits"), r"x\.fbin states"),
+    "half arrow": ("x.arrow", lambda p: cut_in_half(p, "arrow"), ()),
+    "half stream": ("x.arrow", lambda p: cut_in_half(p, "arrow, stream"), ()),
+    "half feather": ("x.feather", lambda p: cut_in_half(p, "feather"), ()),
+    "no arrow": ("x.arrow", lambda p: p.write_text("hello"), ()),
+    "half safetensors": ("x.safetensors", lambda p: cut_in_half(p, "safetensors"), ()),
+    "half f16bin": ("x.f16bin", lambda p: cut_in_half(p, "f16bin"), ("10 rows",)),
+    "half 64 bits": ("x.fbin", lambda p: cut_in_half(p, "fbin, 64 bits"), ("10 rows",)),
     "null in a struct": (
         "x.parquet",
         lambda p: parquet_with(p, a=[{"x": 1.0, "y": 2.0}] * 5 + [None] * 9),
-        "has a null in row 5",
+        ("null", "row 5"),
     ),
     "null in a field": (
         "x.parquet",
         lambda p: parquet_with(p, a=[{"x": 1.0, "y": 2.0}] * 5 + [{"x": 1.0, "y": None}] * 9),
-        "has a null in row 5",
+        ("null", "row 5"),
     ),
-    "null in a column": ("x.parquet", lambda p: parquet_with(p, x0=[1.0] * 10, x1=[1.0] * 5 + [None] * 5), "row 5"),
+    "null in a column": (
+        "x.parquet",
+        lambda p: parquet_with(p, x0=[1.0] * 10, x1=[1.0] * 5 + [None] * 5),
+        ("null", "row 5"),
+    ),
     "null fixed list": (
         "x.parquet",
         lambda p: parquet_with(p, a=pa.array([[1.0, 2.0]] * 5 + [None] + MORE, pa.list_(pa.float32(), 2))),
-        "has a null in row 5",
+        ("null", "row 5"),
     ),
 }
 
@@ -323,9 +325,9 @@ BAD = {
 def test_a_bad_file_is_reported_with_what_is_wrong_and_nothing_is_kept(tmp_path, monkeypatch, capfd, kind):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("bench.data.formats.columns._BATCH_ROWS", 4)
-    name, write, message = BAD[kind]
+    name, write, named = BAD[kind]
     write(tmp_path / name)
-    with pytest.raises(BenchError, match=message) as error:
+    with refused(tmp_path / name, *named) as error:
         read_vectors(tmp_path / name)
     assert "\n" not in str(error.value)
     assert not list(tmp_path.rglob("*.json"))

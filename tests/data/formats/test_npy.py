@@ -3,18 +3,18 @@ import zipfile
 import numpy as np
 import pytest
 from support.datasets import read_labels
+from support.messages import refused, warned
 from support.writers import ROWS, Trap
 
 from bench.data.formats import read_vectors
 from bench.data.formats.npy import open_npy
-from bench.errors import BenchError, BenchWarning
 
 
 def test_an_array_of_objects_is_refused_when_it_is_needed(tmp_path):
     np.savez(tmp_path / "x.npz", base=ROWS, extra=ROWS[:2], labels=np.array([Trap()] * 10, dtype=object))
     assert np.array_equal(read_vectors(tmp_path / "x.npz"), ROWS)
     assert np.array_equal(read_vectors(tmp_path / "x.npz#extra"), ROWS[:2])
-    with pytest.raises(BenchError, match=r"x\.npz: labels .* never unpickled"):
+    with refused("x.npz", "labels"):
         read_labels(tmp_path / "x.npz")
 
 
@@ -41,7 +41,7 @@ def test_vectors_are_mapped_not_read(npy):
 
 def test_another_type_is_reported(npy):
     np.save(npy, np.arange(6, dtype=np.float16).reshape(2, 3))
-    with pytest.warns(BenchWarning, match=r"a\.npy holds float16; converted to float32"):
+    with warned("a.npy", "float16", "float32"):
         read_vectors(npy)
 
 
@@ -49,21 +49,21 @@ def test_another_type_is_reported(npy):
 def test_a_truncated_file_is_reported(npy, keep):
     content = npy.read_bytes()
     npy.write_bytes(content[: int(len(content) * keep)])
-    with pytest.raises(BenchError, match=r"a\.npy is (truncated or damaged|not a \.npy file)"):
+    with refused(npy):
         open_npy(npy)
 
 
 def test_a_missing_file_and_another_kind_of_file_are_reported(tmp_path):
-    with pytest.raises(BenchError, match="does not exist"):
+    with refused(tmp_path / "b.npy"):
         open_npy(tmp_path / "b.npy")
-    with pytest.raises(BenchError, match="is a folder"):
+    with refused(f"{tmp_path} is a folder"):
         open_npy(tmp_path)
     (tmp_path / "c.npy").write_text("1,2,3\n")
-    with pytest.raises(BenchError, match=r"not a \.npy file"):
+    with refused(tmp_path / "c.npy"):
         open_npy(tmp_path / "c.npy")
 
 
 def test_objects_are_never_unpickled(tmp_path):
     np.save(tmp_path / "o.npy", np.array([Trap(), Trap()], dtype=object), allow_pickle=True)
-    with pytest.raises(BenchError, match="never unpickled"):
+    with refused(tmp_path / "o.npy"):
         open_npy(tmp_path / "o.npy")

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from support.messages import refused
 from support.writers import uneven
 
 from bench.data import formats
 from bench.data.formats.array import vectors
-from bench.errors import BenchError
 
 
 def test_rows_are_checked_for_one_dimension_when_they_are_read(tmp_path, monkeypatch):
@@ -13,5 +13,5 @@ def test_rows_are_checked_for_one_dimension_when_they_are_read(tmp_path, monkeyp
     source = formats.get(formats.read(tmp_path / "x.fvecs"), "base")
     assert source.shape == (15, 2)
     assert vectors(source, np.arange(13)).shape == (13, 2)
-    with pytest.raises(BenchError, match="dimension 3 in row 13"):
+    with refused("x.fvecs", "row 13", "dimension 3"):
         vectors(source, np.array([2, 13]))

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from support.messages import refused
 from support.writers import ROWS
 
 import bench
 from bench.data.formats.values import vectors_of
-from bench.errors import BenchError
 
 FRAME = pd.DataFrame({"embedding": list(ROWS), "text": "a"})
 VALUES = {
@@ -40,17 +40,17 @@ def test_a_series_of_polars_is_vectors():
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        (pd.Series([[1.0, 2.0], [3.0]]), "row 1"),
-        (pd.Series([[1.0, 2.0], None]), "row 1"),
-        (pa.array([[1.0, 2.0], None]), "row 1"),
-        (pd.Series(["a", "b"]), "row 0"),
-        (pd.Series([[["a"]], [["b"]]]), ""),
-        (FRAME, "embedding, text"),
-        ([[1, 2], [3]], ""),
+        (pd.Series([[1.0, 2.0], [3.0]]), ("row 1",)),
+        (pd.Series([[1.0, 2.0], None]), ("row 1",)),
+        (pa.array([[1.0, 2.0], None]), ("row 1",)),
+        (pd.Series(["a", "b"]), ("row 0",)),
+        (pd.Series([[["a"]], [["b"]]]), ()),
+        (FRAME, ("embedding", "text")),
+        ([[1, 2], [3]], ()),
     ],
 )
 def test_other_values_are_refused_with_their_argument_and_row(values, named):
-    with pytest.raises(BenchError, match=f"queries.*{named}") as error:
+    with refused("queries", *named) as error:
         vectors_of(values, "queries")
     assert "\n" not in str(error.value)
 
