@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from bench import digests, memory
+from bench import digests
 from bench.errors import BenchError, BenchWarning
 
 CHECKOUT = Path(__file__).parent.parent
@@ -70,21 +70,11 @@ class Entry(NamedTuple):
     arrays: by name, read-only and memory-mapped.
     digests: of each.
     seconds: to make it, with the entries that it was made from, whether or not the cache had those.
-    bytes: `memory.growth` while it was made, or that of an entry that it was made from where that is larger; None where
-        one of these is not known.
     """
 
     arrays: dict[str, np.ndarray]
     digests: dict[str, str]
     seconds: float
-    bytes: int | None
-
-
-class _Cost(NamedTuple):
-    """What an entry took to make, see `Entry`."""
-
-    seconds: float
-    bytes: int | None
 
 
 class ArrayFile(NamedTuple):
@@ -100,9 +90,9 @@ class ArrayFile(NamedTuple):
         return np.memmap(self.path, np.dtype(self.dtype), "r", self.offset, self.shape)
 
 
-# Of every entry that is being made, the entries that it was made from so far: seconds to wait for them, and what they
-# took to make
-_MAKING: list[dict[str, tuple[float, _Cost]]] = []
+# Of every entry that is being made, the entries that it was made from so far: seconds spent waiting for them, and
+# seconds to make them
+_MAKING: list[dict[str, tuple[float, float]]] = []
 
 
 def entry(kind: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.ndarray | Blocks]]) -> Entry:
@@ -118,9 +108,8 @@ def entry(kind: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, np.
         with alone(folder):
             cached = _made(folder, key, make)
     if _MAKING:
-        waited, _ = _MAKING[-1].get(str(folder), (0.0, None))
-        cost = _Cost(cached.seconds, cached.bytes)
-        _MAKING[-1][str(folder)] = (waited + time.perf_counter() - start, cost)
+        waited, _ = _MAKING[-1].get(str(folder), (0.0, 0.0))
+        _MAKING[-1][str(folder)] = (waited + time.perf_counter() - start, cached.seconds)
     return cached
 
 
@@ -159,23 +148,16 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _measured(
     make: Callable[[], Mapping[str, np.ndarray | Blocks]],
-) -> tuple[Mapping[str, np.ndarray | Blocks], _Cost]:
-    """What `make` gives, and what it took with the entries that it used."""
+) -> tuple[Mapping[str, np.ndarray | Blocks], float]:
+    """Return what `make` gives, and the seconds that it took with the entries that it used."""
     _MAKING.append({})
     try:
-        with memory.growth() as grown:
-            start = time.perf_counter()
-            arrays = make()
-            seconds = time.perf_counter() - start
+        start = time.perf_counter()
+        arrays = make()
+        seconds = time.perf_counter() - start
     finally:
         used = _MAKING.pop().values()
-    own = seconds - sum(waited for waited, _ in used)
-    sizes = [grown.bytes, *(cost.bytes for _, cost in used)]
-    known = [size for size in sizes if size is not None]
-    return arrays, _Cost(
-        seconds=own + sum(cost.seconds for _, cost in used),
-        bytes=max(known) if len(known) == len(sizes) else None,
-    )
+    return arrays, seconds + sum(made - waited for waited, made in used)
 
 
 def on_disk(array: np.ndarray) -> ArrayFile:
@@ -190,7 +172,7 @@ def on_disk(array: np.ndarray) -> ArrayFile:
     return ArrayFile(str(owner.filename), array.dtype.str, array.shape, owner.offset + start)
 
 
-def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray | Blocks], cost: _Cost) -> None:
+def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray | Blocks], seconds: float) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
@@ -207,7 +189,9 @@ def _write(folder: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray
             with path.open("wb") as stream:
                 digest = _save(stream, whole)
             files[name] = {"sha256": digest, **_stamp(path)}
-        (building / "entry.json").write_text(json.dumps({"key": dict(key), **cost._asdict(), "files": files}, indent=1))
+        (building / "entry.json").write_text(
+            json.dumps({"key": dict(key), "seconds": seconds, "files": files}, indent=1)
+        )
         # Another process may have been first: its entry has the same content, so either will do.
         if not folder.exists():
             building.rename(folder)
@@ -238,7 +222,6 @@ def _read(folder: Path) -> Entry | None:
     try:
         stated = json.loads((folder / "entry.json").read_text())
         files, seconds = stated["files"], float(stated["seconds"])
-        grown = stated.get("bytes")  # entries of before have none
         arrays = {}
         for name, recorded in files.items():
             path = folder / f"{name}.npy"
@@ -249,12 +232,7 @@ def _read(folder: Path) -> Entry | None:
                 return None
         if not arrays:
             return None
-        return Entry(
-            arrays,
-            {name: recorded["sha256"] for name, recorded in files.items()},
-            seconds,
-            grown if grown is None else int(grown),
-        )
+        return Entry(arrays, {name: recorded["sha256"] for name, recorded in files.items()}, seconds)
     except (OSError, ValueError, EOFError, KeyError, TypeError):
         return None
 

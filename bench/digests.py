@@ -4,7 +4,7 @@ import ast
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _BLOCK_BYTES = 1 << 26  # looked at at a time, of an array that may be larger than memory
-_WHOLE = ""  # the name that stands for a whole file
-_MODULE = "."  # the same, where what is used of it can be told by the attributes it is asked for
-_NAMELESS = "*"  # the name that stands for statements of a file that define none
 
 
 def array_digest(array: np.ndarray) -> str:
@@ -45,18 +42,16 @@ def code_digest(*places: Path) -> str:
     return key_digest({"code": [_plain(_parsed(file.read_bytes())) for file in files]})
 
 
-def definition_digest(definition: Callable[..., Any], within: Path) -> str:
-    """SHA-256 of what a function, method or class does, with all it uses of the files below `within`, as hexadecimal.
+def function_digest(function: Callable[..., Any], others: Iterable[Callable[..., Any]]) -> str:
+    """SHA-256 of what a function's module does without these other functions, as hexadecimal.
 
-    Used is what its code names, and what that names in turn: functions, classes and constants of its own file, methods
-    of its own class, what it imports from other files below `within`, wherever the import stands, and statements of
-    these files that define no name. Comments, docstrings and the annotations of functions have no part in it. Of a
-    function that is not at the top of its file, all of the file is taken.
+    Of one order among several in a module: a change to another order leaves the digest as it is. Of a function that is
+    not at the top of its file, the whole file is taken.
     """
-    reached = _reached(definition, within)
-    if reached is None:
-        return code_digest(Path(inspect.getsourcefile(definition) or ""))
-    return key_digest({"code": [[*place, [_plain(node) for node in reached[place]]] for place in sorted(reached)]})
+    file = Path(inspect.getsourcefile(function) or "")
+    left_out = {other.__qualname__ for other in others} - {function.__qualname__}
+    body = [node for node in _parsed(file.read_bytes()).body if getattr(node, "name", None) not in left_out]
+    return key_digest({"code": _plain(body), "name": function.__qualname__})
 
 
 class Program(NamedTuple):
@@ -73,15 +68,21 @@ class Program(NamedTuple):
 
 
 def program(file: Path, within: Path, foreign: frozenset[str] = frozenset()) -> Program:
-    """The Program of a file, of all its definitions; a SyntaxError where it is no Python.
+    """Return the Program of a file: the file and all files below `within` that it imports, directly or through others.
 
     foreign: top-level names that are not looked for below `within`, though it has files of these names.
+    Raises SyntaxError if a file is not valid Python.
     """
     root = within.resolve()
-    reached = _reached_from(file.resolve(), _WHOLE, root, foreign)
-    code = [[*place, [_plain(node) for node in reached[place]]] for place in sorted(reached)]
-    files = frozenset(root / name for name, _ in reached)
-    return Program(key_digest({"code": code}), files, frozenset(name for one in files for name in imported_names(one)))
+    wanted, files = [file.resolve()], dict[str, Path]()
+    while wanted:
+        one = wanted.pop()
+        if (place := one.relative_to(root).as_posix()) not in files:
+            files[place] = one
+            wanted += _imported_files(one, root, foreign)
+    code = {place: _plain(_parsed(files[place].read_bytes())) for place in sorted(files)}
+    imports = frozenset(name for one in files.values() for name in imported_names(one))
+    return Program(key_digest({"code": code}), frozenset(files.values()), imports)
 
 
 def imported_names(file: Path) -> Iterator[str]:
@@ -93,69 +94,23 @@ def imported_names(file: Path) -> Iterator[str]:
             yield part.module.partition(".")[0]
 
 
-def attributes_used(definition: Callable[..., Any], within: Path, of: str) -> set[str]:
-    """Names of the attributes that a function, with all it uses, takes of what it calls `of`."""
-    nodes = [node for listed in (_reached(definition, within) or {}).values() for node in listed]
-    return {attribute for node in nodes for name, attribute in _attributes(node) if name == of}
-
-
-_Places = dict[tuple[str, str], list[ast.stmt]]
-
-
-def _reached(definition: Callable[..., Any], within: Path) -> _Places | None:
-    """The parts of files below `within` that a definition uses, by file and name; None where it is not at a top."""
-    file = Path(inspect.getsourcefile(definition) or "").resolve()
-    root = within.resolve() if file.is_relative_to(within.resolve()) else file
-    if definition.__qualname__ not in _definitions(file, file.read_bytes(), root)[0]:
-        return None
-    return _reached_from(file, definition.__qualname__, root)
-
-
-def _reached_from(file: Path, name: str, root: Path, foreign: frozenset[str] = frozenset()) -> _Places:
-    """The parts of files below `root` that what a file calls `name` uses, itself included, by file and name."""
-    wanted = [(file, name)]
-    reached: _Places = {}
-    while wanted:
-        file, name = wanted.pop()
-        place = (file.relative_to(root).as_posix(), name)
-        nodes, imported = _definitions(file, file.read_bytes(), root, foreign)
-        if place in reached:
+def _imported_files(file: Path, root: Path, foreign: frozenset[str]) -> Iterator[Path]:
+    """Yield the files below `root` that a file imports, wherever in it; of a module of a package, the module alone."""
+    for part in ast.walk(_parsed(file.read_bytes())):
+        if isinstance(part, ast.Import):
+            wanted = [[(alias.name, 0)] for alias in part.names]
+        elif isinstance(part, ast.ImportFrom):
+            stem = f"{part.module}." if part.module else ""
+            package = (part.module or "", part.level)
+            wanted = [[(stem + alias.name, part.level), package] for alias in part.names]
+        else:
             continue
-        if name in imported:
-            wanted.append(imported[name])
-        elif name in (_WHOLE, _MODULE):
-            reached[place] = _parsed(file.read_bytes()).body
-            wanted += imported.values() if name == _WHOLE else []
-        elif used := nodes.get(name):
-            reached[place] = used
-            wanted += [(file, _NAMELESS), *_uses(file, name, used, imported)]
-    return reached
-
-
-def _uses(
-    file: Path, name: str, nodes: list[ast.stmt], imported: dict[str, tuple[Path, str]]
-) -> Iterator[tuple[Path, str]]:
-    """What the definition of `name` uses: (file, name)."""
-    modules = {alias: origin for alias, (origin, kind) in imported.items() if kind == _MODULE}
-    for node in nodes:
-        attributes = list(_attributes(node))
-        for owner, attribute in attributes:
-            if owner in modules:
-                yield modules[owner], attribute
-            elif owner == "self":
-                yield file, f"{name.partition('.')[0]}.{attribute}"
-        names = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
-        for used in set(names):
-            # A module that is only asked for attributes does not take part whole.
-            if used not in modules or names.count(used) > sum(owner == used for owner, _ in attributes):
-                yield file, used
-
-
-def _attributes(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """Every `name.attribute` in a syntax tree."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
-            yield part.value.id, part.attr
+        for candidates in wanted:
+            files = [_module_file(module, level, file, root) for module, level in candidates]
+            found = next(filter(None, files), None)
+            module, level = candidates[0]
+            if found and (level or module.partition(".")[0] not in foreign):
+                yield found
 
 
 @cache
@@ -173,44 +128,6 @@ def _parsed(source: bytes) -> ast.Module:
         elif isinstance(node, ast.arg):
             node.annotation = None
     return tree
-
-
-@cache
-def _definitions(
-    file: Path, source: bytes, root: Path, foreign: frozenset[str] = frozenset()
-) -> tuple[dict[str, list[ast.stmt]], dict[str, tuple[Path, str]]]:
-    """What a file defines at its top level, by name, and what it imports from other files below `root`, anywhere."""
-    tree = _parsed(source)
-    nodes: dict[str, list[ast.stmt]] = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            nodes.setdefault(node.name, []).append(node)
-            for member in node.body if isinstance(node, ast.ClassDef) else ():
-                if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef):
-                    nodes.setdefault(f"{node.name}.{member.name}", []).append(member)
-        elif not isinstance(node, ast.Import | ast.ImportFrom):
-            stored = {
-                part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-            }
-            for name in stored or {_NAMELESS}:
-                nodes.setdefault(name, []).append(node)
-    imported: dict[str, tuple[Path, str]] = {}
-    for part in ast.walk(tree):
-        if isinstance(part, ast.Import):
-            for alias in part.names:
-                origin = _module_file(alias.name, 0, file, root)
-                if origin and alias.name.partition(".")[0] not in foreign:
-                    imported[(alias.asname or alias.name).partition(".")[0]] = (origin, _WHOLE)
-        elif isinstance(part, ast.ImportFrom) and (origin := _module_file(part.module or "", part.level, file, root)):
-            if not part.level and (part.module or "").partition(".")[0] in foreign:
-                continue
-            for alias in part.names:
-                module = origin.parent / f"{alias.name}.py"
-                if origin.name == "__init__.py" and module.is_file():
-                    imported[alias.asname or alias.name] = (module, _MODULE)
-                elif origin != file:
-                    imported[alias.asname or alias.name] = (origin, alias.name)
-    return nodes, imported
 
 
 def _module_file(module: str, level: int, file: Path, root: Path) -> Path | None:

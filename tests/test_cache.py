@@ -1,4 +1,3 @@
-import json
 import time
 
 import numpy as np
@@ -91,18 +90,6 @@ def test_seconds_of_an_entry_are_those_with_an_empty_cache(folder):
     first, again = (cache.entry("outer", {"made": number}, outer).seconds for number in (1, 2))
     assert cache.entry("outer", {"made": 1}, outer).seconds == first
     assert min(first, again) >= 0.2  # the second was made from what the first had cached
-
-
-def test_the_memory_of_entries_of_before_is_not_known_nor_that_of_what_is_made_from_them(folder):
-    cache.entry("inner", {}, made([]))
-    [path] = folder.glob("inner/*/entry.json")
-    stated = json.loads(path.read_text())
-    del stated["bytes"]
-    path.write_text(json.dumps(stated))
-    calls = []
-    assert cache.entry("inner", {}, made(calls)).bytes is None
-    assert cache.entry("outer", {}, lambda: cache.entry("inner", {}, made(calls)).arrays).bytes is None
-    assert calls == []
 
 
 def test_blocks_make_the_same_entry_as_the_whole_array(folder, monkeypatch):

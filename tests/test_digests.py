@@ -1,6 +1,5 @@
 import importlib
 import importlib.util
-import sys
 
 import pytest
 
@@ -63,20 +62,21 @@ def test_code_is_what_it_does(write, old, new, same):
 
 @pytest.mark.parametrize(
     ("old", "new", "concerned"),
-    [("2 * x", "3 * x", {"one"}), ("LIMIT = 3", "LIMIT = 4", {"one"}), ("x + 1", "x + 2", {"other"})],
+    [
+        ("helper(x) + LIMIT", "helper(x) - LIMIT", {"one"}),
+        ("2 * x", "3 * x", {"one", "other"}),
+        ("LIMIT = 3", "LIMIT = 4", {"one", "other"}),
+        ("x + 1", "x + 2", {"other"}),
+    ],
 )
-def test_a_definition_is_itself_and_what_it_uses(write, tmp_path, old, new, concerned):
+def test_a_function_is_itself_and_its_module_without_the_others(write, old, new, concerned):
     def both(path):
-        return {name: digests.definition_digest(function(path, name), tmp_path) for name in ("one", "other")}
+        functions = {name: function(path, name) for name in ("one", "other")}
+        return {name: digests.function_digest(of, functions.values()) for name, of in functions.items()}
 
     before = both(write(CODE))
     after = both(write(CODE.replace(old, new)))
     assert {name for name in before if before[name] != after[name]} == concerned
-
-
-def test_a_function_inside_another_is_all_of_its_file(write, tmp_path):
-    path = write(f"{CODE}\n\ndef outer():\n    def inner(x):\n        return x\n\n    return inner\n")
-    assert digests.definition_digest(function(path, "outer")(), tmp_path) == digests.code_digest(path)
 
 
 def test_an_empty_body_but_a_docstring_is_code(write):
@@ -93,23 +93,14 @@ def test_an_empty_body_but_a_docstring_is_code(write):
         "from pack import helper\n\n\ndef one(x):\n    return helper.aid(x)\n",
     ],
 )
-def test_what_is_imported_from_below_the_folder_takes_part_however_it_is_imported(tmp_path, monkeypatch, way_in):
+def test_what_is_imported_from_below_the_folder_takes_part_however_it_is_imported(tmp_path, way_in):
     folder = tmp_path / "pack"
     folder.mkdir()
     (folder / "__init__.py").touch()
-    helper = folder / "helper.py"
-    helper.write_text("def aid(x):\n    return 2 * x\n\n\ndef unused(x):\n    return x\n")
-    (folder / "module.py").write_text(way_in)
-    monkeypatch.syspath_prepend(tmp_path)
-    one = importlib.import_module("pack.module").one
-    for name in [name for name in sys.modules if name.partition(".")[0] == "pack"]:
-        del sys.modules[name]
-    before = digests.definition_digest(one, folder)
+    helper, module = folder / "helper.py", folder / "module.py"
+    helper.write_text("def aid(x):\n    return 2 * x\n")
+    module.write_text(way_in)
+    before = digests.program(module, folder)
+    assert helper in before.files
     helper.write_text(helper.read_text().replace("2 * x", "3 * x"))
-    assert digests.definition_digest(one, folder) != before
-
-
-def test_statements_that_change_a_table_take_part(write, tmp_path):
-    text = "TABLE = {}\nTABLE.update(a=1)\n\n\ndef one(x):\n    return TABLE[x]\n"
-    before = digests.definition_digest(function(write(text), "one"), tmp_path)
-    assert digests.definition_digest(function(write(text.replace("a=1", "a=2")), "one"), tmp_path) != before
+    assert digests.program(module, folder).digest != before.digest

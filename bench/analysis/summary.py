@@ -61,7 +61,6 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     falls_apart: whether these are many more than its sister builds lose, see `sample.falls_apart`.
     recall_tie: mean with ties counted.
     order_seconds, build_seconds, search_seconds: means over builds.
-    order_bytes, build_bytes, search_bytes: the same over builds of which they are known; NaN where of none.
     """
 
     setting: Setting
@@ -78,9 +77,6 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     order_seconds: float
     build_seconds: float
     search_seconds: float
-    order_bytes: float
-    build_bytes: float
-    search_bytes: float
     lowest_build: float = math.nan
     lost_queries: int = 0
     falls_apart: bool = False
@@ -190,18 +186,10 @@ def _summary(
         order_seconds=float(np.mean([outcome.build.order_seconds for outcome in outcomes])),
         build_seconds=float(np.mean([outcome.build.build_seconds for outcome in outcomes])),
         search_seconds=float(np.mean([outcome.search_seconds for outcome in outcomes])),
-        order_bytes=_known_mean([outcome.build.order_bytes for outcome in outcomes]),
-        build_bytes=_known_mean([outcome.build.build_bytes for outcome in outcomes]),
-        search_bytes=_known_mean([outcome.search_bytes for outcome in outcomes]),
         lowest_build=float(by_build.min()),
         lost_queries=int(lost_queries(sample.recalls).max()),
         falls_apart=falls_apart(sample.recalls),
     )
-
-
-def _known_mean(counts: Sequence[int | None]) -> float:
-    known = [count for count in counts if count is not None]
-    return float(np.mean(known)) if known else float("nan")
 
 
 def shares(outcomes: Outcomes, ties: bool = False) -> list[Shares]:

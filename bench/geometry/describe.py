@@ -146,7 +146,7 @@ def profile(geometry: Geometry) -> dict[str, np.ndarray]:
 
 @cache
 def _profile_code() -> str:
-    return digests.definition_digest(profile, Path(__file__).parent)
+    return digests.code_digest(Path(__file__))
 
 
 def _lid_and_radius(name: str, distances: np.ndarray, ids: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:

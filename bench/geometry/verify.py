@@ -174,7 +174,7 @@ def near_duplicates(geometry: Geometry) -> np.ndarray:
 
 @cache
 def _near_duplicates_code() -> str:
-    return digests.definition_digest(near_duplicates, Path(__file__).parent)
+    return digests.code_digest(Path(__file__))
 
 
 def _cluster_sizes(ids: np.ndarray, connected: np.ndarray) -> np.ndarray:

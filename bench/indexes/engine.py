@@ -65,7 +65,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     extra: the extra of this package that installs it; empty where it is installed in any case.
     promises: what it states of itself.
     repeats_with: whether builds with these parameters, on one thread, repeat as it promises: some lose it by a chunk.
-    in_process: whether it builds in this process; the memory of another is not measured.
+    in_process: whether it builds in this process; otherwise its peak memory is not known.
     threads_by_process: whether a process has one number of threads for all its builds, which the first one sets.
     file: the Python file that it was loaded from, for an engine of a user's own; `own` sets it.
     file_digest: of what that file and those it imports from its folder do.
@@ -74,7 +74,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     helpers: the files that it imports from its folder.
     libraries: distributions that they import, beside `package`.
     prepare: what a process does once before its first build, as it gets parameters: importing a library, starting a
-        server. It is not timed, nor is its memory measured; `build` must do without it. Raises as a build does.
+        server. It is not timed; `build` must do without it. Raises as a build does.
     served: gives the version of what answers where that may be a server, which no package states; a NotInstalledError
         where none can be had, and another BenchError where one that is named does not answer. None where packages
         state all.

@@ -31,9 +31,7 @@ TIDY = (
     "order_seconds",
     "build_seconds",
     "search_seconds",
-    "order_bytes",
-    "build_bytes",
-    "search_bytes",
+    "peak_bytes",
     *DIGESTS,
     "ids_sha256",
     "commit",
@@ -81,18 +79,12 @@ def tidy(outcomes: Iterable[tuple[str, Outcome]]) -> "pd.DataFrame":
             "order_seconds": outcome.build.order_seconds,
             "build_seconds": outcome.build.build_seconds,
             "search_seconds": outcome.search_seconds,
-            "order_bytes": _or_nan(outcome.build.order_bytes),
-            "build_bytes": _or_nan(outcome.build.build_bytes),
-            "search_bytes": _or_nan(outcome.search_bytes),
+            "peak_bytes": float(outcome.build.facts.get("peak_bytes", math.nan)),
             "ids_sha256": outcome.ids_sha256,
             "commit": outcome.build.environment["commit"],
         }
         rows.append([row[column] for column in TIDY])
     return pd.DataFrame(rows, columns=list(TIDY))
-
-
-def _or_nan(count: int | None) -> float:
-    return math.nan if count is None else float(count)
 
 
 def _judged_mean(scores: Mapping[str, np.ndarray], measure: str) -> float:

@@ -212,15 +212,13 @@ def shares(findings: Findings) -> "pd.DataFrame":
 
 
 def costs(findings: Findings) -> "pd.DataFrame":
-    """Seconds and megabytes of memory by part: order, build, and search of all queries; means over builds."""
+    """Seconds by part: order, build, and search of all queries; means over builds."""
     of_panel, rows = panels(findings), []
     for row in findings.summaries:
         for place, part in enumerate(_PARTS):
-            memory = getattr(row, f"{part}_bytes") / 1e6
             seconds = getattr(row, f"{part}_seconds")
             rows.append(
-                _named(of_panel[row.setting])
-                | {"order": row.order, "part": part, "seconds": seconds, "megabytes": memory, "place": place}
+                _named(of_panel[row.setting]) | {"order": row.order, "part": part, "seconds": seconds, "place": place}
             )
     return _frame(rows)
 

@@ -73,7 +73,6 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
     log(f"{name}: {len(trials)} outcomes in all, {len(missing)} missing in {store.path}")
     if missing:  # what stands in the way is said before anything is built
         store.check_writable()
-        store.check(name)
     try:
         with progress(len(missing)) as (log_beside, step):
             _verify(studies, log_beside)
@@ -120,7 +119,7 @@ def measuring(
     An attempt ends when the context does, unless by an exception; without a path all are measured.
     purpose: plain values that name what measures, and whatever decides about what.
     """
-    attempt = digests.key_digest({**purpose, "trials": [trial.key for trial in study.trials]})
+    attempt = digests.key_digest({**purpose, "trials": [[trial.key, *trial.code] for trial in study.trials]})
     here = environment(workers.count, {index.engine for index in study.indexes})
     with TemporaryDirectory() as folder:
         store = Store.create(path or Path(folder) / "store.sqlite")

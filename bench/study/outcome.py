@@ -7,6 +7,8 @@ import numpy as np
 
 from bench.study.trial import Trial
 
+Facts = dict[str, float | str]
+
 
 class Build(msgspec.Struct, frozen=True, kw_only=True):
     """What belongs to a build, whichever searches it served.
@@ -14,16 +16,16 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     id: of its own, whatever is built again.
     order_seconds: to make the order of insertion, with the geometry that it needs, whether or not that was cached.
     build_seconds: to insert all rows.
-    order_bytes, build_bytes: memory that the same took, see `memory.growth`; None where that is not known.
     environment: versions, commit and machine of the process that built; see `environment`.
+    facts: what else is known of it, by name; `peak_bytes` is the peak resident memory of the process that built, since
+        the process began.
     """
 
     id: str
     order_seconds: float
     build_seconds: float
-    order_bytes: int | None
-    build_bytes: int | None
     environment: dict[str, Any]
+    facts: Facts = {}
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +35,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     hits_tie: the same with ties counted.
     ids_sha256: of the ids returned, so that builds can be compared bit by bit.
     search_seconds: of all queries.
-    search_bytes: memory that this took, as a Build states it.
     retrieval: by measure (q,) float32, see `measure.retrieval`; empty without judgements.
     retrieval_exact: the same of the exact neighbours.
     query_groups: (q,) int64, of its dataset, see `Dataset`; None where it has none.
+    facts: what else is known of it, by name, as the work of its search.
     """
 
     trial: Trial
@@ -45,10 +47,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     hits_tie: np.ndarray
     ids_sha256: str
     search_seconds: float
-    search_bytes: int | None
     retrieval: dict[str, np.ndarray] = {}
     retrieval_exact: dict[str, np.ndarray] = {}
     query_groups: np.ndarray | None = None
+    facts: Facts = {}
 
     @property
     def recall(self) -> float:

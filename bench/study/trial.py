@@ -95,7 +95,7 @@ class TrialSetting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that an outcome depends on. Its hash is the key in the store."""
+    """Everything that an outcome depends on. Its `key` is the key in the store."""
 
     data: Data
     index: Index
@@ -106,15 +106,21 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """SHA-256 over all groups, hexadecimal."""
-        return digests.key_digest(msgspec.to_builtins(self))
+        """SHA-256 over all groups, hexadecimal, without CODE and without fields at their defaults.
+
+        So a field that is added later, with a default, leaves the keys of stored outcomes as they are.
+        """
+        return digests.key_digest({name: _identifying(getattr(self, name)) for name in GROUPS})
 
     @property
     def build(self) -> str:
         """SHA-256 over what the index depends on, all but the search: one build serves every trial with the same."""
-        groups: dict[str, Any] = msgspec.to_builtins(self)
-        del groups["search"]
-        return digests.key_digest(groups)
+        return digests.key_digest({name: _identifying(getattr(self, name)) for name in GROUPS if name != "search"})
+
+    @property
+    def code(self) -> tuple[str, str]:
+        """The digests of code that took part: of the order, and of all else. An outcome of other code is stale."""
+        return self.order.order_code, self.provenance.code
 
     @property
     def setting(self) -> TrialSetting:
@@ -128,7 +134,14 @@ FIELDS: dict[str, type] = {
 }
 # What identifies, and is nothing that people read
 DIGESTS = ("fingerprint", "judgements", "order_code", "engine_binary", "libraries", "code")
+CODE = ("order_code", "code")  # digests of our code, which are no part of a key
 _GROUP_OF = {field.name: name for name, group in GROUPS.items() for field in msgspec.structs.fields(group)}
+
+
+def _identifying(group: msgspec.Struct) -> dict[str, Any]:
+    """The fields of a group that are part of a key."""
+    fields = {field.name: field.default for field in msgspec.structs.fields(group) if field.name not in CODE}
+    return {name: value for name, default in fields.items() if (value := getattr(group, name)) != default}
 
 
 def flat_fields(groups: Trial | TrialSetting) -> dict[str, Any]:

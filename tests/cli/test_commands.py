@@ -184,7 +184,7 @@ def test_run_table_and_export_tell_the_same(cli, tmp_path):
     columns = (
         "experiment dataset engine engine_version order order_params M ef_construction ef_search k metric chunk "
         "threads engine_params order_seed build_seed n d queries recall recall_tie "
-        "order_seconds build_seconds search_seconds order_bytes build_bytes search_bytes"
+        "order_seconds build_seconds search_seconds peak_bytes"
     )
     assert set(columns.split()) <= set(lines[0].split(","))
     cli("export", "--format", "parquet", "--output", "r.parquet", "--experiment", "my", check=0)

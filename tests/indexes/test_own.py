@@ -1,6 +1,5 @@
 """Engines of a user's own: what a file may state, what identifies it, and what is wrong with it."""
 
-import importlib
 import sys
 from importlib import metadata
 
@@ -10,7 +9,6 @@ from bench import indexes
 from bench.errors import BenchError
 from bench.indexes import contract, own
 from bench.indexes.engine import installed_version
-from bench.study import provenance
 
 PLAIN = '''"""Exact search, to try out."""
 import numpy as np
@@ -200,23 +198,3 @@ def test_a_package_brings_an_engine_by_an_entry_point(file, monkeypatch, tmp_pat
         indexes.find("others")
     with pytest.raises(BenchError, match=r"known: hnswlib, faiss, .*theirs, others, or the path"):
         indexes.find("annoy")
-
-
-def test_the_code_of_a_package_is_looked_for_in_it_and_not_beside_it(tmp_path, monkeypatch):
-    (tmp_path / "own_pack" / "deep").mkdir(parents=True)
-    for folder in ("own_pack", "own_pack/deep"):
-        (tmp_path / folder / "__init__.py").write_text("")
-    (tmp_path / "own_pack" / "deep" / "module.py").write_text("")
-    (tmp_path / "own_single.py").write_text("")
-    monkeypatch.syspath_prepend(tmp_path)
-    folders = {
-        name: provenance._folder(importlib.import_module(name))
-        for name in ("own_pack", "own_pack.deep", "own_pack.deep.module", "own_single")
-    }
-    package = tmp_path / "own_pack"
-    assert folders == {
-        "own_pack": package,
-        "own_pack.deep": package,
-        "own_pack.deep.module": package,
-        "own_single": tmp_path / "own_single.py",
-    }

@@ -207,7 +207,7 @@ def test_figures_of_charts_are_those_of_the_summary(full, read):
         ({"orders": ("given", "reverse")}, {"difference", "heat", "engines"}),
         ({"builds": 1}, {"shares"}),
         ({"orders": ("random",)}, {"difference", "heat", "engines"}),
-        ({}, {"heat", "engines", "sweep", "permutations", "rankings", "dimensions", "by_dimension", "megabytes"}),
+        ({}, {"heat", "engines", "sweep", "permutations", "rankings", "dimensions", "by_dimension"}),
     ],
 )
 def test_what_the_data_has_not_is_not_drawn(options, absent):

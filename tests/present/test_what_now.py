@@ -50,9 +50,6 @@ def row(order, difference=None, verdict=NO_DIFFERENCE, half=0.01, p=0.001, neede
         order_seconds=0.1,
         build_seconds=1.0,
         search_seconds=0.1,
-        order_bytes=math.nan,
-        build_bytes=1e6,
-        search_bytes=1e5,
     )
 
 

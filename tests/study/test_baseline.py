@@ -37,8 +37,8 @@ def study(small):
 
 
 def of_trial(trial, hits, ids_sha256="", here=HERE):
-    build = Build(id="b", order_seconds=1, build_seconds=1, order_bytes=None, build_bytes=None, environment=here)
-    measured = {"hits": hits, "hits_tie": hits, "ids_sha256": ids_sha256, "search_seconds": 1.0, "search_bytes": None}
+    build = Build(id="b", order_seconds=1, build_seconds=1, environment=here)
+    measured = {"hits": hits, "hits_tie": hits, "ids_sha256": ids_sha256, "search_seconds": 1.0}
     return Outcome(trial=trial, build=build, **measured)
 
 

@@ -141,26 +141,10 @@ def test_an_outcome_states_what_it_was_made_with(study, store):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux")
-def test_every_build_of_a_process_states_its_memory_the_third_as_the_first_and_whatever_its_order(store):
-    base = np.random.default_rng(0).standard_normal((4000, 256)).astype(np.float32)
-    experiment = Experiment(
-        datasets=["wide"],
-        orders=["radius-ascending", "random"],  # one reads the base before it is built, the other does not
-        index=[{"engine": engine, "M": 4, "ef_construction": 4} for engine in ("hnswlib", "faiss")],
-        ef_search=[10],
-        build_seeds=3,
-        reference="",
-    )
-    study = Study("wide", experiment, [checked("wide", base, base[:20] + 1, "l2")])
-    by_engine = {"hnswlib": [], "faiss": []}
-    for outcome in running.run(study, store, Workers(1)):
-        by_engine[outcome.trial.index.engine].append(outcome.build.build_bytes)
-        assert outcome.build.order_bytes >= 0
-        assert 0 <= outcome.search_bytes < base.nbytes
-    for sizes in by_engine.values():
-        assert len(sizes) == 6
-        assert min(sizes) > base.nbytes
-        assert max(sizes) < 2.5 * base.nbytes + 5e6  # FAISS doubles what it holds; hnswlib has 65,536 locks
+def test_a_build_states_the_peak_memory_of_its_process(study, store):
+    peaks = [outcome.build.facts["peak_bytes"] for outcome in running.run(study, store)]
+    assert peaks == sorted(peaks)
+    assert min(peaks) > sum(data.base.nbytes for data in study.datasets.values())
 
 
 def test_what_an_engine_prepares_is_not_part_of_its_builds(study, store, monkeypatch):
@@ -174,7 +158,6 @@ def test_what_an_engine_prepares_is_not_part_of_its_builds(study, store, monkeyp
     assert len(prepared) == len({outcome.build.id for outcome in outcomes})
     assert {M for M, _ in prepared} == {outcome.trial.index.M for outcome in outcomes}
     assert max(outcome.build.build_seconds for outcome in outcomes) < 0.3
-    assert max(outcome.build.build_bytes or 0 for outcome in outcomes) < 2**26
 
 
 def test_an_engine_that_cannot_be_prepared_fails_like_a_build(study, store, monkeypatch):
@@ -187,12 +170,10 @@ def test_an_engine_that_cannot_be_prepared_fails_like_a_build(study, store, monk
     assert {failure.reason for failure in failures} == {"build: RuntimeError: no server today"}
 
 
-def test_memory_of_an_engine_in_another_process_is_not_known(study, store, monkeypatch):
+def test_the_memory_of_an_engine_in_another_process_is_not_known(study, store, monkeypatch):
     for name in ("hnswlib", "faiss"):
         monkeypatch.setitem(INDEXES, name, msgspec.structs.replace(INDEXES[name], in_process=False))
-    outcomes = list(running.run(study, store))
-    assert {(outcome.build.build_bytes, outcome.search_bytes) for outcome in outcomes} == {(None, None)}
-    assert all(outcome.build.order_bytes is not None for outcome in outcomes)
+    assert all("peak_bytes" not in outcome.build.facts for outcome in running.run(study, store))
 
 
 @pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from support.examples import TRIAL
 
-from bench.study.trial import DIGESTS, FIELDS, GROUPS, Search, TrialSetting, changed, flat_fields, grouped
+from bench.study.trial import CODE, DIGESTS, FIELDS, GROUPS, Search, TrialSetting, changed, flat_fields, grouped
 
 
 def test_names_of_fields_are_unique_over_the_groups():
@@ -16,10 +16,21 @@ def test_a_trial_is_its_fields():
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_every_field_changes_the_key_and_all_but_the_search_the_build(name):
+def test_every_field_but_digests_of_code_changes_the_key_and_the_search_alone_does_not_change_the_build(name):
     other = changed(TRIAL, **{name: flat_fields(TRIAL)[name] + (1 if FIELDS[name] is int else "x")})
-    assert other.key != TRIAL.key
-    assert (other.build == TRIAL.build) == (name in [field.name for field in msgspec.structs.fields(Search)])
+    assert (other.key == TRIAL.key) == (name in CODE)
+    assert (other.code == TRIAL.code) == (name not in CODE)
+    searched = [field.name for field in msgspec.structs.fields(Search)]
+    assert (other.build == TRIAL.build) == (name in (*searched, *CODE))
+
+
+def test_a_new_field_with_a_default_leaves_keys_as_they_are(monkeypatch):
+    class Wider(Search, frozen=True, kw_only=True):
+        beam: int = 1
+
+    wider = Wider(**msgspec.structs.asdict(TRIAL.search))
+    assert msgspec.structs.replace(TRIAL, search=wider).key == TRIAL.key
+    assert msgspec.structs.replace(TRIAL, search=msgspec.structs.replace(wider, beam=2)).key != TRIAL.key
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -84,27 +84,23 @@ def outcomes(
             of_trial = trial(dataset, engine, order, ef, build, queries, k, JUDGEMENTS if judged else "")
             scores = {"nDCG@10": (0.9 - 0.1 * at) * (hits / k).astype(np.float32)} if judged else {}
             exact = {"nDCG@10": np.full(queries, 0.9 - 0.1 * at, np.float32)} if judged else {}
-            listed.append((experiment, example(of_trial, hits, rng, scores, exact, memory)))
+            listed.append((experiment, example(of_trial, hits, rng, scores, exact)))
     return listed
 
 
-def example(of_trial, hits, rng, retrieval, retrieval_exact, memory):
-    taken = [int(size) if memory else None for size in rng.uniform(1e6, 1e8, 3)]
+def example(of_trial, hits, rng, retrieval, retrieval_exact):
     return Outcome(
         trial=of_trial,
         build=Build(
             id=of_trial.build,
             order_seconds=float(rng.uniform(0.1, 2)),
             build_seconds=float(rng.uniform(1, 2)),
-            order_bytes=taken[0],
-            build_bytes=taken[1],
             environment=ENVIRONMENT,
         ),
         hits=hits,
         hits_tie=hits,
         ids_sha256="0" * 64,
         search_seconds=float(rng.uniform(0.1, 0.2)),
-        search_bytes=taken[2],
         retrieval=retrieval,
         retrieval_exact=retrieval_exact,
     )

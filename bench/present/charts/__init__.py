@@ -162,11 +162,6 @@ def _difficulty(of: str) -> Callable[[Findings], "pd.DataFrame"]:
     return lambda findings: frames.by_difficulty(findings, of)
 
 
-def _memory(findings: Findings) -> "pd.DataFrame":
-    rows = frames.costs(findings)
-    return rows[rows["megabytes"].notna()] if len(rows) else rows
-
-
 def _lines(findings: Findings) -> "pd.DataFrame":
     rows = frames.curves(findings)
     return rows if len(rows) and rows["ef_search"].nunique() > 1 else rows.iloc[:0]
@@ -281,14 +276,6 @@ CHARTS = {
         " queries.",
         frames.costs,
         parts.seconds,
-        _OF_SETTING,
-    ),
-    "megabytes": Chart(
-        "Memory by part",
-        "How far the peak memory of the process rose while the order was made, rows were inserted, and queries"
-        " searched.",
-        _memory,
-        parts.megabytes,
         _OF_SETTING,
     ),
 }

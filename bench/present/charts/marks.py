@@ -90,7 +90,6 @@ def tips(*names: str) -> list[Any]:
         "percent": ".1f",
         "queries": ".1f",
         "seconds": ".3g",
-        "megabytes": ".3g",
         "points": ".2f",
         "detectable": ".2f",
     }

@@ -105,29 +105,19 @@ def needed(rows: Any, labels: Sequence[str]) -> Any:
     ).properties(height=alt.Step(ROW))
 
 
-def _cost(rows: Any, field: str, title: str) -> Any:
+def seconds(rows: Any, labels: Sequence[str]) -> Any:
+    """Time by part."""
     import altair as alt
 
-    parts = ["order", "build", "search"]
     return (
         alt.Chart(rows)
-        .transform_filter(f"isValid(datum.{field})")
+        .transform_filter("isValid(datum.seconds)")
         .mark_point(filled=True, size=70, opacity=1)
         .encode(
             y=alt.Y("order:N", title=None, axis=names()),
-            x=alt.X(f"{field}:Q", title=title),
-            shape=alt.Shape("part:N", **listed("part", parts, SHAPES)),
-            tooltip=tips("order", "part", field),
+            x=alt.X("seconds:Q", title="seconds, mean over builds"),
+            shape=alt.Shape("part:N", **listed("part", ["order", "build", "search"], SHAPES)),
+            tooltip=tips("order", "part", "seconds"),
         )
         .properties(height=alt.Step(ROW))
     )
-
-
-def seconds(rows: Any, labels: Sequence[str]) -> Any:
-    """Time by part."""
-    return _cost(rows, "seconds", "seconds, mean over builds")
-
-
-def megabytes(rows: Any, labels: Sequence[str]) -> Any:
-    """Memory by part."""
-    return _cost(rows, "megabytes", "MB of memory, mean over builds")

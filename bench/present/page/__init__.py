@@ -38,7 +38,7 @@ PARTS = {
     "overview": ("heat", "engines", "engine_map", "sweep"),
     "data": ("dimensions",),
     "variance": ("shares", "needed"),
-    "costs": ("seconds", "megabytes"),
+    "costs": ("seconds",),
 }
 
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import resource
+import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +12,7 @@ from functools import lru_cache
 import msgspec
 import numpy as np
 
-from bench import cache, memory, orders
+from bench import cache, orders
 from bench.cache import ArrayFile
 from bench.data.dataset import Dataset, Judgements
 from bench.errors import BenchError, Log
@@ -105,17 +107,14 @@ def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
     index, data = first.index, first.data
     labels = None if files.labels is None else files.labels.open()
     dataset = Dataset(data.dataset, files.base.open(), files.queries.open(), data.metric, labels, data.fingerprint)
-    for array in (dataset.base, dataset.queries):  # else whether an order reads them would tell in a build's bytes
-        memory.page_in(array)
     geometry = Geometry(dataset, log)
     made = order_entry(dataset, geometry, first)
     order = np.array(made.arrays["order"])
     try:
         prepare(index)
-        with memory.growth() as grown:
-            start = time.perf_counter()
-            searcher = build_index(index, dataset.base, order, data.metric, first.seeds.build_seed)
-            build_seconds = time.perf_counter() - start
+        start = time.perf_counter()
+        searcher = build_index(index, dataset.base, order, data.metric, first.seeds.build_seed)
+        build_seconds = time.perf_counter() - start
     except BaseException as error:  # noqa: BLE001 - an engine may raise anything, and costs its own trials only
         yield from (Failure(trial=trial, reason=_reason("build", error)) for trial in job.trials)
         return
@@ -123,12 +122,17 @@ def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
         id=uuid.uuid4().hex,
         order_seconds=made.seconds,
         build_seconds=build_seconds,
-        order_bytes=made.bytes,
-        build_bytes=grown.bytes if INDEXES[index.engine].in_process else None,
         environment=environment(job.side_by_side, [index.engine]),
+        facts={"peak_bytes": peak_bytes()} if INDEXES[index.engine].in_process else {},
     )
     for trial in job.trials:
         yield _searched(trial, searcher, build, geometry, files)
+
+
+def peak_bytes() -> int:
+    """Return the peak resident memory of this process so far (`ru_maxrss`)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _searched(
@@ -138,10 +142,9 @@ def _searched(
     dataset, k = geometry.dataset, trial.search.k
     judgements = _judgements(tuple(sorted(files.judgements.items())))
     try:
-        with memory.growth() as grown:
-            start = time.perf_counter()
-            answer = searcher.search(dataset.queries, k, trial.search.ef_search)
-            search_seconds = time.perf_counter() - start
+        start = time.perf_counter()
+        answer = searcher.search(dataset.queries, k, trial.search.ef_search)
+        search_seconds = time.perf_counter() - start
         returned = _checked(answer, (len(dataset.queries), k), dataset.n)
         to_score = _to_score(searcher, dataset, returned, trial.search, judgements)
     except BaseException as error:  # noqa: BLE001 - as above
@@ -154,7 +157,6 @@ def _searched(
         hits_tie=recall.hits_with_ties(returned, reached, files.distances.open()[:, :k], geometry.query_duplicates),
         ids_sha256=hashlib.sha256(returned.astype("<i8").tobytes()).hexdigest(),
         search_seconds=search_seconds,
-        search_bytes=grown.bytes if INDEXES[trial.index.engine].in_process else None,
         retrieval=retrieval.scores(to_score, judgements),
     )
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -13,11 +14,10 @@ import msgspec
 import numpy as np
 
 from bench.errors import BenchError, unknown
-from bench.study.outcome import Failure, Outcome
+from bench.study.outcome import Facts, Failure, Outcome
 from bench.study.spec.experiment import REFERENCE
 from bench.study.store import packing
 from bench.study.store.database import (
-    ATTEMPTS,
     BUILD,
     DATA,
     SEARCH,
@@ -31,8 +31,10 @@ from bench.study.trial import Data, Trial, flat_fields
 
 T = TypeVar("T")
 
-_OUTCOMES = ("key", "hits", "hits_tie", "ids_sha256", "search_seconds", "search_bytes", "retrieval", "retrieval_exact")
-_OF_BUILD = ("id", "dataset_id", "order_seconds", "build_seconds", "order_bytes", "build_bytes", "environment")
+_UNKNOWN = ("", "")  # the code of an outcome that states none
+
+_OUTCOMES = ("key", "hits", "hits_tie", "ids_sha256", "search_seconds", "retrieval", "retrieval_exact")
+_OF_BUILD = ("id", "dataset_id", "order_seconds", "build_seconds", "environment")
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -91,16 +93,25 @@ class Store:
                 "name another with --store"
             )
 
-    def check(self, experiment: str) -> None:
-        """A BenchError where outcomes of an experiment are not what was stored, which costs as much as to read them."""
-        for of_ladder in (False, True):
-            for _ in self._outcomes(experiment, of_ladder):
-                pass
-
     def enlist(self, experiment: str, trials: Iterable[Trial], ladder: Iterable[Trial] = ()) -> None:
-        """Count these trials among those of `experiment`, and these on its ladder; what it has as its own stays so."""
-        rows = [(experiment, trial.key, on) for on, of in ((True, ladder), (False, trials)) for trial in of]
+        """Count these trials among those of `experiment`, and these on its ladder; what it has as its own stays so.
+
+        Outcomes of theirs that other code made are noted as stale. Those that state no code, as they are from a store
+        of the last schema, are taken to be made by the code of these trials.
+        """
+        listed = [(True, trial) for trial in ladder] + [(False, trial) for trial in trials]
+        rows = [(experiment, trial.key, on) for on, trial in listed]
+        made_by = self._code()
+        stale = [
+            (trial.key,) for _, trial in listed if made_by.get(trial.key, trial.code) not in (trial.code, _UNKNOWN)
+        ]
+        adopted = [(*trial.code, trial.key) for _, trial in listed if made_by.get(trial.key) == _UNKNOWN]
         with self._usable(), self._connection as connection:
+            connection.executemany("INSERT OR IGNORE INTO stale VALUES (?)", stale)
+            connection.executemany(
+                "UPDATE builds SET order_code = ?, code = ? WHERE id = (SELECT build_id FROM outcomes WHERE key = ?)",
+                adopted,
+            )
             connection.executemany(
                 "INSERT INTO members VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET ladder = excluded.ladder "
                 "WHERE excluded.ladder = 0 OR key NOT IN (SELECT key FROM outcomes)",
@@ -133,20 +144,32 @@ class Store:
             return Noted(*row) if row else Noted()
 
     def unfinished(self) -> dict[str, int]:
-        """How many outcomes each experiment misses of those that it last asked for, failures aside, where any."""
+        """How many outcomes each experiment misses of those that it last asked for, failures aside, where any.
+
+        Those that other code made count as missing.
+        """
         with self._usable():
             return dict(
                 self._connection.execute(
-                    "SELECT experiment, count(*) FROM members WHERE key NOT IN (SELECT key FROM outcomes) "
-                    "AND key NOT IN (SELECT key FROM failures) GROUP BY experiment ORDER BY experiment"
+                    "SELECT experiment, count(*) FROM members WHERE (key NOT IN (SELECT key FROM outcomes) "
+                    "OR key IN (SELECT key FROM stale)) AND key NOT IN (SELECT key FROM failures) "
+                    "GROUP BY experiment ORDER BY experiment"
                 ).fetchall()
             )
 
     def missing(self, trials: Sequence[Trial]) -> list[Trial]:
-        """The trials that have no outcome yet, in their order; those that failed are among them."""
+        """Return the trials that have no outcome yet, or one that other code made, in their order.
+
+        Those that failed are among them.
+        """
+        made_by = self._code()
+        return [trial for trial in trials if made_by.get(trial.key) not in (trial.code, _UNKNOWN)]
+
+    def _code(self) -> dict[str, tuple[str, str]]:
+        """The digests of the code that made each outcome, see `Trial.code`; _UNKNOWN of a migrated one."""
+        query = "SELECT key, order_code, code FROM outcomes JOIN builds ON builds.id = build_id"
         with self._usable():
-            done = {key for (key,) in self._connection.execute("SELECT key FROM outcomes")}
-        return [trial for trial in trials if trial.key not in done]
+            return {key: (order_code, code) for key, order_code, code in self._connection.execute(query)}
 
     def describe(self, data: Data, profile: Mapping[str, np.ndarray]) -> None:
         """Keep what geometry says of a dataset; see `geometry.describe.profile`."""
@@ -170,9 +193,9 @@ class Store:
         fields = flat_fields(trial)
         build_row = (build.id, packing.content_id(trial.data), *(fields[name] for name in BUILD))
         outcome_row = (trial.key, build.id, *(fields[name] for name in SEARCH))
-        of_build = (build.order_seconds, build.build_seconds, build.order_bytes, build.build_bytes)
+        of_build = (build.order_seconds, build.build_seconds)
         hits = [packing.packed_hits(of_one) for of_one in (outcome.hits, outcome.hits_tie)]
-        measured = (*hits, outcome.ids_sha256, outcome.search_seconds, outcome.search_bytes)
+        measured = (*hits, outcome.ids_sha256, outcome.search_seconds)
         with self._usable(), self._connection as connection:
             environment = json.dumps(build.environment, sort_keys=True)
             connection.execute("INSERT OR IGNORE INTO environments VALUES (?, ?)", (environment_id, environment))
@@ -180,13 +203,14 @@ class Store:
             _replace(connection, "builds", (*build_row, *of_build, environment_id))
             connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", (row for row in scores if row[0]))
             _replace(connection, "outcomes", (*outcome_row, *measured, *(key for key, _ in scores)))
-            connection.execute("DELETE FROM failures WHERE key = ?", (trial.key,))
+            _replace_facts(connection, {build.id: build.facts, trial.key: outcome.facts})
+            for table in ("failures", "stale"):
+                connection.execute(f"DELETE FROM {table} WHERE key = ?", (trial.key,))
             _add_member(connection, experiment, trial)
 
     def attempted(self, attempt: str) -> set[str]:
         """The ids of the builds that an attempt, which has not ended, made so far; see `attempt`."""
         with self._usable(), self._connection as connection:
-            connection.execute(ATTEMPTS)
             rows = connection.execute("SELECT build_id FROM attempts WHERE attempt = ?", (attempt,))
             return {build for (build,) in rows}
 
@@ -266,9 +290,18 @@ class Store:
             environments = self._content("environments", packing.environment)
             scores = self._content("scores", packing.scores)
             groups = self._content("datasets", packing.groups, column="query_groups")
+            facts = self._facts()
             names = [name for of_one in of_table.values() for name in of_one]
             for name, *fields in rows:
-                yield name, packing.outcome(dict(zip(names, fields, strict=True)), environments, scores, groups)
+                row = dict(zip(names, fields, strict=True))
+                yield name, packing.outcome(row, environments, scores, groups, facts)
+
+    def _facts(self) -> Callable[[str], Facts]:
+        """What gives the facts of a build by its id, or of an outcome by its key."""
+        facts: dict[str, Facts] = defaultdict(dict)
+        for of, name, value in self._connection.execute("SELECT of, name, value FROM facts"):
+            facts[of][name] = value
+        return lambda of: facts.get(of, {})
 
     def _content(self, table: str, read: Callable[[str, Any], T], column: str = "content") -> Callable[[str], T]:
         """What gives the content of a row of a table by its id, read once."""
@@ -286,6 +319,13 @@ class Store:
 def _add_member(connection: sqlite3.Connection, experiment: str | None, trial: Trial) -> None:
     if experiment is not None:
         connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, 0)", (experiment, trial.key))
+
+
+def _replace_facts(connection: sqlite3.Connection, facts: Mapping[str, Facts]) -> None:
+    """Keep facts by what they are of, in place of those kept before."""
+    connection.executemany("DELETE FROM facts WHERE of = ?", ((of,) for of in facts))
+    rows = ((of, name, value) for of, by_name in facts.items() for name, value in by_name.items())
+    connection.executemany("INSERT INTO facts VALUES (?, ?, ?)", rows)
 
 
 def _insert_data(connection: sqlite3.Connection, data: Data, query_groups: bytes | None = None) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import msgspec
 
 from bench.errors import BenchError
+from bench.study.store import migration
 from bench.study.trial import FIELDS, Data, Search
 
-SCHEMA = 5
+SCHEMA = 6
 DATA = [field.name for field in msgspec.structs.fields(Data)]
 SEARCH = [field.name for field in msgspec.structs.fields(Search)]
 BUILD = [name for name in FIELDS if name not in (*DATA, *SEARCH)]
@@ -27,30 +28,28 @@ def _columns(names: Iterable[str]) -> str:
 
 # Content is as `packing` has it, and an id is a digest of what it stands for, but those of builds. retrieval,
 # retrieval_exact: ids of scores, which all builds of a dataset share for exact search. A build measured again in
-# another environment is another row of builds.
+# another environment is another row of builds. facts: of a build by its id, of an outcome by its key. stale: outcomes
+# that an experiment asked for when other code would have made them.
 _TABLES = f"""
 CREATE TABLE environments (id TEXT PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE datasets (id TEXT PRIMARY KEY, {_columns(DATA)}, profile BLOB, query_groups BLOB);
 CREATE TABLE builds (id TEXT PRIMARY KEY, dataset_id TEXT NOT NULL REFERENCES datasets, {_columns(BUILD)},
-    order_seconds REAL NOT NULL, build_seconds REAL NOT NULL, order_bytes INTEGER, build_bytes INTEGER,
+    order_seconds REAL NOT NULL, build_seconds REAL NOT NULL,
     environment TEXT NOT NULL REFERENCES environments);
 CREATE TABLE scores (id TEXT PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE outcomes (key TEXT PRIMARY KEY, build_id TEXT NOT NULL REFERENCES builds, {_columns(SEARCH)},
     hits BLOB NOT NULL, hits_tie BLOB NOT NULL, ids_sha256 TEXT NOT NULL, search_seconds REAL NOT NULL,
-    search_bytes INTEGER, retrieval TEXT NOT NULL, retrieval_exact TEXT NOT NULL) WITHOUT ROWID;
+    retrieval TEXT NOT NULL, retrieval_exact TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE experiments (name TEXT PRIMARY KEY, title TEXT NOT NULL, reference TEXT NOT NULL, command TEXT NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE failures (key TEXT PRIMARY KEY, trial TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE members (experiment TEXT, key TEXT, ladder INTEGER NOT NULL, PRIMARY KEY (experiment, key)) WITHOUT ROWID;
+CREATE TABLE attempts (attempt TEXT, build_id TEXT, PRIMARY KEY (attempt, build_id)) WITHOUT ROWID;
+CREATE TABLE facts (of TEXT, name TEXT, value NOT NULL, PRIMARY KEY (of, name)) WITHOUT ROWID;
+CREATE TABLE stale (key TEXT PRIMARY KEY) WITHOUT ROWID;
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {SCHEMA};
 """
-
-
-# Made when it is needed, since stores of this schema without it are as good.
-ATTEMPTS = (
-    "CREATE TABLE IF NOT EXISTS attempts (attempt TEXT, build_id TEXT, PRIMARY KEY (attempt, build_id)) WITHOUT ROWID"
-)
 
 
 def connected(path: Path, mode: str) -> sqlite3.Connection:
@@ -69,6 +68,8 @@ def connected(path: Path, mode: str) -> sqlite3.Connection:
         raise BenchError(f"cannot use the store {path}: {error.strerror}; name another with --store") from None
     try:
         connection = _opened(path, mode)
+        if _kind(connection) == (_APPLICATION, migration.FROM) and not is_writable(path):
+            connection = in_memory(connection)
         _prepare(connection, path)
         _check_columns(connection, path)
     except sqlite3.DatabaseError as error:
@@ -134,8 +135,12 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         return
     with connection:
         connection.execute("BEGIN IMMEDIATE")  # no other process changes the file from here on
-        if (kind := _kind(connection)) == (_APPLICATION, SCHEMA):
+        kind = _kind(connection)
+        if kind == (_APPLICATION, SCHEMA):
             return  # another process was first
+        if kind == (_APPLICATION, migration.FROM):
+            migration.migrate(connection, _TABLES)
+            return
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             what = f"a store of schema {kind[1]}" if kind[0] == _APPLICATION else "not a store of this harness"
             raise BenchError(
@@ -160,9 +165,6 @@ def _check_columns(connection: sqlite3.Connection, path: Path) -> None:
         if stored.get(table, []) != columns:
             different = sorted(set(columns) ^ set(stored.get(table, []))) or columns
             raise damaged(path, f"the columns of its table {table} differ in {', '.join(different)}")
-    names = "SELECT count(*) FROM members WHERE typeof(experiment) <> 'text' OR typeof(key) <> 'text'"
-    if connection.execute(names).fetchone()[0]:
-        raise damaged(path, "an experiment's name in its table members is no text")
 
 
 @cache

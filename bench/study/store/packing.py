@@ -1,4 +1,4 @@
-"""What rows of a store hold: packed, and read back where it is what their ids say, so that an edit is noticed."""
+"""What rows of a store hold, packed and read back."""
 
 import hashlib
 import json
@@ -9,14 +9,8 @@ import msgspec
 import numpy as np
 
 from bench import digests
-from bench.study.outcome import Build, Failure, Outcome
+from bench.study.outcome import Build, Facts, Failure, Outcome
 from bench.study.trial import FIELDS, Trial, grouped
-
-_MEASURED = {
-    **dict.fromkeys(("order_seconds", "build_seconds", "search_seconds"), float),
-    **dict.fromkeys(("order_bytes", "build_bytes", "search_bytes"), int | None),
-    "ids_sha256": str,
-}
 
 Scores = dict[str, np.ndarray]  # by measure (q,) float32, as an Outcome has them
 
@@ -43,10 +37,8 @@ def packed_scores(scores: Scores) -> tuple[str, bytes]:
     return _scores_id(content), content
 
 
-def scores(key: str, content: Any) -> Scores:
+def scores(key: str, content: bytes) -> Scores:
     """The scores of a row."""
-    if not isinstance(content, bytes) or _scores_id(content) != key:
-        raise DamagedError(f"scores {key} are not what was stored")
     packed = msgspec.msgpack.decode(content, type=dict[str, bytes])
     return {name: np.frombuffer(blob, dtype="<f4") for name, blob in packed.items()}
 
@@ -56,26 +48,18 @@ def packed_groups(groups: np.ndarray | None) -> bytes | None:
     return None if groups is None else groups.astype("<u4").tobytes()
 
 
-def groups(key: str, content: Any) -> np.ndarray | None:
+def groups(key: str, content: bytes | None) -> np.ndarray | None:
     """The query groups of a row of a dataset, numbered from 0."""
     if content is None:
         return None
-    whole = isinstance(content, bytes) and len(content) % 4 == 0
-    codes = np.frombuffer(content if whole else b"", dtype="<u4").astype(np.int64)
-    if len(codes) == 0 or codes.max() >= len(codes) or np.bincount(codes).min() == 0:
-        raise DamagedError(f"the query groups of dataset {key} are not what was stored")
+    codes = np.frombuffer(content, dtype="<u4").astype(np.int64)
     codes.flags.writeable = False  # one array for all outcomes
     return codes
 
 
-def environment(key: str, content: Any) -> dict[str, Any]:
+def environment(key: str, content: str) -> dict[str, Any]:
     """The environment of a row."""
-    try:
-        stated = json.loads(content)
-    except (ValueError, TypeError, RecursionError):
-        stated = None
-    if not isinstance(stated, dict) or content_id(stated) != key:
-        raise DamagedError(f"environment {key} is not what was stored")
+    stated: dict[str, Any] = json.loads(content)
     return stated
 
 
@@ -84,53 +68,55 @@ def outcome(
     environments: Callable[[str], dict[str, Any]],
     scores_of: Callable[[str], Scores],
     groups_of: Callable[[str], np.ndarray | None],
+    facts_of: Callable[[str], Facts],
 ) -> Outcome:
-    """The Outcome of a row of an outcome with its build and dataset. environments, scores_of, groups_of: by id."""
-    where = f"outcome {row['key']}"
+    """The Outcome of a row of an outcome with its build and dataset. environments, scores_of, groups_of: by id.
+
+    facts_of: by the id of a build or the key of an outcome.
+    """
+    try:
+        return _outcome(row, environments, scores_of, groups_of, facts_of)
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:
+        raise DamagedError(f"outcome {row['key']} cannot be read: {error}") from None
+
+
+def _outcome(
+    row: Mapping[str, Any],
+    environments: Callable[[str], dict[str, Any]],
+    scores_of: Callable[[str], Scores],
+    groups_of: Callable[[str], np.ndarray | None],
+    facts_of: Callable[[str], Facts],
+) -> Outcome:
     trial = grouped({name: row[name] for name in FIELDS})
     if trial.key != row["key"]:
-        raise DamagedError(f"{where} states another trial than was stored, or its build or dataset is not there")
-    for name, kind in _MEASURED.items():
-        if not isinstance(row[name], kind):
-            raise DamagedError(f"{where} has {row[name]!r} for {name}")
+        raise DamagedError(f"outcome {row['key']} states another trial, or its build or dataset is missing")
     retrieval, retrieval_exact = (
         scores_of(row[name]) if row[name] else {} for name in ("retrieval", "retrieval_exact")
     )
-    if any(len(values) != trial.data.queries for of_one in (retrieval, retrieval_exact) for values in of_one.values()):
-        raise DamagedError(f"{where} has scores of other queries")
     query_groups = groups_of(row["dataset_id"])
-    if query_groups is not None and len(query_groups) != trial.data.queries:
-        raise DamagedError(f"{where} has query groups of other queries than its {trial.data.queries}")
     return Outcome(
         trial=trial,
         build=Build(
             id=row["id"],
             order_seconds=row["order_seconds"],
             build_seconds=row["build_seconds"],
-            order_bytes=row["order_bytes"],
-            build_bytes=row["build_bytes"],
             environment=environments(row["environment"]),
+            facts=facts_of(row["id"]),
         ),
-        hits=_hits(row["hits"], trial, f"{where} has hits"),
-        hits_tie=_hits(row["hits_tie"], trial, f"{where} has hits_tie"),
+        hits=_hits(row["hits"], trial),
+        hits_tie=_hits(row["hits_tie"], trial),
         ids_sha256=row["ids_sha256"],
         search_seconds=row["search_seconds"],
-        search_bytes=row["search_bytes"],
         retrieval=retrieval,
         retrieval_exact=retrieval_exact,
         query_groups=query_groups,
+        facts=facts_of(row["key"]),
     )
 
 
-def failure(key: str, trial: Any, reason: Any) -> Failure:
+def failure(key: str, trial: str, reason: str) -> Failure:
     """The Failure of a row, its trial as JSON."""
-    try:
-        read = msgspec.json.decode(trial, type=Trial)
-    except (msgspec.MsgspecError, TypeError, UnicodeError):
-        read = None
-    if read is None or read.key != key or not isinstance(reason, str):
-        raise DamagedError(f"failure {key} states another trial than was stored")
-    return Failure(trial=read, reason=reason)
+    return Failure(trial=msgspec.json.decode(trial, type=Trial), reason=reason)
 
 
 def packed_profile(profile: Mapping[str, np.ndarray]) -> bytes:
@@ -138,22 +124,17 @@ def packed_profile(profile: Mapping[str, np.ndarray]) -> bytes:
     return msgspec.msgpack.encode({name: [a.dtype.str, a.tobytes()] for name, a in profile.items()})
 
 
-def profile(content: Any) -> dict[str, np.ndarray]:
+def profile(content: bytes) -> dict[str, np.ndarray]:
     """The arrays of a packed profile."""
-    try:
-        packed = msgspec.msgpack.decode(content, type=dict[str, tuple[str, bytes]])
-        return {name: np.frombuffer(values, dtype=kind) for name, (kind, values) in packed.items()}
-    except (msgspec.MsgspecError, TypeError, ValueError):
-        raise DamagedError("the profile of a dataset is not what was stored") from None
+    packed = msgspec.msgpack.decode(content, type=dict[str, tuple[str, bytes]])
+    return {name: np.frombuffer(values, dtype=kind) for name, (kind, values) in packed.items()}
 
 
-def _hits(blob: Any, trial: Trial, where: str) -> np.ndarray:
-    """(q,) int64 hits a query."""
-    if not isinstance(blob, bytes) or len(blob) != 2 * trial.data.queries:
-        raise DamagedError(f"{where} of other queries than its {trial.data.queries}")
+def _hits(blob: bytes, trial: Trial) -> np.ndarray:
+    """(q,) int64 hits a query. Raises DamagedError if they are not those of the trial's queries."""
     hits = np.frombuffer(blob, dtype="<u2").astype(np.int64)
-    if hits.max(initial=0) > trial.search.k:
-        raise DamagedError(f"{where} beyond k = {trial.search.k}")
+    if len(hits) != trial.data.queries:
+        raise DamagedError(f"an outcome of {trial.data.dataset} has hits of {len(hits)} queries")
     return hits
 
 

@@ -35,7 +35,7 @@ def test_an_outcome_comes_back_as_it_was(path):
     assert back.trial == TRIAL
     assert (back.hits.tolist(), back.hits_tie.tolist()) == (HITS, HITS_TIE)
     assert (back.ids_sha256, back.build, back.search_seconds) == ("aa", one().build, one().search_seconds)
-    assert (back.build.order_bytes, back.build.build_bytes, back.search_bytes) == (None, 1_500_000, 150_000)
+    assert back.build.facts == {"peak_bytes": 1_500_000}
     assert back.recall == pytest.approx(17 / 30)
     assert back.recall_tie == pytest.approx(18 / 30)
 
