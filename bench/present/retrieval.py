@@ -7,7 +7,7 @@ from typing import Any
 from bench.analysis.retrieval import Retrieval
 from bench.analysis.setting import split
 from bench.data.dataset import OWN_LEFT_OUT
-from bench.present.text import Layout, by_setting, interval, points, title
+from bench.present.text import Layout, by_setting, points, title, with_interval
 from bench.present.what_now import of_retrieval
 
 
@@ -30,7 +30,7 @@ def _experiment_text(experiment: str, rows: Sequence[Retrieval], layout: Layout)
         line: list[str] = [row.order]
         for measure in measures:
             score = row.scores.get(measure)
-            mean = score and (interval(score.mean) if layout.wide else f"{score.mean.value:.4f}")
+            mean = score and (with_interval(score.mean) if layout.wide else f"{score.mean.value:.4f}")
             line += [mean or "", points(score.difference) if score else ""]
         first = next(iter(row.scores.values()))
         lines.append([*line, f"{first.exact.value:.4f}"])

@@ -20,15 +20,14 @@ from bench.present.text import (
     by_setting,
     cells,
     heading,
-    interval,
     number,
     p_value,
     points,
     ties_note,
     title,
+    with_interval,
 )
 from bench.present.what_now import sentences, ties_first
-from bench.statistics.intervals import Estimate, Interval
 from bench.statistics.power import Needed
 
 MORE = "undecided: more builds or queries"
@@ -118,34 +117,19 @@ def _columns(
 
     def cells_of(row: Summary) -> list[Any]:
         line: list[Any] = [row.order, *[row.builds] * builds]
-        line += [interval(row.recall)] if wide else [f"{row.recall.value:.4f}"]
+        line += [with_interval(row.recall)] if wide else [f"{row.recall.value:.4f}"]
         line += [number(row.sd, "{:.4f}"), number(row.lowest_build, "{:.4f}")] * wide
         line += _comparison(row, wide, curve) if compared else []
         if wide:
-            line += [_percents(row.against.misses_removed) if row.against else ""] * compared
-            line += [_tenths(row.below_half), _tail(row.percentile_5), f"{row.build_seconds:.2f}"]
+            line += [with_interval(row.against.misses_removed, ".0f", 100) if row.against else ""] * compared
+            line += [
+                with_interval(row.below_half, ".1f", 100),
+                with_interval(row.percentile_5, ".2f"),
+                f"{row.build_seconds:.2f}",
+            ]
         return line
 
     return header, cells_of
-
-
-def _percents(share: Estimate) -> str:
-    return (
-        number(share.value, "{:.0f}", 100) + number(share.low, " [{:.0f}, ", 100) + number(share.high, "{:.0f}]", 100)
-    )
-
-
-def _tenths(share: Estimate) -> str:
-    """A share in percent with its interval, by a decimal: it may be small."""
-    return (
-        number(share.value, "{:.1f}", 100) + number(share.low, " [{:.1f}, ", 100) + number(share.high, "{:.1f}]", 100)
-    )
-
-
-def _tail(percentile: Interval) -> str:
-    return (
-        number(percentile.value, "{:.2f}") + number(percentile.low, " [{:.2f}, ") + number(percentile.high, "{:.2f}]")
-    )
 
 
 def _shares_table(shares: Sequence[Shares], varying: Sequence[str], layout: Layout) -> str:

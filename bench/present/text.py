@@ -11,7 +11,7 @@ import msgspec
 from tabulate import tabulate
 
 from bench.errors import plain
-from bench.statistics.intervals import Estimate
+from bench.statistics.intervals import Estimate, Interval
 
 TIES_MATTER = 0.005  # half a point, by which orders may seem to differ
 NARROWEST = 80  # columns that every table fits
@@ -22,6 +22,8 @@ _NARROWEST_TEXT = 12  # columns: figures are folded before names are folded furt
 _LONGEST_CELL = 100  # characters of a name, of which longer ones are cut
 
 Cells = Sequence[Any]
+
+Bounded = Estimate | Interval  # a value with `low` and `high`
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -111,17 +113,20 @@ def _short(cell: Any) -> str:
     return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
 
 
-def interval(estimate: Estimate) -> str:
-    """A mean with its interval, if it has one."""
-    if math.isnan(estimate.se):
-        return f"{estimate.value:.4f}"
-    return f"{estimate.value:.4f} [{estimate.low:.4f}, {estimate.high:.4f}]"
+def with_interval(value: Bounded | None, form: str = ".4f", factor: float = 1) -> str:
+    """Return a value with its interval, as `0.9120 [0.9080, 0.9160]`; the value alone if it has none.
+
+    Nothing for None and NaN. factor: 100 for points and percents.
+    """
+    if value is None or math.isnan(value.value):
+        return ""
+    middle, low, high = (f"{factor * number:{form}}" for number in (value.value, value.low, value.high))
+    return middle if math.isnan(value.low) else f"{middle} [{low}, {high}]"
 
 
-def points(difference: Estimate) -> str:
-    """A difference in points, with its interval, if it has one."""
-    between = number(difference.low, " [{:+.2f}, ", 100) + number(difference.high, "{:+.2f}]", 100)
-    return f"{100 * difference.value:+.2f}{between}"
+def points(difference: Bounded) -> str:
+    """Return a difference in points, with its interval if it has one."""
+    return with_interval(difference, "+.2f", 100)
 
 
 def number(value: float, form: str, factor: float = 1) -> str:

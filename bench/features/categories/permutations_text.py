@@ -10,8 +10,8 @@ from bench.errors import plain
 from bench.features.categories.permutations import Permuted
 from bench.labels import listed
 from bench.present.effects import bracketed
-from bench.present.text import Layout, by_setting, heading, number, p_value, title
-from bench.statistics.intervals import CONFIDENCE, Interval
+from bench.present.text import Layout, by_setting, heading, number, p_value, title, with_interval
+from bench.statistics.intervals import CONFIDENCE
 
 HEADER = (
     *("permutations", "seeds", "lowest", "median", "highest", "range, points", "by luck", "true sd, points"),
@@ -64,12 +64,20 @@ def _experiment_text(experiment: str, rows: Sequence[Permuted], layout: Layout) 
 
 def _few(row: Permuted) -> list[Any]:
     """The figures that fit a terminal."""
-    return [_count(row), row.seeds, *_ranges(row), _points(row.true_range), *_test(row)]
+    return [_count(row), row.seeds, *_ranges(row), with_interval(row.true_range, ".2f", 100), *_test(row)]
 
 
 def _figures(row: Permuted) -> list[Any]:
     recalls = [f"{value:.4f}" for value in (row.lowest, row.median, row.highest)]
-    return [_count(row), row.seeds, *recalls, *_ranges(row), _points(row.sd), _points(row.true_range), *_test(row)]
+    return [
+        _count(row),
+        row.seeds,
+        *recalls,
+        *_ranges(row),
+        with_interval(row.sd, ".2f", 100),
+        with_interval(row.true_range, ".2f", 100),
+        *_test(row),
+    ]
 
 
 def _count(row: Permuted) -> str:
@@ -83,15 +91,6 @@ def _ranges(row: Permuted) -> list[str]:
 
 def _test(row: Permuted) -> list[str]:
     return [number(row.f, "{:.2f}"), p_value(row.p)]
-
-
-def _points(interval: Interval) -> str:
-    """What recalls differ by, in points, with its interval."""
-    return (
-        number(interval.value, "{:.2f}", 100)
-        + number(interval.low, " [{:.2f}, ", 100)
-        + number(interval.high, "{:.2f}]", 100)
-    )
 
 
 def of_permutations(rows: Sequence[Permuted], varying: Sequence[str]) -> str:

@@ -8,9 +8,8 @@ from typing import Any
 from bench.analysis.setting import shown
 from bench.features.presets.under_preset import UnderPreset
 from bench.present.effects import size
-from bench.present.text import TIES_MATTER, Layout, ties_note, title
+from bench.present.text import TIES_MATTER, Layout, ties_note, title, with_interval
 from bench.present.what_now import ONE_BUILD
-from bench.statistics.intervals import Estimate
 from bench.study.spec.preset_studies import Search
 
 MOST = 10  # rows of a table that replaces a long one
@@ -71,7 +70,7 @@ def _few(row: UnderPreset, shown_orders: Sequence[str]) -> list[Any]:
     recalls = [row.recalls.get(order) for order in shown_orders]
     line = [row.system + " *" * bool(row.doubtful), best, *(fields[name] for name in GRAPH)]
     line += [f"{recall.value:.4f}" if recall else "" for recall in recalls]
-    return [*line, _interval(row.spread, 100, "+.2f")]
+    return [*line, with_interval(row.spread, "+.2f", 100)]
 
 
 def _common(row: UnderPreset) -> dict[str, Any]:
@@ -87,15 +86,8 @@ def _line(row: UnderPreset, shown_orders: Sequence[str]) -> list[Any]:
         best = worst = "-"
     fields = row.setting.fields
     line = [fields["engine"], row.system + " *" * bool(row.doubtful), *(fields[name] for name in GRAPH)]
-    line += [row.builds, *(_interval(row.recalls.get(order)) for order in shown_orders)]
-    return [*line, best, f"{high:.4f}", worst, f"{low:.4f}", _interval(row.spread, 100, "+.2f")]
-
-
-def _interval(estimate: Estimate | None, factor: float = 1, form: str = ".4f") -> str:
-    if estimate is None:
-        return ""
-    value, low, high = (f"{factor * number:{form}}" for number in (estimate.value, estimate.low, estimate.high))
-    return value if math.isnan(estimate.se) else f"{value} [{low}, {high}]"
+    line += [row.builds, *(with_interval(row.recalls.get(order)) for order in shown_orders)]
+    return [*line, best, f"{high:.4f}", worst, f"{low:.4f}", with_interval(row.spread, "+.2f", 100)]
 
 
 def preset_row(row: UnderPreset) -> dict[str, Any]:

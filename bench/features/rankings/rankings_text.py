@@ -1,12 +1,10 @@
 """Rankings of models as text."""
 
-import math
 from collections.abc import Sequence
 
 from bench.features.rankings.conditions import EXACT, MEASURE
 from bench.features.rankings.ranking import SURE, Column, Rankings
-from bench.present.text import Layout, title
-from bench.statistics.intervals import Interval
+from bench.present.text import Layout, title, with_interval
 
 
 def rankings_text(listed: Sequence[Rankings], layout: Layout) -> str:
@@ -127,8 +125,8 @@ def _correlations_text(rankings: Rankings, layout: Layout) -> str:
         [
             f"recall@{rankings.setting['k']} and {correlation.of}",
             correlation.points,
-            _between(correlation.pearson),
-            _between(correlation.spearman),
+            with_interval(correlation.pearson, ".2f"),
+            with_interval(correlation.spearman, ".2f"),
         ]
         for correlation in rankings.correlations
     ]
@@ -137,12 +135,6 @@ def _correlations_text(rankings: Rankings, layout: Layout) -> str:
         " narrow rather than too wide."
     )
     return f"{layout.table(['correlation of', 'points', 'Pearson', 'Spearman'], lines, 1)}\n\n{note}"
-
-
-def _between(interval: Interval) -> str:
-    if math.isnan(interval.low):
-        return "" if math.isnan(interval.value) else f"{interval.value:.2f}"
-    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
 
 
 def _short(names: Sequence[str]) -> dict[str, str]:
