@@ -239,7 +239,7 @@ HOLED[4, 1] = np.nan
         ({"queries": rows(5, 4)}, "^queries has dimension 4, vectors has 8: embed both with the same model$"),
         ({"queries": rows(0)}, "^queries has no rows: give at least one query$"),
         ({"queries": TEXT}, "^queries has columns that are no numbers: title"),
-        ({"labels": ["a", "b"]}, r"^labels has shape \(2,\), the base has 600 rows: one label a row is needed$"),
+        ({"labels": ["a", "b"]}, r"^labels has shape \(2,\), the base has 600 rows"),
         ({"labels": [None] * 600}, "^labels has type object: labels are integers or strings$"),
         ({"query_groups": [1] * 60}, "^query_groups: groups are those of queries; give the queries as well$"),
         ({"orders": ["shuffled"]}, "^unknown order 'shuffled'; known: given, reverse, random"),

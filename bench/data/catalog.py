@@ -46,14 +46,14 @@ def find(name: str, beside: Path | None = None) -> Path:
 
 
 def name_of(given: Parts) -> str:
-    """What results call the dataset of the given parts."""
+    """Return the name in results of the dataset of the given parts."""
     if not isinstance(given.base, str):
         return given.name or where(given.base)
     return given.base if given.base in names() else formats.split(Path(given.base))[0].stem
 
 
 def files(given: Parts) -> list[Path]:
-    """Every file on this machine that a dataset of the given parts is read from, its TOML file included."""
+    """Return the files on this machine that the dataset of the given parts is read from, its TOML file included."""
     places = [given.queries, given.labels, given.neighbors, given.query_groups]
     if not isinstance(given.base, str) or is_file(given.base):
         base = Path(given.base) if isinstance(given.base, str) else given.base
@@ -68,7 +68,7 @@ def files(given: Parts) -> list[Path]:
 
 
 def published(path: Path, definition: Definition) -> list[Path]:
-    """Where the published files of the dataset lie that a TOML file defines, or how to get them."""
+    """Return the paths of the published files of a definition. Raises BenchError that says how to get a missing one."""
     name = path.stem if path.parent == folder() else str(path)
     size = definition.download_size
     return [required_path(file, f"dataset {path.stem!r}", name, size) for file in definition.published]

@@ -1,4 +1,4 @@
-"""From the parts of a dataset to the Dataset, in one pass: which rows are taken, and what is wrong with them."""
+"""From the parts of a dataset to the Dataset, in one pass: rows are chosen, read and checked."""
 
 import warnings
 
@@ -16,14 +16,14 @@ Read = dict[str, np.ndarray]  # by part
 
 
 def checked(parts: Parts, log: Log = lambda line: None, *, hold_out: bool = True) -> Dataset:
-    """The Dataset of parts whose base is an array; raises BenchError that says what is wrong with which of them.
+    """Return the Dataset of parts whose base is an array.
 
     Without queries, a tenth of the base, at most 1,000 rows, is held out of it, by seed, so that no query finds itself.
-    Under cosine, rows of zeros have no direction; they are left out, with a warning. Only rows that are taken are read
-    if the file and the metric allow it. What is not float32 is converted: float64 and integers may lose digits. Errors
-    count rows as the file does.
+    Under cosine, rows of zeros have no direction; they are left out, with a warning. Only the chosen rows are read if
+    the file and the metric allow it. Other types are converted to float32: float64 and integers may lose digits.
 
-    log: called with a line on rows that are held out. hold_out: False for no queries where there are none.
+    log: called with a line about rows that are held out. hold_out: whether to hold rows out if there are no queries.
+    Raises BenchError that names the part that is wrong, by its file or argument, and its row, as the file counts them.
     """
     metric, name = parts.metric, parts.name
     if metric not in METRICS:
@@ -63,9 +63,9 @@ def checked(parts: Parts, log: Log = lambda line: None, *, hold_out: bool = True
 
 
 def _opened(parts: Parts) -> Arrays:
-    """The arrays of the parts, none read yet; what belongs to queries only if there are queries.
+    """Open the arrays of the parts, without reading them yet; leave neighbours and groups out if there are no queries.
 
-    Raises BenchError if somebody names it without them; what a bundle brings along is left out.
+    Raises BenchError if somebody names neighbours or groups without queries.
     """
     places = {part: getattr(parts, part) for part in formats.NAMES}
     arrays = {part: formats.array_at(place, part) for part, place in places.items() if place is not None}
@@ -93,7 +93,7 @@ def _opened(parts: Parts) -> Arrays:
 
 
 def _with_direction(source: FileArray, metric: str) -> np.ndarray:
-    """Numbers of the rows that have a distance under the metric; a BenchWarning counts those that have none."""
+    """Return the numbers of the rows that have a distance under the metric; a BenchWarning counts the others."""
     if metric != "cosine":
         return np.arange(source.shape[0])
     rows = nonzero(source)
@@ -106,7 +106,7 @@ def _with_direction(source: FileArray, metric: str) -> np.ndarray:
 
 
 def _held_out(rows: np.ndarray, where: str, log: Log) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that stay in the base, in their order, and those drawn as queries."""
+    """Return the rows that stay in the base, in their order, and those drawn as queries."""
     count = min(1000, len(rows) // 10)
     if count == 0:
         raise BenchError(f"{where} has too few rows ({len(rows)}) to hold queries out: give queries, or 10 rows")
@@ -116,15 +116,15 @@ def _held_out(rows: np.ndarray, where: str, log: Log) -> tuple[np.ndarray, np.nd
 
 
 def _labels(part: str, arrays: Arrays, read: Read) -> np.ndarray:
-    """(n,) labels of all rows of the base, or query groups of all queries; also of what is one column."""
+    """Return (n,) the labels of all rows of the base, or the groups of all queries; a single column will do."""
     labels, where = read[part], arrays[part].where
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     n = arrays["base" if part == "labels" else "queries"].shape[0]
     if labels.shape != (n,):
-        of_base, of_queries = f"the base has {n} rows: one label", f"there are {n} queries: one group"
-        needed = f"{of_base} a row" if part == "labels" else f"{of_queries} a query"
-        raise BenchError(f"{where} has shape {labels.shape}, {needed} is needed")
+        of_queries = f"there are {n} queries: give one group per query"
+        needed = f"the base has {n} rows: give one label per row" if part == "labels" else of_queries
+        raise BenchError(f"{where} has shape {labels.shape}, {needed}")
     if labels.dtype.kind not in "iuSU":
         raise BenchError(f"{where} has type {labels.dtype}: labels are integers or strings")
     if labels.dtype.kind == "S":
@@ -136,9 +136,9 @@ def _labels(part: str, arrays: Arrays, read: Read) -> np.ndarray:
 
 
 def _groups(arrays: Arrays, read: Read, rows: np.ndarray) -> np.ndarray | None:
-    """(q,) int64 numbers of groups, from 0 by sorted label; None if every query is a group of its own.
+    """Return (q,) int64 numbers of groups, from 0 by sorted label; None if each group has one query.
 
-    Raises BenchError if all are of one group, since one says nothing of others.
+    Raises BenchError if there is only one group, which says nothing about others.
     """
     groups = _labels("query_groups", arrays, read)[rows]
     names, codes = np.unique(groups, return_inverse=True)
@@ -153,15 +153,15 @@ def _groups(arrays: Arrays, read: Read, rows: np.ndarray) -> np.ndarray | None:
 
 
 def _neighbors(parts: Parts, arrays: Arrays, taken: Read) -> np.ndarray | None:
-    """(q, k) int64 ids; whether they are right is not looked at. None, with a warning, if they are of other rows.
+    """Return (q, k) int64 ids, not verified; None, with a warning, if the base lacks rows that they may name.
 
-    Unusable ones are left out, with a warning, if a bundle brings them along; otherwise raises BenchError.
+    Unusable ids of a bundle are left out, with a warning. Raises BenchError if somebody names unusable ids.
     """
     source, queries = arrays["neighbors"], arrays["queries"].shape[0]
     try:
         neighbors = whole(source)
         if neighbors.ndim != 2 or neighbors.shape[0] != queries or neighbors.shape[1] == 0:
-            needed = f"there are {queries} queries: one row a query is needed"
+            needed = f"there are {queries} queries: give one row per query"
             raise BenchError(f"{source.where} has shape {neighbors.shape}, {needed}")
         if neighbors.dtype.kind not in "iu":
             raise BenchError(

@@ -58,11 +58,11 @@ class Judgements:
         return np.array([rows.get(query, -1) for query in self.query_ids.tolist()], dtype=np.int64)
 
     def matched(self, name: str, queries: int, documents: int, rows: np.ndarray) -> "Judgements":
-        """The judgements for these rows of all documents; a BenchError if they are of more or fewer than there are."""
+        """Return the judgements for these rows of all documents. Raises BenchError if the numbers of ids differ."""
         if (len(self.query_ids), len(self.doc_ids)) != (queries, documents):
             raise BenchError(
                 f"{name}: judgements name {len(self.query_ids)} queries and {len(self.doc_ids)} documents, "
-                f"the data has {queries} and {documents} rows: one id a row is needed"
+                f"the data has {queries} and {documents} rows: give one id per row"
             )
         return replace(self, doc_ids=self.doc_ids[rows])
 
@@ -127,7 +127,7 @@ class Dataset:
 
 
 def fingerprint(arrays: Mapping[str, np.ndarray | None]) -> str:
-    """SHA-256 of a dataset's content: of its arrays by part, those that it lacks left out."""
+    """Return the SHA-256 of a dataset's content: of the arrays that it has, by part."""
     return digests.key_digest(
         {part: digests.array_digest(array) for part, array in arrays.items() if array is not None}
     )
@@ -172,7 +172,7 @@ def part(dataset: Dataset, rows: np.ndarray, name: str) -> Dataset:
 
 
 def warn_left_out(where: str, part: str, of: str) -> None:
-    """Warn that what `where` has as `part` of a dataset is left out, because it belongs to something else."""
+    """Warn that a part of a dataset is left out, because it belongs to something else. where: the place of the part."""
     what, so = _LEFT_OUT[part]
     warnings.warn(f"{where}: {what} are those of {of}; left out{so}", BenchWarning, stacklevel=3)
 

@@ -1,4 +1,4 @@
-"""What a generator makes, made once and kept in the cache."""
+"""Datasets of generators, each made once and kept in the cache."""
 
 import inspect
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from bench.errors import BenchError, unknown
 
 
 def load(stem: str, metric: str, generator: str, parameters: Mapping[str, Any], changed: Mapping[str, Any]) -> Parts:
-    """The Parts that a generator makes. changed: parameters in place of others; the dataset's name then states them."""
+    """Return the Parts that a generator makes. changed: parameters to replace, which the dataset's name then states."""
     generate = generators.GENERATORS[generator]
     takes = inspect.signature(generate).parameters
     arguments = {**parameters, **changed}

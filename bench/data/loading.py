@@ -1,4 +1,4 @@
-"""Loading a dataset: what its file states is read, what is given takes the place of that, and all of it is checked."""
+"""Load a dataset: read the parts that its file states, put given parts in their place, and check all of them."""
 
 import itertools
 import warnings
@@ -29,20 +29,20 @@ def load(
     parameters: Mapping[str, Any] | None = None,
     beside: Path | None = None,
 ) -> Dataset:
-    """The Dataset of a file, of arrays in memory, or of a definition: the catalogue's, or a TOML file from `beside`.
+    """Return the Dataset of a file, of arrays in memory, or of a definition: the catalogue's, or a TOML file.
 
-    What is given takes the place of what these state, of which what belongs to other queries or to another metric is
-    left out, with a warning.
+    Given parts take the place of stated ones. Stated parts that belong to other queries or to another metric are left
+    out, with a warning.
 
-    log: called with a line on what was chosen. parameters: what to change of a generator's parameters, or the `model`
-    of a BEIR folder; the dataset's name then states it.
+    log: called with a line about each choice. parameters: parameters of a generator to change, or the `model` of a BEIR
+    folder; the dataset's name then states them. beside: the folder that the path of a TOML file starts from.
     """
     stated = _stated(given, log, parameters or {}, beside)
     return checked(given.over(stated), log)
 
 
 def load_whole(given: Parts, log: Log = lambda line: None) -> Dataset:
-    """As `load`, but of files all rows, and no queries held out or read: for its geometry alone."""
+    """As `load`, but take all rows of files, and neither hold out nor read queries: for geometry only."""
     base = given.base
     if isinstance(base, str) and not catalog.is_file(base) and not read_definition(catalog.find(base)).files:
         return load(given, log)
@@ -53,7 +53,7 @@ def load_whole(given: Parts, log: Log = lambda line: None) -> Dataset:
 def load_all(
     name: str, parameters: Mapping[str, Any], beside: Path | None = None, log: Log = lambda line: None
 ) -> list[Dataset]:
-    """The Datasets of a sweep: as `load`, for every combination of the parameters given as lists."""
+    """Return the Datasets of a sweep: as `load`, for every combination of the parameters given as lists."""
     given = Parts(base=name)
     if not parameters:
         return [load(given, log, beside=beside)]
@@ -65,7 +65,7 @@ def load_all(
 
 
 def sweep(parameters: Mapping[str, Any], generator_takes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every combination of parameters given as lists, where the generator takes a single value."""
+    """Return every combination of the parameters given as lists, if the generator takes a single value."""
     axes = [
         [(key, item) for item in value]
         if isinstance(value, list) and not isinstance(generator_takes.get(key), list)
@@ -76,7 +76,7 @@ def sweep(parameters: Mapping[str, Any], generator_takes: Mapping[str, Any]) -> 
 
 
 def _stated(given: Parts, log: Log, parameters: Mapping[str, Any] | None = None, beside: Path | None = None) -> Parts:
-    """What the base of the given parts states: a file of vectors, or the definition of a dataset."""
+    """Return the parts that the given base states: a file of vectors, or the definition of a dataset."""
     if given.metric not in (None, *METRICS):
         raise unknown("metric", given.metric, METRICS)
     if not isinstance(given.base, str) or catalog.is_file(given.base):
@@ -108,7 +108,7 @@ def _stated(given: Parts, log: Log, parameters: Mapping[str, Any] | None = None,
 
 
 def _of_file(given: Parts, log: Log) -> Parts:
-    """What a file states, or an array in memory: a bundle (HDF5, npz) may have every part, and a metric."""
+    """Return the parts in a file, or of an array in memory; a bundle (HDF5, npz) may have every part, and a metric."""
     base = given.base
     contents = formats.read(Path(base) if isinstance(base, str) else base)
     arrays = formats.by_part(contents)
@@ -123,7 +123,7 @@ def _of_file(given: Parts, log: Log) -> Parts:
 
 
 def _metric(contents: formats.Contents, given: str | None, log: Log) -> str:
-    """The metric that is given, else the one that a file states, else l2."""
+    """Return the given metric, or the one that a file states, or l2."""
     stated = contents.metric
     if given is None:
         if stated not in (None, *METRICS):

@@ -1,4 +1,4 @@
-"""The parts of a dataset, and where each comes from."""
+"""The parts of a dataset, and the file or array that each comes from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -10,7 +10,7 @@ from bench.data.formats.array import FileArray
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a dataset: those that somebody names, those that a file states, or the first over the second.
+    """The parts of a dataset, as somebody gives them or as a file states them.
 
     base: vectors in a file or in memory, or a dataset by its name or TOML file.
     queries: None to hold rows of the base out.
@@ -19,8 +19,8 @@ class Parts:
     query_groups: one label per query: queries of one label are not independent of each other.
     judgements: what is relevant to the queries.
     metric: `l2`, `cosine` or `ip`.
-    limit: the most rows of the base, drawn by seed.
-    name: what results call it.
+    limit: the most rows of the base to take, drawn by seed.
+    name: its name in results.
     """
 
     base: str | Place
@@ -35,7 +35,7 @@ class Parts:
 
     @classmethod
     def of(cls, places: Mapping[str, Place], metric: str, name: str) -> "Parts":
-        """The parts that have places by these names."""
+        """Return the parts at these places."""
         return cls(
             places["base"],
             places.get("queries"),
@@ -47,9 +47,9 @@ class Parts:
         )
 
     def over(self, stated: "Parts") -> "Parts":
-        """What is stated, with these parts in place of its own.
+        """Return the stated parts, with these in the place of their own.
 
-        A BenchWarning names what belongs to stated queries or to a stated metric, and is left out with these.
+        Stated parts that belong to other queries or to another metric are left out, with a BenchWarning for each.
         """
         given = {field.name: value for field in fields(self) if (value := getattr(self, field.name))}
         for part in ("neighbors", "query_groups", "judgements"):
@@ -63,10 +63,10 @@ class Parts:
 
 
 def where(place: Place) -> str:
-    """The place that an error names."""
+    """Return the name of a place in an error."""
     return place.where if isinstance(place, FileArray) else str(place)
 
 
 def is_named(place: Place) -> bool:
-    """Whether somebody names an array, rather than a file that has others too brings it along."""
+    """Return whether somebody names an array; otherwise it comes along in the file of another."""
     return not isinstance(place, FileArray) or place.in_memory

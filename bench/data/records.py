@@ -60,7 +60,7 @@ class Contents(NamedTuple):
 
 
 def load(path: Path, metric: str, source: Records, vectors: Path, records: Path) -> Parts:
-    """The Parts of two files, which the TOML file at `path` describes; made once and kept in the cache."""
+    """Return the Parts of two files, which the TOML file at `path` describes; made once and kept in the cache."""
 
     def make() -> dict[str, np.ndarray]:
         contents = read(vectors, records, source)._asdict()
