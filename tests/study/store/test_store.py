@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from support.examples import TRIAL, outcome
+from support.examples import TRIAL, example_of, outcome
 
 from bench.errors import BenchError
 from bench.study.outcome import Failure
@@ -305,3 +305,27 @@ def test_failures_of_the_ladder_are_the_experiments_and_forgotten_like_others(pa
     assert store.unfinished() == {}
     store.forget("e", but=[])
     assert store.failures("e") == []
+
+
+def test_an_outcome_that_other_code_made_is_missing_until_it_is_replaced(path):
+    store = Store.create(path)
+    before, now = (changed(TRIAL, code=code) for code in ("before", "now"))
+    store.enlist("e", [before])
+    store.add(example_of(before, [10, 7, 0]), "e")
+    assert store.missing([before]) == []
+    assert store.missing([now]) == [now]
+    store.enlist("e", [now])
+    assert store.unfinished() == {"e": 1}
+    store.add(example_of(now, [10, 7, 1]), "e")
+    assert store.unfinished() == {}
+    [(_, outcome)] = store.outcomes("e")
+    assert (outcome.trial, outcome.hits.tolist()) == (now, [10, 7, 1])
+
+
+def test_facts_of_builds_and_outcomes_come_back(path):
+    store = Store.create(path)
+    kept = msgspec.structs.replace(outcome([10, 7, 0]), facts={"distance_computations": 12.5, "counted": "by replay"})
+    store.add(kept)
+    [(_, back)] = store.outcomes()
+    assert back.facts == kept.facts
+    assert back.build.facts == kept.build.facts
