@@ -4,10 +4,10 @@ import msgspec
 import numpy as np
 import pytest
 from support import examples
+from support.messages import refused, warned
 from support.recalls import simulated
 
 from bench.analysis.summary import shares, summarize, verdicts
-from bench.errors import BenchError, BenchWarning
 from bench.statistics.sample import independent
 
 
@@ -105,7 +105,7 @@ def test_the_reference_is_an_order_however_its_label_reads():
 
 def test_two_orders_of_one_name_are_rows_of_their_own_and_neither_is_the_reference():
     outcomes = [outcome([5, 5], order_code="old"), outcome([7, 7], order_code="new"), outcome([6, 6], order="given")]
-    with pytest.warns(BenchWarning, match="random #"):
+    with warned("random #0a28a0", "random #3dcea5"):
         rows = summarize(outcomes)
     assert [row.recall.value for row in rows] == pytest.approx([0.7, 0.6, 0.5])
     assert [row.against for row in rows] == [None] * 3
@@ -115,7 +115,7 @@ def test_two_orders_of_one_name_are_rows_of_their_own_and_neither_is_the_referen
 
 
 def test_nothing_to_summarize_is_an_error():
-    with pytest.raises(BenchError, match="bench run"):
+    with refused("bench run"):
         summarize([])
 
 
@@ -172,5 +172,5 @@ def test_builds_of_several_environments_are_compared_with_a_warning():
         return experiment, msgspec.structs.replace(made, build=msgspec.structs.replace(made.build, environment=here))
 
     summarize([on("one", 1), on("one", 2)])
-    with pytest.warns(BenchWarning, match="cpu one -> other"):
+    with warned("cpu one -> other", "--store"):
         summarize([on("one", 1), on("other", 2)])

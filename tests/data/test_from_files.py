@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support import writers
 from support.datasets import from_files, whole_file
-from support.messages import refused, warned
+from support.messages import names, refused, warned
 
 from bench import cache, digests
 from bench.data.dataset import limit
@@ -33,8 +33,8 @@ def test_a_bundle_brings_queries_metric_and_neighbours(bundle):
     assert np.array_equal(dataset.base, ROWS)
     assert np.array_equal(dataset.queries, ROWS[:5] + 1)
     assert np.array_equal(dataset.neighbors, NEAR)
-    assert lines[:-1] == [f"{bundle}: metric cosine, as the file states"]
-    assert lines[-1].endswith(": distances, learn")  # arrays that are not used
+    assert [names(line, bundle, "cosine") for line in lines[:-1]] == [True]
+    assert names(lines[-1], "distances, learn")  # arrays that are not used
     assert whole_file(bundle).metric == "cosine"
     assert len(whole_file(bundle).queries) == 0
 
@@ -70,10 +70,9 @@ def test_plain_files_state_what_was_chosen_for_them(tmp_path):
     lines = []
     dataset = from_files(tmp_path / "b.npy", log=lines.append)
     assert (dataset.metric, dataset.n, len(dataset.queries)) == ("l2", 54, 6)
-    assert lines == [
-        f"{tmp_path / 'b.npy'}: metric l2; name a metric for another",
-        f"{tmp_path / 'b.npy'}: 6 rows held out as queries; give queries to search with your own",
-    ]
+    metric, held_out = lines
+    assert names(metric, tmp_path / "b.npy", "l2")
+    assert names(held_out, tmp_path / "b.npy", "6 rows", "queries")
     np.save(tmp_path / "gt.npy", NEAR)
     with refused("gt.npy", "queries"):
         from_files(tmp_path / "b.npy", neighbors=tmp_path / "gt.npy")
@@ -191,7 +190,7 @@ def test_few_rows_of_a_large_file_are_taken_without_converting_it(tmp_path, monk
         warnings.simplefilter("always")
         part = from_files(tmp_path / "x.u8bin", limit=500)
     assert (part.n, len(part.queries)) == (500, 1000)
-    assert [str(warning.message) for warning in caught] == [f"{tmp_path}/x.u8bin holds uint8; converted to float32"]
+    assert [names(warning.message, tmp_path / "x.u8bin", "uint8", "float32") for warning in caught] == [True]
 
 
 def test_neighbours_of_all_rows_go_with_a_limit_and_that_is_reported(bundle):

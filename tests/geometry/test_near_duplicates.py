@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from support.datasets import checked, load
+from support.messages import warned
 
 from bench.data.dataset import limit
-from bench.errors import BenchWarning
 from bench.geometry import Geometry
 from bench.geometry.verify import near_duplicates, warn_of_near_duplicates
 
@@ -27,14 +27,12 @@ def repeated(queries, times, apart=0.0):
 def test_queries_that_nearly_repeat_others_are_counted_with_what_they_are_worth(metric, apart):
     # 20 clusters of 5, and 100 queries alone: 200^2 / (20 * 25 + 100) = 66.7 in effect.
     queries = np.concatenate([repeated(QUERIES[:20], 5, apart), QUERIES[100:]])
-    with pytest.warns(
-        BenchWarning, match=r"^x: 100 of 200 queries nearly repeat another, so that all say no more than 67"
-    ):
+    with warned("x", "100 of 200 queries", 67, "--query-groups"):
         warn_of_near_duplicates(geometry(queries, metric))
 
 
 def test_one_query_repeated_is_worth_one():
-    with pytest.warns(BenchWarning, match=r"200 of 200 .* than 1 that do not.*--query-groups FILE"):
+    with warned("x", "200 of 200 queries", 1, "--query-groups"):
         warn_of_near_duplicates(geometry(repeated(QUERIES[:1], 200)))
     assert near_duplicates(geometry(repeated(QUERIES[:3], 100, 1e-3))).tolist() == [100, 100, 100]
 

@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 from support.datasets import checked, from_files, load
+from support.messages import warned
 
-from bench.errors import BenchWarning
 from bench.geometry import Geometry
 from bench.geometry.verify import warn_of_rows_as_queries
 
@@ -25,21 +25,21 @@ def some(count, scale=1):
 
 @pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
 def test_queries_that_are_rows_of_the_base_are_counted(metric):
-    with pytest.warns(BenchWarning, match="^x: 40 of 200 queries are rows of the base, or equal to one: each finds"):
+    with warned("x", "40 of 200 queries", "--queries"):
         warn(some(40), metric)
-    with pytest.warns(BenchWarning, match="500 of 500 queries"):
+    with warned("x", "500 of 500 queries"):
         warn(BASE, metric)
 
 
 def test_rows_of_another_length_are_the_same_under_cosine_alone():
-    with pytest.warns(BenchWarning, match="40 of 200"):
+    with warned("x", "40 of 200 queries"):
         warn(some(40, scale=3.7), "cosine")
     warn(some(40, scale=3.7), "l2")
     warn(some(40, scale=3.7), "ip")
 
 
 def test_rows_that_differ_by_rounding_are_the_same_and_near_ones_are_not():
-    with pytest.warns(BenchWarning, match="200 of 200"):
+    with warned("x", "200 of 200 queries"):
         warn(BASE[:200] * np.float32(1 + 2**-22))
     warn(BASE[:200] * np.float32(1 + 1e-4))
 
@@ -48,13 +48,13 @@ def test_less_than_one_in_a_hundred_is_passed_over_and_so_is_a_single_one():
     warn(some(1))
     warn(BASE[:1])
     warn(np.concatenate([OTHERS, OTHERS + 1, some(3)]))
-    with pytest.warns(BenchWarning, match="2 of 200"):
+    with warned("x", "2 of 200 queries"):
         warn(some(2))
 
 
 def test_rows_held_out_of_a_base_with_duplicates_are_counted(tmp_path):
     np.save(tmp_path / "twice.npy", np.concatenate([BASE, BASE]))
-    with pytest.warns(BenchWarning, match="twice: 8. of 100 queries are rows of the base, or equal to one"):
+    with warned("twice", "100 queries"):
         warn_of_rows_as_queries(Geometry(from_files(tmp_path / "twice.npy")))
     np.save(tmp_path / "once.npy", BASE)
     warn_of_rows_as_queries(Geometry(from_files(tmp_path / "once.npy")))

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from support.messages import refused
 from support.needs import ENGINES
 
-from bench.errors import BenchError
 from bench.indexes import INDEXES
 from bench.indexes.engine import Engine, Params, how_to_install, installed_version, own_params, params_of, version
 
@@ -41,7 +41,7 @@ def test_an_engine_that_is_not_installed_names_what_installs_it():
     missing = engine(package="not-a-package", extra="special")
     assert installed_version(missing) is None
     assert how_to_install(missing) == "pip install 'hnsw-order-bench[special]'"
-    with pytest.raises(BenchError, match=r"'x' needs the package not-a-package: pip install .*\[special\]"):
+    with refused("'x'", "not-a-package", "[special]"):
         version("x", missing)
 
 
@@ -49,18 +49,18 @@ def test_an_engine_that_is_not_installed_names_what_installs_it():
 @pytest.mark.parametrize(
     ("params", "named"),
     [
-        ({"M": 0}, "M = 0"),
-        ({"M": 1}, "M = 1: .* 2"),
-        ({"M": 20_000}, "M = 20000: .* 10,000"),
-        ({"ef_construction": 0}, "ef_construction = 0"),
-        ({"M": 32, "ef_construction": 16}, "ef_construction = 16 .* M = 32"),
-        ({"threads": -1}, "threads = -1"),
-        ({"M": 16.5}, "M: expected a whole number"),
-        ({"colour": 1}, "'colour'; known: M, ef_construction, threads"),
+        ({"M": 0}, ("M = 0",)),
+        ({"M": 1}, ("M = 1", 2)),
+        ({"M": 20_000}, ("M = 20000", 10_000)),
+        ({"ef_construction": 0}, ("ef_construction = 0",)),
+        ({"M": 32, "ef_construction": 16}, ("ef_construction = 16", "M = 32")),
+        ({"threads": -1}, ("threads = -1",)),
+        ({"M": 16.5}, ("M",)),
+        ({"colour": 1}, ("'colour'", "M, ef_construction, threads")),
     ],
 )
 def test_parameters_that_no_graph_can_have_are_refused(name, params, named):
-    with pytest.raises(BenchError, match=f"^place: ?{named}|^place.*{named}"):
+    with refused("place", *named):
         params_of(INDEXES[name], params, "place")
     params_of(INDEXES[name], {}, "place")
 
@@ -69,17 +69,17 @@ def test_an_engine_has_parameters_of_its_own():
     params = params_of(engine(), {"M": 8, "quantization": "scalar"}, "x")
     assert (params.M, own_params(engine(), params)) == (8, {"quantization": "scalar", "rounded": False})
     assert own_params(engine(later=("rounded",)), params) == {"quantization": "scalar"}
-    with pytest.raises(BenchError, match="x: quantization = binary"):
+    with refused("x", "quantization = binary"):
         params_of(engine(), {"quantization": "binary"}, "x")
-    with pytest.raises(BenchError, match="'quantisation'; known: M, ef_construction, threads, quantization"):
+    with refused("'quantisation'", "M, ef_construction, threads, quantization"):
         params_of(engine(), {"quantisation": "scalar"}, "x")
 
 
-def test_rows_a_call_are_a_parameter_where_they_change_something():
+def test_chunk_is_a_parameter_of_engines_that_it_changes():
     assert params_of(INDEXES["faiss"], {"chunk": 100}, "x").chunk == 100
-    with pytest.raises(BenchError, match="chunk = 0"):
+    with refused("chunk = 0"):
         params_of(INDEXES["faiss"], {"chunk": 0}, "x")
-    with pytest.raises(BenchError, match="'chunk'; known: M, ef_construction, threads"):
+    with refused("'chunk'", "M, ef_construction, threads"):
         params_of(INDEXES["hnswlib"], {"chunk": 100}, "x")
 
 

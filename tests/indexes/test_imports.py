@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support.datasets import clustered
 from support.experiments import SMALL
+from support.messages import warned
 
 from bench import indexes
 from bench.indexes import imports, own
@@ -170,7 +171,7 @@ def test_an_installed_package_counts_by_its_version_unless_it_runs_in_place(fold
 
 def test_an_engine_that_ends_its_process_while_it_builds_is_named_and_counts_by_what_it_loads(folder):
     edit(folder, CORE.replace("LAZY", "import os; os._exit(3)"))
-    with pytest.warns(match="made_engine"):
+    with warned("made_engine.py", "--store"):
         study = read(str(folder / "mine.toml"))
     assert len(study.trials) == 2
     assert set(noted()) == {"made_pack", "made_pack.core"}

@@ -9,9 +9,9 @@ import time
 import numpy as np
 import pytest
 from support.engines import exact_recall
+from support.messages import refused
 from support.processes import children, gone
 
-from bench.errors import BenchError
 from bench.geometry import knn
 from bench.indexes import INDEXES, pgvector
 from bench.indexes.contract import vectors
@@ -93,7 +93,7 @@ def test_it_answers_from_a_graph_and_wider_searches_find_more():
 def test_a_search_without_the_graph_is_an_error():
     searcher = build()
     searcher.connection.execute(f"DROP INDEX {searcher.table}_graph")
-    with pytest.raises(RuntimeError, match="exact scan"):
+    with refused("pgvector", "Index Scan", error=RuntimeError):
         searcher.search(QUERIES, 10, 10)
 
 
@@ -105,16 +105,16 @@ def test_fewer_rows_than_asked_for_end_in_minus_one():
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"M": 101, "ef_construction": 500}, "M = 101: pgvector takes at most 100"),
+        ({"M": 101, "ef_construction": 500}, "M = 101"),
         ({"M": 16, "ef_construction": 31}, "ef_construction = 31"),
         ({"ef_construction": 1001}, "ef_construction = 1001"),
-        ({"threads": 2}, 'give 1, or index = "after"'),
+        ({"threads": 2}, 'index = "after"'),
         ({"chunk": 0}, "chunk = 0"),
         ({"index": "before"}, "index"),
     ],
 )
-def test_what_cannot_be_had_is_refused_in_one_line(params, said):
-    with pytest.raises(BenchError, match=said) as error:
+def test_bad_parameters_are_refused_in_one_line(params, said):
+    with refused(said) as error:
         build(**params)
     assert "\n" not in str(error.value)
 
@@ -136,7 +136,7 @@ def test_a_server_without_halfvec_is_named_with_what_it_has():
     with pgvector._connection() as connection:
         if connection.execute("SELECT to_regtype('halfvec')").fetchone() != (None,):
             pytest.skip("this server has halfvec")
-    with pytest.raises(RuntimeError, match=r"halfvec.* 0\.7 .* 0\.6\.2"):
+    with refused("halfvec", "0.7", "0.6.2", error=RuntimeError):
         build(dtype="halfvec")
 
 
@@ -280,7 +280,7 @@ def test_threads_are_not_lowered_to_what_a_named_server_has(monkeypatch):
     named = make_conninfo(pgvector._servers[0].dsn, options="-c max_parallel_workers=2")
     monkeypatch.setenv(pgvector.DSN, named)
     build(SHUFFLED[:5], threads=3, index="after")
-    with pytest.raises(RuntimeError, match=r"threads = 4: .* max_parallel_workers = 2: give at most 3 threads"):
+    with refused("threads = 4", "max_parallel_workers = 2", "3 threads", error=RuntimeError):
         build(SHUFFLED[:5], threads=4, index="after")
 
 
@@ -322,9 +322,9 @@ def test_a_forked_child_that_ends_leaves_the_connection():
     assert done.stdout == "[0, 1, 2, 3]\n"
 
 
-def test_a_server_that_cannot_be_had_is_told_in_one_line_and_engines_are_still_listed(monkeypatch):
+def test_an_unreachable_server_is_one_line_of_an_error_and_engines_are_still_listed(monkeypatch):
     monkeypatch.setenv(pgvector.DSN, "host=/nowhere dbname=x")
-    with pytest.raises(BenchError, match="BENCH_PGVECTOR_DSN") as error:
+    with refused("BENCH_PGVECTOR_DSN") as error:
         version("pgvector", INDEXES["pgvector"])
     assert "\n" not in str(error.value)
     versions = {row["name"]: row["version"] for row in engines()}
@@ -337,7 +337,7 @@ def test_a_server_that_is_named_and_does_not_answer_is_not_left_out(monkeypatch)
     some = Experiment(
         datasets=["d"], orders=["random"], index=[{"engine": ["hnswlib", "pgvector"]}], installed_only=True
     )
-    with pytest.raises(BenchError, match=r"^BENCH_PGVECTOR_DSN: "):
+    with refused("BENCH_PGVECTOR_DSN"):
         check(some, "e")
 
 
@@ -359,9 +359,9 @@ def test_a_server_that_is_named_is_part_of_what_results_were_made_with(monkeypat
     assert "pgvector" not in environment(1, ["hnswlib"])["versions"]  # which no server is asked for
 
 
-def test_without_a_server_it_is_said_how_to_have_one(monkeypatch):
+def test_without_a_server_the_error_names_the_extra_and_the_variable(monkeypatch):
     monkeypatch.delenv(pgvector.DSN, raising=False)
     monkeypatch.setattr(pgvector.postgres, "importable", lambda module: module != "pgserver")
-    with pytest.raises(BenchError, match=r"hnsw-order-bench\[pgvector\].*BENCH_PGVECTOR_DSN"):
+    with refused("hnsw-order-bench[pgvector]", "BENCH_PGVECTOR_DSN"):
         version("pgvector", INDEXES["pgvector"])
     assert installed_version(INDEXES["pgvector"]) is None

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from support.messages import names, refused
 
 from bench.indexes import postgres
 
@@ -49,33 +50,30 @@ def test_a_server_bears_an_ordinary_temporary_folder(short, name, monkeypatch):
     assert served_in(short / name, monkeypatch) == (1,)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"), [("long" * 25, "set TMPDIR to a shorter folder"), ("a,b", "set TMPDIR to another folder")]
-)
-def test_a_temporary_folder_that_no_server_can_have_is_told_with_the_way_out(short, name, said, monkeypatch):
-    assert served_in(short / name, monkeypatch).endswith(said)
+@pytest.mark.parametrize(("name", "named"), [("long" * 25, ("TMPDIR", "shorter")), ("a,b", ("TMPDIR", "another"))])
+def test_a_temporary_folder_that_no_server_can_have_is_refused_by_name(short, name, named, monkeypatch):
+    assert names(served_in(short / name, monkeypatch), *named)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="runs its programs itself")
-def test_root_is_told_what_the_servers_user_lacks(short, monkeypatch):
+def test_an_error_names_what_the_user_of_the_server_lacks(short, monkeypatch):
     short.chmod(0o700)
-    said = f"who may not enter {short}: set TMPDIR to a folder that all may enter"
-    assert served_in(short / "private", monkeypatch).endswith(said)
+    assert names(served_in(short / "private", monkeypatch), f"enter {short}", "TMPDIR")
     short.chmod(0o755)
     monkeypatch.setattr(postgres, "_USER", "who-is-not-there")
-    assert "no user who-is-not-there: add one" in served_in(short / "private", monkeypatch)
+    assert names(served_in(short / "private", monkeypatch), "who-is-not-there")
 
 
-def test_of_a_log_the_mistake_is_told():
+def test_the_mistake_of_a_log_is_its_last_error():
     log = "LOG: starting\nFATAL:  no room for it\nHINT: more\nLOG:  database system is shut down\n"
     assert postgres._mistake(log) == "FATAL:  no room for it"
     assert postgres._mistake("LOG: one\nLOG: two\n") == "LOG: two"
-    assert postgres._mistake("") == "it says nothing"
+    assert postgres._mistake("")
 
 
 def test_a_server_that_does_not_start_says_why(monkeypatch):
     monkeypatch.setitem(postgres._SETTINGS, "shared_buffers", "a lot")
-    with pytest.raises(RuntimeError, match=r'did not start: .*FATAL: .*"shared_buffers"'):
+    with refused("FATAL:", '"shared_buffers"', error=RuntimeError):
         postgres.Server()
 
 

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 from support.datasets import load
+from support.messages import refused
 
 from bench.data.dataset import Judgements
 from bench.geometry import Geometry
@@ -83,7 +84,7 @@ def test_without_judgements_nothing_is_scored():
 
 
 def test_queries_must_match():
-    with pytest.raises(ValueError, match="2 queries, judgements of 1"):
+    with refused("2 queries", 1, error=ValueError):
         scores(rows([1], [2]), judgements(q={"d1": 1}))
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.datasets import checked
+from support.messages import refused
 
 from bench import orders
 from bench.errors import BenchError
@@ -231,43 +232,43 @@ def test_one_row_has_one_order():
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "message"),
+    ("name", "params", "named"),
     [
-        ("lid-desc", {}, "unknown order 'lid-desc'; known: given, reverse"),
-        ("random", {"block": 3}, "order 'random': unknown parameter 'block'; known: none"),
-        ("block-shuffle", {"blok": 3}, "unknown parameter 'blok'; known: block"),
-        ("block-shuffle", {"block": "x"}, "block: expected a whole number"),
-        ("lid-ascending", {"k": 1.5}, "order 'lid-ascending': k: expected a whole number"),
+        ("lid-desc", {}, ("'lid-desc'", "given, reverse")),
+        ("random", {"block": 3}, ("'random'", "'block'", "none")),
+        ("block-shuffle", {"blok": 3}, ("'block-shuffle'", "'blok'", "block")),
+        ("block-shuffle", {"block": "x"}, ("'block-shuffle'", "block", "text")),
+        ("lid-ascending", {"k": 1.5}, ("'lid-ascending'", "k")),
     ],
 )
-def test_unknown_orders_and_parameters_are_named(name, params, message):
-    with pytest.raises(BenchError, match=message):
+def test_unknown_orders_and_parameters_are_named(name, params, named):
+    with refused(*named):
         orders.parameters(name, params)
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "message"),
+    ("name", "params", "named"),
     [
-        ("lid-ascending", {"k": 400}, "k = 400 neighbours of 400 rows: give k from 2 to 399"),
-        ("lid-ascending", {"estimator": "x"}, "unknown estimator 'x'; known: mle, mom, tle"),
-        ("lid-descending", {"k": 1}, "k = 1 neighbours of 400 rows: give k from 2 to 399"),
-        ("radius-descending", {"k": 0}, "k = 0"),
-        ("cluster", {"clusters": 401}, "clusters = 401: give 1 to 400"),
-        ("block-shuffle", {"block": 0}, "block = 0"),
-        ("partial-shuffle", {"fraction": 1.5}, "fraction = 1.5"),
-        ("category", {"permutation": ["0", "7"]}, "unknown category '7'; known: 0, 1, 2, 3, 4"),
-        ("category", {"permutation": [0, 1, 2, 3]}, "names 4 categories, not each of these once"),
-        ("category", {"permutation": [0, 1, 2, 3, 3]}, "not each of these once"),
+        ("lid-ascending", {"k": 400}, ("'lid-ascending'", "'clustered'", "k = 400", "400 rows", 2, 399)),
+        ("lid-ascending", {"estimator": "x"}, ("'x'", "mle, mom, tle")),
+        ("lid-descending", {"k": 1}, ("'lid-descending'", "k = 1", "400 rows", 2, 399)),
+        ("radius-descending", {"k": 0}, ("'radius-descending'", "k = 0", 1, 399)),
+        ("cluster", {"clusters": 401}, ("'cluster'", "clusters = 401", 1, 400)),
+        ("block-shuffle", {"block": 0}, ("'block-shuffle'", "block = 0")),
+        ("partial-shuffle", {"fraction": 1.5}, ("'partial-shuffle'", "fraction = 1.5", 0, 1)),
+        ("category", {"permutation": ["0", "7"]}, ("'7'", "0, 1, 2, 3, 4")),
+        ("category", {"permutation": [0, 1, 2, 3]}, ("'category'", "4 categories", "0, 1, 2, 3, 4")),
+        ("category", {"permutation": [0, 1, 2, 3, 3]}, ("'category'", "5 categories", "0, 1, 2, 3, 4")),
     ],
 )
-def test_what_a_dataset_cannot_give_is_named_before_anything_is_built(name, params, message, small):
-    with pytest.raises(BenchError, match=message):
+def test_orders_that_a_dataset_cannot_have_are_refused_before_anything_is_built(name, params, named, small):
+    with refused(*named):
         orders.check(name, orders.parameters(name, params), small)
 
 
 def test_an_order_that_needs_labels_says_so(small):
     bare = checked("bare", small.base, small.queries, "l2")
-    with pytest.raises(BenchError, match="order 'category' needs labels, and dataset 'bare' has none"):
+    with refused("'category'", "'bare'", "--labels"):
         orders.check("category", {"permutation": None}, bare)
 
 
@@ -318,14 +319,14 @@ def test_a_permutation_of_other_labels_is_refused_in_a_line():
 @pytest.mark.parametrize(
     ("params", "named"),
     [
-        ({"permutations": 1}, "permutations = 1"),
-        ({"permutations": 1_000_000}, "permutations = 1000000: .* 10,000"),
-        ({"permutations": "all"}, "permutations: expected a whole number"),
-        ({"permutations": 6, "permutation": ["a"]}, "permutations = 6"),
+        ({"permutations": 1}, ("permutations = 1", 2, 10_000)),
+        ({"permutations": 1_000_000}, ("permutations = 1000000", 10_000)),
+        ({"permutations": "all"}, ("permutations", "text")),
+        ({"permutations": 6, "permutation": ["a"]}, ("permutations = 6",)),
     ],
 )
 def test_permutations_that_cannot_be_are_refused(params, named):
-    with pytest.raises(BenchError, match=f"order 'category': {named}"):
+    with refused("'category'", *named):
         orders.check_expansion("category", orders.parameters("category", params))
 
 

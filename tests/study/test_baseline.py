@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 from support.examples import TRIAL
+from support.messages import refused
 from support.needs import ENGINES
 
 from bench import digests
 from bench.data.dataset import Dataset
-from bench.errors import BenchError
 from bench.indexes import INDEXES
 from bench.study import baseline
 from bench.study.environment import DECIDES, binary, differences, environment
@@ -105,7 +105,7 @@ def test_hits_of_a_large_k_keep_their_values():
 def test_outcomes_of_several_environments_are_no_baseline(study):
     mixed = outcomes(study)
     mixed[3] = of_trial(mixed[3].trial, mixed[3].hits, here=HERE | {"versions": {"hnswlib": "0.7.0"}})
-    with pytest.raises(BenchError, match=r"several environments \(hnswlib 0.8.0 -> 0.7.0\)"):
+    with refused("'b'", "hnswlib 0.8.0 -> 0.7.0"):
         baseline.create("b", study, "e", "r", mixed)
 
 
@@ -127,32 +127,31 @@ def test_a_package_without_recorded_hashes_is_no_change_within_one_baseline(stud
         (lambda c: c.update(extra=1), "'extra'"),
     ],
 )
-def test_what_is_no_baseline_of_ours_is_refused(saved, change, named):
-    with pytest.raises(BenchError) as error:
+def test_a_file_that_is_no_baseline_is_refused_by_its_path(saved, change, named):
+    with refused(saved, named):
         baseline.read(rewritten(saved, change))
-    assert named in str(error.value)
 
 
 def test_damaged_and_edited_files_are_named(saved):
     whole = saved.read_text()
     for cut in (0, 1, len(whole) // 2, len(whole) - 3):
         saved.write_text(whole[:cut])
-        with pytest.raises(BenchError, match="truncated or not JSON"):
+        with refused(saved):
             baseline.read(saved)
     saved.write_text(whole.replace('"reason": "why"', '"reason": "better"'))
-    with pytest.raises(BenchError, match="does not match its content"):
+    with refused(saved, "sha256"):
         baseline.read(saved)
     saved.write_text("[1, 2]")
-    with pytest.raises(BenchError, match="not a baseline"):
+    with refused(saved):
         baseline.read(saved)
-    with pytest.raises(BenchError, match=r"no baseline at .*; known: b;"):
+    with refused(saved.with_name("c.json"), "b"):
         baseline.read(saved.with_name("c.json"))
 
 
 def test_names_of_baselines():
     assert baseline.path_of("default").as_posix() == "results/baselines/default.json"
     assert baseline.path_of("a/b.json").as_posix() == "a/b.json"
-    with pytest.raises(BenchError, match="a name is made of"):
+    with refused("'../x'"):
         baseline.path_of("../x")
 
 
@@ -164,14 +163,12 @@ def test_other_versions_are_compared_and_other_settings_refused(study, saved):
         study.experiment, index=[{"engine": "hnswlib", "M": 32}, {"engine": "faiss", "M": 32}]
     )
     datasets = list(study.datasets.values())
-    with pytest.raises(BenchError, match=r"experiment 'e.toml' has changed .*M was 16, is 32"):
+    with refused("'e.toml'", "'b'", "M was 16, is 32"):
         baseline.check_repeats(found, Study("e", wider, datasets))
-    with pytest.raises(BenchError, match=r"build_seed was 1.2.3, is 1.2.3.4"):
+    with refused("'e.toml'", "build_seed was 1+2+3, is 1+2+3+4"):
         baseline.check_repeats(found, with_builds(study, 4))
     moved = Dataset(**{**vars(datasets[0]), "fingerprint": "f" * 64})
-    with pytest.raises(
-        BenchError, match=r"dataset 'clustered' is not that of baseline 'b' .fingerprint ffffffffffff, was"
-    ):
+    with refused("'clustered'", "'b'", "fingerprint ffffffffffff"):
         baseline.check_repeats(found, Study("e", study.experiment, [moved]))
 
 

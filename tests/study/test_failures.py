@@ -14,9 +14,9 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
+from support.messages import refused
 from support.processes import children, gone
 
-from bench.errors import BenchError
 from bench.geometry import Geometry
 from bench.indexes import INDEXES
 from bench.study.execution import workers
@@ -294,7 +294,7 @@ def test_code_that_changes_while_a_command_runs_ends_it(small):
     experiment = Experiment(datasets=["x"], orders=["random"], index=[{"engine": "hnswlib"}], build_seeds=1)
     trials = [changed(trial, code="older") for trial in Study("x", experiment, [small]).trials]
     job = Job(trials=trials, data=data_files(small, Geometry(small), 10), engine="hnswlib", side_by_side=1)
-    with pytest.raises(BenchError, match="changed while this command ran"):
+    with refused("engine", "again"):
         check_code(job)
 
 

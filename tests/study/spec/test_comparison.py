@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from support.messages import names, refused, warned
 
 from bench.data.parts import Parts
-from bench.errors import BenchError, BenchWarning
 from bench.study.spec.comparison import DEFAULT_ORDERS, comparison
 
 BY_LID, BY_RADIUS = ["lid-ascending", "lid-descending"], ["radius-descending"]
@@ -27,21 +27,21 @@ def compared(folder, rows, orders=None):
 @pytest.mark.parametrize(
     ("rows", "left_out", "reason"),
     [
-        (1, [*BY_LID, *BY_RADIUS], "k = 100 neighbours of 1 row: it takes 3 rows at least"),
-        (2, [*BY_LID, *BY_RADIUS], "k = 10 neighbours of 2 rows: give :k=1"),
-        (3, [*BY_LID, *BY_RADIUS], "k = 100 neighbours of 3 rows: give :k=2"),
-        (10, [*BY_LID, *BY_RADIUS], "k = 10 neighbours of 10 rows: give k from 1 to 9, as in :k=9"),
-        (11, BY_LID, "k = 100 neighbours of 11 rows: give k from 2 to 10, as in :k=10"),
-        (100, BY_LID, "k = 100 neighbours of 100 rows: give k from 2 to 99, as in :k=10"),
+        (1, [*BY_LID, *BY_RADIUS], ("k = 100", 1, 3)),
+        (2, [*BY_LID, *BY_RADIUS], ("k = 10", 2, ":k=1")),
+        (3, [*BY_LID, *BY_RADIUS], ("k = 100", 3, ":k=2")),
+        (10, [*BY_LID, *BY_RADIUS], ("k = 10", 10, 1, 9, ":k=9")),
+        (11, BY_LID, ("k = 100", 11, 2, 10, ":k=10")),
+        (100, BY_LID, ("k = 100", 100, 2, 99, ":k=10")),
     ],
 )
-def test_default_orders_that_cannot_be_made_are_left_out_with_the_reason(tmp_path, rows, left_out, reason):
-    with pytest.warns(BenchWarning, match="left out of the default orders") as warned:
+def test_default_orders_that_cannot_be_made_are_left_out_with_the_reason(tmp_path, rows, left_out, named):
+    with warned("base") as caught:
         study = compared(tmp_path, rows)
     assert [order.order for order in study.orders["base"]] == [name for name in DEFAULT_ORDERS if name not in left_out]
-    said = "\n".join(str(warning.message) for warning in warned)
-    assert reason in said
-    assert said.count(" and ".join(BY_LID)) == 1
+    said = [str(one.message) for one in caught]
+    assert [line for line in said if names(line, "base", *named)]
+    assert len([line for line in said if names(line, *BY_LID)]) == 1
 
 
 def test_all_default_orders_can_be_made_of_101_rows(tmp_path):
@@ -51,5 +51,5 @@ def test_all_default_orders_can_be_made_of_101_rows(tmp_path):
 
 @pytest.mark.parametrize("named", [["lid-ascending"], list(DEFAULT_ORDERS)])
 def test_an_order_that_is_named_and_cannot_be_made_is_an_error(tmp_path, named):
-    with pytest.raises(BenchError, match="order 'lid-ascending' on dataset 'base': k = 100 neighbours of 100 rows"):
+    with refused("'lid-ascending'", "'base'", "k = 100", "100 rows"):
         compared(tmp_path, 100, named)

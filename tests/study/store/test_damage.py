@@ -5,6 +5,7 @@ import sqlite3
 import numpy as np
 import pytest
 from support.examples import TRIAL, outcome
+from support.messages import refused
 
 from bench.errors import BenchError
 from bench.study.outcome import Failure
@@ -63,23 +64,23 @@ def test_an_edited_outcome_is_named_with_its_store(path, kind):
 
 def test_an_outcome_under_the_key_of_another_is_named(path):
     edit(path, "UPDATE outcomes SET key = 'x' WHERE retrieval = ''")
-    with pytest.raises(BenchError, match="outcome x "):
+    with refused(path, "outcome x"):
         list(Store.open(path).outcomes())
 
 
 @pytest.mark.parametrize(
-    ("statement", "message"),
+    ("statement", "named"),
     [
-        ('ALTER TABLE builds DROP COLUMN "M"', "columns of its table builds differ in M"),
-        ("ALTER TABLE builds ADD COLUMN beam INTEGER", "columns of its table builds differ in beam"),
-        ("ALTER TABLE outcomes RENAME COLUMN hits TO found", "columns of its table outcomes differ in found, hits"),
-        ("DROP TABLE members", "columns of its table members differ in experiment, key, ladder"),
+        ('ALTER TABLE builds DROP COLUMN "M"', ("builds", "M")),
+        ("ALTER TABLE builds ADD COLUMN beam INTEGER", ("builds", "beam")),
+        ("ALTER TABLE outcomes RENAME COLUMN hits TO found", ("outcomes", "found, hits")),
+        ("DROP TABLE members", ("members", "experiment, key, ladder")),
     ],
 )
-def test_edited_tables_are_named_when_the_store_is_opened(path, statement, message):
+def test_edited_tables_are_named_when_the_store_is_opened(path, statement, named):
     edit(path, statement)
     for use in (Store.open, Store.create):
-        with pytest.raises(BenchError, match=rf"store {path} was edited or is damaged: .*{message}"):
+        with refused(path, *named):
             use(path)
 
 
