@@ -25,7 +25,7 @@ def compared(folder, rows, orders=None):
 
 
 @pytest.mark.parametrize(
-    ("rows", "left_out", "reason"),
+    ("rows", "left_out", "named"),
     [
         (1, [*BY_LID, *BY_RADIUS], ("k = 100", 1, 3)),
         (2, [*BY_LID, *BY_RADIUS], ("k = 10", 2, ":k=1")),
