@@ -26,7 +26,7 @@ def test_a_plan_of_a_comparison_builds_nothing(cli, vectors):
 
 
 @pytest.mark.parametrize("order", ["block-shuffle:block=[100,500]", "cluster:clusters=[4]"])
-def test_a_list_where_one_value_goes_is_told_from_a_factor(cli, vectors, order):
+def test_a_list_in_place_of_one_value_of_an_order_is_refused(cli, vectors, order):
     name, _, pair = order.partition(":")
     said = one_line(cli("compare", "x.npy", "--orders", f"random,{order}"))
     assert name in said
@@ -34,7 +34,7 @@ def test_a_list_where_one_value_goes_is_told_from_a_factor(cli, vectors, order):
     assert "factors" in said
 
 
-def test_a_list_in_the_table_of_an_order_is_told_from_a_factor(cli, tmp_path):
+def test_a_list_in_the_table_of_an_order_is_refused(cli, tmp_path):
     toml = 'datasets = ["digits"]\norders = [{ name = "block-shuffle", block = [100, 500] }]\n'
     (tmp_path / "e.toml").write_text(f'{toml}[[index]]\nengine = "hnswlib"\n')
     said = one_line(cli("run", "e.toml"))
@@ -51,7 +51,7 @@ def test_a_list_in_the_table_of_an_order_is_told_from_a_factor(cli, tmp_path):
         (('["digits"]', '["digits", "digits"]'), ["'digits'"]),
     ],
 )
-def test_what_is_listed_twice_is_named(cli, tmp_path, change, named):
+def test_a_name_that_is_listed_twice_is_named(cli, tmp_path, change, named):
     toml = 'datasets = ["digits"]\norders = ["random"]\n[[index]]\nengine = "hnswlib"\n'
     (tmp_path / "e.toml").write_text(toml.replace(*change))
     said = one_line(cli("run", "e.toml"))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.commands import in_process
 from support.lines import one_line
+from support.messages import lines_naming, names
 
 FEW = ["--orders", "given,random", "--engines", "hnswlib", "--seeds", "2", "--M", "6", "--ef-construction", "30"]
 
@@ -56,27 +57,27 @@ def test_a_page_has_the_rows_of_the_table_and_goes_by_the_experiments_reference(
     assert "vs given" in cli("table", "compare-my", check=0).stdout
     cli("report", "compare-my", "--reference", "random", "--output", "other.html", check=0)
     assert content(tmp_path / "other.html")["reference"] == "random"
-    assert "unknown order 'rnd'; known: given, random" in one_line(cli("report", "--reference", "rnd"))
+    assert names(one_line(cli("report", "--reference", "rnd")), "'rnd'", "given, random")
 
 
 def test_a_file_that_is_no_page_is_not_replaced_and_costs_no_result(cli, tmp_path, measured):
     page = tmp_path / "results" / "compare-my.html"
     page.write_text("<p>my own</p>")
     done = cli("compare", "my.npy", *FEW, "--report", check=0)
-    assert "warning: no report: results/compare-my.html is no report of this harness" in done.stderr
+    assert lines_naming(done.stderr, "warning", "results/compare-my.html")
     assert page.read_text() == "<p>my own</p>"
-    assert "is no report of this harness" in one_line(cli("report"))
+    assert names(one_line(cli("report")), "results/compare-my.html")
 
 
-def test_mistakes_are_told_in_a_line(cli, tmp_path, measured):
-    assert "unknown experiment 'nope'; known: compare-my" in one_line(cli("report", "nope"))
-    assert "no store at none.sqlite" in one_line(cli("report", "--store", "none.sqlite"))
-    assert "cannot write no/page.html" in one_line(cli("report", "--output", "no/page.html"))
-    assert "cannot make the folder my.npy: File exists" in one_line(cli("report", "--figures", "my.npy"))
+def test_mistakes_are_one_line(cli, tmp_path, measured):
+    assert names(one_line(cli("report", "nope")), "'nope'", "compare-my")
+    assert names(one_line(cli("report", "--store", "none.sqlite")), "none.sqlite")
+    assert names(one_line(cli("report", "--output", "no/page.html")), "no/page.html")
+    assert names(one_line(cli("report", "--figures", "my.npy")), "my.npy")
     assert cli("report", "--ties", check=0).stdout == "results/compare-my-ties.html\n"
     assert "--ties" in (tmp_path / "results" / "compare-my-ties.html").read_text()
     cli("compare", "digits", "--limit", "200", *FEW, check=0)
-    assert "--output is one page" in one_line(cli("report", "--output", "page.html"))
+    assert names(one_line(cli("report", "--output", "page.html")), "--output")
     assert sorted(cli("report", check=0).stdout.splitlines()) == [
         "results/compare-digits.html",
         "results/compare-my.html",
@@ -85,13 +86,13 @@ def test_mistakes_are_told_in_a_line(cli, tmp_path, measured):
 
 def test_every_chart_is_written_for_every_setting_as_svg_and_png(cli, tmp_path, measured):
     done = cli("report", "--figures", "figures", check=0)
-    names = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert done.stdout == f"{len(names)} files in figures\n"
+    written = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert names(done.stdout, f"{len(written)} files", "figures")
     for form in ("svg", "png"):
-        assert f"difference-my-hnswlib-10.{form}" in names
-        assert f"difference-my-hnswlib-40.{form}" in names
+        assert f"difference-my-hnswlib-10.{form}" in written
+        assert f"difference-my-hnswlib-40.{form}" in written
     assert (tmp_path / "figures" / "curves-my-hnswlib-k10.svg").read_text().startswith("<svg")
-    assert "--figures writes no page" in one_line(cli("report", "--figures", "figures", "--output", "page.html"))
+    assert names(one_line(cli("report", "--figures", "figures", "--output", "page.html")), "--figures")
 
 
 def test_two_sets_of_outcomes_are_set_side_by_side(cli, tmp_path, measured):
@@ -101,15 +102,13 @@ def test_two_sets_of_outcomes_are_set_side_by_side(cli, tmp_path, measured):
     assert cli(*words, check=0).stdout == "changes.html\n"
     found = content(tmp_path / "changes.html")
     assert set(found["summary"]["verdict"]["values"]) == {"bit-exact"}
-    assert (
-        "Nothing changed from before.sqlite to compare-my: all 4 lines return the same ids."
-        in (tmp_path / "changes.html").read_text()
-    )
+    assert lines_naming((tmp_path / "changes.html").read_text(), "before.sqlite", "compare-my", "4 lines")
     missing = one_line(cli("report", "--compare", "before.sqlite", "after"))
-    assert "'after' is no store file, no experiment of results/store.sqlite (compare-my) and no baseline" in missing
+    assert names(missing, "'after'", "results/store.sqlite", "compare-my")
     cli("compare", "digits", "--limit", "200", *FEW, check=0)
-    assert "have no line in common: they share no data (vectors, queries, labels, metric)" in one_line(
-        cli("report", "--compare", "compare-digits", "compare-my")
+    assert names(
+        one_line(cli("report", "--compare", "compare-digits", "compare-my")),
+        *("compare-digits", "compare-my", "data", "vectors, queries, labels, metric"),
     )
 
 
@@ -121,7 +120,7 @@ def test_a_baseline_is_compared_with_a_run(cli, tmp_path):
     cli("baseline", "save", "few", "--experiment", "few.toml", "--builds", "5", "--reason", "a test", check=0)
     cli("run", "few.toml", check=0)
     cli("report", "--compare", "results/baselines/few.json", "few", "--output", "c.html", check=0)
-    assert "baseline few of experiment few.toml" in (tmp_path / "c.html").read_text()
+    assert lines_naming((tmp_path / "c.html").read_text(), "few.toml")
     assert set(content(tmp_path / "c.html")["summary"]["verdict"]["values"]) == {"bit-exact"}
 
 
