@@ -104,6 +104,13 @@ def test_commands_exist_with_their_options(guide):
     assert wrong == []
 
 
+def test_commands_in_the_tables_of_the_front_page_exist():
+    shown = re.findall(r"^\|.*`(bench .*)` \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    for command in shown:
+        check_command(shlex.split(command)[1:])
+    assert shown
+
+
 @each_guide
 def test_code_is_whole(guide):
     for code in blocks(guide, "toml"):
