@@ -2,9 +2,9 @@ import msgspec
 import numpy as np
 import pytest
 from support.examples import outcome
+from support.messages import lines_naming, names, refused
 
 from bench.analysis.summary import BETTER, NO_DIFFERENCE, UNDECIDED, WORSE
-from bench.errors import BenchError
 from bench.features.changes import changes_text as present
 from bench.features.changes.change import SAME, changes, not_shared
 
@@ -22,22 +22,21 @@ def builds(mean, seeds=range(1, 6), version="0.8.0", **fields):
     return listed
 
 
-def test_what_repeats_bit_for_bit_has_not_changed_whatever_built_it():
+def test_lines_of_the_same_ids_have_not_changed_whatever_built_them():
     then = builds(0.9)
     now = builds(0.9, engine_version="0.8.1")
     [line] = changes(then, now).lines
     assert line.verdict == SAME
     assert line.same_ids == 5
     assert line.difference.value == 0
-    assert present.answer(changes(then, now), "a", "b") == [
-        "Nothing changed from a to b: all 1 lines return the same ids."
-    ]
+    [only] = present.answer(changes(then, now), "a", "b")
+    assert names(only, "a", "b", "1 lines")
 
 
 @pytest.mark.parametrize(
     ("now", "verdict"), [(0.95, BETTER), (0.8, WORSE), (0.9, NO_DIFFERENCE)], ids=["gains", "loses", "holds"]
 )
-def test_a_difference_of_points_is_told_from_none(now, verdict):
+def test_a_difference_of_points_is_shown_and_a_chance_difference_is_not(now, verdict):
     many = range(1, 41) if verdict == NO_DIFFERENCE else range(1, 6)
     [line] = changes(builds(0.9, many), builds(now, many, "0.9.0")).lines
     assert line.verdict == verdict
@@ -57,19 +56,22 @@ def test_lines_without_a_counterpart_are_counted_and_have_no_part():
     then = [*builds(0.9), *builds(0.9, ef_search=40)]
     found = changes(then, [*builds(0.9), *builds(0.9, order="lid-ascending")])
     assert (len(found.lines), found.only_before, found.only_after) == (1, 1, 1)
-    assert "1 lines of a have no counterpart in b, and no part in this." in present.answer(found, "a", "b")
+    said = "\n".join(present.answer(found, "a", "b"))
+    assert [line.startswith("1 lines of a ") for line in lines_naming(said, "1 lines of a")] == [True]
+    assert len(lines_naming(said, "1 lines of b")) == 1
 
 
-def test_where_no_line_is_common_what_is_not_shared_is_named():
-    assert not_shared(builds(0.9), builds(0.9, ef_search=40)) == ["search (k, ef_search)"]
-    assert not_shared(builds(0.9), builds(0.9, fingerprint="other", M=32)) == [
-        "data (vectors, queries, labels, metric)",
-        "index (engine and parameters)",
+def test_parts_that_two_sides_do_not_share_are_named():
+    [part] = not_shared(builds(0.9), builds(0.9, ef_search=40))
+    assert part.split()[0] == "search"
+    assert [part.split()[0] for part in not_shared(builds(0.9), builds(0.9, fingerprint="other", M=32))] == [
+        "data",
+        "index",
     ]
 
 
 def test_builds_by_two_versions_on_one_side_are_refused():
-    with pytest.raises(BenchError, match="one side has builds by several versions"):
+    with refused("versions"):
         changes(builds(0.9, [1, 2]), [*builds(0.9, [1, 2]), *builds(0.9, [3], engine_version="0.9.0")])
 
 

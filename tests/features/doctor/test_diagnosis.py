@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from support.doctor import examined
 from support.fakes import FAITHFUL, FAKES, HNSWLIB, ChunkedParams, fake, within_calls
+from support.messages import names
 
 from bench.errors import BenchError
 from bench.features.doctor import examination
 from bench.features.doctor.diagnosis import judged
 from bench.features.doctor.examination import Failed, Recalls
-from bench.features.doctor.kept_order import ALIKE, CANNOT_TELL, FAILED, KEPT, REFUSED, effect
+from bench.features.doctor.kept_order import ALIKE, CANNOT_TELL, FAILED, INSIDE, KEPT, LOST, REFUSED, effect
 from bench.indexes.engine import Promises
 
 
@@ -44,13 +45,13 @@ def test_a_faithful_engine_is_not_accused(name, metric):
     assert found.keeps
 
 
-def test_what_an_engine_does_not_promise_it_does_not_break():
+def test_an_engine_breaks_no_promise_that_it_does_not_give():
     free = Promises(keeps_order=False, repeats=False, seeded=False, has_ef_search=False)
     for name in ("shuffles all rows, always alike", "ignores its seed", "two threads though one is asked"):
         assert examined(msgspec.structs.replace(FAKES[name].engine, promises=free)).broken == []
 
 
-def test_where_answers_do_not_show_the_graph_nothing_else_is_said_of_it():
+def test_nothing_is_known_of_a_graph_that_answers_do_not_show():
     for name in ("answers exactly", "ids off by one"):
         found = fake_found(name)
         assert [one.question for one in found.broken] == [FAKES[name].question]
@@ -58,16 +59,17 @@ def test_where_answers_do_not_show_the_graph_nothing_else_is_said_of_it():
         assert not found.keeps
 
 
-def test_it_says_what_to_set():
+def test_settings_name_the_parameters_that_keep_the_order():
     [setting] = examined(FAITHFUL["faiss"]).settings
-    assert setting == "chunk = 1 (100: lost inside a call; all: lost)"
-    threads = "threads = 1 (on 2, no two builds are alike)"
-    assert examined(HNSWLIB).settings == [threads]
-    thousand = fake_found("shuffles inside a call of 1,000 by default")
-    assert thousand.settings == ["chunk = 1 (the default: lost)", threads]
+    assert names(setting, "chunk = 1", f"100: {INSIDE}", f"all: {LOST}")
+    [threads] = examined(HNSWLIB).settings
+    assert names(threads, "threads = 1", 2)
+    chunk, *others = fake_found("shuffles inside a call of 1,000 by default").settings
+    assert names(chunk, "chunk = 1", LOST)
+    assert others == [threads]
 
 
-def test_chunks_that_keep_the_order_are_told_from_those_that_do_not():
+def test_chunks_that_keep_the_order_give_the_same_graph():
     found = examined(FAITHFUL["hnswlib, chunks that keep the order"])
     assert [line(found, f"order, chunk = {chunk}").answer for chunk in (100, "all")] == [ALIKE, ALIKE]
 
@@ -85,7 +87,7 @@ def test_a_refusal_is_no_failure():
         assert line(found, question).evidence == "one thread, and rows in batches"
 
 
-def test_an_engine_that_refuses_a_build_is_told_from_one_that_fails():
+def test_a_refused_build_breaks_no_promise_and_a_failed_one_does():
     def build(base, order, metric, params, seed):
         raise BenchError("set RAYON_NUM_THREADS=1 first") if params.threads > 1 else MemoryError("no room")
 
@@ -95,7 +97,7 @@ def test_an_engine_that_refuses_a_build_is_told_from_one_that_fails():
     assert line(found, "order").evidence == "MemoryError: no room"
 
 
-def test_unreachable_rows_and_rounded_distances_are_told_apart():
+def test_misses_are_unreachable_rows_or_rounded_distances():
     def lost(base, metric):
         return lambda searcher, queries, k, ef: unreachable(searcher.search(queries, k + 3, max(ef, k + 3)), k)
 
@@ -123,7 +125,7 @@ def test_what_a_clustered_order_costs_has_an_interval():
     assert clustered.evidence.startswith("[-")
 
 
-def test_what_failed_is_told_with_its_reason():
+def test_a_failed_part_has_its_reason_as_evidence():
     known = {name: Failed("killed by SIGSEGV") for name in examination.parts(FAITHFUL["faiss"])}
     found = judged("faiss", "1.0", FAITHFUL["faiss"], "l2", known)
     assert {one.evidence for one in found.lines} == {"killed by SIGSEGV"}

@@ -1,6 +1,7 @@
 """A diagnosis in words."""
 
 import pytest
+from support.messages import names
 
 from bench.features.doctor.diagnosis import Diagnosis, DoctorLine
 from bench.features.doctor.doctor_text import NOTE, advice, diagnosis_values, text
@@ -17,44 +18,45 @@ def diagnosis(lines, settings=(), keeps=True):
     return Diagnosis(engine="mine", version="1.0", metric="l2", lines=lines, settings=[*settings], keeps=keeps)
 
 
-def test_what_is_broken_is_said_first_and_stands_out():
+def test_a_broken_promise_is_named_first_in_capitals():
     said = text(diagnosis(LINES), Layout(width=80))
-    assert said.startswith("mine 1.0, l2: BREAKS what it promises: order\n")
+    assert names(said.splitlines()[0], "mine 1.0", "l2", "BREAKS", "order")
     assert "LOST" in said
     assert "right" in said
-    assert text(diagnosis(LINES[1:]), Layout(width=80)).startswith("mine 1.0, l2: keeps its promises\n")
+    assert "BREAKS" not in text(diagnosis(LINES[1:]), Layout(width=80))
     assert "| order" in text(diagnosis(LINES), Layout(wide=True))
 
 
-def test_what_to_set_is_said_last():
+def test_advice_names_the_settings():
     assert "chunk = 1 (all: lost)" in advice(diagnosis(LINES, ["chunk = 1 (all: lost)"]))
     assert "default settings" in advice(diagnosis(LINES[1:]))
 
 
 @pytest.mark.parametrize("answer", [LOST, BY_ID])
-def test_figures_by_order_say_nothing_if_the_order_is_lost(answer):
+def test_advice_rejects_figures_by_order_if_the_order_is_lost(answer):
     assert "say nothing" in advice(diagnosis([DoctorLine("order", answer, "", broken=True)], keeps=False))
 
 
 @pytest.mark.parametrize("answer", [INSIDE, EARLIER, f"{BY_ID} inside a call"])
-def test_figures_by_order_say_something_if_the_order_is_kept_in_part(answer):
+def test_advice_keeps_figures_by_order_if_the_order_is_kept_in_part(answer):
     said = advice(diagnosis([DoctorLine("order", answer, "", broken=True)], keeps=False))
     assert "say nothing" not in said
     assert answer in said
 
 
 @pytest.mark.parametrize("answer", [CANNOT_TELL, FAILED, REFUSED])
-def test_nothing_is_said_of_figures_by_order_if_it_is_not_known(answer):
+def test_advice_leaves_figures_by_order_out_if_the_order_is_not_known(answer):
     said = advice(diagnosis([DoctorLine("order", answer, "")], keeps=False))
     assert "not known" in said
     assert "figures" not in said
 
 
-def test_what_to_change_is_named_after_the_table():
+def test_the_remedy_of_a_broken_promise_follows_the_table():
     broken = DoctorLine("unreachable rows are -1", "failed", "RuntimeError: too few", broken=True, remedy="return -1")
     said = text(diagnosis([broken, LINES[1]]), Layout(width=80))
-    assert said.splitlines()[0].endswith(": unreachable rows are -1")
-    assert "- unreachable rows are -1: return -1." in said
+    head, *rest = said.splitlines()
+    assert names(head, "BREAKS", "unreachable rows are -1")
+    assert [line for line in rest if names(line, "unreachable rows are -1", "return -1")]
     assert diagnosis_values(diagnosis([broken]))["verdicts"][0]["remedy"] == "return -1"
 
 
