@@ -3,11 +3,11 @@ from typing import Literal
 
 import msgspec
 import pytest
+from support.messages import refused
 
 import bench
 from bench.convert import converted, read_toml
 from bench.data.definition import read_definition
-from bench.errors import BenchError
 from bench.study.spec.experiment import read_experiment
 
 
@@ -30,8 +30,8 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
     by_name: dict[str, Literal["a", "b"]] = {}
 
 
-def test_nothing_is_told_as_such():
-    with pytest.raises(BenchError, match=r"x: n: expected a whole number, got nothing$"):
+def test_a_missing_value_is_named_with_its_place():
+    with refused("x: n", "nothing"):
         converted({"title": "x", "n": None}, Outer, "x")
 
 
@@ -46,43 +46,43 @@ def test_a_toml_file_may_begin_with_a_byte_order_mark(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "named"),
     [
-        (b"title = 'x'\nn = \n", r"is not valid TOML: Invalid value \(at line 2, column 5\)$"),
-        (b"title = 'x'\n# caf\xe9\n", "line 2 is not UTF-8 text: save it as UTF-8$"),
-        (b"\xff\xfet\x00i\x00", "line 1 is not UTF-8 text"),
-        (b"title = 'x'\nm = 3\n", "unknown key 'm'; known: title, n$"),
+        (b"title = 'x'\nn = \n", ("TOML", "line 2", "column 5")),
+        (b"title = 'x'\n# caf\xe9\n", ("line 2", "UTF-8")),
+        (b"\xff\xfet\x00i\x00", ("line 1", "UTF-8")),
+        (b"title = 'x'\nm = 3\n", ("'m'", "title, n")),
     ],
 )
-def test_what_is_wrong_with_a_toml_file_is_reported_with_its_place(tmp_path, content, message):
+def test_a_mistake_in_a_toml_file_is_named_with_its_place(tmp_path, content, named):
     (tmp_path / "my.toml").write_bytes(content)
-    with pytest.raises(BenchError, match=rf"^{tmp_path}/my\.toml:? {message}"):
+    with refused(tmp_path / "my.toml", *named):
         read_toml(tmp_path / "my.toml", Stated)
 
 
 @pytest.mark.parametrize(
-    ("stated", "message"),
+    ("stated", "named"),
     [
-        ("title = 3", "title: expected text, got a whole number"),
-        ("title = 'x'\nn = 1.5", "n: expected a whole number, got a number"),
-        ("title = 'x'\nn = [1]", "n: expected a whole number, got a list"),
-        ("title = 'x'\nkind = 'c'", "kind: invalid enum value 'c': give a or b or a whole number"),
-        ("title = 'x'\nkinds = ['a', 'c']", r"kinds\[1\]: invalid enum value 'c': give a or b"),
-        ("title = 'x'\nbits = 4", "bits: invalid enum value 4: give 8 or 16"),
-        ("title = 'x'\nby_name = { a = 'c' }", r"by_name\[...\]: invalid enum value 'c'"),
-        ("n = 3", "object missing required field title"),
-        ("title = 'x'\ninner = { kind = 'c' }", "inner.kind: invalid enum value 'c': give a or b or a whole number"),
+        ("title = 3", ("title", "text", "a whole number")),
+        ("title = 'x'\nn = 1.5", ("n", "a whole number", "a number")),
+        ("title = 'x'\nn = [1]", ("n", "a whole number", "a list")),
+        ("title = 'x'\nkind = 'c'", ("kind", "'c'", "a or b or a whole number")),
+        ("title = 'x'\nkinds = ['a', 'c']", ("kinds[1]", "'c'", "a or b")),
+        ("title = 'x'\nbits = 4", ("bits", 4, "8 or 16")),
+        ("title = 'x'\nby_name = { a = 'c' }", ("by_name[...]", "'c'")),
+        ("n = 3", ("title",)),
+        ("title = 'x'\ninner = { kind = 'c' }", ("inner.kind", "'c'", "a or b or a whole number")),
     ],
 )
-def test_a_value_of_another_kind_is_told_in_words_with_what_is_taken(tmp_path, stated, message):
+def test_a_value_of_another_kind_is_refused_with_the_kind_that_is_taken(tmp_path, stated, named):
     (tmp_path / "my.toml").write_text(stated)
-    with pytest.raises(BenchError, match=rf"my\.toml: {message}$"):
+    with refused("my.toml", *named):
         read_toml(tmp_path / "my.toml", Outer)
 
 
 def test_a_toml_file_that_cannot_be_read_is_reported(tmp_path):
     (tmp_path / "my.toml").symlink_to("/proc/self/mem")  # a file that opens, and whose first byte does not read
-    with pytest.raises(BenchError, match=r"^cannot read .*my\.toml: "):
+    with refused(tmp_path / "my.toml"):
         read_toml(tmp_path / "my.toml", Stated)
 
 

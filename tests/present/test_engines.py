@@ -3,9 +3,9 @@ import re
 import numpy as np
 import pytest
 from support.examples import outcome
+from support.messages import names, refused
 
 from bench.analysis.findings import Findings
-from bench.errors import BenchError
 from bench.present import charts, frames
 from bench.present.charts import CHARTS
 from bench.present.engines import engines_text
@@ -64,27 +64,26 @@ def test_an_order_that_an_engine_has_not_is_an_empty_cell():
 
 
 def test_many_orders_are_in_tables_of_80_columns():
-    names = ["given", "reverse", "category", "lid-ascending", "lid-descending", "radius-descending", "farthest-first"]
-    text = engines_text(findings(("hnswlib", "faiss"), {"random": 0.8, **dict.fromkeys(names, 0.6)}), Layout())
+    orders = ["given", "reverse", "category", "lid-ascending", "lid-descending", "radius-descending", "farthest-first"]
+    text = engines_text(findings(("hnswlib", "faiss"), {"random": 0.8, **dict.fromkeys(orders, 0.6)}), Layout())
     assert max(map(len, text.splitlines())) <= 80
     assert len(re.findall(r"^hnswlib .*$", text, re.MULTILINE)) == 2
-    assert len(re.findall(r"[+-]\d+\.\d [▲▼=?]", text)) == 2 * len(names)
+    assert len(re.findall(r"[+-]\d+\.\d [▲▼=?]", text)) == 2 * len(orders)
 
 
-def test_without_the_reference_it_says_how_to_name_another():
-    with pytest.raises(BenchError, match="no order is compared with reverse here: name another with --reference"):
+def test_a_reference_that_is_not_there_is_named_with_the_option_for_another():
+    with refused("reverse", "--reference"):
         engines_text(findings(reference="reverse"), Layout())
 
 
-def test_what_failed_and_ties_are_said():
+def test_failures_and_ties_are_named():
     found = findings(("hnswlib", "faiss"))
     trial = found.outcomes[0][1].trial
     failures = [Failure(trial=trial, reason="no graph today")]
     with_ties = Findings(found.outcomes, failures=failures, ties=True)
     text = engines_text(with_ties, Layout())
-    assert "Points of recall with ties to random" in text
-    assert f"1 of {len(found.outcomes) + 1} trials FAILED" in text
-    assert "no graph today" in engines_text(Findings([], failures=failures), Layout())
+    assert names(text, "ties", "random", f"1 of {len(found.outcomes) + 1} trials")
+    assert names(engines_text(Findings([], failures=failures), Layout()), "no graph today")
 
 
 def test_engines_are_a_map_where_they_are_too_many_for_colours():
@@ -100,5 +99,5 @@ def test_an_index_goes_by_what_varies_among_those_of_its_engine():
     own = {"usearch": {"chunk": 1000, "engine_params": '{"dtype":"f32","jitter":8}'}}
     bf16 = {"usearch": {"chunk": 1000, "threads": 2, "engine_params": '{"dtype":"bf16","jitter":8}'}}
     listed = [*findings(("hnswlib", "usearch"), **own).outcomes, *findings(("usearch",), **bf16).outcomes]
-    names = {panel.index for panel in frames.panels(Findings(listed)).values()}
-    assert names == {"hnswlib", "usearch, threads 1, dtype f32", "usearch, threads 2, dtype bf16"}
+    indexes = {panel.index for panel in frames.panels(Findings(listed)).values()}
+    assert indexes == {"hnswlib", "usearch, threads 1, dtype f32", "usearch, threads 2, dtype bf16"}

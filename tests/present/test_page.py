@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 import vl_convert
+from support.messages import names
 from support.results import ENVIRONMENT, LONG, permutations, result, stored
 
 from bench import load
@@ -210,7 +211,7 @@ def test_figures_of_charts_are_those_of_the_summary(full, read):
         ({}, {"heat", "engines", "sweep", "permutations", "rankings", "dimensions", "by_dimension"}),
     ],
 )
-def test_what_the_data_has_not_is_not_drawn(options, absent):
+def test_a_page_leaves_out_charts_that_lack_data(options, absent):
     of = result(**options)
     read = Read(of.html())
     assert not absent & {*read.drawn, *read.content["charts"]}
@@ -222,10 +223,9 @@ def test_what_the_data_has_not_is_not_drawn(options, absent):
         assert len(frame(chart["rows"])), name
 
 
-def test_where_every_trial_failed_the_reasons_are_there():
+def test_a_page_of_failed_trials_alone_has_their_reasons():
     read = Read(result(orders=(), failures=["build: RuntimeError: no memory", "killed"]).html())
-    assert "Every trial failed." in read.text
-    assert "2 of 2 trials failed" in read.text
+    assert names(read.text, "2 of 2 trials")
     assert read.drawn == []
     assert [row["reason"] for row in read.content["failures"]] == ["build: RuntimeError: no memory", "killed"]
     assert not [attributes for attributes in read.all("div") if attributes.get("data-table") in ("summary", "outcomes")]
@@ -234,7 +234,6 @@ def test_where_every_trial_failed_the_reasons_are_there():
 
 def test_without_the_reference_nothing_is_compared():
     read = Read(result(orders=("given", "reverse")).html())
-    assert "Nothing is compared" in read.text
     assert "difference" not in frame(read.content["summary"])
 
 
@@ -242,7 +241,6 @@ def test_permutations_of_categories_have_a_chart_and_their_figures():
     of = result(orders=permutations(), engines=("hnswlib", "faiss"))
     read = Read(of.html())
     assert read.drawn == ["permutations"]
-    assert "Permutations of categories" in read.text
     assert len(read.content["tables"]["permutations"]) == len(of.findings.once(of_findings)) == 4
     for row, expected in zip(read.content["tables"]["permutations"], of.findings.once(of_findings), strict=True):
         assert {name: row[name] for name in ("engine", "ef_search", "lowest", "highest", "range", "p")} == {
