@@ -170,5 +170,5 @@ def _mistake(error: BaseException) -> str:
         part = error.object[max(error.start - 40, 0) : error.end + 40]
         return f"{part!r} has a name that is not UTF-8, which what is written here has to be: rename it"
     if isinstance(error, OSError) and error.errno in _OF_A_PLACE:
-        return f"{error.filename or 'a file'}: {error.strerror}; name another place, or mend this one"
+        return f"{error.filename or 'a file'}: {error.strerror}; name another place, or repair this one"
     return ""

@@ -29,7 +29,7 @@ def doctor(
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Find out by experiment what engines do with the order of insertion: exit 1 where one breaks what it promises.
+    """Find out by experiment what engines do with the order of insertion: exit 1 if one breaks a promise.
 
     \b
     Example:

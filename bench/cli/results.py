@@ -34,9 +34,7 @@ def table(
         typer.Option(help="The order that others are compared with; by default that of the experiment named."),
     ] = None,
     ties: Annotated[bool, typer.Option("--ties", help="Count rows as near as the k-th, not by id alone.")] = False,
-    by_engine: Annotated[
-        bool, typer.Option("--by-engine", help="Engines below each other, with a column an order.")
-    ] = False,
+    by_engine: Annotated[bool, typer.Option("--by-engine", help="One row per engine, one column per order.")] = False,
     worth: WorthOption = None,
     store: StoreOption = STORE,
     wide: WideOption = False,
@@ -83,7 +81,7 @@ def report(
     ] = None,
     ties: Annotated[bool, typer.Option("--ties", help="Count rows as near as the k-th, not by id alone.")] = False,
     output: Annotated[
-        Path | None, typer.Option(help="The page's file; by default EXPERIMENT.html beside the store.")
+        Path | None, typer.Option(help="The page's file; by default EXPERIMENT.html next to the store.")
     ] = None,
     figures: Annotated[
         Path | None, typer.Option(help="A folder for every chart of every setting as SVG and PNG, and no page.")
@@ -159,7 +157,7 @@ def _changes_page(before: str, after: str, store: Path, experiment: str | None, 
 
 
 def page_of(store: Path, experiment: str) -> Path:
-    """The page of an experiment: beside its store."""
+    """Return the page of an experiment: it is next to the store."""
     return store.parent / f"{experiment.replace('/', '-')}.html"
 
 

@@ -40,7 +40,7 @@ QueriesOption = Annotated[
 QueryGroupsOption = Annotated[
     Path | None,
     typer.Option(
-        help="A file of one label a query, .txt one a line: queries of one label, as paraphrases or one user's, count "
+        help="A file with one label per query, .txt one per line: queries of one label (paraphrases, one user) count "
         "as a group that is drawn as a whole."
     ),
 ]
@@ -53,7 +53,8 @@ OrdersOption = Annotated[
     ),
 ]
 ReportOption = Annotated[
-    bool, typer.Option("--report/--no-report", help="Write the results as a page beside the store; see `bench report`.")
+    bool,
+    typer.Option("--report/--no-report", help="Write the results as a page next to the store; see `bench report`."),
 ]
 PlanOption = Annotated[
     bool, typer.Option("--plan", help="Build nothing: say how long it would take and what it could show.")

@@ -110,7 +110,7 @@ def from_entry_point(point: metadata.EntryPoint) -> Engine:
         raise BenchError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from None
     engine = _checked(target, where) if isinstance(target, Engine) else _engine(target, where)
     if not (inspect.isfunction(engine.build) or inspect.isclass(engine.build)):
-        raise BenchError(f"{where}: build is {type(engine.build).__name__}: give a function, whose code can be told")
+        raise BenchError(f"{where}: build is {type(engine.build).__name__}: give a function or a class")
     if engine.package or point.dist is None:
         return engine
     return msgspec.structs.replace(engine, package=point.dist.name)

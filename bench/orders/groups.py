@@ -89,7 +89,7 @@ def labels_of(dataset: Dataset) -> np.ndarray:
     if dataset.labels is None:
         raise BenchError(
             f"order 'category' needs labels, and dataset {dataset.name!r} has none: "
-            "give a file of one label a row with --labels, or use 'cluster'"
+            "give a file with one label per row by --labels, or use 'cluster'"
         )
     return dataset.labels
 

@@ -50,7 +50,7 @@ def of_profile(of: Profile) -> list[str]:
         said.append(f"Queries lie about as near to the rows as rows to each other ({outside} times as far).")
     if of.duplicates > 0.01:
         said.append(
-            f"{100 * of.duplicates:.0f} % of the rows have a duplicate: which of equal rows counts goes by file"
+            f"{100 * of.duplicates:.0f} % of the rows have a duplicate: which of equal rows counts depends on file"
             f" order; see"
             " `--ties`."
         )

@@ -119,7 +119,7 @@ def notes() -> str:
     lines += [f"{p.system}: {p.note}" for p in presets if p.note]
     return (
         "\n".join(lines)
-        + f"\n\nmedians of {len(presets)} systems, where a number is stated that does not go by k: "
+        + f"\n\nmedians of {len(presets)} systems, of numbers that do not depend on k: "
         + ", ".join(f"{name} {value:g}" for name, value in surveyed.medians().items())
         + "\nM is links of a node on the upper levels, twice as many on level 0;"
         " `bench compare --preset` takes a name, or all"

@@ -23,7 +23,7 @@ def plan_text(name: str, plan: Plan, layout: Layout) -> str:
     ]
     header = ["setting", "builds", "s a build", "detectable, points"]
     minutes = f"{plan.seconds / 60:.1f} minutes" if plan.seconds >= 90 else f"{plan.seconds:.0f} seconds"
-    ladder = f" ({plan.ladder} of them to tell what ef_search an order equals)" if plan.ladder else ""
+    ladder = f" ({plan.ladder} of them to find the ef_search that an order equals)" if plan.ladder else ""
     parts = [
         layout.note(
             f"{name}: {plan.outcomes} outcomes{ladder}, {plan.missing} missing: {plan.builds} builds, about {minutes}"

@@ -55,7 +55,7 @@ def test_a_plan_counts_what_is_missing_by_index(study, tmp_path):
     assert 0 < rest.seconds < whole.seconds
     assert planned(study, study.with_ladder, probes, jobs=2).seconds == pytest.approx(whole.seconds / 2)
     text = plan_text("small", rest, Layout(width=100))
-    assert "204 outcomes (156 of them to tell what ef_search an order equals), 184 missing: 19 builds" in text
+    assert "204 outcomes (156 of them to find the ef_search that an order equals), 184 missing: 19 builds" in text
 
 
 def test_time_is_carried_from_the_part_to_the_whole(study, monkeypatch):

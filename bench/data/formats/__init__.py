@@ -200,4 +200,4 @@ def _lines(path: Path) -> np.ndarray:
             lines = text.replace("\r\n", "\n").replace("\r", "\n")  # as `read_text` has them
             return np.array(lines.removesuffix("\n").split("\n"))
     except UnicodeDecodeError:
-        raise BenchError(f"{path} is not UTF-8 text: write one label a line") from None
+        raise BenchError(f"{path} is not UTF-8 text: write one label per line") from None

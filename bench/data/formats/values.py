@@ -40,7 +40,7 @@ def check_columns(queries: Any, vectors: Any) -> None:
     if pandas and isinstance(queries, pandas.DataFrame) and isinstance(vectors, pandas.DataFrame):
         names, wanted = ([str(name) for name in frame.columns] for frame in (queries, vectors))
         if names != wanted and sorted(names) == sorted(wanted):
-            raise BenchError("queries has the columns of vectors in another sequence: bring them into that of vectors")
+            raise BenchError("queries has the columns of vectors in a different order: give both the same order")
 
 
 def labels_of(values: Any, name: str) -> FileArray:

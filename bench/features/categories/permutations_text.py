@@ -102,7 +102,7 @@ def of_permutations(rows: Sequence[Permuted], varying: Sequence[str]) -> str:
     if not shown:
         row = max(tested, key=lambda row: row.true_range.high)
         return (
-            "Permutations of categories are not shown to differ: load categories in any sequence. A true range of"
+            "Permutations of categories are not shown to differ: load categories in any order. A true range of"
             f" {100 * row.true_range.high:.2f} points is not excluded{bracketed(row.setting, varying)}."
         )
     row = max(shown, key=lambda row: row.true_range.value)

@@ -160,7 +160,11 @@ def smallest_text(smallest: SmallestFalls) -> str:
 def _environment(report: Report, other_ids: bool) -> str:
     by_ids = {line.engine for line in report.lines if line.verdict in BY_IDS}
     free = [engine for engine in report.unchanged if engine not in by_ids]
-    but = f", but for {', '.join(free)}, where no build repeats" if free and len(free) < len(report.unchanged) else ""
+    but = (
+        f", except for {', '.join(free)}, whose builds do not repeat"
+        if free and len(free) < len(report.unchanged)
+        else ""
+    )
     equal = f"ids must be equal{but}, and {'are NOT all' if other_ids else 'are'}."
     if not by_ids & {*report.unchanged}:
         equal = "no build repeats, so that recalls are compared."

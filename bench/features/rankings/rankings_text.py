@@ -43,7 +43,7 @@ def _models_text(rankings: Rankings, short: dict[str, str], layout: Layout) -> s
             for i, model in enumerate(rankings.models)
         ]
         header = ["model", EXACT, *(f"{engine_name(column)} {column.order}" for column in rankings.columns)]
-        note = f"A cell is rank, places moved against {rankings.reference} where there are any, and mean {MEASURE}."
+        note = f"A cell is rank, places moved against {rankings.reference} (if any), and mean {MEASURE}."
         return f"{layout.table(header, lines, 1)}\n\n{layout.note(note)}"
     rows = []
     for i, model in enumerate(rankings.models):
@@ -109,7 +109,7 @@ def _swaps_text(rankings: Rankings, short: dict[str, str], layout: Layout) -> st
         for swap in column.swaps
     ]
     if not lines:
-        return layout.note(f"No pair of models stands in another order than under {rankings.reference}.")
+        return layout.note(f"No pair of models changes places compared with {rankings.reference}.")
     note = layout.note(
         "P(swap): share of resamples of queries and builds in which the index orders the two otherwise than"
         f" {rankings.reference} does on the same queries; {SURE} or more is no noise. P(unsure): share in which"

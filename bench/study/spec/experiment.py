@@ -199,7 +199,7 @@ def _warn_of_equal_builds(experiment: Experiment, indexes: Sequence[Index], wher
         if msgspec.json.decode(index.engine_params).get("jitter") == 1 and experiment.build_seeds > 1:
             warnings.warn(
                 f"{where}: {index.engine} takes no seed, and with jitter = 1 its builds of one order are one build "
-                f"{experiment.build_seeds} times: only orders that are drawn anew vary",
+                f"{experiment.build_seeds} times: only orders that are drawn at random vary",
                 BenchWarning,
                 stacklevel=3,
             )
