@@ -212,8 +212,8 @@ def served() -> str:
         raise BenchError(f"{DSN}: its client is not installed: pip install 'hnsw-order-bench[pgvector]', or unset it")
     if not named and not (postgres.importable("psycopg") and postgres.importable("pgserver")):
         raise NotInstalledError(
-            "engine 'pgvector' needs pip install 'hnsw-order-bench[pgvector]'; on Python 3.13, for which pgserver has no "
-            f"wheel, also name a server in {DSN}"
+            "engine 'pgvector' needs pip install 'hnsw-order-bench[pgvector]'; on Python 3.13, without pgserver, "
+            f"also name a server in {DSN}"
         )
     return _version_at(named) if named else postgres.own_version("vector")
 

@@ -54,8 +54,9 @@ def test_a_plan_counts_what_is_missing_by_index(study, tmp_path):
     assert (rest.missing, rest.builds) == (28 + ladder, 14 + 10 // 2)
     assert 0 < rest.seconds < whole.seconds
     assert planned(study, study.with_ladder, probes, jobs=2).seconds == pytest.approx(whole.seconds / 2)
-    text = plan_text("small", rest, Layout(width=100))
-    assert "204 outcomes (156 of them to find the ef_search that an order equals), 184 missing: 19 builds" in text
+    text = " ".join(plan_text("small", rest, Layout(width=100)).split())
+    for figure in ("204 outcomes", "156 of them", "184 missing", "19 builds"):
+        assert figure in text
 
 
 def test_time_is_carried_from_the_part_to_the_whole(study, monkeypatch):
