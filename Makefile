@@ -55,6 +55,9 @@ test: setup  ## all tests; those that need an engine, a browser or real data ski
 	@# Every core has a process of tests already: more threads would only wait for each other
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
 
+golden: setup  ## the complete output that tests compare with (tests/golden), written again after a change of wording
+	$(BIN)/pytest -q --renew-golden tests/test_golden.py
+
 lint: setup  ## format, style, types, and the rule that data flows one way
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -93,4 +96,4 @@ clean:  ## remove .venv, caches and local results; baselines, the catalogue and 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
-.PHONY: setup engines bench gate pictures test lint speed jitter calibrate lock clean help
+.PHONY: setup engines bench gate golden pictures test lint speed jitter calibrate lock clean help

@@ -13,6 +13,10 @@ from bench.data.dataset import Dataset
 from bench.indexes import INDEXES
 
 
+def pytest_addoption(parser):
+    parser.addoption("--renew-golden", action="store_true", help="write tests/golden again, from present output")
+
+
 def pytest_runtest_setup(item):
     """Skip a test whose marker names what is missing here, and say so."""
     for mark in item.iter_markers():
@@ -64,6 +68,19 @@ def small() -> Dataset:
 def bench_script() -> str:
     """The path of the `bench` command of this environment."""
     return SCRIPT
+
+
+@pytest.fixture
+def golden(request):
+    """Compares a text with the file of this name in tests/golden, or writes the file with --renew-golden."""
+
+    def compare(name, text):
+        path = Path(__file__).parent / "golden" / f"{name}.txt"
+        if request.config.getoption("--renew-golden"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), "if the change is meant, run `make golden`"
+
+    return compare
 
 
 @pytest.fixture
