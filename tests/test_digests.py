@@ -93,7 +93,7 @@ def test_an_empty_body_but_a_docstring_is_code(write):
         "from pack import helper\n\n\ndef one(x):\n    return helper.aid(x)\n",
     ],
 )
-def test_what_is_imported_from_below_the_folder_takes_part_however_it_is_imported(tmp_path, way_in):
+def test_modules_below_the_folder_take_part_however_they_are_imported(tmp_path, way_in):
     folder = tmp_path / "pack"
     folder.mkdir()
     (folder / "__init__.py").touch()

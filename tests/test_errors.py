@@ -44,7 +44,7 @@ def test_text_becomes_a_number_only_where_that_is_asked():
         converted("16", int, "M")
 
 
-def test_a_path_without_a_file_is_reported_with_what_lies_there(tmp_path):
+def test_an_error_names_what_a_path_leads_to(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "pool")
     (tmp_path / "pool").symlink_to(tmp_path / "loop")
     (tmp_path / "link").symlink_to("gone")

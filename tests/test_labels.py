@@ -29,7 +29,7 @@ def test_a_label_is_listed_as_it_is_to_be_typed(label):
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.text('ab,:+="\\ ', max_size=6), min_size=1, max_size=MOST))
-def test_what_is_listed_is_split_into_the_same_labels(labels):
+def test_a_list_is_split_into_the_same_labels(labels):
     whole = f"random,category:permutation={listed(labels, '+')}:other=1,given"
     first, order, last = split(whole, ",")
     name, permutation, other = split(order, ":")

@@ -37,7 +37,7 @@ def make(folder, target, fails):
     )
 
 
-def test_setup_says_in_one_line_that_it_takes_minutes(tmp_path):
+def test_setup_prints_one_line_that_names_its_duration(tmp_path):
     done = make(tmp_path, "setup", fails=0)
     assert (done.returncode, done.stdout) == (0, "")
     [line] = done.stderr.splitlines()
@@ -46,7 +46,7 @@ def test_setup_says_in_one_line_that_it_takes_minutes(tmp_path):
 
 
 @pytest.mark.parametrize("target", ["setup", "engines"])
-def test_setup_shows_what_pip_said_when_it_fails(tmp_path, target):
+def test_failed_setup_shows_the_output_of_pip(tmp_path, target):
     if target == "engines":
         make(tmp_path, "setup", fails=0)
     done = make(tmp_path, target, fails=1)

@@ -7,6 +7,7 @@ from support.summaries import setting, summaries
 
 from bench.analysis.advice import advise
 from bench.analysis.findings import Findings
+from bench.analysis.summary import NO_DIFFERENCE
 from bench.statistics.sample import independent
 
 LADDER = (10, 40)
@@ -110,5 +111,5 @@ def test_findings_hold_verdicts_to_the_same_smallest_difference(worth):
     found = Findings(outcomes(orders=("random", "given", "reverse"), builds=5, queries=400), worth=worth)
     [row, *_] = [row for row in found.summaries if row.against and row.against.verdict not in ("better", "worse")]
     inside = max(abs(row.against.difference.low), abs(row.against.difference.high)) < worth
-    assert (row.against.verdict == "no difference shown") == inside
+    assert (row.against.verdict == NO_DIFFERENCE) == inside
     assert found.advice[0].worth == worth

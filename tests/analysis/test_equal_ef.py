@@ -34,7 +34,7 @@ def test_a_curve_that_falls_or_is_level_is_taken_for_level():
     assert value(0.8, {10: 0.8, 20: 0.7, 40: 0.9}) == pytest.approx(10)
 
 
-def test_what_misses_nothing_equals_the_first_point_that_misses_nothing():
+def test_an_order_without_misses_equals_the_first_point_without_misses():
     assert value(1.0, {10: 0.9, 20: 1.0, 40: 1.0}) == pytest.approx(20)
     # No misses count as one hit of 40: from .25 to .025 misses while ef doubles, .1 is log 2.5 / log 10 of the way
     assert value(0.9, {10: 0.75, 20: 1.0}) == pytest.approx(10 * 2 ** math.log10(2.5))

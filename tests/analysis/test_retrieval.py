@@ -41,7 +41,7 @@ def test_queries_that_are_not_judged_do_not_count():
     assert row.scores["nDCG@10"].difference.value == pytest.approx(0.25)
 
 
-def test_what_equals_exact_search_on_some_queries_is_not_sure_to_do_so_on_all():
+def test_equality_with_exact_search_on_some_queries_is_not_sure_on_all():
     few, many = (
         retrieval([outcome(exact, exact, build_seed=seed) for seed in (1, 2, 3)])[0].scores["nDCG@10"].difference
         for exact in ([1.0, 0.25, 0.0], [1.0, 0.25, 0.0] * 1000)

@@ -123,7 +123,7 @@ def test_orders_of_one_label_have_names_of_their_own():
     assert set(by_order.values()) == {*names, "random"}  # those of two experiments share no table
 
 
-def test_what_varies_has_a_column_unless_it_follows_from_another():
+def test_fields_that_vary_are_columns_unless_they_follow_from_another():
     common, varying = split(
         [
             {"dataset": "a", "n": 1, "engine": "x", "engine_version": "1", "M": 8},
@@ -136,7 +136,7 @@ def test_what_varies_has_a_column_unless_it_follows_from_another():
     assert set(FOLLOWS["dataset"]) > {"n", "d", "queries", "metric"}
 
 
-def test_settings_are_told_apart_by_what_varies_within_their_engine():
+def test_settings_are_named_by_the_fields_that_vary_within_their_engine():
     hnswlib = {"dataset": "d", "engine": "hnswlib", "M": 16, "chunk": 1, "ef_search": 10}
     own = '{"dtype":"f32","jitter":8}'
     usearch = {"dataset": "d", "engine": "usearch", "M": 16, "chunk": 1000, "engine_params": own, "ef_search": 10}

@@ -79,7 +79,7 @@ def test_an_order_is_worth_the_ef_at_which_the_reference_is_as_good():
     assert by_order["given", 10].equivalent_ef[0] == pytest.approx(10 * 4 ** (math.log(4 / 3) / math.log(2)))
 
 
-def test_parameters_tell_orders_apart():
+def test_orders_of_other_parameters_have_other_labels():
     outcomes = [
         outcome([5, 5], order="block-shuffle", order_params='{"block":64}'),
         outcome([6, 6], order="block-shuffle", order_params='{"block":1024}'),

@@ -195,7 +195,7 @@ def test_run_table_and_export_agree(cli, tmp_path):
         assert means[row["order"]] == pytest.approx(row["recall"])
     assert "vs given" in cli("table", "--reference", "given", check=0).stdout
     assert names(one_line(cli("table", "--reference", "randon")), "'randon'", "given, random")
-    assert "recall: with ties" in cli("table", "--ties", check=0).stdout
+    assert lines_naming(cli("table", "--ties", check=0).stdout, "ties")
     assert re.search(r"^hnswlib +[+-]\d+\.\d ", cli("table", "--by-engine", check=0).stdout, re.MULTILINE)
     assert names(one_line(cli("table", "--by-engine", "--json")), "--by-engine")
 
@@ -417,7 +417,7 @@ def test_two_files_of_one_name_are_kept_apart(cli, vectors):
 
 
 @pytest.mark.parametrize("after", [0.0, 0.5])
-def test_an_interrupt_before_the_first_build_says_so(bench_script, tmp_path, after):
+def test_an_interrupt_before_the_first_build_exits_with_3(bench_script, tmp_path, after):
     process = subprocess.Popen(
         [bench_script, "lid", "subspace", "--estimator", "tle", "--output", "l.npy"],
         cwd=tmp_path,

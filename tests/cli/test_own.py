@@ -140,7 +140,7 @@ def test_an_order_by_labels_takes_them(cli, folder):
         (("--orders", "random,file"), "name a file of row numbers"),
     ],
 )
-def test_what_is_no_engine_or_order_is_one_line(cli, folder, words, named):
+def test_a_file_without_engine_or_order_is_one_line(cli, folder, words, named):
     (folder / "deep").mkdir()
     (folder / "deep" / "my_engine.py").write_text(template())
     done = cli("compare", "rows.npy", *words, check=2)

@@ -59,7 +59,7 @@ def test_a_result_that_cannot_be_written_is_a_mistake_of_one_line(call, words, o
     ("redirection", "named"),
     [(">/dev/full", FULL), (">&-", CLOSED), ("<&- >&-", CLOSED), ("1</dev/null", CLOSED)],
 )
-def test_a_process_without_a_place_for_its_result_says_so(shell, redirection, named):
+def test_a_process_without_a_place_for_its_result_names_the_stream(shell, redirection, named):
     assert named in one_line(shell(f"bench list orders {redirection}"))
 
 
@@ -120,7 +120,7 @@ def build(base, order, metric, params, seed):
 
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "<&- 2>&-", "2>&1"])
-def test_what_workers_print_harms_no_outcome_and_no_store(shell, filled, tmp_path, redirection):
+def test_output_of_workers_harms_no_outcome_and_no_store(shell, filled, tmp_path, redirection):
     (tmp_path / "prints.py").write_text(ENGINE)
     line = f"bench compare {filled}/my.npy --orders given,random --seeds 2 --engines ./prints.py --ef-search 10"
     done = shell(f"{line} --jobs 2 --no-report --json {redirection}", tmp_path)

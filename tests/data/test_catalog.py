@@ -18,7 +18,7 @@ DIGITS = np.arange(40, dtype=np.float32).reshape(20, 2) + 1
 
 
 @pytest.mark.parametrize("name", catalog.names())
-def test_every_dataset_of_the_catalogue_states_what_it_is(name):
+def test_every_dataset_of_the_catalogue_has_a_title_licence_metric_and_size(name):
     spec = SPECS[name]
     assert spec.title
     assert spec.licence

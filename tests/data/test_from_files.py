@@ -39,7 +39,7 @@ def test_a_bundle_brings_queries_metric_and_neighbours(bundle):
     assert len(whole_file(bundle).queries) == 0
 
 
-def test_what_is_given_takes_the_place_of_what_a_bundle_brings(bundle, tmp_path):
+def test_given_parts_replace_those_of_a_bundle(bundle, tmp_path):
     assert from_files(bundle, metric="cosine").neighbors is not None
     with warned("ann.hdf5", "cosine", "l2"):
         dataset = from_files(bundle, metric="l2")
@@ -65,7 +65,7 @@ def test_an_empty_file_of_queries_is_named(tmp_path):
         from_files(tmp_path / "b.npz")
 
 
-def test_plain_files_state_what_was_chosen_for_them(tmp_path):
+def test_defaults_of_plain_files_are_printed(tmp_path):
     np.save(tmp_path / "b.npy", ROWS)
     lines = []
     dataset = from_files(tmp_path / "b.npy", log=lines.append)
@@ -118,7 +118,7 @@ def test_rows_of_zeros_are_left_out_under_cosine(tmp_path):
     assert dataset.neighbors is None
 
 
-def test_a_folder_is_reported_with_what_to_name(tmp_path):
+def test_a_folder_without_vectors_is_refused(tmp_path):
     with refused(f"{tmp_path} is a folder"):
         from_files(tmp_path)
 

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from support import writers
 from support.datasets import from_files, load, whole_file
-from support.messages import refused, warned
+from support.messages import names, refused, warned
 
 import bench
 from bench import digests, orders
-from bench.errors import BenchWarning
 from bench.orders import own
 
 ROWS = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
@@ -98,9 +97,11 @@ def test_rows_of_zeros_are_left_out_of_records_and_numbers_stay_those_of_the_bas
         f"query_splits = ['test']\nmax_queries = 99\nlabel_field = 'row'\n[records.sha256]\n{sums}"
     )
     for _ in range(2):  # made, and from the cache
-        with pytest.warns(BenchWarning, match=r"1 of (45|15)") as caught:
+        with warned("my.toml") as caught:
             dataset = load("my.toml", beside=tmp_path)
-        assert len(caught) == 2  # of the base and of the queries
+        of_base, of_queries = (one.message for one in caught)
+        assert names(of_base, "base", "1 of 45")
+        assert names(of_queries, "queries", "1 of 15")
         assert np.array_equal(dataset.base, np.delete(ROWS[~is_query], 2, axis=0))  # row 3 is the base's third
         assert (dataset.source_count, np.setdiff1d(np.arange(45), dataset.source_rows).tolist()) == (45, [2])
         assert dataset.labels.tolist() == np.delete(np.flatnonzero(~is_query), 2).astype(str).tolist()

@@ -93,7 +93,7 @@ def test_the_mean_lid_of_a_label_counts_a_copy_once():
 
 
 @pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
-def test_rows_are_copies_by_what_the_metric_sees(metric):
+def test_rows_are_copies_under_their_metric(metric):
     whole = np.concatenate([GAUSSIAN[:200], GAUSSIAN[:50], 3.7 * GAUSSIAN[50:100]]).astype(np.float32)
     first = geometry(whole, metric).first_copies
     assert first[200:250].tolist() == list(range(50))

@@ -176,7 +176,7 @@ def test_an_offset_that_all_rows_share_makes_no_duplicates_of_neighbours(offset)
     assert dimension.duplicates(distances, ids, rows).sum() == 0
 
 
-def test_map_coordinates_and_copies_among_them_are_told_apart():
+def test_map_coordinates_are_no_copies():
     rng = np.random.default_rng(6)
     rows = (np.array([5.4e5, 5.8e6]) + 3000 * rng.random((300, 2))).astype(np.float32)
     rows[:10] = rows[10:20]

@@ -77,7 +77,7 @@ def test_a_description_states_what_it_was_made_from():
             describe(Geometry(on("l2")), k, estimator)
 
 
-def test_a_description_counts_rows_that_only_rounding_tells_apart_as_duplicates():
+def test_a_description_counts_rows_that_differ_by_rounding_as_duplicates():
     dataset = on("cosine")
     base = dataset.base.copy()
     base[:10] = 3 * base[20:30]  # the same direction, rounded otherwise
@@ -142,7 +142,7 @@ def test_either_of_two_equal_rows_is_a_right_neighbour():
     verify_given(Geometry(checked("x", base, queries, "l2", neighbors=other)))
 
 
-def test_either_of_two_rows_that_only_rounding_tells_apart_is_a_right_neighbour():
+def test_either_of_two_rows_that_differ_by_rounding_is_a_right_neighbour():
     rng = np.random.default_rng(0)
     pile = rng.standard_normal((1, 16)) * rng.uniform(1, 2, (30, 1))  # one direction
     base = np.concatenate([pile, rng.standard_normal((30, 16))]).astype(np.float32)

@@ -32,7 +32,7 @@ def test_the_remedy_for_l2_helps():
 
 
 @pytest.mark.parametrize("length", [1e-4, 1e-5, 1e-6])
-def test_rows_that_a_cosine_in_float32_does_not_tell_apart_are_refused(length):
+def test_rows_of_equal_cosine_in_float32_are_refused(length):
     with refused("x", "float32", "metric l2"):
         resolution(DIRECTION + length * ROWS, "cosine")
 
@@ -47,7 +47,7 @@ def test_the_remedy_for_cosine_helps_and_ranks_as_cosine_does():
     assert (np.argsort(-(wide[1000:] @ wide[:1000].T), axis=1)[:, :10] == found).mean() > 0.99
 
 
-def test_inner_products_that_float32_does_not_tell_apart_are_refused_and_the_remedy_helps():
+def test_equal_inner_products_in_float32_are_refused_and_the_remedy_helps():
     rows = 1e7 + ROWS
     with refused("x", "float32", "mean", "rows"):
         resolution(rows, "ip", ROWS[1000:])

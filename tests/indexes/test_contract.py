@@ -150,7 +150,7 @@ def test_a_fault_is_named_by_its_check(check):
     assert any(digit.isdigit() for digit in named[check].evidence)
 
 
-def test_what_an_engine_does_not_promise_is_not_asked_of_it():
+def test_an_engine_is_not_checked_for_promises_that_it_does_not_give():
     free = msgspec.structs.replace(
         INDEXES["hnswlib"],
         promises=Promises(keeps_order=False, repeats=False, seeded=False, has_ef_search=False),
@@ -160,7 +160,7 @@ def test_what_an_engine_does_not_promise_is_not_asked_of_it():
     }
 
 
-def test_of_an_engine_that_never_repeats_places_tell_whether_its_order_is_kept():
+def test_places_show_whether_an_engine_that_never_repeats_keeps_the_order():
     def fresh(seed):
         return int(RNG.integers(1, 2**31))
 

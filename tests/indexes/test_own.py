@@ -68,7 +68,7 @@ ENGINE = Engine(build=build, params=Mine, metrics=["l2"], promises=Promises(seed
     assert (engine.params().bits, engine.metrics, engine.promises.seeded) == (32, ("l2",), False)
 
 
-def test_what_an_engine_does_identifies_it_and_so_does_what_it_imports_from_beside_it(file):
+def test_an_engine_is_identified_by_its_code_and_by_modules_next_to_it(file):
     file("WIDTH = 1\n", "beside_it.py")
     first = own.from_file(file("from beside_it import WIDTH\n" + PLAIN)).file_digest
     assert own.from_file(file("# a comment\nfrom beside_it import WIDTH\n" + PLAIN)).file_digest == first

@@ -71,7 +71,7 @@ def test_the_mistake_of_a_log_is_its_last_error():
     assert postgres._mistake("")
 
 
-def test_a_server_that_does_not_start_says_why(monkeypatch):
+def test_an_error_names_the_setting_that_stops_a_server(monkeypatch):
     monkeypatch.setitem(postgres._SETTINGS, "shared_buffers", "a lot")
     with refused("FATAL:", '"shared_buffers"', error=RuntimeError):
         postgres.Server()

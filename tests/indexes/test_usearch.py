@@ -55,7 +55,7 @@ def test_a_search_that_visits_no_node_is_an_error():
 
 
 @pytest.mark.parametrize("queries", [1, 3])
-def test_what_is_not_found_is_minus_one_for_one_query_and_for_several(queries):
+def test_missing_neighbours_are_minus_one_for_one_query_and_for_several(queries):
     searcher = build(BASE[:20], np.arange(20), "l2", UsearchParams(jitter=1), 1)
     ids = searcher.search(QUERIES[:queries], 30, 30)
     assert ids.shape == (queries, 30)

@@ -54,7 +54,7 @@ def test_a_search_that_scans_rows_is_an_error(monkeypatch):
         searcher.search(QUERIES, 10, 10)
 
 
-def test_what_is_not_found_is_minus_one():
+def test_missing_neighbours_are_minus_one():
     ids = build(BASE[:20], np.arange(20), "l2", Params(), 1).search(QUERIES[:3], 30, 10)
     assert (ids[:, 20:] == -1).all()
     assert (np.sort(ids[:, :20], axis=1) == np.arange(20)).all()

@@ -70,7 +70,7 @@ def test_inner_products_of_vectors_of_one_length_are_hnswlibs():
 
 
 @pytest.mark.parametrize("queries", [1, 3])
-def test_what_is_not_found_is_minus_one(queries):
+def test_missing_neighbours_are_minus_one(queries):
     searcher = build(BASE[:20], np.arange(20), "l2", VoyagerParams(), 1)
     ids = searcher.search(QUERIES[:queries], 30, 10)
     assert (ids[:, 20:] == -1).all()

@@ -29,7 +29,7 @@ def test_ties_by_hand():
     assert hits_with_ties(np.array([[1, 8, 7]]), np.array([[0.1, 0.3, 0.31]]), true).tolist() == [2]
 
 
-def test_what_was_not_found_is_never_a_tie():
+def test_a_missing_neighbour_is_never_a_tie():
     true = np.array([[0.1, 0.2]])
     assert hits_with_ties(np.array([[1, -1]]), np.array([[0.1, 0.1]]), true).tolist() == [1]
     assert hits_with_ties(np.array([[-1, -1]]), np.array([[0.1, np.inf]]), true).tolist() == [0]
@@ -59,7 +59,7 @@ def test_duplicates_of_a_query_are_as_near_as_each_other():
 
 
 @pytest.mark.parametrize("metric", ["l2", "cosine", "ip"])
-def test_ten_of_thirty_rows_that_only_rounding_tells_apart_from_the_query_are_all_right(metric):
+def test_ten_of_thirty_rows_that_differ_from_the_query_by_rounding_are_all_right(metric):
     rng = np.random.default_rng(0)
     length = rng.uniform(1, 2, (30, 1)) if metric == "cosine" else 1 + 1e-7 * rng.integers(-1, 2, (30, 1))
     pile = rng.standard_normal((1, 16)) * length

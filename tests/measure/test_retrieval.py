@@ -46,7 +46,7 @@ def test_measures_are_there_from_their_cutoff_on():
     assert list(scores(rows([1], k=100), judgements(q={"d1": 1}))) == list(CUTOFFS)
 
 
-def test_what_stands_below_the_cutoff_does_not_count():
+def test_ranks_below_the_cutoff_do_not_count():
     found = scores(np.arange(200)[None, :], judgements(q={"d10": 1, "d99": 1, "d100": 1, "d5": 0}))
     assert found["RR@10"].tolist() == found["nDCG@10"].tolist() == [0]
     assert found["R@100"] == pytest.approx([2 / 3])

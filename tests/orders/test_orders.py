@@ -266,7 +266,7 @@ def test_orders_that_a_dataset_cannot_have_are_refused_before_anything_is_built(
         orders.check(name, orders.parameters(name, params), small)
 
 
-def test_an_order_that_needs_labels_says_so(small):
+def test_an_order_without_its_labels_is_refused(small):
     bare = checked("bare", small.base, small.queries, "l2")
     with refused("'category'", "'bare'", "--labels"):
         orders.check("category", {"permutation": None}, bare)

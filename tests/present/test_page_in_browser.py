@@ -251,7 +251,7 @@ def test_tables_are_filtered_sorted_and_continued(opened):
             assert columns(page, "summary")["difference"][-8:] == [""] * 8
 
 
-def test_what_is_downloaded_is_all_that_is_listed(opened):
+def test_a_download_holds_every_listed_row(opened):
     with opened("several") as page:
         whole = content(page)
         table = page.locator("[data-table=outcomes]")

@@ -101,7 +101,7 @@ def test_points_of_one_cluster_are_no_independent_evidence():
     assert (repeated.low, repeated.high) == pytest.approx((one.low, one.high))
 
 
-def test_what_does_not_vary_has_no_correlation_and_two_clusters_no_interval():
+def test_constants_have_no_correlation_and_two_clusters_no_interval():
     pearson, spearman = bootstrap.correlation(np.ones((4, 2)), np.arange(8.0).reshape(4, 2))
     assert np.isnan([pearson.value, spearman.value]).all()
     pearson, _ = bootstrap.correlation(np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([[0.0, 2.0], [1.0, 3.0]]))

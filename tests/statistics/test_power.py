@@ -51,7 +51,7 @@ def test_where_nothing_is_missed_the_detectable_effect_allows_for_the_hits_that_
     assert shown(power.minimum_detectable_effect(alike)) < 0.74
 
 
-def test_what_is_needed_decides_four_times_in_five():
+def test_the_builds_that_are_needed_decide_four_times_in_five():
     """Orders that are alike, or not quite: what three builds say is needed, with the queries that there are."""
     rng = np.random.default_rng(0)
     for apart in (0.0, 0.004):
@@ -115,7 +115,7 @@ def test_where_queries_are_lacking_it_is_said_how_many():
     assert queries == float(f"{queries:.1e}")  # two digits, as for an estimate
 
 
-def test_nothing_is_said_of_what_is_needed_from_a_single_build_or_from_crossed_seeds():
+def test_single_builds_and_crossed_seeds_give_no_number_of_builds():
     ones = independent(np.ones((1, 5)))
     assert power.needed(ones, ones) == (None, None)
     seeds = np.repeat([1, 2], 2), np.tile([1, 2], 2)

@@ -126,7 +126,7 @@ def test_shared_luck_does_not_seem_to_be_permutations_that_differ(share):
     assert np.mean(false) < 0.05 + 4 * (0.05 * 0.95 / 1000) ** 0.5
 
 
-def test_what_has_no_luck_is_certain():
+def test_values_without_chance_are_certain():
     alike = np.full((6, 2, 3), 0.5)
     result = spread(alike, TEN[:6])
     assert (result.sd.value, result.sd.high, result.p) == (0, 0, 1)

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 from support.examples import TRIAL
-from support.messages import refused
+from support.messages import names, refused
 from support.needs import ENGINES
 
 from bench import digests
@@ -200,7 +200,8 @@ def test_environments_differ_by_what_decides_the_ids():
     assert all(change.concerns("hnswlib") for change in differences(here, truth))
     # What was compiled in place may have changed since.
     in_place = here | {"binaries": here["binaries"] | {"hnswlib": None}}
-    assert [change.text for change in differences(in_place, in_place)] == ["hnswlib, compiled unknown -> unknown"]
+    [change] = differences(in_place, in_place)
+    assert names(change.text, "hnswlib", "unknown -> unknown")
 
 
 @pytest.fixture
@@ -220,7 +221,7 @@ def installed(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("file", ["a.so", "libs/a.so.6", "a.pyd", "x/vss.duckdb_extension", "p/pginstall/bin/postgres"])
-def test_what_is_compiled_is_told_by_its_recorded_hash(installed, file):
+def test_compiled_code_is_identified_by_its_recorded_hash(installed, file):
     one, other = (installed(f"p{n}", {file: f"sha256={n}", "a.py": "sha256=x"}) for n in range(2))
     assert binary(one)
     assert binary(one) != binary(other)
@@ -232,10 +233,11 @@ def test_pure_python_has_nothing_compiled_which_is_equal_to_itself(installed):
     here = {"versions": {pure: "1"}, "binaries": {pure: binary(pure)}}
     assert list(differences(here, here)) == []
     compiled = here | {"binaries": {pure: "b"}}
-    assert [change.text for change in differences(here, compiled)] == ["pure, compiled nothing -> b"]
+    [change] = differences(here, compiled)
+    assert names(change.text, "pure", "nothing -> b")
 
 
-def test_what_was_installed_without_hashes_or_in_place_is_not_known(installed):
+def test_packages_without_hashes_or_in_place_are_not_identified(installed):
     assert binary(installed("bare", {"a.py": "", "a.so": ""})) is None
     assert binary(installed("half", {"a.py": "sha256=x", "a.so": ""})) is None
     editable = '{"url": "file:///x", "dir_info": {"editable": true}}'
@@ -243,6 +245,6 @@ def test_what_was_installed_without_hashes_or_in_place_is_not_known(installed):
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_what_is_compiled_of_every_engine_is_known(name):
+def test_compiled_code_of_every_engine_is_known(name):
     for package in INDEXES[name].packages:
         assert binary(package)  # no engine of ours is pure Python

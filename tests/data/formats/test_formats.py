@@ -41,7 +41,7 @@ EACH = [(name, dtype) for name, (_, _, types) in writers.WRITERS.items() for dty
 
 @pytest.mark.parametrize(("name", "dtype"), EACH)
 @pytest.mark.parametrize("in_blocks", [True, False])
-def test_every_format_reads_back_what_was_written(tmp_path, monkeypatch, name, dtype, in_blocks):
+def test_every_format_reads_back_its_rows(tmp_path, monkeypatch, name, dtype, in_blocks):
     if in_blocks:
         monkeypatch.setattr("bench.data.formats.array._BLOCK_BYTES", 100)
         monkeypatch.setattr("bench.data.formats.columns._BATCH_ROWS", 3)
@@ -149,7 +149,7 @@ def test_labels_are_lines_of_text_or_strings_of_any_array(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", suffixes.PICKLES)
-def test_pickles_are_refused_with_what_to_write(tmp_path, suffix):
+def test_pickles_are_refused(tmp_path, suffix):
     path = tmp_path / f"x{suffix}"
     path.write_bytes(pickle.dumps(writers.Trap()))
     with refused(path, "pickle", "numpy.save"):
@@ -157,7 +157,7 @@ def test_pickles_are_refused_with_what_to_write(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("name", ["npy", "fvecs", "fbin", "parquet"])
-def test_packed_files_of_values_are_refused_with_what_to_do(tmp_path, name):
+def test_packed_files_of_values_are_refused(tmp_path, name):
     path = written(tmp_path, name, ROWS)
     packed = path.with_name(f"{path.name}.gz")
     packed.write_bytes(gzip.compress(path.read_bytes()))
@@ -322,7 +322,7 @@ BAD = {
 
 @pytest.mark.filterwarnings("ignore::bench.errors.BenchWarning")
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_file_is_reported_with_what_is_wrong_and_nothing_is_kept(tmp_path, monkeypatch, capfd, kind):
+def test_a_bad_file_is_refused_by_its_path_and_nothing_is_kept(tmp_path, monkeypatch, capfd, kind):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("bench.data.formats.columns._BATCH_ROWS", 4)
     name, write, named = BAD[kind]

@@ -18,7 +18,7 @@ def with_header(path, header):
     path.write_bytes(struct.pack("<Q", len(content)) + content + ROWS.tobytes())
 
 
-def test_what_its_library_writes_is_mapped(tmp_path):
+def test_files_of_its_library_are_mapped(tmp_path):
     library = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
     library.save_file({"base": ROWS, "queries": QUERIES, "other": np.zeros(3)}, tmp_path / "x.safetensors")
     lines = []

@@ -13,7 +13,7 @@ from support.writers import ROWS, parquet_with, written
 from bench.data.formats import read_vectors
 
 
-def test_parquet_without_pyarrow_tells_the_extra(tmp_path, monkeypatch):
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     written(tmp_path, "parquet", ROWS)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with refused("x.parquet", "pip install 'hnsw-order-bench[parquet]'"):

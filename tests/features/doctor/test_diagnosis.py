@@ -116,7 +116,7 @@ def test_misses_are_unreachable_rows_or_rounded_distances():
     assert line(found, "order").answer == KEPT  # though rows at equal distances go by id
 
 
-def test_what_a_clustered_order_costs_has_an_interval():
+def test_the_cost_of_a_clustered_order_has_an_interval():
     recalls = Recalls(np.full((5, 40), 0.7), np.full((5, 40), 0.9))
     assert effect(recalls).value == pytest.approx(-0.2)
     known = dict(examination.run(HNSWLIB, "l2", {}))

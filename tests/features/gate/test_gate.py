@@ -153,7 +153,7 @@ def test_known_answers_are_scored_as_they_must_be(study):
         assert [line.partition(":")[0] for line in wrong_scores(study)] == [*study.datasets]
 
 
-def test_what_is_undecided_is_built_on_while_there_is_time(study, saved, store):
+def test_undecided_lines_get_more_builds_while_there_is_time(study, saved, store):
     counts = []
 
     def measure(trials):

@@ -390,7 +390,7 @@ def without_faiss(monkeypatch):
     monkeypatch.setitem(INDEXES, "faiss", missing)
 
 
-def test_an_engine_that_is_not_installed_is_left_out_where_the_experiment_says_so(write, without_faiss):
+def test_a_missing_engine_is_left_out_if_the_experiment_allows_it(write, without_faiss):
     with refused("'faiss'", "no-such-package", "[special]"):
         read(write(GOOD))
     with warned("my", "faiss", "pip install 'hnsw-order-bench[special]'"):
@@ -431,7 +431,7 @@ def test_a_study_need_not_know_what_ef_search_an_order_equals(write):
 
 
 @pytest.mark.engine("usearch")
-def test_builds_that_nothing_tells_apart_are_warned_of(write):
+def test_identical_builds_are_warned_of(write):
     table = GOOD.partition("[[index]]")[0] + '[[index]]\nengine = "usearch"\njitter = 1\n'
     with warned("usearch", "jitter = 1", 2):
         read(write(table))

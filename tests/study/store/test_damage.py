@@ -84,7 +84,7 @@ def test_edited_tables_are_named_when_the_store_is_opened(path, statement, named
             use(path)
 
 
-def test_what_a_table_of_statistics_adds_is_no_harm(path):
+def test_a_table_of_statistics_does_no_harm(path):
     edit(path, "ANALYZE")
     edit(path, "CREATE TABLE notes (x)")
     assert len(list(Store.open(path).outcomes("e"))) == 2

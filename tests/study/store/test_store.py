@@ -94,7 +94,7 @@ def test_retrieval_scores_come_back_as_they_were_and_are_stored_once(path):
     assert sqlite3.connect(path).execute("SELECT count(*) FROM scores").fetchone() == (2,)
 
 
-def test_what_geometry_says_of_a_dataset_comes_back_without_the_data(path):
+def test_the_profile_of_a_dataset_comes_back_without_the_data(path):
     store = Store.create(path)
     assert store.profile(TRIAL.data) is None
     store.describe(TRIAL.data, {"rows": np.array([3, 5]), "row_lid": np.array([1.5, np.nan], np.float32)})
@@ -202,7 +202,7 @@ def test_a_store_cut_in_half_is_named(path):
         list(Store.open(path).outcomes())
 
 
-def test_what_is_no_file_is_refused_and_left_alone(tmp_path):
+def test_a_path_that_is_no_file_is_refused_and_left_alone(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "link").symlink_to("folder")
@@ -246,7 +246,7 @@ def test_several_may_make_one_store_at_once(tmp_path):
             assert Store.open(path).experiments() == []
 
 
-def test_what_an_experiment_asked_and_never_got_is_counted(path):
+def test_outcomes_that_an_experiment_never_got_are_counted(path):
     store = Store.create(path)
     trials = [one(build_seed=seed).trial for seed in (1, 2, 3)]
     store.enlist("e", trials)
@@ -274,7 +274,7 @@ def test_the_ladder_is_an_experiments_and_apart_from_its_own_outcomes(path):
     assert store.missing([own.trial, rung.trial]) == []
 
 
-def test_what_an_experiment_asks_for_as_its_own_is_no_longer_of_its_ladder(path):
+def test_outcomes_of_an_experiment_itself_are_no_longer_of_its_ladder(path):
     store = Store.create(path)
     rung = one(ef_search=20)
     store.enlist("e", [], ladder=[rung.trial])
@@ -286,7 +286,7 @@ def test_what_an_experiment_asks_for_as_its_own_is_no_longer_of_its_ladder(path)
     assert list(store.ladder("e")) == []
 
 
-def test_what_an_experiment_never_got_of_its_own_can_be_of_its_ladder(path):
+def test_missing_outcomes_of_an_experiment_can_be_of_its_ladder(path):
     store = Store.create(path)
     rung = one(ef_search=20)
     store.enlist("e", [rung.trial])
