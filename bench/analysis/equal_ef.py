@@ -58,7 +58,7 @@ def equal_ef(sample: Sample, reference: Mapping[int, Point]) -> EqualEf:
         return value, math.nan, math.nan
     fewest, most = _ends(own, reaches, worth)
     low = _crossing(log_efs, np.minimum.accumulate(log_curve - _log(most, worth)))
-    # From the far end, so that the interval is the whole of what is not told apart
+    # From the far end, so that the interval covers every ef_search that cannot be distinguished
     falling = np.maximum.accumulate((log_curve - _log(fewest, worth))[::-1])[::-1]
     high = _crossing(log_efs, falling) if fewest[-1] else math.inf
     return value, low, high
@@ -135,7 +135,7 @@ def without_ef_search(setting: Setting) -> _Key:
 
 
 def _ends(own: float, reaches: np.ndarray, worth: float) -> tuple[np.ndarray, np.ndarray]:
-    """The fewest and the most misses of the reference that are not told from an order's own, at every ef_search.
+    """Return the fewest and the most misses of the reference consistent with an order's misses, at each ef_search.
 
     Symmetric in log misses, to first order; but the most at most twice as far as without logarithms, and none at all
     the fewest where without logarithms the interval has none in it.
@@ -146,7 +146,7 @@ def _ends(own: float, reaches: np.ndarray, worth: float) -> tuple[np.ndarray, np
 
 
 def _log(misses: float | np.ndarray, worth: float) -> np.ndarray:
-    """Log of misses, of none as of what one hit is worth."""
+    """Return the log of misses; zero misses count as the value of one hit."""
     return np.asarray(np.log(np.maximum(misses, worth)))
 
 

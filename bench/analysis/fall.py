@@ -32,9 +32,9 @@ class Pair(NamedTuple):
 
 
 def spent(look: int) -> float:
-    """What a look, by its number from 1, has of the error of settings, or of engines.
+    """Return the share of the error of settings, or of engines, for look number `look`, from 1.
 
-    All looks together have ALPHA / 2, however many there come to be (Lan and DeMets 1983).
+    The shares of all looks add up to ALPHA / 2 for any number of looks (Lan and DeMets 1983).
     """
     return ALPHA / 2 / (look * (look + 1))
 

@@ -18,8 +18,8 @@ class PlanLine(Index, frozen=True, kw_only=True):
 
     builds: that are missing.
     seconds_a_build: expected of one, without its searches.
-    detectable: the smallest difference between two orders that is shown with power 80 %, in recall; None where none is,
-        as from a single build. Probed on a part of the data, so an order of magnitude, not a promise.
+    detectable: the smallest difference in recall between two orders that is shown with power 80 %; None if there is
+        none, as with a single build. Measured on a part of the data: an order of magnitude, not a promise.
     """
 
     dataset: str
@@ -31,7 +31,7 @@ class PlanLine(Index, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a study will take.
+    """The time, size and power that a study is expected to have.
 
     outcomes: in all.
     missing: of these, not in the store yet.

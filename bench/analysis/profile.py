@@ -1,4 +1,4 @@
-"""What the data looks like, in the figures that go with an effect of order."""
+"""Figures of the data that are related to an effect of order."""
 
 import msgspec
 import numpy as np
@@ -44,7 +44,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def profile(data: Data, arrays: Profiles) -> Profile | None:
-    """The Profile of a dataset; None where nothing is known of it."""
+    """Return the Profile of a dataset; None if no profile is stored."""
     known = arrays.get(data)
     if not known:
         return None

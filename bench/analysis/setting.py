@@ -125,11 +125,11 @@ def option(order: Order) -> str | None:
 
 
 def split(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[str]]:
-    """What is the same in the fields of all settings, with its value, and the names of those that vary.
+    """Return the fields that all settings share, with their values, and the names of those that vary.
 
-    What follows from another that varies is in neither.
+    A field that follows from another varying field is in neither.
     """
-    # By the fullest, so that what some have not keeps its place
+    # Settings with most fields first, so that fields which some lack keep their place
     names = list(dict.fromkeys(name for setting in sorted(settings, key=len, reverse=True) for name in setting))
     first = settings[0]
     common = {
@@ -148,7 +148,7 @@ def split(settings: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[s
 
 
 def varying_by_engine(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """By engine the names of what tells its settings from all others, of fields as `with_own_params` gives them."""
+    """Return, per engine, the names of the fields that distinguish its settings, as `with_own_params` gives them."""
     of_engine: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for fields in settings:
         of_engine[fields["engine"]].append(with_own_params(fields))
@@ -176,7 +176,7 @@ def _determines(settings: Sequence[Mapping[str, Any]], cause: str, name: str) ->
 
 
 def _dataset_names(settings: Iterable[trials.TrialSetting]) -> dict[trials.TrialSetting, str]:
-    """What tables call the dataset of every setting: its name, and where one name has several origins, how they differ.
+    """Return the dataset name of each setting for tables, with a difference if one name has several origins.
 
     Files of one name may be of other folders or have changed, and libraries, our own code or the engine since: of each
     digest that differs, some digits.
@@ -185,7 +185,7 @@ def _dataset_names(settings: Iterable[trials.TrialSetting]) -> dict[trials.Trial
     values: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
 
     def alike(setting: trials.TrialSetting, field: str) -> tuple[str, ...]:
-        """Among which settings a digest may tell apart: data all of the name, what made it those of one engine too."""
+        """Return the key of settings that a digest may distinguish: the dataset, and the engine for builds."""
         name = setting.data.dataset
         return (name,) if field in _OF_DATA else (name, setting.index.engine)
 
@@ -203,7 +203,7 @@ def _dataset_names(settings: Iterable[trials.TrialSetting]) -> dict[trials.Trial
 
 
 def natural(fields: Sequence[Any]) -> list[tuple[int, Any]]:
-    """A sort key by which text goes by the numbers in it: dimension=8 before dimension=64."""
+    """Return a sort key that orders text by the numbers in it: dimension=8 before dimension=64."""
     key: list[tuple[int, Any]] = []
     for field in fields:
         for part in re.split(r"(\d+)", field) if isinstance(field, str) else [field]:

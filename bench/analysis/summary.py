@@ -32,8 +32,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     p: adjusted over the orders compared; below 0.05 where the interval excludes 0, see `max_t`.
     verdict: `better` or `worse` where p < 0.05; else `no difference shown` where the interval lies within ± `worth`;
         else `undecided`.
-    needed: to decide in 80 % of studies, where it is undecided.
-    detectable: the difference that is shown with power 80 % among as many comparisons; NaN where none is.
+    needed: to decide in 80 % of studies, if it is undecided.
+    detectable: the difference that is shown with power 80 % among as many comparisons; NaN if there is none.
     """
 
     difference: Estimate
@@ -157,7 +157,7 @@ def _warn_of_alike(names: Mapping[Order, str], reference: str) -> None:
 def _compared(
     by_order: Mapping[Order, Sample], names: Mapping[Order, str], reference: str, worth: float
 ) -> dict[Order, Comparison]:
-    """The Comparison on every order of a setting but the reference; none where that was not run."""
+    """Return the Comparison of each order of a setting except the reference; empty if the reference was not run."""
     others = [order for order in by_order if names[order] != reference]
     against = [order for order in by_order if names[order] == reference]
     if not against:
@@ -244,7 +244,7 @@ def _verdict(sample: Sample, reference: Sample, estimate: Estimate, comparisons:
 
 
 def _of_one_sign(removed: Estimate, difference: Estimate) -> Estimate:
-    """Misses removed, whose interval leaves 0 out where that of the difference does: both have one sign."""
+    """Return misses removed with an interval that excludes 0 if that of the difference does: both have one sign."""
     if difference.low > 0:
         return msgspec.structs.replace(removed, low=max(removed.low, 0.0))
     if difference.high < 0:

@@ -1,13 +1,12 @@
-"""The verdict on one setting of a gate: bit-exact, or what intervals say.
+"""The verdict on one setting of a gate: bit-exact, or by intervals.
 
-A setting whose builds return the very ids of the baseline, to the same hits, is bit-exact, and needs no statistics.
-Where they may differ, the miss rate must not be shown to have risen, and is to be shown not to have risen by the
-margin: `fell` is a fall that is significant *and* larger than the margin, `holds` one whose interval excludes
-the margin, and what is neither is `undecided` and gets more builds.
+A setting is bit-exact if its builds return the same ids and hits as the baseline; it needs no statistics. Otherwise
+intervals of the miss rate decide: `fell` is a fall that is significant *and* larger than the margin, `holds` means
+that the interval excludes a fall by the margin, and the rest is `undecided` and gets more builds.
 
-How a difference is estimated: see `fall`. Verdicts are of these very queries; whether one also stands for queries like
-these is said beside it. A line over all settings of an engine finds small falls everywhere, which no setting shows by
-itself.
+`fall` says how a difference is estimated. Verdicts are for exactly these queries; the report says next to each one
+whether it also holds for queries like these. A line over all settings of an engine finds falls in many settings that
+are too small to show in one.
 """
 
 from collections import defaultdict
@@ -48,7 +47,7 @@ ABOUT = {
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """What builds that are compared have in common: their setting, without what made them, and their order."""
+    """The setting, without its versions, and the order that compared builds share."""
 
     setting: TrialSetting
     order: Order
@@ -219,7 +218,7 @@ def _by_case(trials: Iterable[Trial]) -> dict[Case, list[Trial]]:
 
 
 def case_of(trial: Trial) -> Case:
-    """What builds of one order in one setting have in common."""
+    """Return the Case of a trial: its setting and order."""
     trial = comparable(trial)
     return Case(setting=trial.setting, order=trial.order)
 
@@ -249,7 +248,7 @@ def _pooled(samples: Mapping[Case, Sample]) -> Sample:
 
 
 def _all_groups(samples: Sequence[Sample]) -> np.ndarray | None:
-    """The groups of the queries of all datasets, numbered apart; None where none has any."""
+    """Return the groups of the queries of all datasets, with distinct numbers; None if no dataset has groups."""
     if all(sample.groups is None for sample in samples):
         return None
     codes: list[np.ndarray] = []

@@ -71,7 +71,7 @@ def compare(
         dataset, as the command takes them. Engines compute in float32.
     queries: (q, d), the same. Without them those of the file or dataset, else a tenth of the rows, at most 1,000, held
         out by seed.
-    labels: (n,) integers or text, which the order `category` goes by; or the path of a file of them.
+    labels: (n,) integers or text for the order `category`; or the path of a file of them.
     metric: l2, cosine or ip; by default what the file or dataset states, else l2.
     query_groups: (q,) labels of queries that are not independent of each other, as paraphrases; or a path.
     orders: names with parameters ("block-shuffle:block=1024"), tables of them ({"name": "block-shuffle", "block":
@@ -83,8 +83,8 @@ def compare(
         while building.
     seeds: builds of every order. reference: the order that others are compared with, as results call it.
     worth: the smallest gain in recall that is worth it, in points; a smaller one counts as none.
-    limit: at most so many rows of the base, drawn by seed. name: what results call arrays; files and datasets have
-        names of their own.
+    limit: the most rows of the base to use, drawn by seed. name: the name of arrays in results; files and datasets
+        have their own names.
     store: a file that keeps outcomes: the same call goes on from there. Without one, nothing is kept but the Result.
     jobs: processes that build side by side; recall stays the same, times suffer. Engines run in processes of their own.
     progress: whether standard error shows how far it is, in notebooks too (as a bar, where ipywidgets is installed).
@@ -134,9 +134,9 @@ def run(
     command: str,
     worth: float = MARGIN,
 ) -> Result:
-    """What studies of one name come to, after what a store misses of them was measured.
+    """Measure the trials that the store does not have yet and return the Result of studies of one name.
 
-    command: what does the same again. worth: see `Findings`. Raises Interrupted at an interrupt; what finished is in
+    command: repeats this call. worth: see `Findings`. Raises Interrupted at an interrupt; what finished is in
     the store.
     """
     opened = Store.create(store)
@@ -177,7 +177,7 @@ def order(
 
 @named
 def lid(vectors: "Vectors", *, k: int = 100, estimator: str = "mle", metric: str | None = None) -> "np.ndarray":
-    """(n,) float64, the local intrinsic dimension of every row, as `bench lid` writes it; NaN where there is none.
+    """Return (n,) float64: the local intrinsic dimension of each row, as `bench lid` writes it; NaN if undefined.
 
     vectors, metric: as `compare` takes them. k: exact neighbours of each row to estimate from; a copy counts once.
     estimator: mle, mom or tle.
@@ -204,7 +204,7 @@ def load(
     reference: the order that others are compared with, by its label; by default the experiment's own. ties: whether
     recall counts rows as near as the k-th true neighbour, rather than going by id. worth: the smallest gain in recall
     that is worth it, in points.
-    Raises BenchError where there is no such store, experiment or order.
+    Raises BenchError if the store, the experiment or the order does not exist.
     """
     opened = Store.open(path(store, "store"))
     if experiment is None:
@@ -237,7 +237,7 @@ def loaded(
 
 
 def profiles(store: Store, outcomes: Any) -> Any:
-    """What a store has of the geometry of every dataset that outcomes are of."""
+    """Return the geometry that a store keeps of each dataset in `outcomes`."""
     data = dict.fromkeys(outcome.trial.data for _, outcome in outcomes)
     known = ((of, store.profile(of)) for of in data)
     return {of: arrays for of, arrays in known if arrays}

@@ -1,4 +1,4 @@
-"""What a program gives as arguments, as the harness has it; mistakes are told by the argument's name."""
+"""Convert the arguments of the Python interface to the types of the harness; errors name the argument."""
 
 import functools
 import inspect
@@ -43,7 +43,7 @@ def named(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
-    """The call of a function, `compare`, that has these arguments; what is in memory goes by its name."""
+    """Return the source code of a call of `function` with these arguments; arrays in memory appear by name."""
     defaults = {name: of.default for name, of in inspect.signature(function).parameters.items()}
     given = {name: _shown(value, name) for name, value in arguments.items()}
     more = [
@@ -53,7 +53,7 @@ def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any, name: str) -> str:
-    """A value as code where that is short, else a name for it."""
+    """Return a value as code if that is short, otherwise a name for it."""
     if isinstance(value, Path):
         value = str(value)
     if value is None or isinstance(value, str | int | float):
@@ -118,7 +118,10 @@ def path(value: Any, name: str) -> Path:
 
 
 def items(values: Any, name: str) -> list[tuple[str, Any]]:
-    """What a list has, each with the name of its place; a BenchError where it is no list, or has nothing."""
+    """Return each item of a list with the name of its position.
+
+    Raises BenchError if `values` is not a list or is empty.
+    """
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         raise BenchError(f"{name} is {values!r}: give a list")
     listed = [(f"{name}[{place}]", value) for place, value in enumerate(values)]

@@ -1,4 +1,4 @@
-"""What an experiment came to, as pandas frames, Altair charts and a report."""
+"""Results of an experiment as pandas frames, Altair charts and a report."""
 
 import shlex
 from functools import cached_property
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Result:
-    """What an experiment, or a comparison, came to. `load` and `compare` make one.
+    """Results of an experiment or a comparison, as `load` and `compare` return them.
 
     name: of the experiment. noted: its title, reference and the command that ran it, as far as they are known.
-    findings: what all else here is made from.
+    findings: the source of all frames, charts and reports.
     """
 
     def __init__(self, name: str, findings: Findings, noted: Noted = Noted()) -> None:  # noqa: B008 - frozen
@@ -84,7 +84,7 @@ class Result:
         """An Altair chart.
 
         choice: values of `dataset`, `index` and `search`, by which `recalls` goes too; the first of each by default.
-        Raises BenchError for an unknown name or choice, or where there is nothing to draw.
+        Raises BenchError if the name or the choice is unknown, or if there is nothing to draw.
         """
         from bench.present import charts
 

@@ -21,9 +21,9 @@ from bench.errors import BenchError, BenchWarning
 
 # Typer carries its own click, or uses the installed one, by version: this finds the one in use.
 UsageError: Any = typer.BadParameter.__mro__[1]
-# What a system says of the place of a file, whichever code of ours asks for it
+# Errors of the operating system about the place of a file, whatever code opens it
 _OF_A_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT)
-# What a report of a fault needs to name beside Python
+# Packages whose versions a bug report names, next to Python's
 _PACKAGES = ("hnswlib", "faiss-cpu", "numpy")
 
 app = typer.Typer(
@@ -84,7 +84,7 @@ def _bench(
         ),
     ] = False,
 ) -> None:
-    pass  # what all commands share is this option
+    pass  # only declares the option that all commands share
 
 
 def _warn(
@@ -101,7 +101,7 @@ def _warn(
 def main() -> None:
     """Run the command line.
 
-    Exit 0 done, 1 a check failed, 2 the user's mistake, 3 interrupted, 4 some trials failed, 70 a bug of ours.
+    Exit 0 done, 1 a check failed, 2 the user's mistake, 3 interrupted, 4 some trials failed, 70 a bug in bench.
     """
     streams.secure()
     warnings.simplefilter("ignore")
@@ -133,7 +133,7 @@ class _Interrupt:
 
 
 def _exit_code(words: list[str]) -> int:
-    """Run the command of these words, say what went wrong, and give what it comes to."""
+    """Run the command that `words` name, report any error, and return the exit code."""
     try:
         try:
             _run(words)
@@ -154,13 +154,13 @@ def _exit_code(words: list[str]) -> int:
 
 
 def _run(words: list[str]) -> None:
-    """Run the command of these words; not by Typer's own `main`, which exits with 1 where any pipe is broken."""
+    """Run the command that `words` name, without Typer's `main`, which exits with 1 if any pipe breaks."""
     with typer.main.get_command(app).make_context("bench", words) as context:
         context.command.invoke(context)
 
 
 def _mistake(error: BaseException) -> str:
-    """What to say of an exception that is not a bug of ours; nothing of one that is."""
+    """Return the message for an exception that is not a bug in bench; empty for a bug."""
     if isinstance(error, BenchError):
         return str(error)
     if isinstance(error, UsageError):
@@ -168,7 +168,7 @@ def _mistake(error: BaseException) -> str:
         return f"{error.format_message().rstrip('.')}. See `{command} --help`."
     if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":  # of a name that Python read
         part = error.object[max(error.start - 40, 0) : error.end + 40]
-        return f"{part!r} has a name that is not UTF-8, which what is written here has to be: rename it"
+        return f"{part!r} has a name that is not UTF-8; bench can only write UTF-8: rename it"
     if isinstance(error, OSError) and error.errno in _OF_A_PLACE:
         return f"{error.filename or 'a file'}: {error.strerror}; name another place, or repair this one"
     return ""

@@ -170,7 +170,7 @@ def _append(summary: Path, text: str, reads: list[Path]) -> None:
 
 
 def _from_here(experiment: str) -> str:
-    """An experiment's path from this folder, where it lies below it, so that the baseline serves elsewhere too."""
+    """Return the experiment's path, relative if it is below this folder, so that others can use the baseline."""
     path = Path(experiment)
     return str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else experiment
 

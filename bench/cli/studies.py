@@ -48,7 +48,7 @@ OrdersOption = Annotated[
     str | None,
     typer.Option(
         help="Comma-separated: names, with parameters as in block-shuffle:block=1024, and files of row numbers. "
-        'Labels with , : or + in them stand in double quotes: category:permutation="R+D"+sales. By default given, '
+        'Put labels that contain , : or + in double quotes: category:permutation="R+D"+sales. By default given, '
         "random, and those by LID, radius and residual that the data allows."
     ),
 ]
@@ -186,7 +186,10 @@ def compare(
 
 
 def _chosen(preset: str | None, given: dict[str, object]) -> "dict[str, Preset]":
-    """The presets that `--preset` names, none without it; a BenchError where their parameters are given too."""
+    """Return the presets that `--preset` names; none without it.
+
+    Raises BenchError if the command also sets parameters of those presets.
+    """
     if preset is None:
         return {}
     from bench.indexes.presets import ALL, SURVEYED, chosen, presets

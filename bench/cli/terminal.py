@@ -1,4 +1,4 @@
-"""What all commands share: options of one meaning, and how they read and answer."""
+"""Options, input and output that all commands share."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What the data looks like, in words and figures."""
+"""The properties of the data, in words and figures."""
 
 import math
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def _number(value: float, form: str) -> str:
 
 
 def of_profile(of: Profile) -> list[str]:
-    """What of the data speaks for an effect of order, and what against."""
+    """Return sentences on properties of the data that make an effect of order likely, or unlikely."""
     spread, outside = _number(of.scale_spread, ".2f"), _number(of.queries_outside, ".2f")
     said = []
     if of.uneven:

@@ -1,4 +1,4 @@
-"""Orders across engines: a table a dataset and ef_search, with a row an index and a column an order."""
+"""Orders across engines: one table per dataset and ef_search, with a row per index and a column per order."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -11,7 +11,7 @@ from bench.present.failures import failures_text
 from bench.present.frames import panels
 from bench.present.text import Layout, number, points
 
-_COLUMNS = 6  # orders beside each other in a terminal
+_COLUMNS = 6  # orders next to each other in a terminal
 _LONGEST_BESIDE = 12  # characters of an engine's name in front of them
 
 ByOrder = Mapping[str, Summary]
@@ -20,7 +20,7 @@ ByOrder = Mapping[str, Summary]
 def engines_text(findings: Findings, layout: Layout) -> str:
     """Differences to the reference, engines below each other; a wide layout has intervals, recall and build time.
 
-    Failed trials are counted below. A BenchError where no order is compared with the reference.
+    Failed trials are counted below. Raises BenchError if no order is compared with the reference.
     """
     failed = [failures_text(findings.failures, findings.trials, layout)] if findings.failures else []
     if not any(row.against for row in findings.summaries):
@@ -38,7 +38,7 @@ def engines_text(findings: Findings, layout: Layout) -> str:
 
 
 def _searches(findings: Findings) -> Iterator[tuple[str, Mapping[str, ByOrder]]]:
-    """What each table is of, and in it the summaries of every index by order; where any order is compared."""
+    """Yield the title of each table with a comparison, and the summaries of each of its indexes by order."""
     of_panel = panels(findings)
     tables: dict[str, dict[str, dict[str, Summary]]] = {}
     for row in findings.summaries:
@@ -66,7 +66,7 @@ def _table(title: str, by_index: Mapping[str, ByOrder], reference: str, layout: 
     for start in range(0, len(orders), _COLUMNS):
         few = orders[start : start + _COLUMNS]
         room = layout.width - (_LONGEST_BESIDE if beside else 0)
-        # A name is folded at its hyphen where there is no room for all
+        # A name is folded at its hyphen if the names do not fit
         header = few if sum(len(order) + 2 for order in few) <= room else [order.replace("-", "- ") for order in few]
         lines = {index: _differences(of, few) for index, of in by_index.items()}
         if beside:

@@ -13,14 +13,14 @@ LONGEST = 200  # characters of a reason, at most
 
 
 def failures_text(failures: Sequence[Failure], trials: int, layout: Layout) -> str:
-    """How many trials failed, and by engine why, most first; empty where none did.
+    """Return the number of failed trials and the reasons per engine, most frequent first; empty if none failed.
 
     trials: how many in all, failed ones included.
     """
     if not failures:
         return ""
     counts = Counter((failure.trial.index.engine, failure.reason) for failure in failures)
-    # Equally many go by name, so that the same failures read the same every time
+    # Equal counts are sorted by name, so that the same failures always give the same text
     by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     lines = [f"{len(failures):,} of {trials:,} trials FAILED; the next run tries them again:"]
     lines += [_line(engine, reason, count) for (engine, reason), count in by_count[:LINES]]

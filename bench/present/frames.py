@@ -1,4 +1,4 @@
-"""Findings as pandas frames: one row an order and setting, or whatever a chart has a mark for.
+"""Findings as pandas frames: one row per order and setting, or per mark of a chart.
 
 Every frame names the setting by `dataset`, `index` (the engine, with what varies among its indexes) and `search` (the
 ef_search, and k where it varies), so that one choice of the three serves all charts.
@@ -34,7 +34,7 @@ _PARTS = ("order", "build", "search")
 
 
 class Panel(msgspec.Struct, frozen=True):
-    """What is chosen on a page to see one setting."""
+    """The values to choose on a page to see one setting."""
 
     dataset: str
     index: str
@@ -94,7 +94,7 @@ def _ends(estimate: Any) -> tuple[float, float]:
 
 
 def _noise(reference: Summary) -> float:
-    """How far two builds lie apart in 95 % of pairs, as far as so few builds tell: a t interval of a difference."""
+    """Return the difference that 95 % of pairs of builds stay within, by a t interval for few builds."""
     from scipy.special import stdtrit
 
     if reference.builds < 2:
@@ -276,7 +276,7 @@ def _sweeps(datasets: Iterable[str]) -> dict[str, list[tuple[str, str, float]]]:
 
 
 def profiles(findings: Findings) -> list[tuple[str, Profile]]:
-    """What is known of every dataset, by its name in tables."""
+    """Return the known Profile of each dataset, with its name in tables."""
     by_name = {panel.dataset: setting.of.data for setting, panel in panels(findings).items()}
     known = ((name, profile(data, findings.profiles)) for name, data in by_name.items())
     return [(name, of_data) for name, of_data in known if of_data]

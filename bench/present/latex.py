@@ -16,7 +16,7 @@ COLUMNS = ("order", "builds", "recall", "verdict", "equals ef", "misses removed,
 
 
 def latex(findings: Findings) -> str:
-    """A table an experiment, a row an order, best first in its setting; what is the same in all rows is its caption."""
+    """Return one table per experiment and one row per order, best first; values that all rows share are the caption."""
     if not findings.summaries:
         raise BenchError("LaTeX has tables of orders compared, and these results compare none: export csv")
     tables = []

@@ -82,7 +82,7 @@ def engines() -> list[dict[str, Any]]:
 
 
 def own_engines() -> str:
-    """How an engine of one's own joins those that are listed."""
+    """Return how to add a user's engine to the listed ones."""
     return (
         "One of your own: `--engines hnswlib,./my_engine.py`, a Python file with build(base, order, metric, params,"
         f" seed), or a package with an entry point in the group {own.GROUP}; bench/README.md has a template."
@@ -113,7 +113,7 @@ def presets() -> list[dict[str, Any]]:
 
 
 def notes() -> str:
-    """Notes on single systems, a line each, and the medians of what all state."""
+    """Return notes on single systems, one line each, and the medians of the values that all systems state."""
     presets = surveyed.presets().values()
     lines = [f"* {p.system} is doubtful: {p.doubtful}" for p in presets if p.doubtful]
     lines += [f"{p.system}: {p.note}" for p in presets if p.note]
@@ -131,7 +131,7 @@ def _plain(value: Any) -> Any:
     return "-" if value is None else value if isinstance(value, int) else str(value)
 
 
-# Columns that do not fit a terminal beside the others
+# Columns that do not fit a terminal next to the others
 _WIDE = {"datasets": {"comes from", "download", "title"}, "presets": {"system", "version", "read in"}}
 _FOR_PROGRAMS = {"queries", "licence", "citation", "source", "doubtful", "note"}
 
@@ -142,12 +142,12 @@ KINDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "experiments": experiments,
     "presets": presets,
 }
-# What stands below a list, for people only
+# Text below a list, for people only
 BELOW: dict[str, Callable[[], str]] = {"presets": notes, "engines": own_engines}
 
 
 def text(kind: str, rows: Sequence[dict[str, Any]], layout: Layout) -> str:
-    """The rows of a list as a table, with what stands below it: columns that fit a terminal, or all for people."""
+    """Return the rows of a list as a table with the text below it: the columns that fit, or all for people."""
     left_out = _FOR_PROGRAMS | (set() if layout.wide else _WIDE.get(kind, set()))
     names = [key for key in rows[0] if key not in left_out]
     table = layout.table(names, [[_cell(row[name]) for name in names] for row in rows], len(names))

@@ -1,4 +1,4 @@
-"""What a study will take and can show, as text."""
+"""The plan of a study as text: its time, size and power."""
 
 from bench.analysis.plan import Plan
 from bench.analysis.setting import shown, split

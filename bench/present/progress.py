@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def outcomes(total: int, log: Log = say) -> Iterator[tuple[Log, Callable[[], None]]]:
-    """What to call with a line, and what to call at every one of so many outcomes: a bar, or lines without one."""
+    """Yield a function that logs a line, and one to call per outcome: it moves a bar, or writes lines without one."""
     if total and _shows_bar():
         with bar(total) as (log_beside, step):
             yield log_beside, step

@@ -53,7 +53,7 @@ def _experiment_text(experiment: str, rows: Sequence[Retrieval], layout: Layout)
 
 
 def score_columns(row: Retrieval) -> dict[str, Any]:
-    """What a Retrieval adds to its Summary, as one level of names, for JSON."""
+    """Return the fields that a Retrieval adds to its Summary, as one level of names, for JSON."""
     named: dict[str, Any] = {"judged": row.judged}
     for measure, score in row.scores.items():
         for part, estimate in (("", score.mean), ("_exact", score.exact), ("_difference", score.difference)):

@@ -1,4 +1,4 @@
-"""What a feature adds to the results of an experiment: tables, charts and the page are handed it."""
+"""The part that a feature adds to results: tables, charts and the page receive it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

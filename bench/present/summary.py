@@ -44,9 +44,9 @@ def summary_text(
 ) -> str:
     """Summaries as tables, one an experiment, with what to make of each below it.
 
-    What is the same all through stands above the table; a row is an order, best first in its setting. All columns, and
-    where the spread comes from, are in a wide layout. Below many rows, or in their place in a brief layout, stands an
-    overview that fits a screen.
+    Values that all rows share are above the table; each row is an order, best first in its setting. A wide layout has
+    all columns and the sources of the spread. An overview that fits a screen follows many rows; a brief layout has it
+    in their place.
     """
     by_experiment = groupby(summaries, key=lambda summary: summary.setting.experiment)
     return "\n\n".join(
@@ -180,7 +180,7 @@ def _ef(ef: float) -> str:
 
 
 def _notes(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> list[str]:
-    """What the columns mean, and what a reader has to know of the figures."""
+    """Return the meaning of the columns, and notes that readers of the figures need."""
     notes = [_legend(rows, advice, ties, wide)]
     gained = _gained_by_ties(rows)
     if _ties_decide(rows, ties):
@@ -246,7 +246,7 @@ def _legend(rows: Sequence[Summary], advice: Advice, ties: bool, wide: bool) -> 
 
 
 def _needed_legend(needed: Sequence[Needed], wide: bool) -> str:
-    """What stands beside `undecided`."""
+    """Return the legend of the figures next to `undecided`."""
     settles = " would settle it in four studies of five"
     if wide:
         return f"; undecided: what{settles}" if any(one.builds for one in needed) else ""
@@ -254,7 +254,7 @@ def _needed_legend(needed: Sequence[Needed], wide: bool) -> str:
     if any(one.builds and not one.queries for one in needed):
         note += f"; undecided (N): N builds of each order{settles}"
     if any(one.queries for one in needed):
-        note += "; undecided (q): no number of builds is enough with so few queries, --wide says how many are"
+        note += "; undecided (q): no number of builds is enough with these queries; --wide shows how many queries are"
     return note
 
 

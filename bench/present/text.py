@@ -97,7 +97,7 @@ def _grid(rows: Sequence[Sequence[str]], widths: Sequence[int], left: int) -> st
 
 
 def _wrapped(line: str, width: int) -> list[str]:
-    """A line as lines of at most so many columns; what follows the first of a list's item is indented."""
+    """Wrap a line at `width` columns; the later lines of a list's item are indented."""
     from rich.console import Console
     from rich.text import Text
 
@@ -147,7 +147,7 @@ def pipe(lines: Sequence[Cells], header: Sequence[str], left: int) -> str:
 
 
 def title(fields: Mapping[str, Any]) -> str:
-    """What is the same in all of a table, as its title says it."""
+    """Return the title of a table: the values that all of its rows share."""
     return ", ".join(f"{name} {value}" for name, value in fields.items())
 
 
@@ -197,7 +197,7 @@ def cells(setting: Mapping[str, Any], varying: Sequence[str]) -> list[Any]:
 def ties_note(gained: float, experiment: str) -> str:
     """A note for where counting ties adds so much to recall that it may decide between orders."""
     return (
-        f"TIES DECIDE: counting rows as near as the k-th adds up to {100 * gained:.1f} points. Which of equal rows"
-        " exact search names goes by file order, so recall by id flatters `given`: compare with"
+        f"TIES DECIDE: counting rows as near as the k-th adds up to {100 * gained:.1f} points. Among equal rows"
+        " exact search returns the first in the file, so recall by id flatters `given`: compare with"
         f" `bench table {shlex.quote(experiment)} --ties`."
     )

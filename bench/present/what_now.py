@@ -176,7 +176,7 @@ def _nothing_shown(advice: Advice) -> str:
         settle = f"{advice.needed.builds} builds of each order{also} would settle each in four studies of five"
         parts.append(f"{settle}, by what is known of it now.")
     elif advice.undecided:
-        parts.append("What would settle all of it is not known from so few builds.")
+        parts.append("Too few builds: the number that would decide all of them is unknown.")
     return " ".join(parts)
 
 
@@ -186,7 +186,7 @@ def _counted(number: int, one: str, more: str, of: int | None = None) -> str:
 
 
 def of_retrieval(rows: Sequence[Retrieval], varying: Sequence[str]) -> str:
-    """What an index in place of exact search does to the first measure: at worst, and at best."""
+    """Return how an index in place of exact search changes the first measure: at worst, and at best."""
     measure = next(iter(rows[0].scores))
     scored = sorted(
         (row for row in rows if measure in row.scores), key=lambda row: row.scores[measure].difference.value

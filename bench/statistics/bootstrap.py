@@ -1,4 +1,4 @@
-"""Resamples (Efron 1979) for what no formula covers: do two means change places, how do points in clusters correlate.
+"""Resamples (Efron 1979) for questions without a formula: swaps of two means, correlations of clustered points.
 
 A bootstrap of few builds by themselves is too narrow; of builds and queries together it holds what it promises about
 as well as the intervals of `stats` (`make calibrate`).

@@ -62,8 +62,8 @@ class Interval(msgspec.Struct, frozen=True):
 def mean(sample: Sample) -> Estimate:
     """Mean recall over builds and queries; the interval is symmetric in log-odds, so it stays within 0 and 1.
 
-    Log-odds make up for the skew of queries' recalls, so that their kurtosis is not counted again. Where hardly a query
-    missed anything, or found anything, there is no variance to go by, and the interval is no narrower than that of a
+    Log-odds make up for the skew of queries' recalls, so that their kurtosis is not counted again. If hardly any query
+    missed, or found, a neighbour, the variance is unknown, and the interval is no narrower than that of a
     Poisson count (Garwood 1936) of the neighbours missed, or found.
     """
     recalls = sample.recalls

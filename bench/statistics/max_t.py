@@ -13,12 +13,12 @@ _DRAWS = 20_000  # of a seed of their own: 5 % is then known to 0.15 points, and
 
 
 def effective_comparisons(samples: Sequence[Sample], reference: Sample, differences: Sequence[Estimate]) -> float:
-    """How many independent comparisons all differences to one reference amount to, at 5 % (Dunnett 1955).
+    """Return the number of independent comparisons equivalent to all differences to one reference (Dunnett 1955).
 
-    They share the reference's builds and the queries, hence are correlated, and the largest of them is smaller by luck
-    than of as many that are not. From the largest |t| of normal draws with their correlations: p values times this
-    number, and intervals for this number at once, say the same of every difference (a single-step, or max-t,
-    procedure). Between 1 and their number. Those without an interval do not count.
+    The differences share the reference's builds and the queries, so they are correlated: by chance alone, the largest
+    of them is smaller than the largest of as many independent ones. The number, at 5 %, is from the largest |t| of
+    normal draws with these correlations. P values times this number agree with intervals for this number at once (a
+    single-step, or max-t, procedure). It is between 1 and the number of differences that have an interval.
     """
     known = [index for index, estimate in enumerate(differences) if not np.isnan(estimate.se)]
     if len(known) < 2:

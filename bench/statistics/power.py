@@ -1,4 +1,4 @@
-"""What a number of builds can show: before they are built, and of those that are missing."""
+"""The power of a number of builds: before a study, and of the builds that are still missing."""
 
 import math
 from bisect import bisect_left
@@ -22,7 +22,7 @@ class Needed(NamedTuple):
     """What would decide a comparison in 80 % of studies; None where it is not that which is lacking, or too much is.
 
     builds: of each order, with the queries that there are; with as many `queries` where those are given.
-    queries: where no number of builds is enough with those that there are.
+    queries: only if no number of builds is enough with the present queries.
     """
 
     builds: int | None
@@ -66,7 +66,7 @@ def minimum_detectable_effect(
 
 
 def worth_of_a_hit(sample: Sample, builds: int) -> float:
-    """By how much one more hit in one of so many builds, on the sample's queries, moves their mean recall."""
+    """Return the change of mean recall of `builds` builds by one more hit, on the sample's queries."""
     return sample.step / (builds * int(sample.recalls.shape[1]))
 
 
@@ -108,7 +108,7 @@ def _first(least: int, most: int, share: Callable[[int], float]) -> int | None:
 
 
 def _settled(sample: Sample, reference: Sample, comparisons: float, margin: float) -> Callable[..., float]:
-    """The share of studies of so many builds of each and so many queries that decide, by what these samples show."""
+    """Return a function of builds and queries: the share of studies that decide, estimated from these samples."""
     now = intervals.difference(sample, reference)
     expected = _plan(sample, reference)
 

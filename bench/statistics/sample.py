@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
     @property
     def step(self) -> float:
-        """What one hit is worth in a query's value; of values that are no counts, a tenth."""
+        """Return the value of one hit in a query's recall; a tenth for values that are not counts."""
         return 1 / (self.k or 10)
 
 
@@ -99,7 +99,7 @@ def falls_apart(recalls: np.ndarray) -> bool:
 
 
 def units(sample: Sample) -> np.ndarray:
-    """(builds, units) what is independent of each other beside builds; its row means are the builds' mean recalls.
+    """Return (builds, units): values of independent units; each row's mean is the build's mean recall.
 
     Without groups the recalls. With groups a unit is a group, linearised: the variance of a row's units, over their
     number, is the cluster-robust variance of its mean (Liang and Zeger 1986), whatever the groups' sizes; and units are
@@ -125,7 +125,7 @@ def by_group(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
 def effective_units(sample: Sample) -> float:
     """How many units of one size say as much of others as the sample's: (sum of sizes)^2 / sum of squares (Kish 1965).
 
-    What a variance over units is known with goes by it: a few large groups are few, however many small ones there are.
+    It sets the precision of a variance over units: a few large groups count as few, however many small ones there are.
     """
     if sample.groups is None:
         return float(sample.recalls.shape[1])

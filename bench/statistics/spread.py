@@ -25,7 +25,7 @@ _ROUNDING = 1e-24  # of variances: the least step of a mean recall is larger tha
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """What permutations differ by in mean recall over builds and over queries like these; NaN where that is unknown.
+    """The spread of permutations in mean recall over builds and over queries like these; NaN if unknown.
 
     sd: their standard deviation without luck.
     luck: the standard deviation that their means would have if permutations did not matter.
@@ -94,7 +94,7 @@ def times(interval: Interval, factor: float, most: float) -> Interval:
 
 
 def luck_of_queries(recalls: np.ndarray) -> tuple[float, float]:
-    """What the draw of queries adds to the variance of the permutations' means, at least 0, and its standard error.
+    """Return the variance that the draw of queries adds to the permutations' means, at least 0, and its standard error.
 
     recalls: (permutations, seeds, queries), two each at least. It is a mean over queries, whose spread gives the error.
     """
@@ -112,8 +112,8 @@ def share_of_df(builds: np.ndarray, sequences: Sequence[Sequence[str]]) -> float
     """The share of the degrees of freedom that is left since luck of permutations correlates (Box 1954).
 
     builds: (permutations, seeds). A seed draws levels by place, so that permutations which have a category at the same
-    place share luck. Hence two variances, estimated as if permutations did not matter: of what a category at a place
-    adds to a build, and of the rest. 1 where permutations are too few to tell them apart.
+    place share luck. So there are two variances, estimated as if permutations did not matter: of what a category at a
+    place adds to a build, and of the rest. 1 if too few permutations distinguish the two.
     """
     df = len(sequences) - 1
     if (len(sequences[0]) - 1) ** 2 >= df:
@@ -139,7 +139,7 @@ def _of_places(sequences: Sequence[Sequence[str]]) -> np.ndarray:
 
 @cache
 def mean_range(draws: int) -> float:
-    """The mean range of so many independent normal draws of unit variance (Tippett 1925)."""
+    """Return the mean range of `draws` independent normal draws of unit variance (Tippett 1925)."""
     from scipy.integrate import quad
     from scipy.special import ndtr
 

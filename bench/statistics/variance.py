@@ -12,7 +12,7 @@ Part = tuple[float, float]
 
 
 def builds_part(*samples: Sample) -> Part:
-    """What the draw of builds adds to the variance of a mean, or of the difference between the means of two samples.
+    """Return the variance that the draw of builds adds to a mean, or to the difference between two samples' means.
 
     Never less than if each build had one hit more or less: a few builds that agree are no proof that all do. It is
     known no better than that of the sample it is known least of: orders differ in how much their builds vary, by 2 to 5
@@ -31,7 +31,7 @@ def builds_part(*samples: Sample) -> Part:
 
 
 def _build_parts(sample: Sample) -> list[Part]:
-    """What the draw of builds adds to the variance of a sample's mean, by source where seeds are crossed."""
+    """Return the variance that the draw of builds adds to a sample's mean, by source if seeds are crossed."""
     table = crossed(sample)
     if table is None:
         builds = len(sample.recalls)
@@ -56,7 +56,7 @@ def satterthwaite(variance: float, parts: Sequence[Part]) -> float:
 
 
 def query_part(by_query: np.ndarray, effective: float, *, tails: bool = True, unseen: float = 0.0) -> Part:
-    """What the draw of queries adds to the variance of the mean of `by_query` (units,).
+    """Return the variance that the draw of queries adds to the mean of `by_query` (units,).
 
     effective: how many units of one size these say as much as; see `effective_units`.
     tails: whether its degrees of freedom shrink with the kurtosis (Box 1953).
@@ -83,8 +83,8 @@ def _excess_kurtosis(values: np.ndarray) -> float:
 def residual_parts(sample: Sample) -> list[Part]:
     """The residual, which builds and queries both count, to take off.
 
-    Where seeds are crossed, that is what queries have in common with order seeds and with build seeds; what they have
-    with both is in the two of them, hence is put back once.
+    If seeds are crossed, this is the interaction of queries with order seeds and with build seeds; their interaction
+    with both is in each of the two, so it is put back once.
     """
     table = crossed(sample)
     if table is None:

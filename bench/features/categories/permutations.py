@@ -1,9 +1,9 @@
-"""What the order of whole categories does to recall, beside what chance alone would seem to do.
+"""The effect of the order of whole categories on recall, compared with chance.
 
-The best of 120 permutations lies well above the worst even where the permutation does not matter, since builds differ
-by their seed, and permutations on the queries that happen to be drawn. So the range is given beside the range that as
-many draws of such luck have, and beside that which permutations truly have without it. All of it is for queries like
-these: of the range, of the F test and of the true spread alike, the draw of queries is a part of luck.
+The best of 120 permutations has a much higher recall than the worst even if the permutation does not matter: builds
+differ by their seed, and permutations differ on the queries that happen to be drawn. So results give three ranges: the
+observed one, the one that chance alone produces, and the true one without chance. All three, and the F test, are for
+queries like these: the draw of queries counts as chance.
 """
 
 import math
@@ -39,11 +39,11 @@ class Permuted(msgspec.Struct, frozen=True, kw_only=True):
     range: highest minus lowest.
     range_by_luck: what to expect of it were all permutations alike.
     sd: the standard deviation of permutations without luck.
-    true_range: what the recalls of so many permutations, normal with that standard deviation, span in the mean.
+    true_range: the mean range of this number of permutations, if recalls are normal with standard deviation `sd`.
     f: variance of the permutations' means over that of luck; df: its degrees of freedom.
     p: that permutations differ no more than by luck, adjusted for the settings of the experiment (Holm).
 
-    What stands behind `range` is NaN from one seed or one query.
+    The fields after `range` are NaN with one seed or one query.
     """
 
     experiment: str

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def frame(findings: Findings) -> "pd.DataFrame":
-    """How far permutations of categories lie apart, in points: seen, by luck alone, and truly."""
+    """Return the ranges of category permutations, in points: observed, by chance alone, and true."""
     import pandas as pd
 
     permuted = findings.once(of_findings)
@@ -45,7 +45,7 @@ def frame(findings: Findings) -> "pd.DataFrame":
 
 
 def draw(rows: Any, labels: Sequence[str]) -> Any:
-    """Ranges of category permutations beside those of luck."""
+    """Draw the ranges of category permutations next to those of chance."""
     import altair as alt
 
     ranges = ["range seen", "range by luck alone", "true range"]
@@ -66,7 +66,8 @@ def draw(rows: Any, labels: Sequence[str]) -> Any:
 
 CHART = Chart(
     "Permutations of categories against luck",
-    "How far the best and the worst permutation lie apart as seen, by luck alone, and truly (with its 95 % interval).",
+    "The difference between the best and the worst permutation: observed, by chance alone, and true (with its 95 %"
+    " interval).",
     frame,
     draw,
     (),

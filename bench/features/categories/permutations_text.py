@@ -1,4 +1,4 @@
-"""What the order of whole categories does, as tables."""
+"""Tables of the effect of the order of whole categories."""
 
 import math
 from collections.abc import Sequence
@@ -31,7 +31,9 @@ OF_FEW_SEEDS = (
     f" With fewer than {FEW_SEEDS} seeds p can be too small if builds fall apart: it was below 0.05 in up to 7 % of"
     f" studies of permutations that do not matter. Give {FEW_SEEDS} seeds (`build_seeds = {FEW_SEEDS}`)."
 )
-MORE = " true sd: the standard deviation without luck, from which the true range is that of so many normal draws."
+MORE = (
+    " true sd: the standard deviation without luck; the true range is the mean range of as many normal draws with it."
+)
 
 
 def permuted_text(rows: Sequence[Permuted], layout: Layout) -> str:
@@ -97,7 +99,7 @@ def of_permutations(rows: Sequence[Permuted], varying: Sequence[str]) -> str:
     """Whether the order of whole categories is shown to matter, and how far permutations are truly apart."""
     tested = [row for row in rows if not math.isnan(row.p)]
     if not tested:
-        return "One seed or one query shows no luck: two of each at least tell whether permutations differ by more."
+        return "With one seed or one query, chance cannot be estimated; use at least two of each."
     shown = [row for row in tested if row.p < 1 - CONFIDENCE]
     if not shown:
         row = max(tested, key=lambda row: row.true_range.high)

@@ -39,7 +39,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One order in one setting, then and now.
 
     fields: of the setting, as tables show it. order: its label.
-    builds: then, and now; where one side has all seeds of the other, those of both.
+    builds: then, and now; only shared seeds if one side has all seeds of the other.
     same_ids: how many of now return the ids that the same seeds returned then.
     before, after: mean recall.
     difference: after minus before, on the same queries, with an interval that holds for all lines at once.
@@ -70,7 +70,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 def changes(before: Iterable[Measured], after: Iterable[Measured]) -> Changes:
     """The Changes from one set of outcomes to another, in the sequence of tables.
 
-    Raises BenchError where one of the two has builds of a line by several versions.
+    Raises BenchError if one side has builds of the same line by several versions.
     """
     then, now = _lines(before), _lines(after)
     shared = [line for line in then if line in now]
@@ -92,7 +92,7 @@ _SHARED = {
 
 
 def not_shared(before: Iterable[Measured], after: Iterable[Measured]) -> list[str]:
-    """What of a line two sets of outcomes have no value in common of, in words."""
+    """Return the fields in which two sets of outcomes have no value in common, in words."""
     then, now = _lines(before), _lines(after)
     return [
         words
@@ -102,7 +102,7 @@ def not_shared(before: Iterable[Measured], after: Iterable[Measured]) -> list[st
 
 
 def _lines(outcomes: Iterable[Measured]) -> dict[Trial, dict[tuple[int, int], Measured]]:
-    """Outcomes by what they share but for seeds, and by seeds."""
+    """Return outcomes by trial without its seeds, then by seeds."""
     lines: dict[Trial, dict[tuple[int, int], Measured]] = defaultdict(dict)
     for outcome in outcomes:
         seeds = outcome.trial.seeds

@@ -63,7 +63,7 @@ def rows(changes: Changes) -> list[dict[str, Any]]:
 
 
 def frame(lines: Sequence[Change]) -> "pd.DataFrame":
-    """Differences in points, a row a line, named by `dataset`, `index` and `search` as all charts are."""
+    """Return differences in points, one row per line; `dataset`, `index` and `search` name them as in all charts."""
     import pandas as pd
 
     listed = []

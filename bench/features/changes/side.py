@@ -35,7 +35,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 def side(named: str, store: Path, experiment: str | None = None) -> Side:
     """The Side of a baseline's .json file, a store file, an experiment of `store`, or a baseline by name, tried so.
 
-    experiment: which one of a store file that has several. Raises BenchError where there is none of these.
+    experiment: which one of a store file that has several. Raises BenchError if nothing has this name.
     """
     if named.endswith(".json"):
         return _of_baseline(named)

@@ -1,4 +1,4 @@
-"""What an engine does with the order of insertion, as experiments show it: verdicts, what it breaks, what to set."""
+"""Diagnose from experiments how an engine treats the insertion order: verdicts, broken promises, settings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -42,11 +42,11 @@ _REMEDIES = {
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """What a doctor has to say of an engine, by one metric.
+    """The diagnosis of an engine for one metric.
 
-    lines: a verdict each.
-    settings: what to set so that the order is kept, each with why; empty where defaults do, or where nothing does.
-    keeps: whether something does.
+    lines: one verdict each.
+    settings: settings that keep the order, each with its reason; empty if the defaults do, or if nothing does.
+    keeps: whether any setting keeps the order.
     """
 
     engine: str
@@ -89,12 +89,12 @@ def diagnosis(engine: str, metric: str | None, log: Log, timeout: float | None =
 
 
 def _examined(engine: str, metric: str, known: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """What a process of its own does."""
+    """Run the experiments in a separate process."""
     return examination.run(INDEXES[find(engine)], metric, known, names)
 
 
 def judged(name: str, installed: str, engine: Engine, metric: str, known: Mapping[str, Any]) -> Diagnosis:
-    """What the outcomes of all experiments, by name, come to."""
+    """Return the diagnosis from the outcomes of all experiments, by name."""
     lines = [_with_remedy(line) for line in (*orders(engine, known), *_builds(engine, known), *_answers(engine, known))]
     settings, keeps = to_set(engine, known)
     return Diagnosis(engine=name, version=installed, metric=metric, lines=lines, settings=settings, keeps=keeps)

@@ -38,7 +38,7 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 class Differing(msgspec.Struct, frozen=True):
-    """How many of so many queries were answered otherwise, at most, by so many builds."""
+    """The number of queries, of `queries`, that a build answered differently from the first of `builds`."""
 
     differ: int
     queries: int
@@ -73,7 +73,7 @@ class Saturation(msgspec.Struct, frozen=True, kw_only=True):
     """What searches as wide as the base return, or as wide as the engine takes.
 
     recall: of the nearest 10.
-    shifted: by how much all ids are off where that makes recall whole, else 0.
+    shifted: the offset of all ids if removing it restores recall, otherwise 0.
     foreign: ids that are no row's.
     nearest_first: the share of answers whose distances ascend.
     never: rows that no search returned, though each was searched for itself.
@@ -144,7 +144,7 @@ def same_graph(engine: Engine, metric: str, known: Mapping[str, Any], chunk: Chu
 
 
 def felt(engine: Engine, metric: str, known: Mapping[str, Any], chunk: Chunk | None = None) -> Places | None:
-    """What a row's place does, where the graph is not that of one row a call."""
+    """Return the effect of a row's place; None if the graph equals the one from one row per call."""
     if chunk is not None and alike(known.get(of_chunk("same graph", chunk))):
         return None
     return places.felt(engine, metric, **_chunk(engine, chunk))
@@ -264,7 +264,10 @@ def run(
 
 
 def _params(engine: Engine, **changed: Any) -> Params:
-    """Parameters, the others at the engine's defaults; a BenchError where it cannot have them."""
+    """Return parameters with these changes, the others at the engine's defaults.
+
+    Raises BenchError if the engine does not accept them.
+    """
     params = engine.params(**changed)
     try:
         engine.check(params)
@@ -281,7 +284,7 @@ def _chunk(engine: Engine, chunk: Chunk | None) -> dict[str, Any]:
 
 
 def of_chunk(name: str, chunk: Chunk) -> str:
-    """What an experiment with so many rows a call is called."""
+    """Return the name of an experiment with `chunk` rows per call."""
     return f"{name}, chunk {chunk}"
 
 

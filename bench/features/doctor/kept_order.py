@@ -27,7 +27,7 @@ from bench.statistics import intervals
 from bench.statistics.intervals import Estimate
 from bench.statistics.sample import Sample
 
-# Of answers: rows at equal distances go by id in some engines; sorting pairs of rows by id changes over a fourth
+# Share of answers: some engines sort rows at equal distances by id; sorting pairs of rows by id changes over a fourth
 _TIES = 0.05
 # Answers that more than one question has
 CANNOT_TELL, REFUSED, FAILED = "cannot be told", "refused", "failed"
@@ -41,8 +41,8 @@ class DoctorLine(msgspec.Struct, frozen=True):
     question: what was asked.
     answer: in a few words.
     evidence: what was seen, in figures.
-    broken: whether the engine breaks by it what it promises, or what every engine has to hold.
-    remedy: what to change in an engine that breaks it, as far as that is known.
+    broken: whether this breaks a promise of the engine, or a requirement for all engines.
+    remedy: the change that repairs such an engine, if known.
     """
 
     question: str
@@ -88,7 +88,7 @@ def _order(question: str, engine: Engine, known: Mapping[str, Any]) -> DoctorLin
 
 
 def _exact_answer(exact: ExactOrder, places: Places) -> str:
-    """Of an engine that repeats: by equal answers first, and what a row's place does where that is felt."""
+    """Return the verdict on an engine that repeats: by equal answers first, then by the effect of a row's place."""
     last = exact.far.share < AT_MOST
     if exact.moved.share > _TIES:
         return BY_ID
@@ -137,7 +137,7 @@ def _in_calls(question: str, known: Mapping[str, Any], chunk: Chunk) -> DoctorLi
 
 
 def _clustered(question: str, found: Any) -> Iterator[DoctorLine]:
-    """What a clustered order costs."""
+    """Yield the cost of a clustered order."""
     if isinstance(found, Failed) and not found.refused:
         yield failed(question, found)
     elif isinstance(found, Recalls):

@@ -55,7 +55,7 @@ class SmallestFalls(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gate shows, worst first.
+    """The result of a gate, worst lines first.
 
     passed: whether nothing failed; with `strict`, what is undecided or left out fails too.
     left_out: engines of the baseline that are not installed, where its experiment has those that are alone.
@@ -105,7 +105,7 @@ def check(
     budget: seconds for which what is undecided is built on, also beyond the builds of the baseline; without it, up to
         these. strict: whether what is left undecided, or left out, fails.
     timeout: seconds for one check of what an engine promises.
-    A BenchError where the study's trials are not the baseline's.
+    Raises BenchError if the study's trials are not the baseline's.
     """
     left_out, unsaved = _not_in_both(baseline, study)
     baseline, study = baselines.without(baseline, left_out), without(study, unsaved) if unsaved else study
@@ -158,7 +158,7 @@ def check(
 
 def _not_in_both(baseline: Baseline, study: Study) -> tuple[list[str], list[str]]:
     """Engines of the baseline that are not installed, and engines that are and that it has none of; none unless the
-    study takes those that are installed. A BenchError where it shares no engine with the baseline."""
+    study takes the installed ones. Raises BenchError if it shares no engine with the baseline."""
     if not study.experiment.installed_only:
         return [], []
     saved = {outcome.trial.index.engine for outcome in baseline.outcomes}
@@ -174,7 +174,7 @@ def _not_in_both(baseline: Baseline, study: Study) -> tuple[list[str], list[str]
 
 
 class _Clock:
-    """What is left of a budget of seconds, by what trials took so far."""
+    """The rest of a budget of seconds, estimated from the trials so far."""
 
     def __init__(self, budget: float | None) -> None:
         self._start, self._budget, self._trials = time.monotonic(), budget, 0
@@ -203,9 +203,9 @@ def _unchanged(study: Study, changes: Sequence[Change]) -> list[str]:
 
 
 def broken_promises(study: Study, timeout: float | None = None) -> list[str]:
-    """What the engines of a study do not keep of what they promise, a line each, by experiment on small data.
+    """Return the promises that engines of a study break, one line each, by experiments on small data.
 
-    timeout: seconds for one check. An engine that reaches it or dies, in a process of its own, keeps no promise.
+    timeout: seconds for one check. Each engine runs in its own process; one that exceeds this or dies keeps no promise.
     """
     metrics = list(dict.fromkeys(dataset.metric for dataset in study.datasets.values()))
     return [
@@ -234,7 +234,7 @@ def _verdicts(name: str, metrics: Sequence[str], timeout: float) -> list[tuple[s
 
 
 def _checks(engine: str, metrics: Sequence[str]) -> Iterator[tuple[str, CheckResult]]:
-    """What a process of its own does. engine: as `find` takes it."""
+    """Run the checks in a separate process. engine: as `find` takes it."""
     whole = INDEXES[find(engine)]
     for metric in metrics:
         for verdict in verdicts(whole, metric, of_order=True):
@@ -258,7 +258,7 @@ def _open(lines: Sequence[GateLine], beyond: bool) -> list[GateLine]:
 
 
 def _of(lines: Sequence[GateLine], trials: Iterable[Trial]) -> list[Trial]:
-    """The trials of these lines; where one is of all of an engine's, all of that engine."""
+    """Return the trials of these lines; a line without a case covers all trials of its engine."""
     engines = {line.engine for line in lines if line.case is None}
     cases = {line.case for line in lines}
     return [trial for trial in trials if trial.index.engine in engines or case_of(trial) in cases]

@@ -32,9 +32,9 @@ _FAULTS = {FELL: "recall fell", NOT_EXACT: "ids differ", RESCORED: "hits differ"
 
 
 def text(report: Report, layout: Layout) -> str:
-    """The verdict, what has changed in the environment, and a line a setting, worst first.
+    """Return the verdict, the changes of the environment, and one line per setting, worst first.
 
-    What is bit-exact is counted, and listed in a wide layout alone.
+    Bit-exact settings are counted; only a wide layout lists them.
     """
     verdicts = Counter(line.verdict for line in report.lines)
     counts = {name: verdicts[name] for name in WORST_FIRST if name in verdicts}
@@ -103,7 +103,7 @@ def _not_compared(report: Report) -> list[str]:
 
 
 def _broken(report: Report) -> list[str]:
-    """What is wrong whatever recall says."""
+    """Return the failures that do not depend on recall."""
     broken = []
     if report.contract:
         how = f"`bench doctor {' '.join(engine.file or name for name, engine in _breaking(report).items())}` says more"
@@ -114,7 +114,7 @@ def _broken(report: Report) -> list[str]:
 
 
 def _undecided(report: Report) -> list[str]:
-    """What is open where nothing failed, and what would decide it."""
+    """Return the undecided lines if nothing failed, and the builds that would decide them."""
     left = [line for line in report.lines if line.verdict == UNDECIDED]
     if not left or any(line.verdict in FAILURES for line in report.lines):
         return []
@@ -189,7 +189,7 @@ def gate_values(report: Report) -> dict[str, Any]:
 
 
 def _tables(report: Report, layout: Layout) -> list[str]:
-    """What all lines have in common, and a table of them."""
+    """Return the fields that all lines share, then the lines as a table."""
     lines = report.lines
     settings = [fields_of(line.case.setting) if line.case else {"dataset": "all"} for line in lines]
     common, differing = split([fields for fields, line in zip(settings, lines, strict=True) if line.case])

@@ -74,7 +74,7 @@ def _few(row: UnderPreset, shown_orders: Sequence[str]) -> list[Any]:
 
 
 def _common(row: UnderPreset) -> dict[str, Any]:
-    """What all rows have in common: data, and what a search asks for."""
+    """Return the fields that all rows share: those of the data and of the search."""
     names = [*shown(row.setting.of.data), *shown(row.setting.of.search)]
     return {name: row.setting.fields[name] for name in names if name not in GRAPH}
 

@@ -1,4 +1,4 @@
-"""What one's own vectors get under each system's defaults, and how much the order matters then."""
+"""The recall of the user's vectors under each system's defaults, and the effect of the order there."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from bench.study.spec.preset_studies import Search
 
 
 class UnderPreset(msgspec.Struct, frozen=True, kw_only=True):
-    """One engine of ours at one system's parameters.
+    """One engine of bench with the parameters of one system.
 
     name, system, doubtful: of the preset.
     builds: of each order.

@@ -91,7 +91,7 @@ def models_of(columns: Columns, which: Any = any) -> list[str]:
 
 
 def references_of(columns: Columns, names: Mapping[Order, str], reference: str) -> dict[Searched, Searched]:
-    """What every column is compared with; columns whose engine has no outcomes of the reference are left out."""
+    """Return the reference of each column, without columns whose engine has no outcomes of the reference."""
     if reference == EXACT:
         return dict.fromkeys(columns, BY_EXACT)
     by_engine = {searched.engine: searched for searched in columns if names[searched.order] == reference}

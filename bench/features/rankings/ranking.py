@@ -1,8 +1,8 @@
 """Do models keep their ranking when an index answers instead of exact search, and is a move more than noise?
 
-Models are datasets that share their judgements: the same documents and queries in other vectors. A ranking goes by
-mean nDCG@10. Whether two models really change places is seen from resamples: queries are drawn with replacement (whole
-groups of them, where any of the models' datasets has groups), the same for every model and for exact search, and builds
+Models are datasets that share their judgements: the same documents and queries in other vectors. Rankings are by
+mean nDCG@10. Resamples show whether two models really change places: queries are drawn with replacement (whole
+groups of them, if any of the models' datasets has groups), the same for every model and for exact search, and builds
 within each model, engine and order. The probability of a swap is the share of resamples in which an index orders the
 two otherwise than the reference does in the same resample. So queries that favour one model under both are no swap.
 """

@@ -84,7 +84,7 @@ def _columns_text(rankings: Rankings, layout: Layout) -> str:
 
 
 def engine_name(column: Column) -> str:
-    """An engine, with parameters of its own where there are any."""
+    """Return the engine's name, with its own parameters if it has any."""
     return column.engine if column.engine_params == "{}" else f"{column.engine} {column.engine_params}"
 
 
@@ -138,7 +138,7 @@ def _correlations_text(rankings: Rankings, layout: Layout) -> str:
 
 
 def _short(names: Sequence[str]) -> dict[str, str]:
-    """Names without what all share: of `npl(model=lsa@64)` and the like, `lsa@64`."""
+    """Return names without their common part: `lsa@64` for `npl(model=lsa@64)`."""
     parts = {name: name.partition("=") for name in names}
     if len({(head, equals) for head, equals, _ in parts.values()}) > 1 or not next(iter(parts.values()))[1]:
         return {name: name for name in names}

@@ -1,7 +1,7 @@
 """Every chart, defined once for page, notebook, SVG and PNG.
 
 A chart is drawn of a frame, see `frames`, whose rows are of the setting that is chosen by `dataset`, `index` and
-`search`, as far as the chart goes by them. Colour never stands alone: shapes, words or places say the same.
+`search`, as far as the chart uses them. Colour never stands alone: shapes, words or places say the same.
 """
 
 import json
@@ -26,10 +26,10 @@ WIDTH, DPI = 340, 300  # points of a plot, so that with its names it fits a page
 
 
 class Chart(NamedTuple):
-    """What a chart shows.
+    """A chart: its title, its rows and how to draw them.
 
     title: its heading. about: what its marks are, in words; a chart's text alternative too.
-    frame: its rows of all settings; empty where there is nothing to draw.
+    frame: its rows of all settings; empty if there is nothing to draw.
     draw: it, of these rows; labels of orders, the reference first, give colours and shapes.
     by: which of dataset, index, search and k choose its rows.
     """
@@ -68,8 +68,8 @@ def every(findings: Findings, charts: Charts, name: str) -> Iterator[tuple[dict[
 def chart(findings: Findings, charts: Charts, name: str, **choice: Any) -> Any:
     """Return one of these charts for paper or a notebook.
 
-    choice: values of what it goes by, of `dataset`, `index` and `search` as a rule; without one the first is taken.
-    Raises BenchError for an unknown name, a choice that there is not, or where there is nothing to draw.
+    choice: values of the fields that choose its rows, usually `dataset`, `index` and `search`; by default the first.
+    Raises BenchError if the name or the choice is unknown, or if there is nothing to draw.
     """
     of, frame = _found(findings, charts, name)
     if wrong := sorted(choice.keys() - {*of.by, "dataset", "index", "search"}):
@@ -93,7 +93,7 @@ def _drawn(findings: Findings, of: Chart, frame: "pd.DataFrame", choice: Mapping
 
 
 def named(text: str, reference: str) -> str:
-    """A title or caption with the name of the reference, where there is one."""
+    """Return a title or caption with the name of the reference, if there is one."""
     return text.replace("the reference", reference) if reference else text
 
 
@@ -142,7 +142,7 @@ _SHAPES = ord("\N{BLACK SQUARE}")  # the first of 96 geometric shapes, so that o
 _WORDS = {"search": "ef_search", "k": "k"}
 
 
-_MOST_ENGINES = 6  # whose colours and shapes are told apart beside each other
+_MOST_ENGINES = 6  # whose colours and shapes a reader can distinguish
 
 
 def _differences(column: str, least: int = 2, most: float = math.inf) -> Callable[[Findings], "pd.DataFrame"]:
@@ -263,9 +263,9 @@ CHARTS = {
     ),
     "needed": Chart(
         "What these builds can show",
-        "The smallest true difference to the reference that so many builds and queries show in four studies of five, by"
-        " order, with no mark where none would be; beside it the verdict, and the builds and queries that would settle"
-        " what is undecided.",
+        "The smallest true difference to the reference that these builds and queries show in four studies of five, by"
+        " order, without a mark if there is none; next to it the verdict, and the builds and queries that would decide"
+        " the undecided orders.",
         frames.needed,
         parts.needed,
         _OF_SETTING,

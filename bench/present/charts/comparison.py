@@ -37,7 +37,7 @@ def forest(rows: Any, marks: Mapping[str, tuple[str, str, str]]) -> Any:
         "verdict:N", scale=verdicts(0, marks), legend=alt.Legend(title=None, orient="top", columns=COLUMNS)
     )
     colour = verdict_colours(marks)
-    # In words beside the plot, but on a phone
+    # In words next to the plot, except on a phone
     low, high = (f"format(datum.{end}, '+.2f')" for end in ("low", "high"))
     text = f"format(datum.difference, '+.2f') + (isValid(datum.low) ? ' [' + {low} + ', ' + {high} + ']' : '')"
     text = f"containerSize()[0] < 480 ? '' : {text}"
@@ -122,7 +122,7 @@ def engine_map(rows: Any, labels: Sequence[str]) -> Any:
 
 
 def _heat(rows: Any, down: str) -> Any:
-    """Differences to the reference, with a row for every value of a field and a column an order."""
+    """Draw differences to the reference, with a row per value of a field and a column per order."""
     import altair as alt
 
     marks = " : ".join(f"datum.verdict == '{verdict}' ? ' {mark}'" for verdict, (_, _, mark) in VERDICTS.items())
@@ -157,7 +157,7 @@ def engines(rows: Any, labels: Sequence[str]) -> Any:
 
     indexes = list(dict.fromkeys(rows["index"]))
     y = alt.Y("order:N", title=None, axis=names(), sort=None)
-    # Sorted by a field: else Vega-Lite writes the names into an expression, and not every name can stand in one
+    # Sorted by a field: else Vega-Lite writes the names into an expression, and some names are not valid there
     offset = alt.YOffset("index:N", sort=alt.EncodingSortField("place", op="min", order="ascending"))
     colour, shape = verdict_colours(), listed("index", indexes, SHAPES, "bottom")
     base = alt.Chart(rows).encode(y=y, yOffset=offset)

@@ -19,11 +19,11 @@ VERDICTS = {
     UNDECIDED: ("circle", REFERENCE, "?"),
 }
 ROW = 22  # pixels an order
-# Pixels of a name beside a plot, and in legends of two columns, by the room that there is; paper has no container
+# Pixels of a name next to a plot, and in legends of two columns, by the room available; paper has no container
 _ROOM = "(containerSize()[0] || 560)"
 LONGEST: Any = {"expr": f"clamp({_ROOM} / 3, 80, 240)"}
 LONGEST_BELOW: Any = {"expr": f"clamp({_ROOM} / 2 - 55, 80, 240)"}  # in a legend below, which begins at the plot
-LONGEST_ABOVE: Any = {"expr": f"clamp({_ROOM} / 3 - 30, 80, 240)"}  # beside names, which take a third
+LONGEST_ABOVE: Any = {"expr": f"clamp({_ROOM} / 3 - 30, 80, 240)"}  # next to names, which take a third
 COLUMNS = 2  # of a legend: as many as a phone has room for
 
 
@@ -52,7 +52,7 @@ def colours(labels: Sequence[str]) -> Any:
 
 
 def shapes(labels: Sequence[str]) -> Any:
-    """Orders by shape, beside `colours`."""
+    """Return the shape of each order, to go with `colours`."""
     import altair as alt
 
     marks = [SHAPES[place % len(SHAPES)] for place in range(len(labels))]
@@ -82,7 +82,7 @@ def listed(field: str, values: Sequence[str], marks: Sequence[Any], orient: Any 
 
 
 def tips(*names: str) -> list[Any]:
-    """What a pointer at a mark shows."""
+    """Return the tooltip fields of a mark."""
     import altair as alt
 
     forms = {"recall": ".4f", "low": ".4g", "high": ".4g", "difference": "+.2f", "ndcg": ".4f"}
@@ -110,7 +110,7 @@ def config(ink: str = "#222", plain: str = "#555", faint: str = "#ddd", backgrou
         "axis": {"labelColor": ink, "titleColor": ink, "gridColor": faint, "domainColor": ink, "tickColor": ink}
         | {"titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 12},
         # Fewer ticks than by default, whose first two labels touch. Labels stay flush with the ends: one beyond an end
-        # changes the width, which changes the labels, for ever where text stands beside the plot
+        # changes the width, which changes the labels, without end if there is text next to the plot
         "axisXQuantitative": {"labelFlush": True, "tickCount": {"expr": "max(2, ceil(width / 60))"}},
         "legend": {"labelColor": ink, "titleColor": ink, "labelFontSize": 11}
         | {"symbolBaseFillColor": plain, "symbolBaseStrokeColor": plain},

@@ -43,7 +43,7 @@ PARTS = {
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
-    """What a report says of how an experiment was made.
+    """How an experiment was made, for a report.
 
     name, title: of the experiment. commands: that repeat it.
     """

@@ -113,7 +113,7 @@ def template(name: str, folder: Path = HERE) -> Any:
 
 
 def _listed(value: Any) -> str:
-    """What an environment has of one kind, as a line."""
+    """Return one kind of entry of an environment as a line."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {one}" for name, one in value.items() if one) or "none"
     if isinstance(value, list):

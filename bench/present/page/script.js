@@ -18,7 +18,7 @@
   const charts = Object.fromEntries(
     Object.entries(content.charts).map(([name, chart]) => [name, { ...chart, rows: rowsOf(chart.rows) }]),
   );
-  // What else some charts go by, with its values
+  // Other fields that choose the rows of some charts, with their values
   const others = {};
   for (const chart of Object.values(charts))
     for (const key of chart.by.filter((one) => one !== "k" && !KEYS.includes(one)))
