@@ -1,1 +1,1 @@
-"""What results mean."""
+"""The meaning of results: estimates, verdicts and advice."""

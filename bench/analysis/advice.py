@@ -1,4 +1,4 @@
-"""What to make of a comparison: what the file's order costs, which order is best, or that order does not matter."""
+"""Advice on a comparison: the cost of the file's order, the best order, or that the order does not matter."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ LEAST_RECALL = 0.05  # below which no graph that is searched for its own rows st
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
-    """What to make of one experiment.
+    """The advice on one experiment.
 
     reference: the order that others are compared with, by its label; reference_option: as in Effect.
     metric: of the data, by which orders are made; METRIC if there are several.
@@ -66,7 +66,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def given_costs(self) -> bool:
-        """Whether the order of the file is shown to cost what it is worth to avoid, and to gain nowhere."""
+        """Return whether the order of the file is shown to cost what it is worth to avoid, and to gain nowhere."""
         return bool(self.given and not self.given.surely(BETTER) and self.given.surely_by(WORSE, self.worth))
 
 
@@ -153,5 +153,5 @@ def widest(effect: Effect, comparisons: int) -> tuple[Summary, Estimate]:
 
 
 def alike(effect: Effect) -> bool:
-    """Whether an order is shown to be as good as the reference everywhere, within what is worth it."""
+    """Return whether an order is shown to be as good as the reference everywhere, within what is worth it."""
     return all(row.against is not None and row.against.verdict == NO_DIFFERENCE for row in effect.rows)

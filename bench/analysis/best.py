@@ -34,7 +34,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(rows, key=lambda row: -abs(difference(row)))
 
     def surely_by(self, verdict: str, worth: float) -> bool:
-        """Whether it is surely better, or worse, by an estimated `worth` at least in some setting."""
+        """Return whether it is surely better, or worse, by an estimated `worth` at least in some setting."""
         return any(abs(difference(row)) >= worth for row in self.surely(verdict))
 
     def mean(self, settings: set[Setting]) -> float:
@@ -133,8 +133,10 @@ def _cheapest(
 
 
 def _as_good(estimates: Collection[Estimate], worth: float) -> bool:
-    """Whether an order is as good as another, by its differences to that: none is shown to be below 0, and none is as
-    low as -worth."""
+    """Return whether an order is as good as another, by its differences to that order.
+
+    No difference may be shown to be below 0, and none may be as low as -worth.
+    """
     return bool(estimates) and all(each.high >= 0 and each.value > -worth for each in estimates)
 
 

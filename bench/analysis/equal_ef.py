@@ -129,7 +129,7 @@ def _repeated(curve: dict[int, Sample]) -> dict[int, Point]:
 
 
 def without_ef_search(setting: Setting) -> _Key:
-    """What settings have in common that differ in ef_search alone."""
+    """The fields that settings share if they differ only in ef_search."""
     search = msgspec.structs.replace(setting.of.search, ef_search=0)
     return setting.experiment, msgspec.structs.replace(setting.of, search=search)
 

@@ -87,7 +87,7 @@ def p_of_rise(ways: Sequence[Estimate]) -> float:
 
 
 def settles(pair: Pair, margin: float) -> bool:
-    """Whether builds without number could decide, should recall be as it seems now."""
+    """Return whether builds without number could decide, should recall be as it seems now."""
     value = float(pair.now.recalls.mean() - pair.then.recalls.mean())
     limit = intervals.simultaneous(intervals.combined_difference(value, [builds_part(pair.then)]), _WAYS)
     return limit.low > -margin or (limit.high < 0 and value < -margin)

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Findings:
-    """What outcomes of one experiment, or several, mean; each part is computed when it is first asked for.
+    """The results of one experiment, or several; each part is computed at its first use.
 
     outcomes: (experiment, outcome) pairs, all of them.
     ladder: of the reference, see `summarize`.
@@ -81,7 +81,7 @@ class Findings:
 
     @cached_property
     def advice(self) -> list[Advice]:
-        """What to make of each experiment."""
+        """Return the advice on each experiment."""
         return advise(self.summaries, self._samples, self.reference, self.worth)
 
     @cached_property

@@ -34,12 +34,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def uneven(self) -> bool:
-        """Whether density varies much, as where order was seen to matter most."""
+        """Return whether density varies much, as where order was seen to matter most."""
         return self.scale_spread > UNEVEN
 
     @property
     def outside(self) -> bool:
-        """Whether queries lie farther from the rows than rows from each other."""
+        """Return whether queries lie farther from the rows than rows from each other."""
         return self.queries_outside > OUTSIDE
 
 

@@ -36,7 +36,7 @@ CHOSEN = ("dataset", "engine", "ef_search", "k")
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """What outcomes have in common that are compared.
+    """The fields that compared outcomes share.
 
     experiment: name of the experiment that they belong to.
     of: the setting of their trials.
@@ -49,18 +49,18 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What tables show of it, by name."""
+        """Return the fields that tables show, by name."""
         return fields_of(self.of) | {"dataset": self.name}
 
 
 def fields_of(setting: trials.TrialSetting) -> dict[str, Any]:
-    """What tables show of a setting, by name: all but digests and what is empty, an engine's version after its name."""
+    """Return the fields of a setting for tables, by name, without digests and empty ones; versions follow engines."""
     beside_engine = shown(setting.data) | {"engine": setting.index.engine} | shown(setting.provenance)
     return beside_engine | shown(setting.index) | shown(setting.search)
 
 
 def shown(group: msgspec.Struct) -> dict[str, Any]:
-    """What tables show of one group of a setting, by name."""
+    """Return the fields of one group of a setting for tables, by name."""
     fields = msgspec.structs.asdict(group)
     if fields.get("chunk") == trials.ALL_ROWS:
         fields["chunk"] = "all"
@@ -102,7 +102,7 @@ def sample_of(
 
 
 def labels(outcomes: Outcomes) -> dict[Order, str]:
-    """What tables call every order that has outcomes; see `labels_of`, experiments having tables of their own."""
+    """Return the label in tables of each order with outcomes; see `labels_of`, per experiment."""
     orders: dict[str, set[Order]] = defaultdict(set)
     for experiment, outcome in outcomes:
         orders[experiment].add(outcome.trial.order)

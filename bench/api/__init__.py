@@ -199,7 +199,7 @@ def load(
     ties: bool = False,
     worth: float = 100 * MARGIN,
 ) -> Result:
-    """The Result of an experiment in a store; its name may be left out where the store has one.
+    """Return the Result of an experiment in a store; the name is optional if the store has only one.
 
     reference: the order that others are compared with, by its label; by default the experiment's own. ties: whether
     recall counts rows as near as the k-th true neighbour, rather than going by id. worth: the smallest gain in recall
@@ -244,7 +244,7 @@ def profiles(store: Store, outcomes: Any) -> Any:
 
 
 def _warn_of_failures(findings: Findings) -> None:
-    """A BenchWarning where trials failed, which names the first."""
+    """Warn (BenchWarning) if trials failed, naming the first."""
     if failures := findings.failures:
         engine, reason = failures[0].trial.index.engine, failures[0].reason
         line = f"{len(failures):,} of {findings.trials:,} trials failed, the first in {engine}: {reason}"

@@ -25,7 +25,7 @@ CALL = "result = bench.compare("
 
 
 def named(function: Callable[P, T]) -> Callable[P, T]:
-    """The function, with options of the command line in its mistakes called by the name of its argument."""
+    """Return the function; its errors name the argument instead of the option of the command line."""
     arguments = set(inspect.signature(function).parameters)
 
     def argument(option: re.Match[str]) -> str:
@@ -75,7 +75,7 @@ def parts(
     limit: int | None = None,
     name: str = "vectors",
 ) -> Parts:
-    """The parts of a dataset, as the arguments of a program state them."""
+    """Return the parts of a dataset from the arguments of a program."""
     if not isinstance(name, str) or not name:
         raise BenchError(f"name is {name!r}: give text, by which results call the vectors")
     check_columns(queries, vectors)
@@ -98,7 +98,7 @@ def _place(values: Any, name: str, read: Callable[[Any, str], FileArray]) -> Pla
 
 
 def order_table(entry: Any, where: str) -> dict[str, Any]:
-    """An order as an experiment's table has it."""
+    """Return an order in the form of an experiment's table."""
     if isinstance(entry, str | Path):
         return table(str(entry), where)
     if isinstance(entry, dict) and "rows" not in entry:
@@ -110,7 +110,7 @@ def order_table(entry: Any, where: str) -> dict[str, Any]:
 
 
 def path(value: Any, name: str) -> Path:
-    """The path of a file or folder; a BenchError that names the argument where it is none."""
+    """Return the path of a file or folder. Raises BenchError, naming the argument, if `value` is no path."""
     text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     if not isinstance(text, str) or not text:
         raise BenchError(f"{name} is {value!r}: give a path")
@@ -131,7 +131,7 @@ def items(values: Any, name: str) -> list[tuple[str, Any]]:
 
 
 def whole(number: Any, name: str, least: int = 1) -> int:
-    """A whole number, numpy's too; a BenchError that names the argument where it is none, or below `least`."""
+    """Return a whole number, numpy's too. Raises BenchError, naming the argument, if it is none or below `least`."""
     try:
         if isinstance(number, bool):
             raise TypeError

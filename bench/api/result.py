@@ -62,7 +62,7 @@ class Result:
 
     @property
     def advice(self) -> str:
-        """What to make of it, a sentence a line: the words below the terminal's table and above the report's charts."""
+        """Return the conclusions, one sentence per line: as in the terminal and in the report."""
         from bench.present.answer import answer
 
         return "\n".join(answer(self.findings, sections()))
@@ -75,13 +75,13 @@ class Result:
 
     @property
     def charts(self) -> list[str]:
-        """The names of the charts that there is something to draw in."""
+        """Return the names of the charts that have something to draw."""
         from bench.present import charts
 
         return charts.names(self.findings, self._charts)
 
     def chart(self, name: str, **choice: str) -> Any:
-        """An Altair chart.
+        """Return an Altair chart.
 
         choice: values of `dataset`, `index` and `search`, by which `recalls` goes too; the first of each by default.
         Raises BenchError if the name or the choice is unknown, or if there is nothing to draw.
@@ -91,7 +91,7 @@ class Result:
         return charts.chart(self.findings, self._charts, name, **choice)
 
     def html(self) -> str:
-        """The report: one page without a network."""
+        """Return the report: one page that needs no network."""
         from bench.present.page import About, page
 
         command = self.noted.command or "# not known: these results came without a command"

@@ -66,7 +66,7 @@ def _print_versions(wanted: bool) -> None:
 
 
 def _version(package: str) -> str:
-    """The version of a package that is installed, which is not imported for it."""
+    """Return the version of an installed package, without importing it."""
     from importlib import metadata
 
     try:

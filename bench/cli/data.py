@@ -1,4 +1,4 @@
-"""Commands about data: what it looks like, where it comes from, and what there is to name."""
+"""Commands about data: its geometry, its sources, and the names that other commands take."""
 
 import sys
 from pathlib import Path
@@ -91,9 +91,9 @@ def order(
     ] = None,
     metric: MetricOption = None,
     labels: LabelsOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="What the order draws by: ties, shuffles, centroids.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the order's ties, shuffles and centroids.")] = 1,
 ) -> None:
-    """Write an order of all rows of a file, to load a database in: its first number is the row to insert first.
+    """Write the order in which to load the rows of a file into a database: the first number is the first row to insert.
 
     \b
     Example:
@@ -139,7 +139,7 @@ def fetch(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Datasets; see `bench list datasets`.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Download datasets that are published, check them, and keep them in the cache.
+    """Download published datasets, check them, and keep them in the cache.
 
     \b
     Example:
@@ -187,17 +187,18 @@ def embed(
         str | None, typer.Option(help="The column of CSV, or the key of JSON Lines, of the texts; text by default.")
     ] = None,
     label_column: Annotated[
-        str | None, typer.Option(help="That of the texts' labels, for the order category; without it, no labels.")
+        str | None,
+        typer.Option(help="The column or key of the texts' labels, for the order category; without it, no labels."),
     ] = None,
     query_prefix: Annotated[
-        str | None, typer.Option(help="Put before every query; without it, what the model states.")
+        str | None, typer.Option(help="Text to put before each query; by default the model's own.")
     ] = None,
     passage_prefix: Annotated[
-        str | None, typer.Option(help="Put before every text to be found; without it, what the model states.")
+        str | None, typer.Option(help="Text to put before each text to search; by default the model's own.")
     ] = None,
     split: Annotated[str | None, typer.Option(help="The judgements in qrels/SPLIT.tsv; test by default.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse judgements of unknown queries and texts.")] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Texts that go through the model at a time.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Texts per call of the model.")] = 32,
     name: Annotated[str | None, typer.Option(help="The model's name in files; the end of --model by default.")] = None,
     as_json: JsonOption = False,
 ) -> None:

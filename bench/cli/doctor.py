@@ -1,4 +1,4 @@
-"""The command that finds out what an engine does with the order."""
+"""The command that tests how an engine treats the insertion order."""
 
 from typing import Annotated
 
@@ -24,12 +24,12 @@ def doctor(
     ],
     metric: Annotated[str | None, typer.Option(help="l2, cosine or ip; by default the engine's first.")] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds that each check of an engine may take; a slower one has failed.")
+        float | None, typer.Option(help="Seconds that each check of an engine may take; a slower one fails.")
     ] = None,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Find out by experiment what engines do with the order of insertion: exit 1 if one breaks a promise.
+    """Test by experiment how engines treat the order of insertion: exit 1 if one breaks a promise.
 
     \b
     Example:

@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
 GateStoreOption = Annotated[
     Path | None,
-    typer.Option("--store", help="Keep builds here, so that the same command goes on after an interrupt."),
+    typer.Option("--store", help="Keep builds in this file, so that the same command continues after an interrupt."),
 ]
 
-baseline_app = typer.Typer(help="Baselines, which `bench gate` holds later versions against.", add_completion=False)
+baseline_app = typer.Typer(
+    help="Save baselines, with which `bench gate` compares later versions.", add_completion=False
+)
 
 
 @baseline_app.callback()
@@ -47,16 +49,18 @@ def _baseline() -> None:
 @baseline_app.command(name="save")
 def baseline_save(
     name: Annotated[str, typer.Argument(help="A name in results/baselines, or the path of a .json file.")],
-    reason: Annotated[str, typer.Option(help="Why recall is to be held against these figures.")],
+    reason: Annotated[str, typer.Option(help="Why later versions should be compared with these figures.")],
     experiment: Annotated[
         str, typer.Option(help="A shipped experiment's name, or the path of a TOML file.")
     ] = "default",
-    builds: Annotated[int, typer.Option(help="Builds of each order, 5 or more; a gate adds up to as many.")] = 10,
+    builds: Annotated[
+        int, typer.Option(help="Builds of each order, 5 or more; a gate adds at most the same number.")
+    ] = 10,
     store: GateStoreOption = None,
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Measure an experiment and keep it as what later versions are held against.
+    """Measure an experiment and save it as the baseline for later versions.
 
     \b
     Example:
@@ -70,7 +74,7 @@ def baseline_save(
 
     path = baseline.path_of(name)
     if not reason.strip():
-        raise BenchError("--reason is empty: say why recall is to be held against these figures")
+        raise BenchError("--reason is empty: say why later versions should be compared with these figures")
     if builds < baseline.LEAST_BUILDS:
         raise BenchError(f"--builds {builds}: give at least {baseline.LEAST_BUILDS}, since fewer show no fall")
     before = baseline.read(path) if path.exists() and path.stat().st_size else None
@@ -106,18 +110,18 @@ def gate(
     budget: Annotated[
         str | None,
         typer.Option(
-            help="Time, as 90s, 10m or 2h, to go on building until every line is decided; without it at most as many "
-            "builds as the baseline has."
+            help="Time, as 90s, 10m or 2h, to continue building until every line is decided; by default at most as many"
+            " builds as the baseline has."
         ),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on what is undecided, or left out, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail also if a line is undecided or left out.")] = False,
     store: GateStoreOption = None,
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a baseline's graphs again with what is installed now: exit 1 where recall has fallen.
+    """Build a baseline's graphs again with the installed packages: exit 1 if recall has fallen.
 
     \b
     Example:
@@ -155,7 +159,7 @@ def gate(
 
 
 def _files(experiment: str, store: Path | None) -> list[Path]:
-    """The files that a measurement reads by name."""
+    """Return the files that a measurement reads by name."""
     return [*([Path(experiment)] if experiment.endswith(".toml") else []), *([store] if store else [])]
 
 
@@ -179,7 +183,7 @@ def _from_here(experiment: str) -> str:
 def _measuring(
     study: "Study", path: Path | None, workers: "Workers", purpose: Mapping[str, object]
 ) -> "Iterator[Measure]":
-    """What measures trials of a study, with progress, and ends the command where it is interrupted or trials fail.
+    """Return a function that measures trials with progress, and exits if interrupted or if trials fail.
 
     purpose: identifies this attempt among others in a store.
     """

@@ -31,7 +31,7 @@ def table(
     experiment: Annotated[str | None, typer.Argument(help="One experiment; without it, all in the store.")] = None,
     reference: Annotated[
         str | None,
-        typer.Option(help="The order that others are compared with; by default that of the experiment named."),
+        typer.Option(help="The order that others are compared with; by default the experiment's own."),
     ] = None,
     ties: Annotated[bool, typer.Option("--ties", help="Count rows as near as the k-th, not by id alone.")] = False,
     by_engine: Annotated[bool, typer.Option("--by-engine", help="One row per engine, one column per order.")] = False,
@@ -40,7 +40,7 @@ def table(
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print recall by order from the store, and retrieval quality where data is judged.
+    """Print recall by order from the store, and retrieval quality if data has judgements.
 
     \b
     Example:
@@ -169,13 +169,13 @@ def _check_reference(reference: str | None, known: "Collection[str]") -> None:
 def rankings(
     experiment: Annotated[str | None, typer.Argument(help="One experiment; without it, all in the store.")] = None,
     reference: Annotated[
-        str, typer.Option(help="What rankings are compared with: exact search, or an order in the same engine.")
+        str, typer.Option(help="The reference of rankings: exact search, or an order in the same engine.")
     ] = "exact",
     store: StoreOption = STORE,
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Rank models by nDCG@10 under exact search, every engine and order, and say which moves are more than noise.
+    """Rank models by nDCG@10 under exact search, each engine and each order; show changes of rank above noise.
 
     \b
     Example:
@@ -199,12 +199,12 @@ def rankings(
 def export(
     experiment: Annotated[str | None, typer.Option(help="One experiment; without it, all outcomes.")] = None,
     kind: Annotated[
-        str | None, typer.Option("--format", help="csv, parquet, markdown or latex; by default what --output ends in.")
+        str | None, typer.Option("--format", help="csv, parquet, markdown or latex; by default the ending of --output.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="A file; without it, standard output.")] = None,
     store: StoreOption = STORE,
 ) -> None:
-    """Write one tidy row an outcome; as LaTeX, the tables of `bench table` for a paper.
+    """Write one tidy row per outcome; as LaTeX, the tables of `bench table` for a paper.
 
     \b
     Example:

@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 
 PresetOption = Annotated[
     str | None,
-    typer.Option(help="M and both ef as a system has them by default: a name of `bench list presets`, or all."),
+    typer.Option(
+        help="M, ef_construction and ef_search at a system's defaults: a name of `bench list presets`, or all."
+    ),
 ]
 QueriesOption = Annotated[
     Path | None,
-    typer.Option(help="A file of queries; else those that the base's file or TOML has, else base rows are held out."),
+    typer.Option(
+        help="A file of queries; by default those in the base's file or TOML file, otherwise rows of the base."
+    ),
 ]
 QueryGroupsOption = Annotated[
     Path | None,
@@ -57,7 +61,7 @@ ReportOption = Annotated[
     typer.Option("--report/--no-report", help="Write the results as a page next to the store; see `bench report`."),
 ]
 PlanOption = Annotated[
-    bool, typer.Option("--plan", help="Build nothing: say how long it would take and what it could show.")
+    bool, typer.Option("--plan", help="Build nothing: estimate its time and the smallest difference that it can show.")
 ]
 EnginesOption = Annotated[
     str, typer.Option(help="Comma-separated: names of `bench list engines`, and Python files of your own.")
@@ -69,7 +73,7 @@ def run(
     store: StoreOption = STORE,
     jobs: JobsOption = 1,
     timeout: TimeoutOption = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many rows of each base, drawn by seed.")] = None,
+    limit: Annotated[int | None, typer.Option(help="The most rows of each base to use, drawn by seed.")] = None,
     plan: PlanOption = False,
     worth: WorthOption = None,
     with_report: ReportOption = True,
@@ -77,7 +81,7 @@ def run(
     wide: WideOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build and score what an experiment asks for and the store does not have yet, then print its table.
+    """Build and score the trials of an experiment that the store does not have yet, then print its table.
 
     \b
     Example:
@@ -105,16 +109,16 @@ def compare(
     queries: QueriesOption = None,
     labels: LabelsOption = None,
     neighbors: Annotated[
-        Path | None, typer.Option(help="A file of the queries' nearest base rows, to verify against exact search.")
+        Path | None, typer.Option(help="A file of the queries' nearest base rows, to check against exact search.")
     ] = None,
     metric: MetricOption = None,
     query_groups: QueryGroupsOption = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows of the base, drawn by seed.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most rows of the base to use, drawn by seed.")] = None,
     orders: OrdersOption = None,
     engines: EnginesOption = "hnswlib,faiss",
     ef_search: Annotated[str | None, typer.Option(help="Comma-separated; 10,40 by default.")] = None,
-    k: Annotated[int, typer.Option("--k", min=1, help="Neighbours asked for.")] = 10,
-    m: Annotated[int | None, typer.Option("--M", min=2, help="Links a node; 16 by default.")] = None,
+    k: Annotated[int, typer.Option("--k", min=1, help="Neighbours per query.")] = 10,
+    m: Annotated[int | None, typer.Option("--M", min=2, help="Links per node; 16 by default.")] = None,
     ef_construction: Annotated[
         int | None, typer.Option(min=1, help="Candidates while building; 128 by default.")
     ] = None,
@@ -135,8 +139,7 @@ def compare(
 ) -> None:
     """Compare orders of insertion on your own vectors, or on a dataset of the catalogue.
 
-    What is given as --queries, --query-groups, --labels, --neighbors or --metric takes the place of what a file or
-    dataset states.
+    --queries, --query-groups, --labels, --neighbors and --metric override the values in a file or dataset.
 
     \b
     Example:

@@ -25,31 +25,40 @@ CHECK_FAILED, USER_MISTAKE, INTERRUPTED, TRIALS_FAILED, CRASHED = 1, 2, 3, 4, 70
 StoreOption = Annotated[Path, typer.Option("--store", help="The SQLite file that keeps results.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 JobsOption = Annotated[
-    int, typer.Option(min=1, help="Processes that build side by side. Recall stays the same; times suffer.")
+    int, typer.Option(min=1, help="Processes that build at the same time. Recall stays the same; times get longer.")
 ]
 TimeoutOption = Annotated[
-    float | None, typer.Option(help="Seconds that a build and its searches may take; one that takes longer has failed.")
+    float | None, typer.Option(help="Seconds that a build and its searches may take; a slower one fails.")
 ]
 MetricOption = Annotated[
-    str | None, typer.Option(help="l2, cosine or ip; by default what the file of vectors states, else l2.")
+    str | None,
+    typer.Option(help="l2, cosine or ip; by default the metric that the file of vectors states, otherwise l2."),
 ]
-LabelsOption = Annotated[Path | None, typer.Option(help="A file of one label a base row; .txt has one a line.")]
+LabelsOption = Annotated[Path | None, typer.Option(help="A file with one label per base row, .txt one per line.")]
 WideOption = Annotated[
-    bool, typer.Option("--wide", help="All columns, as Markdown; without it those that fit a terminal (80 in a pipe).")
+    bool,
+    typer.Option(
+        "--wide",
+        help="Print all columns, as Markdown; otherwise those that fit the terminal (80 characters in a pipe).",
+    ),
 ]
 AllOption = Annotated[
     bool,
-    typer.Option("--all", help="Every row of a long table, as files and pipes get it; else a terminal gets a summary."),
+    typer.Option(
+        "--all", help="Print every row of a long table, as for files and pipes; otherwise a terminal shows a summary."
+    ),
 ]
 WorthOption = Annotated[
     float | None,
-    typer.Option(help="The smallest gain in recall that is worth it, in points; 1 by default. A smaller one is none."),
+    typer.Option(
+        help="The smallest gain in recall that matters, in points; 1 by default. Smaller gains count as none."
+    ),
 ]
 STORE = Path("results/store.sqlite")
 
 
 def workers(jobs: int, timeout: float | None) -> "Workers":
-    """The processes that build, as options state them."""
+    """Return the processes that build, from the options."""
     from bench.study.execution.workers import Workers
 
     if timeout is not None and not timeout > 0:
@@ -58,7 +67,7 @@ def workers(jobs: int, timeout: float | None) -> "Workers":
 
 
 def terminal_layout(wide: bool, every: bool = True) -> "Layout":
-    """How tables are laid out: as wide as the terminal, or `COLUMNS`, or 80 where output goes elsewhere.
+    """How tables are laid out: as wide as the terminal, or `COLUMNS`, or 80 if output goes elsewhere.
 
     every: whether a terminal gets every row of a long table, as files and pipes do.
     """
@@ -77,7 +86,7 @@ def worth_of(points: float | None) -> float:
 
 
 def exit_after(failures: "Sequence[Failure]") -> None:
-    """Exit with a code of its own where trials failed."""
+    """Exit with code 4 if trials failed."""
     if failures:
         raise typer.Exit(TRIALS_FAILED)
 

@@ -1,1 +1,1 @@
-"""What people look at."""
+"""Output for people: tables, notes, charts and pages."""

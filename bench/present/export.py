@@ -42,7 +42,7 @@ _LATEX = re.compile(rb"\\begin\{table\}\n\\centering\n\\caption\{.*?\border\s*&\
 
 
 def is_export(path: Path) -> bool:
-    """Whether a file is an export in any of our formats, LaTeX included."""
+    """Return whether a file is an export in any of our formats, LaTeX included."""
     first = outputs.head(path, 4000)
     if first.startswith(b"PAR1"):
         return _MARKS.issubset(_parquet_columns(path))

@@ -33,7 +33,7 @@ def plan_text(name: str, plan: Plan, layout: Layout) -> str:
     ]
     note = layout.note(
         "detectable: the smallest difference between two orders that this number of builds finds with power 80 % among"
-        " as many orders, by a probe of a few thousand rows. Time is of builds and searches; neighbours, dimension"
-        " and orders, where they are not in the cache yet, come on top."
+        " as many orders, by a probe of a few thousand rows. Time covers builds and searches; neighbours, dimension"
+        " and orders that are not in the cache yet take extra time."
     )
     return "\n\n".join([*parts, note])

@@ -27,7 +27,7 @@ def outcomes(total: int, log: Log = say) -> Iterator[tuple[Log, Callable[[], Non
 
 
 def _shows_bar() -> bool:
-    """Whether a bar can be drawn: in a terminal, or by rich in a notebook that has ipywidgets."""
+    """Return whether a bar can be drawn: in a terminal, or by rich in a notebook that has ipywidgets."""
     return sys.stderr.isatty() or ("ipykernel" in sys.modules and find_spec("ipywidgets") is not None)
 
 
@@ -83,7 +83,7 @@ def bar(total: int) -> Iterator[tuple[Log, Callable[[], None]]]:
 
 @contextmanager
 def transfers(log: Log, terminal: bool, every: float = 10.0) -> Iterator[Progress]:
-    """What to call as bytes of files come: a bar for each in a terminal, else a line now and then."""
+    """Yield a function to call as bytes of files arrive: a bar per file in a terminal, otherwise occasional lines."""
     if not terminal:
         yield _TransferLines(log, every).step
         return

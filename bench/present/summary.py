@@ -98,7 +98,7 @@ def table(advice: Advice, rows: Sequence[Summary]) -> tuple[list[str], list[list
 
 
 def what_now(advice: Advice, rows: Sequence[Summary], ties: bool) -> list[str]:
-    """What to make of the rows of one experiment, in sentences."""
+    """Return the conclusions from the rows of one experiment, in sentences."""
     if _ties_decide(rows, ties):
         return [ties_first(advice.experiment)]
     return sentences(advice, [row.setting.fields for row in rows])
@@ -218,7 +218,7 @@ def _gained_by_ties(rows: Sequence[Summary]) -> float:
 
 
 def _ties_decide(rows: Sequence[Summary], ties: bool) -> bool:
-    """Whether orders may seem to differ by which of equal rows exact search names."""
+    """Return whether orders may seem to differ by which of equal rows exact search names."""
     return not ties and _gained_by_ties(rows) >= TIES_MATTER
 
 

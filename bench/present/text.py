@@ -39,7 +39,7 @@ class Layout(msgspec.Struct, frozen=True):
     brief: bool = False
 
     def shortens(self, rows: int) -> bool:
-        """Whether a table of this many rows is left out."""
+        """Return whether a table of this many rows is left out."""
         return self.brief and not self.wide and rows > MOST_ROWS
 
     def note(self, text: str) -> str:
@@ -48,11 +48,11 @@ class Layout(msgspec.Struct, frozen=True):
         return "\n".join(line for text_line in plain(text, "\n").split("\n") for line in _wrapped(text_line, width))
 
     def what_now(self, sentences: Sequence[str]) -> str:
-        """What to make of the results above it, as a list."""
+        """Return the conclusions from the results above it, as a list."""
         return self.note("\n".join(["What now:", *(f"- {sentence}" for sentence in sentences)]))
 
     def table(self, header: Sequence[str], rows: Sequence[Cells], left: int) -> str:
-        """A table whose first `left` columns stand to the left, and whose cells are folded where they do not fit."""
+        """Return a table with its first `left` columns left-aligned and cells folded if they do not fit."""
         if self.wide:
             return pipe(rows, header, left)
         return self.sections(header, [("", rows)], left)
@@ -130,12 +130,12 @@ def points(difference: Bounded) -> str:
 
 
 def number(value: float, form: str, factor: float = 1) -> str:
-    """A number in a form, or nothing for NaN."""
+    """Return a number in a format, or an empty text for NaN."""
     return "" if math.isnan(value) else form.format(factor * value)
 
 
 def p_value(p: float) -> str:
-    """A p value, or nothing for NaN."""
+    """Return a p value, or an empty text for NaN."""
     return "< 0.001" if p < 0.001 else number(p, "{:.3f}")
 
 
@@ -183,7 +183,7 @@ def by_setting(
 
 
 def without_repeats(settings: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[list[Any]]:
-    """The cells of every row for the fields that vary, empty where the row above has the same."""
+    """Return the cells of each row for the fields that vary; empty if the row above has the same value."""
     rows = [cells(setting, varying) for setting in settings]
     above = [[], *rows[:-1]]
     return [["" if row == before else value for value in row] for row, before in zip(rows, above, strict=True)]
@@ -195,7 +195,7 @@ def cells(setting: Mapping[str, Any], varying: Sequence[str]) -> list[Any]:
 
 
 def ties_note(gained: float, experiment: str) -> str:
-    """A note for where counting ties adds so much to recall that it may decide between orders."""
+    """Return a note if counting ties adds enough to recall to decide between orders."""
     return (
         f"TIES DECIDE: counting rows as near as the k-th adds up to {100 * gained:.1f} points. Among equal rows"
         " exact search returns the first in the file, so recall by id flatters `given`: compare with"

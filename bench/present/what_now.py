@@ -1,4 +1,4 @@
-"""What now: a few plain sentences below a table. The same words for terminal, page and notebook."""
+"""What now: conclusions below a table, in a few sentences. The same words for terminal, page and notebook."""
 
 import shlex
 from collections.abc import Mapping, Sequence

@@ -19,9 +19,11 @@ _MOST_QUERIES = 1_000_000
 
 
 class Needed(NamedTuple):
-    """What would decide a comparison in 80 % of studies; None where it is not that which is lacking, or too much is.
+    """The builds or queries that would decide a comparison in 80 % of studies.
 
-    builds: of each order, with the queries that there are; with as many `queries` where those are given.
+    None if it is not the missing part, or if too many are needed.
+
+    builds: of each order, with the present queries; with `queries` if that is given.
     queries: only if no number of builds is enough with the present queries.
     """
 
@@ -71,7 +73,7 @@ def worth_of_a_hit(sample: Sample, builds: int) -> float:
 
 
 def needed(sample: Sample, reference: Sample, comparisons: float = 1, margin: float = MARGIN) -> Needed:
-    """What would decide: show the difference, or keep it within `margin`.
+    """Return the builds or queries that would decide: show the difference, or keep it within `margin`.
 
     The true difference is not the one seen: by chance that is too large or too small. So it is taken for anywhere that
     its standard error allows, and the 80 % are over all of that. The same number has to decide in 80 % of studies of

@@ -86,7 +86,7 @@ def lost_queries(recalls: np.ndarray) -> np.ndarray:
 
 
 def falls_apart(recalls: np.ndarray) -> bool:
-    """Whether one build loses many queries, and many more than its sister builds; recalls: (builds, queries).
+    """Return whether one build loses many queries, and many more than its sister builds; recalls: (builds, queries).
 
     By luck every build loses some at a low `ef_search`. A hint and no verdict: rows that nearly repeat do this too.
     """

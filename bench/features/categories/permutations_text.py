@@ -96,7 +96,7 @@ def _test(row: Permuted) -> list[str]:
 
 
 def of_permutations(rows: Sequence[Permuted], varying: Sequence[str]) -> str:
-    """Whether the order of whole categories is shown to matter, and how far permutations are truly apart."""
+    """Return whether the order of whole categories is shown to matter, and the true range of permutations."""
     tested = [row for row in rows if not math.isnan(row.p)]
     if not tested:
         return "With one seed or one query, chance cannot be estimated; use at least two of each."

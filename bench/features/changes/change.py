@@ -1,4 +1,4 @@
-"""What changed between two sets of outcomes, two studies or a baseline and a run, by setting and order.
+"""Changes between two sets of outcomes, two studies or a baseline and a run, by setting and order.
 
 Outcomes are of one line where they share data, index parameters, order and search, whatever built them: a version, a
 machine or our own code may be what differs.
@@ -60,7 +60,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What two sets of outcomes have in common, and how many lines each has that the other has not."""
+    """Lines that two sets of outcomes share, and the number of lines that only one of them has."""
 
     lines: list[Change]
     only_before: int

@@ -1,4 +1,4 @@
-"""What changed between two sets of outcomes: in words, as rows, and as a frame of its chart."""
+"""Changes between two sets of outcomes: in words, as rows, and as a frame of its chart."""
 
 import math
 from collections import Counter
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def answer(changes: Changes, before: str, after: str) -> list[str]:
-    """What changed, in sentences. before, after: what the two are called."""
+    """Return the changes in sentences. before, after: the names of the two sets."""
     lines = changes.lines
     counts = Counter(line.verdict for line in lines)
     said = []

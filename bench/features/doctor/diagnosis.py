@@ -62,7 +62,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def diagnosis(engine: str, metric: str | None, log: Log, timeout: float | None = None) -> Diagnosis:
-    """What experiments show of an engine, by its first metric unless another is named.
+    """Return the diagnosis of an engine from experiments, by its first metric unless another is named.
 
     engine: a key of INDEXES, or the path of a Python file. They run in a process of their own, and in a new one after
     an experiment in which that ends. timeout: seconds for one experiment. log: called with a line of progress.
@@ -108,7 +108,7 @@ def _with_remedy(line: DoctorLine) -> DoctorLine:
 
 
 def _builds(engine: Engine, known: Mapping[str, Any]) -> Iterator[DoctorLine]:
-    """Whether builds repeat, and what the seed does."""
+    """Yield whether builds repeat, and the effect of the seed."""
     for threads, promised in ((1, engine.promises.repeats), (THREADS, False)):
         plural = "" if threads == 1 else "s"
         question, found = f"repeats, {threads} thread{plural}", known.get(f"repeats on {threads} thread{plural}")
@@ -132,7 +132,7 @@ def _builds(engine: Engine, known: Mapping[str, Any]) -> Iterator[DoctorLine]:
 
 
 def _answers(engine: Engine, known: Mapping[str, Any]) -> Iterator[DoctorLine]:
-    """Whether ids are right, and what searches do."""
+    """Yield whether ids are right, and the verdicts on searches."""
     found = known.get("saturation")
     if isinstance(found, Saturation):
         yield _ids(found)
@@ -191,7 +191,7 @@ def _ids(found: Saturation) -> DoctorLine:
 
 
 def _saturated(found: Saturation, engine: Engine) -> DoctorLine:
-    """Whether the widest search is exact, or why not."""
+    """Return whether the widest search is exact, or why not."""
     question, recall = "the widest search", f"recall {found.recall:.4f}"
     if found.recall == 1:
         return DoctorLine(question, "is exact", f"{recall}, {found.rows} rows")

@@ -1,4 +1,4 @@
-"""What `bench doctor` found of an engine, as text and as plain values."""
+"""The diagnosis of `bench doctor` as text and as plain values."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def text(diagnosis: Diagnosis, layout: Layout) -> str:
 
 
 def advice(diagnosis: Diagnosis) -> str:
-    """What to set so that the order is kept, or what figures by order are worth if nothing keeps it."""
+    """Return the settings that keep the order, or a warning on figures by order if nothing keeps it."""
     if diagnosis.keeps:
         if diagnosis.settings:
             return f"To keep the order: {', '.join(diagnosis.settings)}."

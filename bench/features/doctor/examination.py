@@ -70,7 +70,7 @@ class Recalls(msgspec.Struct, frozen=True):
 
 
 class Saturation(msgspec.Struct, frozen=True, kw_only=True):
-    """What searches as wide as the base return, or as wide as the engine takes.
+    """The results of searches as wide as the base, or as wide as the engine takes.
 
     recall: of the nearest 10.
     shifted: the offset of all ids if removing it restores recall, otherwise 0.
@@ -91,7 +91,7 @@ class Saturation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def wrong(self) -> bool:
-        """Whether ids are not the rows' that were found."""
+        """Return whether ids are not the rows' that were found."""
         return bool(self.shifted or self.foreign or self.recall < 0.5)
 
 
@@ -126,7 +126,7 @@ def seeds(engine: Engine, metric: str, known: Mapping[str, Any]) -> Differing | 
 
 
 def exact_order(engine: Engine, metric: str, known: Mapping[str, Any]) -> ExactOrder | None:
-    """What shows in equal answers; of an engine that repeats."""
+    """Return the effects that equal answers show, for an engine that repeats."""
     if not repeating(known):
         return None
     pairs = (compared(engine, metric) for compared in (contract.backwards, contract.moved, contract.beside_far_rows))
@@ -205,7 +205,7 @@ def widths(engine: Engine, metric: str, known: Mapping[str, Any]) -> Widths:
 
 
 def other(engine: Engine, metric: str, known: Mapping[str, Any], check: str) -> tuple[bool, str]:
-    """Whether a check of the contract holds, and what was seen."""
+    """Return whether a check of the contract holds, and the evidence."""
     return contract.CHECKS[check][0](engine, metric)
 
 
@@ -289,15 +289,15 @@ def of_chunk(name: str, chunk: Chunk) -> str:
 
 
 def has_chunks(engine: Engine) -> bool:
-    """Whether an engine takes so many rows a call."""
+    """Return whether an engine takes `chunk` rows per call."""
     return "chunk" in engine.params.__struct_fields__
 
 
 def repeating(known: Mapping[str, Any]) -> bool:
-    """Whether an engine was found to repeat its builds on one thread."""
+    """Return whether an engine repeats its builds on one thread."""
     return alike(known.get("repeats on 1 thread"))
 
 
 def alike(found: Any) -> bool:
-    """Whether builds were compared, and answered alike."""
+    """Return whether builds were compared and gave the same answers."""
     return isinstance(found, Differing) and not found.differ

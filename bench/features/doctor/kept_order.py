@@ -1,4 +1,4 @@
-"""What becomes of the order in an engine: at its defaults, and where many rows go in at once."""
+"""The effect of an engine on the insertion order: at its defaults, and if one call inserts many rows."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -53,7 +53,7 @@ class DoctorLine(msgspec.Struct, frozen=True):
 
 
 def orders(engine: Engine, known: Mapping[str, Any]) -> Iterator[DoctorLine]:
-    """What becomes of the order, at the defaults and by chunk."""
+    """Yield the effect on the order, at the defaults and by chunk."""
     chunked = examination.has_chunks(engine)
     default = f", chunk = {engine.params().chunk}" if chunked else ""  # type: ignore[attr-defined]
     yield _order(f"order{default}", engine, known)
@@ -65,7 +65,7 @@ def orders(engine: Engine, known: Mapping[str, Any]) -> Iterator[DoctorLine]:
 
 
 def _order(question: str, engine: Engine, known: Mapping[str, Any]) -> DoctorLine:
-    """Whether the order is kept at the engine's defaults."""
+    """Return whether the order is kept at the engine's defaults."""
     exact, places = known.get("exact order"), known.get("places")
     for found in (exact, places):
         if isinstance(found, Failed):
@@ -119,7 +119,7 @@ def _absent(z: float, answer: str) -> str:
 
 
 def _in_calls(question: str, known: Mapping[str, Any], chunk: Chunk) -> DoctorLine:
-    """What becomes of the order where so many rows go in at once: nothing that is promised."""
+    """Return the effect on the order of inserting `chunk` rows per call, about which engines promise nothing."""
     same, places = known.get(of("same graph", chunk)), known.get(of("places", chunk))
     for found in (same, places):
         if isinstance(found, Failed):
@@ -161,7 +161,7 @@ def effect(found: Recalls) -> Estimate:
 
 
 def scans(known: Mapping[str, Any]) -> bool:
-    """Whether answers are exact where a graph misses some."""
+    """Return whether answers are exact where a graph misses some."""
     found = known.get("widths of search")
     return isinstance(found, Widths) and found.recalls[WIDTHS[0]] == 1
 
@@ -175,7 +175,7 @@ def hidden(known: Mapping[str, Any]) -> str:
 
 
 def to_set(engine: Engine, known: Mapping[str, Any]) -> tuple[list[str], bool]:
-    """What to set so that the order is kept, and whether anything keeps it."""
+    """Return the settings that keep the order, and whether any setting keeps it."""
     by_chunk: dict[Chunk, str] = {}
     if examination.has_chunks(engine):
         by_chunk = {chunk: _in_calls("", known, chunk).answer for chunk in CHUNKS if of("same graph", chunk) in known}

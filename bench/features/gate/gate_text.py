@@ -141,9 +141,7 @@ def _questions(lines: Sequence[GateLine]) -> list[str]:
     like = sum(line.question == LIKE_THESE for line in of_recall)
     if not of_recall:
         return []
-    return [
-        f"Verdicts are of recall on these very queries; {like} of {len(of_recall)} also stand for queries like these."
-    ]
+    return [f"Verdicts are for exactly these queries; {like} of {len(of_recall)} also hold for queries like these."]
 
 
 def smallest_text(smallest: SmallestFalls) -> str:

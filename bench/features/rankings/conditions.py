@@ -17,7 +17,7 @@ EXACT = "exact"
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """What models must share to be ranked together.
+    """The fields that models must share to be ranked together.
 
     queries: how many.
     judgements: digest of what is relevant to them.
@@ -34,13 +34,13 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What tables show of it, by name."""
+        """Return the fields that tables show, by name."""
         own = {"own_documents": "left out"} if OWN_LEFT_OUT in self.judgements else {}
         return {"queries": self.queries} | own | shown(self.index) | shown(self.search)
 
 
 class Engine(NamedTuple):
-    """What answers a column's searches. params: its own parameters, as JSON."""
+    """The engine that answers a column's searches. params: its own parameters, as JSON."""
 
     name: str
     version: str

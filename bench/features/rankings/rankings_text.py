@@ -111,7 +111,7 @@ def _swaps_text(rankings: Rankings, short: dict[str, str], layout: Layout) -> st
     if not lines:
         return layout.note(f"No pair of models changes places compared with {rankings.reference}.")
     note = layout.note(
-        "P(swap): share of resamples of queries and builds in which the index orders the two otherwise than"
+        "P(swap): share of resamples of queries and builds in which the index ranks the two differently than"
         f" {rankings.reference} does on the same queries; {SURE} or more is no noise. P(unsure): share in which"
         f" {rankings.reference} itself orders them the other way than above: near 0.5, these queries cannot tell the"
         " models apart. P(shift): share in which the first is less far ahead by the index: near 1, it does"
@@ -146,7 +146,7 @@ def _short(names: Sequence[str]) -> dict[str, str]:
 
 
 def of_rankings(rankings: Rankings) -> str:
-    """Whether an index moves models for good."""
+    """Return whether an index moves models for good."""
     pairs = {(swap.ahead, swap.behind) for column in rankings.columns for swap in column.swaps}
     sure = {(s.ahead, s.behind) for column in rankings.columns for s in column.swaps if s.probability >= SURE}
     if not pairs:

@@ -1,4 +1,4 @@
-"""What charts have in common: colours, shapes, scales, legends, and how they look on paper and on a screen."""
+"""Parts that all charts share: colours, shapes, scales, legends, and how they look on paper and on a screen."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What pages are made of: the template, the script of all charts, rows and specifications as JSON, and the file."""
+"""The parts of pages: the template, the script of all charts, rows and specifications as JSON, and the file."""
 
 import json
 import math
