@@ -42,7 +42,7 @@ ABOUT = {
     UNDECIDED: "neither a fall nor its absence is shown by these builds",
     HOLDS: "the interval excludes a fall as large as the margin",
     ROSE: "a significant rise that is larger than the margin: if it is meant, save a new baseline",
-    BIT_EXACT: "the very ids of the baseline",
+    BIT_EXACT: "the same ids as the baseline",
 }
 
 

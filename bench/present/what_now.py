@@ -174,7 +174,7 @@ def _nothing_shown(advice: Advice) -> str:
     if advice.needed.builds:
         also = f" and {advice.needed.queries:,} queries" if advice.needed.queries else ""
         settle = f"{advice.needed.builds} builds of each order{also} would settle each in four studies of five"
-        parts.append(f"{settle}, by what is known of it now.")
+        parts.append(f"{settle}, estimated from the present builds.")
     elif advice.undecided:
         parts.append("Too few builds: the number that would decide all of them is unknown.")
     return " ".join(parts)

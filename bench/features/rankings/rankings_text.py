@@ -112,10 +112,10 @@ def _swaps_text(rankings: Rankings, short: dict[str, str], layout: Layout) -> st
         return layout.note(f"No pair of models changes places compared with {rankings.reference}.")
     note = layout.note(
         "P(swap): share of resamples of queries and builds in which the index ranks the two differently than"
-        f" {rankings.reference} does on the same queries; {SURE} or more is no noise. P(unsure): share in which"
-        f" {rankings.reference} itself orders them the other way than above: near 0.5, these queries cannot tell the"
-        " models apart. P(shift): share in which the first is less far ahead by the index: near 1, it does"
-        " favour the second, swap or not."
+        f" {rankings.reference} does on the same queries; {SURE} or more is not noise. P(unsure): share in which"
+        f" {rankings.reference} itself ranks them in reverse: near 0.5, these queries cannot distinguish the models."
+        " P(shift): share in which the index puts the first less far ahead: near 1, it favours the second, even"
+        " without a swap."
     )
     return f"{layout.table([*header, 'P(swap)', 'P(unsure)', 'P(shift)'], lines, 3)}\n\n{note}"
 
