@@ -1,4 +1,4 @@
-"""What an engine is: a way to build, its parameters, and what it promises."""
+"""The definition of an engine: its build function, its parameters and its promises."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
@@ -14,7 +14,7 @@ from bench.errors import BenchError
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What shapes a graph beside its data, order and seed; an engine adds parameters of its own in a subclass.
+    """Parameters that shape a graph, besides its data, order and seed; an engine adds its own in a subclass.
 
     M: links of a node; the default is the study's.
     ef_construction: candidates while building; the default is the study's.
@@ -34,7 +34,7 @@ class Searcher(Protocol):
 
 
 class Promises(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine states of itself; `contract` finds out whether it holds.
+    """Promises that an engine makes about itself; `contract` checks whether they hold.
 
     keeps_order: row order[i] is inserted as the i-th.
     repeats: the same base, order, parameters and seed give the same graph bit by bit, on one thread.
@@ -53,7 +53,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
 
     build: (base (n, d) float32, order (n,) int64, metric, params, seed) -> Searcher. It inserts row order[i] as the
         i-th, on params.threads threads, and answers with base ids. Its library is imported inside it.
-    package: the distribution that it comes with; may be empty for an engine of a user's own file.
+    package: the distribution that it comes with; may be empty for an engine in a user's file.
     about: one line for `bench list engines`.
     params: the type of its parameters.
     later: parameters that are newer than outcomes of the engine, which do not name them: nor do outcomes that have them
@@ -67,17 +67,17 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     repeats_with: whether builds with these parameters, on one thread, repeat as it promises: some lose it by a chunk.
     in_process: whether it builds in this process; otherwise its peak memory is not known.
     threads_by_process: whether a process has one number of threads for all its builds, which the first one sets.
-    file: the Python file that it was loaded from, for an engine of a user's own; `own` sets it.
+    file: the Python file that it was loaded from, for a user's engine; `own` sets it.
     file_digest: of what that file and those it imports from its folder do.
     imports_digest: of modules that loading and building import and that no version identifies, see `imports`; empty if
         there are none, and as long as nobody has looked.
     helpers: the files that it imports from its folder.
-    libraries: distributions that they import, beside `package`.
+    libraries: distributions that they import, in addition to `package`.
     prepare: what a process does once before its first build, as it gets parameters: importing a library, starting a
         server. It is not timed; `build` must do without it. Raises as a build does.
-    served: gives the version of what answers where that may be a server, which no package states; a NotInstalledError
-        where none can be had, and another BenchError where one that is named does not answer. None where packages
-        state all.
+    served: gives the version of the software that answers if it may be a server, whose version no package states.
+        Raises NotInstalledError if no server is available, and another BenchError if a named server does not answer.
+        None if packages state all versions.
     elsewhere: whether what answers is a server that no package brings, whose compiled files are not seen here.
     """
 
@@ -141,7 +141,7 @@ class NotInstalledError(BenchError):
 def installed_version(engine: Engine) -> str | None:
     """Versions of an engine's package and libraries, and digits of its code's digest; None where it is not installed.
 
-    A BenchError where a server that is named does not answer: it is no engine that may be left out.
+    Raises BenchError if a named server does not answer: such an engine may not be left out.
     """
     try:
         if engine.served:
@@ -162,7 +162,7 @@ def how_to_install(*engines: Engine) -> str:
 
 
 def version(name: str, engine: Engine) -> str:
-    """The version of an engine's package; a BenchError where it is not installed."""
+    """Return the version of an engine's package. Raises BenchError if it is not installed."""
     installed = engine.served() if engine.served else installed_version(engine)
     if installed is None:
         raise BenchError(f"engine {name!r} needs the package {engine.package}: {how_to_install(engine)}")

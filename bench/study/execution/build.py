@@ -29,7 +29,7 @@ _REASON_LENGTH = 300  # characters of a failure's reason: a line, not a log
 
 
 class DataFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset by the files that its arrays lie in.
+    """The files that hold a dataset's arrays.
 
     base, queries: as an engine gets them.
     labels: None where it has none.
@@ -48,7 +48,7 @@ class DataFiles(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """An index to build, and the trials that its searches serve; it names files and carries no arrays.
 
-    engine: as `indexes.find` takes it: a name, or the file of a user's own.
+    engine: as `indexes.find` takes it: a name, or the path of a user's file.
     side_by_side: how many builds run at once.
     tried: whether a worker has died of it.
     """
@@ -61,7 +61,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def data_files(dataset: Dataset, geometry: Geometry, k: int) -> DataFiles:
-    """A dataset's files, with ground truth for k neighbours; what lies in no file is written to the cache."""
+    """Return a dataset's files, with ground truth for k neighbours; arrays without a file are written to the cache."""
     distances, ids = geometry.ground_truth(k)
     judgements: Mapping[str, np.ndarray] = {}
     if dataset.judgements:
@@ -93,7 +93,7 @@ def judgement_arrays(judgements: Judgements) -> dict[str, np.ndarray]:
 
 
 def check_code(job: Job) -> None:
-    """A BenchError where this process has other code than the one that listed the job's trials."""
+    """Raises BenchError if this process has other code than the process that listed the job's trials."""
     find(job.engine)
     trial = job.trials[0]
     here = provenance(trial.index.engine, bool(trial.data.judgements)), order_code(trial.order.order)
@@ -102,7 +102,7 @@ def check_code(job: Job) -> None:
 
 
 def measure(job: Job, log: Log) -> Iterator[Outcome | Failure]:
-    """What every trial of a job comes to; an engine's exception is a Failure, one of ours is raised."""
+    """Yield the result of each trial of a job; an engine's exception becomes a Failure, others are raised."""
     first, files = job.trials[0], job.data
     index, data = first.index, first.data
     labels = None if files.labels is None else files.labels.open()
@@ -138,7 +138,7 @@ def peak_bytes() -> int:
 def _searched(
     trial: Trial, searcher: Searcher, build: Build, geometry: Geometry, files: DataFiles
 ) -> Outcome | Failure:
-    """What one search of a build comes to."""
+    """Return the result of one search of a build."""
     dataset, k = geometry.dataset, trial.search.k
     judgements = _judgements(tuple(sorted(files.judgements.items())))
     try:
@@ -195,7 +195,7 @@ def prepare(index: Index) -> None:
 
 
 def build_index(index: Index, base: np.ndarray, order: np.ndarray, metric: str, seed: int) -> Searcher:
-    """What an engine builds of `base` (n, d) in this order."""
+    """Return the searcher that an engine builds from `base` (n, d) in this order."""
     searcher = INDEXES[index.engine].build(base, order, metric, params_of_index(index), seed)
     if not callable(getattr(searcher, "search", None)):
         raise TypeError(f"build returned {type(searcher).__name__}, which has no search(queries, k, ef_search)")
@@ -212,7 +212,7 @@ def params_of_index(index: Index) -> Params:
 
 
 def _checked(returned: np.ndarray, shape: tuple[int, int], n: int) -> np.ndarray:
-    """The ids that an engine returned, or a ValueError where they cannot be ids of base rows."""
+    """Return the ids that an engine returned. Raises ValueError if they cannot be ids of base rows."""
     returned = np.asarray(returned)
     if returned.shape != shape or returned.dtype.kind not in "iu":
         raise ValueError(f"ids of shape {returned.shape} and type {returned.dtype}; {shape} of integers are needed")
@@ -224,7 +224,7 @@ def _checked(returned: np.ndarray, shape: tuple[int, int], n: int) -> np.ndarray
 
 @lru_cache(maxsize=4)
 def _judgements(files: Sequence[tuple[str, ArrayFile]]) -> Judgements | None:
-    """The judgements in these files, None where there are none."""
+    """Return the judgements in these files, None if there are no files."""
     if not files:
         return None
     arrays = {name: file.open() for name, file in files}

@@ -73,10 +73,10 @@ class DiedError(Exception):
 
 
 def apart(work: Callable[..., Iterator[Any]], arguments: tuple[Any, ...], timeout: float | None) -> Iterator[Any]:
-    """What a generator function yields, in a process of its own, as it does.
+    """Run a generator function in a separate process and yield each value as soon as it is there.
 
     work: a function of a module, and its arguments, which another process can be sent. timeout: seconds from one value
-    to the next. Raises DiedError where the process ends before the function does, and what the function raises.
+    to the next. Raises DiedError if the process ends before the function does, and any exception of the function.
     """
     pipe, theirs = CONTEXT.Pipe()
     process = CONTEXT.Process(target=_yield_all, args=(theirs, os.getpid(), work, arguments), daemon=True)
@@ -106,7 +106,7 @@ def apart(work: Callable[..., Iterator[Any]], arguments: tuple[Any, ...], timeou
 def _yield_all(
     pipe: "Connection[object, object]", parent: int, work: Callable[..., Iterator[Any]], arguments: tuple[Any, ...]
 ) -> None:
-    """What a process of `apart` does."""
+    """Run the function in the process that `apart` starts."""
     settle(parent)
     try:
         for value in work(*arguments):
@@ -125,7 +125,7 @@ def settle(parent: int) -> None:
 
 
 def end_with(parent: int) -> None:
-    """End this process when its parent ends, also where that is killed.
+    """End this process when its parent ends, even if the parent is killed.
 
     On Linux the kernel sees to it, even while a library holds Python's lock for long; elsewhere a thread does.
     """

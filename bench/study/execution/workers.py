@@ -33,7 +33,7 @@ class Workers(msgspec.Struct, frozen=True):
 
 
 def in_workers(jobs: Iterable[Job], workers: Workers, log: Log) -> Iterator[Outcome | Failure]:
-    """What every trial of the jobs comes to, as it does. Jobs are taken as workers become free.
+    """Yield the result of each trial of the jobs as it arrives. Workers take the next job when they are free.
 
     A job whose worker dies is tried again alone, in a new one, unless it was that worker's first: what an earlier job
     left behind may be to blame. Where it dies again, or reaches the time limit, its trials that are not finished come
@@ -81,7 +81,7 @@ def _hand_out(waiting: Iterator[Job], again: "deque[Job]", pool: "list[_Worker]"
 
 
 def _patience(busy: "list[_Worker]") -> float | None:
-    """Seconds until the first time limit, None where there is none."""
+    """Return the seconds until the first time limit, None without a limit."""
     deadlines = [worker.deadline for worker in busy if worker.deadline]
     return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
@@ -98,7 +98,7 @@ class _Worker:
         theirs.close()
         self.job: Job | None = None
         self.jobs_before = -1
-        self._threads: dict[str, int] = {}  # of engines that a process has loaded with so many
+        self._threads: dict[str, int] = {}  # per engine, the number of threads that the process has loaded it with
         self.deadline: float | None = None
         self.late = False
 
@@ -119,7 +119,7 @@ class _Worker:
             self.pipe.send((job, imports.noted(job.engine)))
 
     def results(self, log: Log) -> Iterator[Outcome | Failure]:
-        """What it has sent; `job` is then what is left of its job, or None."""
+        """Yield the results that the worker has sent; `job` is then the rest of its job, or None."""
         with suppress(EOFError, OSError):
             while self.job and self.pipe.poll():
                 kind, content = self.pipe.recv()
@@ -158,7 +158,7 @@ class _Worker:
 
 
 def _serve(pipe: "Connection[object, tuple[Job, dict[str, str]]]", parent: int, threads: int) -> None:
-    """What a worker does: measure jobs until there are no more."""
+    """Run a worker: measure jobs until there are no more."""
     import faiss
 
     processes.settle(parent)

@@ -38,7 +38,7 @@ _OF_BUILD = ("id", "dataset_id", "order_seconds", "build_seconds", "environment"
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """What an experiment's outcomes do not say of it.
+    """Facts about an experiment that its outcomes do not contain.
 
     title: as it states. reference: the order that others are compared with. command: that it was last run by.
     """
@@ -49,7 +49,7 @@ class Noted(msgspec.Struct, frozen=True):
 
 
 class Store:
-    """A store file. `Store.create` makes it where there is none, `Store.open` does not.
+    """A store file. `Store.create` makes a missing file, `Store.open` does not.
 
     One that cannot be written gives what it has; what is only noted about it, as which experiments ask for what, is
     forgotten when it is closed.
@@ -62,7 +62,7 @@ class Store:
 
     @classmethod
     def create(cls, path: Path) -> "Store":
-        """The store at `path`, made if it does not exist; a BenchError where it cannot be used."""
+        """Return the store at `path`, made if it does not exist. Raises BenchError if it cannot be used."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -77,7 +77,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> "Store":
-        """The store at `path`; a BenchError where there is none."""
+        """Return the store at `path`. Raises BenchError if it does not exist."""
         if not os.path.lexists(path):
             raise BenchError(f"no store at {path}: run `bench run` first, or name another with --store")
         return cls(path, connected(path, "rw"))
@@ -86,7 +86,7 @@ class Store:
         self._connection.close()
 
     def check_writable(self) -> None:
-        """A BenchError where an outcome could not be kept."""
+        """Raises BenchError if an outcome could not be kept."""
         if self._read_only:
             raise BenchError(
                 f"cannot write the store {self.path}: it or its folder is read-only, and outcomes are missing in it; "
@@ -137,7 +137,7 @@ class Store:
             _replace(connection, "experiments", (experiment, title, reference, command))
 
     def noted(self, experiment: str) -> Noted:
-        """What was noted of an experiment; empty where nothing was."""
+        """Return the notes on an experiment; empty if it has none."""
         with self._usable():
             query = "SELECT title, reference, command FROM experiments WHERE name = ?"
             row = self._connection.execute(query, (experiment,)).fetchone()
@@ -179,7 +179,7 @@ class Store:
             connection.execute("UPDATE datasets SET profile = ? WHERE id = ?", (content, packing.content_id(data)))
 
     def profile(self, data: Data) -> dict[str, np.ndarray] | None:
-        """What geometry said of a dataset; None where nothing has been kept."""
+        """Return the geometry figures of a dataset; None if the store has none."""
         with self._usable():
             query = "SELECT profile FROM datasets WHERE id = ?"
             row = self._connection.execute(query, (packing.content_id(data),)).fetchone()
@@ -244,7 +244,7 @@ class Store:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """Failures of the file, not of ours, as a BenchError."""
+        """Raise failures of the file, not of this program, as a BenchError."""
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -329,7 +329,7 @@ def _replace_facts(connection: sqlite3.Connection, facts: Mapping[str, Facts]) -
 
 
 def _insert_data(connection: sqlite3.Connection, data: Data, query_groups: bytes | None = None) -> None:
-    """Add a dataset's row where there is none, and its packed groups where the row has none."""
+    """Add a dataset's row if it is missing, and its packed groups if the row has none."""
     row = (packing.content_id(data), *msgspec.structs.astuple(data), None, query_groups)
     connection.execute(
         f"INSERT INTO datasets VALUES ({_places(row)}) ON CONFLICT (id) DO UPDATE SET query_groups = "

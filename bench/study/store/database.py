@@ -1,4 +1,4 @@
-"""The SQLite file of a store: its tables, and how it is opened, also where nothing can be written."""
+"""The SQLite file of a store: its tables, and how it is opened, even if nothing can be written."""
 
 import os
 import sqlite3
@@ -18,7 +18,7 @@ DATA = [field.name for field in msgspec.structs.fields(Data)]
 SEARCH = [field.name for field in msgspec.structs.fields(Search)]
 BUILD = [name for name in FIELDS if name not in (*DATA, *SEARCH)]
 
-_APPLICATION = 0x484F5242  # "HORB", in the file's header: this is a store of ours
+_APPLICATION = 0x484F5242  # "HORB", in the file's header: marks the file as a store of this program
 _TYPES = {str: "TEXT", int: "INTEGER"}
 
 
@@ -55,7 +55,7 @@ PRAGMA user_version = {SCHEMA};
 def connected(path: Path, mode: str) -> sqlite3.Connection:
     """A connection to the store at `path`, which is made where `mode`, one of SQLite's, allows it.
 
-    A BenchError where it cannot be used, is of another kind or schema, or has other columns.
+    Raises BenchError if it cannot be used, is of another kind or schema, or has other columns.
     """
     try:
         status = path.stat()
@@ -86,7 +86,7 @@ def in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def is_writable(path: Path) -> bool:
-    """Whether SQLite could write the store at `path`, and its journal beside the file that a link leads to."""
+    """Return whether SQLite could write the store at `path`, and its journal next to the file that a link points to."""
     real = path.resolve()
     return all(os.access(place, os.W_OK, effective_ids=True) for place in (real, real.parent))
 
@@ -116,8 +116,9 @@ def _opened(path: Path, mode: str) -> sqlite3.Connection:
         connection.execute("PRAGMA schema_version")
     except sqlite3.OperationalError:
         connection.close()
-        # One in write-ahead mode, as other tools may have left it, needs files beside it even to be read, unless SQLite
-        # may take it that nobody writes. Where such files lie there, somebody may, or the last write is in them.
+        # A store in write-ahead mode, as other tools may have left it, needs further files next to it even to be read,
+        # unless SQLite may assume that nobody writes. If such files exist, somebody may write, or they hold the last
+        # write.
         if not path.exists() or is_writable(path) or any(_beside(path, end).exists() for end in ("journal", "wal")):
             raise
         connection = sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True)

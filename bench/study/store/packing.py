@@ -1,4 +1,4 @@
-"""What rows of a store hold, packed and read back."""
+"""The contents of a store's rows, packed and read back."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ Scores = dict[str, np.ndarray]  # by measure (q,) float32, as an Outcome has the
 
 
 class DamagedError(Exception):
-    """What is wrong with a row."""
+    """A row is damaged; the message names the fault."""
 
 
 def content_id(content: Any) -> str:
@@ -30,7 +30,7 @@ def packed_hits(hits: np.ndarray) -> bytes:
 
 
 def packed_scores(scores: Scores) -> tuple[str, bytes]:
-    """Id and content of retrieval scores: MessagePack, by measure float32, little-endian; '' where there are none."""
+    """Return id and content of retrieval scores: MessagePack, per measure float32, little-endian; '' without scores."""
     if not scores:
         return "", b""
     content = msgspec.msgpack.encode({name: values.astype("<f4").tobytes() for name, values in scores.items()})
@@ -44,7 +44,7 @@ def scores(key: str, content: bytes) -> Scores:
 
 
 def packed_groups(groups: np.ndarray | None) -> bytes | None:
-    """Numbers of the groups of queries: uint32, little-endian; None where there are none."""
+    """Return the group numbers of the queries: uint32, little-endian; None without groups."""
     return None if groups is None else groups.astype("<u4").tobytes()
 
 
