@@ -1,7 +1,7 @@
 """A baseline: outcomes that later versions are compared with, in one JSON file whose diff shows what changed.
 
-The file names every setting and order once, with a line a build: its seeds, mean recall, a hash of the ids it
-returned, and its hits a query (bytes, or 16-bit little-endian where k > 255; zlib; base64). `sha256` is taken over all
+The file names every setting and order once, with one line per build: its seeds, mean recall, a hash of the ids it
+returned, and its hits per query (bytes, or 16-bit little-endian if k > 255; zlib; base64). `sha256` is taken over all
 other keys, so that a figure changed by hand is noticed.
 """
 
@@ -40,7 +40,7 @@ _SETTING = {name: kind for name, kind in FIELDS.items() if name not in (*_SEEDS,
 
 
 class BaselineOutcome(NamedTuple):
-    """What a baseline has of an outcome.
+    """The part of an outcome that a baseline keeps.
 
     trial: without what made it, see `comparable`.
     hits: (q,) by id.
@@ -164,7 +164,7 @@ def read(path: Path) -> Baseline:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """What the JSON file states, its schema and checksum checked."""
+    """Return the content of the JSON file, with schema and checksum checked."""
     try:
         if not path.is_file():
             known = sorted(file.stem for file in path.parent.glob("*.json"))
@@ -207,7 +207,7 @@ def without(baseline: Baseline, engines: Sequence[str]) -> Baseline:
 
 
 def check_repeats(baseline: Baseline, study: Study) -> None:
-    """A BenchError where the study's trials are not those of the baseline: other data or settings are not compared."""
+    """Raises BenchError if the study's trials are not the baseline's: other data or settings are not compared."""
     then = {comparable(outcome.trial) for outcome in baseline.outcomes}
     now = {comparable(trial) for trial in study.trials}
     if then == now:

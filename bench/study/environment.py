@@ -1,4 +1,4 @@
-"""What a result was made with: versions, commit, machine."""
+"""The environment that a result was made in: versions, commit, machine."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ from bench import cache, digests, indexes
 from bench.indexes.engine import Engine
 from bench.indexes.imports import runs_in_place
 
-# What the ids that a build returns depend on, beside its trial: where all are equal, so must the ids be.
+# The ids that a build returns depend on its trial and on these: if all are equal, the ids must be equal.
 DECIDES = ("versions", "binaries", "platform", "cpu", "simd", "cores", "omp_num_threads")
 
 # The exact search that all are scored by, and their orders come from: it concerns every engine.
@@ -71,11 +71,11 @@ def distinct(environments: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class Change(NamedTuple):
-    """What of DECIDES is another.
+    """A difference in one of DECIDES.
 
     name: a package's, or a field's.
     text: a phrase, `numpy 2.2.0 -> 2.3.1`.
-    engine: the only one that it concerns, where it is the file of a user's own, or its server.
+    engine: the only one that it concerns, if the change is in a user's file or an engine's server.
     """
 
     name: str
@@ -159,7 +159,8 @@ def binary(package: str) -> str | None:
     """A digest of the compiled files of a package, by the hashes that its installation recorded; empty where it has
     none, which is pure Python.
 
-    None where no hashes were recorded, as in place (`pip install -e`): what was compiled there may be another any time.
+    None if no hashes were recorded, as for an editable install (`pip install -e`): its compiled files may change at any
+    time.
     """
     try:
         distribution = metadata.distribution(package)

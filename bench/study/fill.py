@@ -28,7 +28,7 @@ Measure = Callable[[Sequence[Trial]], list[Outcome]]
 
 
 class Results(msgspec.Struct, frozen=True):
-    """What a store has of studies of one name.
+    """The contents of a store for studies of one name.
 
     outcomes: (experiment, outcome).
     ladder: the same of their ladders.
@@ -71,7 +71,7 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
     store.enlist(name, own, ladder)
     store.forget(name, but=trials)
     log(f"{name}: {len(trials)} outcomes in all, {len(missing)} missing in {store.path}")
-    if missing:  # what stands in the way is said before anything is built
+    if missing:  # fail before anything is built
         store.check_writable()
     try:
         with progress(len(missing)) as (log_beside, step):
@@ -112,7 +112,9 @@ def _changed(outcome: Outcome, here: dict[str, Any]) -> bool:
 def measuring(
     study: Study, path: Path | None, workers: Workers, progress: Progress, log: Log, purpose: Mapping[str, Any]
 ) -> Iterator[Measure]:
-    """What gives the outcomes of trials of a study, for a gate or a baseline; FailedTrialsError where any trial fails.
+    """Yield a function that measures trials of a study, for a gate or a baseline.
+
+    Raises FailedTrialsError if any trial fails.
 
     path: a store that keeps the outcomes. Of those that are there, only builds of the same attempt are taken, which was
     interrupted: one with this purpose and these trials, on a machine like this, by an engine compiled as this one is.

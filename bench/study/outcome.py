@@ -1,4 +1,4 @@
-"""What trials come to: an outcome, or a failure with its reason."""
+"""Results of trials: an outcome, or a failure with its reason."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Facts = dict[str, float | str]
 
 
 class Build(msgspec.Struct, frozen=True, kw_only=True):
-    """What belongs to a build, whichever searches it served.
+    """The facts of a build, the same for all its searches.
 
     id: of its own, whatever is built again.
     order_seconds: to make the order of insertion, with the geometry that it needs, whether or not that was cached.
@@ -29,9 +29,9 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What one trial gave.
+    """The result of one trial.
 
-    hits: (q,) int64, true neighbours returned a query, by id; recall is these over k.
+    hits: (q,) int64, true neighbours returned per query, by id; recall is these over k.
     hits_tie: the same with ties counted.
     ids_sha256: of the ids returned, so that builds can be compared bit by bit.
     search_seconds: of all queries.

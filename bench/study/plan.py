@@ -1,4 +1,4 @@
-"""What a study will take and what it can show, from a probe of small builds, before anything is run."""
+"""The time that a study will take and the differences it can show, from a probe of small builds, before it is run."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -25,10 +25,10 @@ ORDERS = ("random", "residual-descending")  # two that differ as orders do, and 
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """What a few builds of a part of a dataset showed for one index and one search.
+    """The results of a few builds on a part of a dataset, for one index and one search.
 
     build_seconds: expected of a build of the whole, from t = c n^a through the two sizes probed.
-    recalls: by order of ORDERS, (seeds, queries) recall a query on the part; on the ladder of one seed.
+    recalls: by order of ORDERS, (seeds, queries) recall per query on the part; on the ladder of one seed.
     """
 
     dataset: str

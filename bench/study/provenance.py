@@ -1,4 +1,4 @@
-"""What can change a result, by what took part in it: versions, compiled files, and the code of ours."""
+"""The things that can change a result: versions, compiled files, and the code of this program."""
 
 import inspect
 from functools import cache as cache_once
@@ -45,8 +45,8 @@ def _provenance(name: str, engine: Engine, judged: bool, served: str | None) -> 
 def _adapter(engine: Engine) -> list[str]:
     """Return the digests of the code that drives an engine, and of the modules that it imports and no version states.
 
-    Of an engine of ours, its module and the modules of `indexes/` that it imports; of a user's, its file, or the module
-    of its package.
+    For a shipped engine: its module and the modules of `indexes/` that it imports. For a user's engine: its file, or
+    the module of its package.
     """
     imported = [engine.imports_digest] if engine.imports_digest else []
     if engine.file_digest:

@@ -30,7 +30,7 @@ def run(
     trials: Sequence[Trial] | None = None,
     again: bool = False,
 ) -> Iterator[Outcome | Failure]:
-    """What the trials of a study, or some of them, come to that the store misses, each on disk before it is given out.
+    """Yield the results of a study's trials, or of some, that the store misses; each is on disk before it is yielded.
 
     trials: of `study.with_ladder`; without them `study.trials`.
     workers: processes that build; recall stays the same, times do not. Without them builds run in this process, where
@@ -81,7 +81,7 @@ def _here(jobs: Iterable[Job], log: Log) -> Iterator[Outcome | Failure]:
 
 
 def _jobs(study: Study, store: Store, missing: list[Trial], side_by_side: int, log: Log) -> Iterator[Job]:
-    """Every build; what belongs to a dataset is made once."""
+    """Yield every build; the files of a dataset are made once."""
     deepest = max(k for _, k in study.experiment.searches)
     for name, of_dataset in groupby(missing, key=lambda trial: trial.data.dataset):
         dataset = study.datasets[name]
@@ -95,7 +95,7 @@ def _jobs(study: Study, store: Store, missing: list[Trial], side_by_side: int, l
 
 
 def _exact_scores(study: Study, name: str, k: int) -> dict[str, np.ndarray]:
-    """What the exact neighbours score against a dataset's judgements; nothing without any."""
+    """Return the scores of the exact neighbours against a dataset's judgements; empty without judgements."""
     dataset = study.datasets[name]
     if dataset.judgements is None:
         return {}

@@ -13,11 +13,11 @@ ALL_ROWS = 0  # a `chunk`: every row in one call
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
-    """What is indexed and searched.
+    """The data to index and search.
 
     dataset: its name.
     fingerprint: digest of its arrays.
-    judgements: digest of its relevance judgements, empty where it has none.
+    judgements: digest of its relevance judgements, empty if it has none.
     """
 
     dataset: str
@@ -57,7 +57,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """What every query asks for."""
+    """The settings of every query."""
 
     k: int
     ef_search: int
@@ -75,8 +75,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
     engine_version: of the engine's package.
     engine_binary: digest of its compiled files, empty where its installation recorded none.
-    libraries: what neighbours and scores come from, with versions.
-    code: digest of the code of ours that took part: neighbours, this engine's adapter, scoring.
+    libraries: the libraries that compute neighbours and scores, with versions.
+    code: digest of the code of this program that took part: neighbours, this engine's adapter, scoring.
     """
 
     engine_version: str
@@ -86,7 +86,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrialSetting(msgspec.Struct, frozen=True, kw_only=True):
-    """What trials have in common that differ in their order and seeds alone, hence are compared."""
+    """The setting that trials share if they differ in order and seeds only, so that they can be compared."""
 
     data: Data
     index: Index

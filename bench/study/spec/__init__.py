@@ -1,1 +1,1 @@
-"""What a study asks for: experiments in TOML and comparisons, as structs."""
+"""The definition of a study: experiments in TOML and comparisons, as structs."""

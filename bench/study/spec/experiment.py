@@ -24,7 +24,7 @@ T = TypeVar("T")
 REFERENCE = "random"  # unless an experiment states another
 LADDER_REACH, LADDER_RUNGS = 64, 16  # times k, and how many ef_search: each is a third above the one before
 
-_NO_PARAMETERS = ("engine", "orders")  # keys of [[index]] beside an engine's parameters
+_NO_PARAMETERS = ("engine", "orders")  # keys of [[index]] that are not parameters of the engine
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
 
@@ -37,8 +37,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """What to build, as a TOML file states it; `check` checks it.
 
     datasets: names, paths of TOML files, or tables of a name and generator parameters, where a list makes a sweep.
-    orders: names, or tables of a name and parameters; `permutations` of `category` stands for an order a permutation
-        of the labels: all if there are at most so many, else so many drawn.
+    orders: names, or tables of a name and parameters; `permutations` = N of `category` gives one order per
+        permutation of the labels: all if there are at most N, otherwise N, drawn.
     index: tables of an engine and its parameters, each of which may be a list, for every combination; and of the
         `orders` that it is built in, as tables show them, where these are not all.
     k, ef_search: neighbours asked for, and candidates while searching. Pairs with ef_search < k are left out: some
@@ -48,8 +48,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         with the build's seed.
     reference: the order that others are compared with, as tables show it: it is searched on the `ladder` too. Without
         it among the orders, or by an empty text, none is.
-    equal_ef: whether the reference is searched on the `ladder`, which tells what `ef_search` an order equals.
-    installed_only: whether engines of ours that are not installed are left out, with a warning, and are no mistake.
+    equal_ef: whether the reference is searched on the `ladder`, which shows the `ef_search` that an order equals.
+    installed_only: whether shipped engines that are not installed are left out with a warning, and are no error.
     """
 
     datasets: list[str | dict[str, Any]]
@@ -99,13 +99,13 @@ class OrderSpec(msgspec.Struct, frozen=True):
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What an experiment states, typed.
+    """The content of an experiment, typed.
 
     orders: of all indexes.
     indexes: whose engines are in INDEXES, and installed.
     orders_of: of an index that is not built in all orders, those that it is built in, as tables show them; also of
         indexes that are left out, so that a mistake in them is found anywhere.
-    left_out: engines that are not installed, where that is no mistake.
+    left_out: engines that are not installed, if that is no mistake.
     """
 
     orders: list[OrderSpec]
@@ -206,7 +206,7 @@ def _warn_of_equal_builds(experiment: Experiment, indexes: Sequence[Index], wher
 
 
 def _not_installed(tables: Sequence[dict[str, Any]]) -> list[str]:
-    """The engines of ours among those that tables name that are not installed."""
+    """Return the shipped engines that the tables name and that are not installed."""
     named = dict.fromkeys(str(table.get("engine")) for table in tables)
     return [name for name in named if name in INDEXES and installed_version(INDEXES[name]) is None]
 

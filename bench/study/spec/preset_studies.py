@@ -12,7 +12,7 @@ from bench.study.spec.study import Study
 
 
 class Search(msgspec.Struct, frozen=True):
-    """What a system's defaults come to for one k: the names of the fields are a Trial's."""
+    """A system's defaults for one k; the fields are named as in a Trial."""
 
     M: int
     ef_construction: int

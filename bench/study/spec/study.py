@@ -75,12 +75,12 @@ class Study:
 
     @cached_property
     def ladder(self) -> list[Trial]:
-        """The reference's trials at ef_search that are not the experiment's own, which tell what others equal."""
+        """Return the reference's trials at ef_search outside the experiment; they show which ef_search others equal."""
         return [trial for trial in self.with_ladder if self._on_ladder(trial)]
 
     @cached_property
     def with_ladder(self) -> list[Trial]:
-        """Trials and ladder, each beside what the same build serves."""
+        """Return trials and ladder, those of the same build next to each other."""
         return list(self._with_ladder())
 
     def _on_ladder(self, trial: Trial) -> bool:
@@ -138,7 +138,7 @@ def data_of(dataset: Dataset) -> Data:
 def read(name: str, limit_rows: int | None = None, log: Log = lambda line: None) -> Study:
     """The Study of a shipped experiment, or of the TOML file at a path, its datasets loaded.
 
-    limit_rows: at most so many rows of every base, drawn by seed, in their given order. log: as `load` has it.
+    limit_rows: the most rows to keep of each base, drawn by seed, in their given order. log: as `load` has it.
     """
     path, experiment = read_experiment(name)
     if limit_rows is not None and limit_rows < 1:
