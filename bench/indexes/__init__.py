@@ -1,6 +1,6 @@
 """Engines: base + order + parameters + seed -> Searcher, with the caller's order kept exactly.
 
-One file an engine, and a line here. Engines of a user's own join them by `find`.
+Each engine has one file, and a line here. `find` adds users' engines.
 """
 
 from pathlib import Path
@@ -41,8 +41,8 @@ _SHIPPED = tuple(INDEXES)
 
 
 def find(engine: str) -> str:
-    """The key in INDEXES of an engine by its name, by an entry point's, or by the path of a Python file, after which
-    it is called; what is not there yet is loaded. A BenchError where there is none."""
+    """Return the key in INDEXES of an engine, given its name, an entry point's name or the path of a Python file,
+    which is then its name. An engine that is not there yet is loaded. Raises BenchError if there is no such engine."""
     name = _found(engine)
     whole = INDEXES[name]
     source = whole.file or name
@@ -65,7 +65,7 @@ def _found(engine: str) -> str:
             raise BenchError(f"{engine}: {name} is the name of another engine: give the file another")
         INDEXES[name] = own.from_file(Path(engine))
         return name
-    if engine not in INDEXES or INDEXES[engine].file:  # which goes by its path
+    if engine not in INDEXES or INDEXES[engine].file:  # a file is named by its path
         points = own.entry_points()
         if engine not in points:
             known = dict.fromkeys([*(name for name, one in INDEXES.items() if not one.file), *points])

@@ -20,9 +20,9 @@ _QUERIES = 100  # a call
 
 
 class ChromaParams(JitteredParams, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """chunk: rows an `add`; with more than one, their order is lost, and no build repeats.
-    batch_size, sync_threshold: rows after which Chroma clears its log of writes; the graph has them before, and they
-        tell in nothing but time. Chroma's own are 100 and 1000, which take three times as long.
+    """chunk: rows per `add`; with more than one, their order is lost, and no build repeats.
+    batch_size, sync_threshold: rows after which Chroma clears its log of writes; the graph has them before, so that
+        they affect build time only. Chroma's defaults are 100 and 1000, which take three times as long.
     """
 
     chunk: Chunk = 1

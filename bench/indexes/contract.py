@@ -1,7 +1,7 @@
-"""What every engine must hold, or its figures are noise: checks by experiment, on vectors made for it.
+"""Checks that every engine must pass, or its figures are noise: experiments on vectors made for the purpose.
 
-They look at an engine from outside, by the ids that its searches return, so that they serve an engine of anybody's.
-Small ef_search makes answers depend on every link: two graphs that differ answer otherwise.
+They look at an engine from outside, by the ids that its searches return, so that they work for any engine.
+Small ef_search makes answers depend on every link: two graphs that differ give different answers.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ _SPARSE = {"M": 6, "ef_construction": 30}  # few links: graphs that answer wrong
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one check of an engine came to.
+    """The result of one check of an engine.
 
     check: its name, a key of CHECKS.
     holds: whether the engine passed.
@@ -68,7 +68,7 @@ def vectors(metric: str, n: int = N, seed: int = 0) -> tuple[np.ndarray, np.ndar
 def build(
     engine: Engine, metric: str, order: np.ndarray | None = None, seed: int = 1, n: int = N, **params: Any
 ) -> Searcher:
-    """What the engine builds of `vectors`, in file order unless another is given."""
+    """Return the searcher that the engine builds from `vectors`, in file order unless another is given."""
     base, _ = vectors(metric, n)
     return engine.build(base, np.arange(n) if order is None else order, metric, sparse(engine, params), seed)
 
@@ -97,7 +97,7 @@ def _differ(one: np.ndarray, other: np.ndarray) -> str:
 
 
 def order_reaches_graph(engine: Engine, metric: str) -> tuple[bool, str]:
-    """Another order gives another graph; where no two graphs are alike, what a row's place does tells it."""
+    """Another order gives another graph; if no two graphs are alike, the effect of a row's place shows it."""
     return (other_orders_differ if engine.promises.repeats else places_are_felt)(engine, metric)
 
 
@@ -115,7 +115,7 @@ def other_orders_differ(engine: Engine, metric: str) -> tuple[bool, str]:
 
 
 def order_is_the_callers(engine: Engine, metric: str) -> tuple[bool, str]:
-    """Rows in an order give the graph of the same rows moved to that order: nothing goes by a row's id."""
+    """Rows in an order give the graph of the same rows moved to that order: nothing depends on a row's id."""
     one, other = moved(engine, metric)
     return np.array_equal(one, other), _differ(one, other)
 

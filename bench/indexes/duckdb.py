@@ -1,8 +1,8 @@
 """DuckDB's VSS extension: usearch under a table in memory. It draws nothing from a seed: jitter takes its place.
 
 Read in the extension's source (hnsw_index.cpp, hnsw_index_physical_create.cpp): on one thread, rows enter the graph in
-the order of the table, whether the index is there before them or made afterwards. Levels go by position, always the
-same; where the index is there first, they begin anew when it grows: with the transaction that passes a power of 2.
+the order of the table, whether the index is there before them or made afterwards. Levels depend on position, always the
+same; if the index is there first, they start again when it grows: with the transaction that passes a power of 2.
 """
 
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ class DuckdbSearcher:
         return answers
 
     def _prove(self, query: np.ndarray, k: int) -> None:
-        """A RuntimeError where the statement of the searches would read the table, not the graph."""
+        """Raises RuntimeError if the statement of the searches would read the table, not the graph."""
         plan = self.connection.execute(f"EXPLAIN {self._nearest}", [query, k]).fetchall()[0][1]
         if "HNSW_INDEX_SCAN" not in plan or "SEQ_SCAN" in plan:
             raise RuntimeError("DuckDB answers by an exact scan: its plan has no HNSW_INDEX_SCAN alone")

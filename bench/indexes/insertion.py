@@ -21,7 +21,7 @@ class JitteredParams(Params, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def check_jitter(params: JitteredParams) -> None:
-    """A ValueError where no row could be moved so."""
+    """Raises ValueError if `jitter` is less than 1."""
     if params.jitter < 1:
         raise ValueError(f"jitter = {params.jitter}: give at least 1, which leaves the order as it is")
 
@@ -29,7 +29,7 @@ def check_jitter(params: JitteredParams) -> None:
 def jittered(order: np.ndarray, jitter: int, seed: int) -> np.ndarray:
     """The order (n,) with each row moved by fewer than `jitter` places: sorted by place plus a draw from [0, jitter).
 
-    All that a seed moves of the first rows is the same whatever follows them, but for the last `jitter` of them.
+    The rows that follow do not change how a seed moves the first rows, except the last `jitter` of these.
     """
     draws = np.random.default_rng([seed, *b"jitter"]).random(len(order))
     return order[np.argsort(np.arange(len(order)) + jitter * draws, kind="stable")]

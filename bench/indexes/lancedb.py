@@ -24,8 +24,8 @@ _loaded_with: list[int] = []  # the threads that LanceDB was loaded with in this
 
 
 class LanceDBParams(JitteredParams, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """chunk: rows an `add`. The graph is built afterwards, in the table's order, so that it tells in nothing but time.
-    index_type: FLAT compares the float32 vectors; SQ bytes, one a dimension, and does not rank again.
+    """chunk: rows per `add`. The graph is built afterwards, in the table's order, so that it affects build time only.
+    index_type: FLAT compares the float32 vectors; SQ bytes, one per dimension, and does not rank again.
     num_partitions: graphs, each of the rows nearest to a centre of k-means, whose start no seed decides: with more than
         one, no build repeats. A search visits all of them.
     """
@@ -77,7 +77,7 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: LanceDBParam
 
     order = jittered(order, params.jitter, seed)
     scratch = Scratch()
-    # Its pools start with the first build; what it writes on the way lies in a folder that goes whatever happens
+    # Its pools start with the first build; its temporary files are in a folder that is removed whatever happens
     with _environment(_counts(params.threads) | {"TMPDIR": str(scratch.path)}):
         schema = _reader(base, order[:0], 0).schema
         table = lancedb.connect(str(scratch.path / "db")).create_table("rows", schema=schema)
@@ -90,7 +90,7 @@ def build(base: np.ndarray, order: np.ndarray, metric: str, params: LanceDBParam
 
 
 def _load(threads: int) -> None:
-    """Let LanceDB work on so many threads; a RuntimeError where this process has loaded it with others."""
+    """Let LanceDB work on `threads` threads. Raises RuntimeError if this process loaded it with another number."""
     if "lancedb" not in sys.modules:
         with _environment(_counts(threads)):
             import lancedb  # noqa: F401
@@ -155,7 +155,7 @@ def _index(metric: str, params: LanceDBParams) -> Any:
 
 
 def _check_plan(plan: str) -> None:
-    """A RuntimeError where a plan compares rows that it finds by no graph."""
+    """Raises RuntimeError if a plan compares rows that it does not find by the graph."""
     if "ANNSubIndex" not in plan or "KNN" in plan:
         steps = ", ".join(line.strip().partition(":")[0] for line in plan.splitlines() if line.strip())
         raise RuntimeError(f"LanceDB answers from no graph, or scans rows that are not in it: its plan is {steps}")

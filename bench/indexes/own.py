@@ -23,15 +23,15 @@ from bench.indexes.imports import OWN_MODULE, runs_in_place
 
 SUFFIX = ".py"
 GROUP = "hnsw_order_bench.engines"  # entry points of packages that bring engines
-_FOLDERS: set[str] = set()  # of engines, that sys.path has for them
-_HELPERS: set[str] = set()  # files that engines import from beside them
+_FOLDERS: set[str] = set()  # folders of engines that were added to sys.path
+_HELPERS: set[str] = set()  # files that engines import from their own folders
 _ARGUMENTS = ("base", "order", "metric", "params", "seed")
 
 
 def from_file(path: Path) -> Engine:
     """The Engine in a Python file: its `ENGINE`, or one of its function `build` and defaults.
 
-    What it imports may lie beside it. A BenchError names the file and what is wrong with it.
+    It may import files from its folder. Raises BenchError that names the file and its fault.
     """
     if not path.is_file():
         raise no_file(path, "give the path of a Python file that has build(...)")
@@ -53,7 +53,7 @@ def from_file(path: Path) -> Engine:
 
 
 def check_apart(engines: Iterable[Engine]) -> None:
-    """A BenchError where files of several folders import a file of one name: Python has one module of a name."""
+    """Raises BenchError if files of several folders import files of the same name: Python has one module per name."""
     by_name: dict[str, str] = {}
     for engine in engines:
         for helper in engine.helpers:
@@ -63,7 +63,7 @@ def check_apart(engines: Iterable[Engine]) -> None:
 
 
 def _program(file: Path, path: Path) -> digests.Program:
-    """What a file is made of. path: as an error names it."""
+    """Return the program in a file. path: as an error names it."""
     try:
         return digests.program(file, file.parent, _installed(file.parent))
     except (SyntaxError, UnicodeDecodeError) as error:
@@ -117,7 +117,7 @@ def from_entry_point(point: metadata.EntryPoint) -> Engine:
 
 
 def _loaded(name: str, file: Path, path: Path, helpers: frozenset[Path]) -> ModuleType:
-    """The module of a file, run once, with the helpers that it imports from beside it as they are now."""
+    """Return the module of a file, run once, with the helpers that it imports from its folder as they are now."""
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
@@ -138,7 +138,7 @@ def _loaded(name: str, file: Path, path: Path, helpers: frozenset[Path]) -> Modu
 def _make_way(folder: str, helpers: frozenset[Path]) -> None:
     """Let an engine import from its folder: after what is installed, before folders of other engines.
 
-    Modules that were imported from beside an engine before are forgotten: another's, or this one's before an edit.
+    Modules imported earlier from an engine's folder are forgotten: another engine's, or this one's before an edit.
     """
     _HELPERS.update(map(str, helpers))
     for name, module in list(sys.modules.items()):
@@ -190,7 +190,7 @@ def _checked(engine: Any, where: str) -> Engine:
 
 
 def _takes(function: Callable[..., Any], count: int) -> bool:
-    """Whether something can be called with so many arguments."""
+    """Return whether something can be called with `count` arguments."""
     try:
         inspect.signature(function).bind(*range(count))
     except (TypeError, ValueError):

@@ -91,7 +91,7 @@ class PgvectorSearcher:
         return answers
 
     def _prove(self, nearest: str, query: np.ndarray) -> None:
-        """A RuntimeError where the statement of the searches would read the table, not the graph."""
+        """Raises RuntimeError if the statement of the searches would read the table, not the graph."""
         plan = self.connection.execute(f"EXPLAIN {nearest}", [str(query.tolist())]).fetchall()
         if not any(f"Index Scan using {self.table}_graph" in line for (line,) in plan):
             raise RuntimeError("pgvector answers by an exact scan: its plan has no Index Scan of the graph")
@@ -145,7 +145,7 @@ def _copy(connection: Any, table: str, base: np.ndarray, rows: np.ndarray, dtype
 
 
 def _check_workers(connection: Any, threads: int) -> None:
-    """A RuntimeError where the server has fewer processes than threads: it would build with those, and not say so."""
+    """Raises RuntimeError if the server has fewer processes than threads: it would build with fewer, and not say so."""
     for name in ("max_parallel_workers", "max_worker_processes"):
         most = int(connection.execute(f"SHOW {name}").fetchone()[0])
         if threads - 1 > most:
@@ -202,9 +202,9 @@ def _connection() -> Any:
 
 
 def served() -> str:
-    """The version of pgvector and of what brings it.
+    """Return the version of pgvector and of the package or server that provides it.
 
-    A NotInstalledError where neither a server is named nor pgserver can be had, a BenchError where one that is named
+    Raises NotInstalledError if no server is named and pgserver is not available. Raises BenchError if a named server
     does not answer.
     """
     named = os.environ.get(DSN)

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, from the package pgserver: in a private folder, on a socket there and no port.
+"""A private PostgreSQL server, from the package pgserver: in a private folder, on a socket there and no port.
 
 Its programs are run as they are: pgserver's own start, run by root, adds a user to the system and opens folders.
 """
@@ -66,7 +66,7 @@ class Server:
 
     @property
     def dsn(self) -> str:
-        """What a client connects by."""
+        """The connection string for a client."""
         from psycopg.conninfo import make_conninfo
 
         return str(make_conninfo(host=str(self._scratch.path), port=5432, user="postgres", dbname="postgres"))
@@ -160,7 +160,7 @@ def _other_user(folder: Path) -> dict[str, Any]:
 
 
 def _check_socket(folder: Path) -> None:
-    """A RuntimeError where a folder cannot have the socket of a server, or be told to a client."""
+    """Raises RuntimeError if a folder cannot hold a server's socket, or cannot be named to a client."""
     socket = folder / ".s.PGSQL.5432"
     if len(os.fsencode(socket)) > _SOCKET_BYTES:
         raise RuntimeError(f"{socket} is too long for a socket: set TMPDIR to a shorter folder")

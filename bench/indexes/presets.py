@@ -1,4 +1,4 @@
-"""The survey of systems' HNSW defaults, read from presets.toml beside this file."""
+"""The survey of systems' HNSW defaults, read from presets.toml in this folder."""
 
 import math
 import statistics
@@ -16,7 +16,7 @@ SURVEYED = ("M", "ef_construction", "ef_search")
 
 
 class TimesK(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An ef_search that goes by k: times_k · k, rounded up, at least `least` and at most `most`."""
+    """An ef_search that depends on k: times_k · k, rounded up, at least `least` and at most `most`."""
 
     times_k: float
     least: int = 1
@@ -50,7 +50,7 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return [name for name in SURVEYED if getattr(self, name) is None]
 
     def ef_search_at(self, k: int) -> int:
-        """The ef_search for k neighbours, which may be below k; a ValueError where it is not stated."""
+        """Return the ef_search for k neighbours, which may be below k. Raises ValueError if it is not stated."""
         rule = self.ef_construction if self.ef_search == "ef_construction" else self.ef_search
         if rule is None or isinstance(rule, str):
             raise ValueError(f"{self.system} states no ef_search")
@@ -87,7 +87,7 @@ def chosen(name: str) -> dict[str, Preset]:
 
 
 def medians() -> dict[str, float]:
-    """Medians over the systems of M, ef_construction and ef_search, where a number is stated that does not go by k."""
+    """Return medians over the systems of M, ef_construction and ef_search, from stated numbers independent of k."""
     by_name = {}
     for name in SURVEYED:
         values = [

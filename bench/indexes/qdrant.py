@@ -17,7 +17,7 @@ _QUERIES = 100  # a call: Ctrl-C is heard between calls
 
 
 class QdrantParams(Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """chunk: rows an upsert. The graph is built afterwards, by point id, so that it tells in nothing but time.
+    """chunk: rows per upsert. The graph is built afterwards, by point id, so that it affects build time only.
     indexing_threshold: kilobytes of vectors below which Qdrant builds no graph, and the build fails.
     quantization: of the vectors that builds and searches compare; searches do not rank again by the float32 vectors.
     """
@@ -103,7 +103,7 @@ def _upsert(shard: Any, base: np.ndarray, rows: np.ndarray, place: int) -> None:
 
 
 def _check_indexed(shard: Any, rows: int) -> None:
-    """A RuntimeError where a graph does not hold all rows: the others would be scanned, or not be found."""
+    """Raises RuntimeError if a graph does not hold all rows: the others would be scanned, or not be found."""
     indexed = shard.info().indexed_vectors_count
     if indexed != rows:
         raise RuntimeError(

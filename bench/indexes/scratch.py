@@ -51,7 +51,7 @@ for _ in range(50):
 class Scratch:
     """A folder that only this user may open, removed when `close` is called, this object goes or the process ends.
 
-    path: the folder; short, since sockets may lie in it.
+    path: the folder; short, since it may hold sockets.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Scratch:
         self._finalizer = weakref.finalize(self, _close, os.getpid(), self.path, self._watchdog, self._processes)
 
     def end_with_it(self, process: "subprocess.Popen[bytes]", signal: int = SIGTERM) -> None:
-        """Let a process be ended before the folder is removed: by a signal, and killed where it does not heed it."""
+        """Let a process be ended before the folder is removed: by a signal, and killed if it ignores the signal."""
         self._processes.append((process, signal))
         _tell(self._watchdog, process.pid, signal)
 

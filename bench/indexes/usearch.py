@@ -1,4 +1,4 @@
-"""usearch. One thread keeps the caller's order, whatever the size of a call; levels go by position, without a seed."""
+"""usearch. One thread keeps the caller's order, whatever the size of a call; levels depend on position, not a seed."""
 
 from typing import Any, Literal
 
@@ -40,9 +40,9 @@ class UsearchSearcher:
 
 
 def build(base: np.ndarray, order: np.ndarray, metric: str, params: UsearchParams, seed: int) -> UsearchSearcher:
-    """An index of `base` (n, d) with row order[i] inserted i-th, but for what `jitter` moves by the seed.
+    """Return an index of `base` (n, d) with row order[i] inserted i-th, except rows that `jitter` moves by the seed.
 
-    A ValueError where i8 cannot serve the metric.
+    Raises ValueError if i8 cannot serve the metric.
     """
     from usearch.index import Index
 

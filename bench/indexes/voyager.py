@@ -2,7 +2,7 @@
 
 With inner products, each row gets a coordinate more as it is inserted: the square root of R² - |x|², where R is the
 largest length so far. Links are chosen by the products of these longer vectors, so that the order changes what is
-compared while building, beside who meets whom. A query gets a 0 there: answers are ranked by true inner products.
+compared while building, as well as who meets whom. A query gets a 0 there: answers are ranked by true inner products.
 """
 
 import re
