@@ -38,7 +38,7 @@ PresetOption = Annotated[
 QueriesOption = Annotated[
     Path | None,
     typer.Option(
-        help="A file of queries; by default those in the base's file or TOML file, otherwise rows of the base."
+        help="A file of queries; by default those in the base's file or TOML file, otherwise rows held out of the base."
     ),
 ]
 QueryGroupsOption = Annotated[

@@ -198,6 +198,6 @@ def ties_note(gained: float, experiment: str) -> str:
     """Return a note if counting ties adds enough to recall to decide between orders."""
     return (
         f"TIES DECIDE: counting rows as near as the k-th adds up to {100 * gained:.1f} points. Among equal rows"
-        " exact search returns the first in the file, so recall by id flatters `given`: compare with"
+        " exact search names those that come first in the file, so recall by id flatters `given`: compare with"
         f" `bench table {shlex.quote(experiment)} --ties`."
     )

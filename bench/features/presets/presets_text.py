@@ -39,8 +39,8 @@ def preset_text(name: str, rows: Sequence[UnderPreset], layout: Layout) -> str:
         table = layout.sections(header, sections, 2)
     doubts = {row.system: row.doubtful for row in listed if row.doubtful}
     note = (
-        "The parameters are the systems' defaults; bench runs its own engines with them, without a system's"
-        " segments, merges or quantization. recall by id, mean over builds and queries,"
+        "The parameters are the systems' defaults, in the engines of this harness: what else a system does (segments,"
+        " merges, quantization) is not in these figures. recall by id, mean over builds and queries,"
         " with its 95 % interval; spread: best minus worst order, the interval for all pairs of orders at once."
     )
     note += "" if layout.wide else " ef_c, ef_s: ef_construction, ef_search. --wide shows all columns."
