@@ -41,9 +41,9 @@ def root() -> Path:
 
 
 def check_space(folder: Path, needed: int, what: str, way_out: str = "set BENCH_CACHE elsewhere") -> None:
-    """BenchError where `folder`, or the nearest folder above that exists, has fewer than `needed` bytes free.
+    """Raises BenchError if `folder`, or the nearest folder above that exists, has fewer than `needed` bytes free.
 
-    way_out: beside making room.
+    way_out: what the user can do other than make room.
     """
     from rich.filesize import decimal
 
@@ -65,7 +65,7 @@ class Blocks(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What the cache has under one key.
+    """The cached content of one key.
 
     arrays: by name, read-only and memory-mapped.
     digests: of each.
@@ -78,7 +78,7 @@ class Entry(NamedTuple):
 
 
 class ArrayFile(NamedTuple):
-    """An array by the file that it lies in: what travels to another process in its place."""
+    """The file that holds an array: sent to another process instead of the array."""
 
     path: str
     dtype: str
@@ -161,7 +161,7 @@ def _measured(
 
 
 def on_disk(array: np.ndarray) -> ArrayFile:
-    """The file that a C-contiguous array lies in: its own where it is memory-mapped, else that of an entry for it."""
+    """Return the file of a C-contiguous array: its own if it is memory-mapped, otherwise that of an entry for it."""
     owner: Any = array
     while isinstance(owner, np.ndarray) and not isinstance(owner.base, mmap.mmap):
         owner = owner.base

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def read_toml(path: Path, to: type[T]) -> T:
-    """What a TOML file in UTF-8 states, as a `to`; a BenchError names the file, and the line or the key."""
+    """Return the content of a TOML file in UTF-8, as a `to`. Raises BenchError that names the file and line or key."""
     try:
         content = path.read_bytes()
         stated = tomllib.loads(content.decode("utf-8-sig"))
@@ -66,7 +66,7 @@ def _plain(message: str) -> str:
 
 
 def _choices(to: Any, place: str) -> list[str]:
-    """What the field at `place` takes, in words; nothing where the place is no plain field of a struct."""
+    """Return the values that the field at `place` takes, in words; nothing if it is no plain field of a struct."""
     import msgspec
 
     if "[...]" in place:  # of a table of any keys

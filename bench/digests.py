@@ -55,7 +55,7 @@ def function_digest(function: Callable[..., Any], others: Iterable[Callable[...,
 
 
 class Program(NamedTuple):
-    """What a Python file is made of.
+    """The content of a Python file.
 
     digest: SHA-256 of what it does, with what it imports of the folder below which it was looked for, as hexadecimal.
     files: these, itself included.

@@ -1,4 +1,4 @@
-"""What the harness says to its user: mistakes to mend, and warnings."""
+"""Messages of the harness to its user: errors to correct, and warnings."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ Log = Callable[[str], None]  # takes a line of progress
 
 
 class BenchError(Exception):
-    """A mistake of the user's: one line that names the file or option and the way out."""
+    """A user's mistake: one line that names the file or option and says what to do."""
 
 
 class BenchWarning(UserWarning):
@@ -22,7 +22,7 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> BenchError:
 
 
 def no_file(path: Path, way_out: str) -> BenchError:
-    """The error for a path at which no file lies: says what lies there instead."""
+    """Return the error for a path without a file: says what is there instead."""
     try:
         what = "is a folder" if path.is_dir() else "is a pipe or a device"
         path.stat()

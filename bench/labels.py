@@ -1,6 +1,6 @@
 """Labels one after the other, as a line to read and as the command line takes them.
 
-A label that would be cut apart stands in double quotes, with a quote in it doubled (as in CSV): `"R+D, HR"+sales`.
+A label that would be split is put in double quotes, with a quote in it doubled (as in CSV): `"R+D, HR"+sales`.
 """
 
 from collections.abc import Collection
@@ -23,7 +23,7 @@ def cut(text: str, longest: int = LONGEST) -> str:
 
 
 def split(text: str, separator: str) -> list[str]:
-    """Text split at a separator, but for those in double quotes; quotes stay."""
+    """Return text split at a separator, except at separators in double quotes; quotes stay."""
     parts, start, quoted, closed = [], 0, False, -1
     for place, sign in enumerate(text):
         # A quote opens where a label begins, and right after one that closed, which it doubles; in 5" disk it does not
@@ -38,12 +38,12 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def unquoted(text: str) -> str:
-    """A label as it is, from one that may stand in double quotes."""
+    """Return a label without the double quotes that may surround it."""
     return text[1:-1].replace('""', '"') if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
 def quoted(label: object) -> str:
-    """A label as it stands in a list, in double quotes where it would be cut apart."""
+    """Return a label as written in a list, in double quotes if it would be split."""
     label = str(label)
     parted = label.strip() != label or any(sign in label for sign in (*_PARTING, '="'))
     return label if label and label[0] != '"' and not parted else '"' + label.replace('"', '""') + '"'

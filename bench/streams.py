@@ -15,9 +15,9 @@ _OUTPUT, _ERROR = 1, 2
 def secure() -> None:
     """Make the standard streams safe to use, from here on and in processes that this one starts.
 
-    One that is closed is opened, since the next file, a store or a pipe, would else take its number, and with it what
-    is printed. Standard output gives a BenchError where it cannot be written, once, and none where its reader has gone
-    away; what standard error cannot take is lost.
+    A closed stream is opened, since the next file, a store or a pipe, would otherwise take its number and receive the
+    printed text. Standard output raises BenchError once if it cannot be written, and not if its reader has gone away;
+    text that standard error cannot take is lost.
     """
     for number in (0, 1, 2):
         try:
@@ -42,7 +42,7 @@ def print_to_error() -> None:
 
 
 def check_stdout() -> None:
-    """A BenchError where it shows, before anything is written, that standard output cannot be."""
+    """Raises BenchError if standard output is known to be unwritable before anything is written."""
     try:
         os.write(_OUTPUT, b"")
     except BrokenPipeError:
@@ -86,7 +86,7 @@ def _cannot_write(error: OSError) -> BenchError:
 
 
 def _text(file: io.FileIO, before: TextIO | None) -> TextIO:
-    """A stream of text on a file, as the one before it was; where that was closed, in the encoding of this place."""
+    """Return a text stream on a file, like the one before it; if that was closed, in the locale's encoding."""
     encoding = before.encoding if before else None
     return io.TextIOWrapper(
         io.BufferedWriter(file), encoding, _FROM_NAMES, line_buffering=file.isatty() or file.fileno() == _ERROR
@@ -94,7 +94,7 @@ def _text(file: io.FileIO, before: TextIO | None) -> TextIO:
 
 
 def _from_names(error: UnicodeError) -> tuple[bytes, int]:
-    """What stands for signs that an encoding lacks: bytes of file names as they are, and `?` for the rest."""
+    """Return replacements for characters that an encoding lacks: bytes of file names as they are, otherwise `?`."""
     assert isinstance(error, UnicodeEncodeError)
     signs = error.object[error.start : error.end]
     return b"".join(bytes([ord(s) - 0xDC00]) if "\udc80" <= s <= "\udcff" else b"?" for s in signs), error.end

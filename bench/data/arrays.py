@@ -80,12 +80,12 @@ def read_only(array: np.ndarray) -> np.ndarray:
 
 
 def rows_at_a_time(d: int) -> int:
-    """How many rows of so many values are looked at in one go."""
+    """Return how many rows of `d` values are read at a time."""
     return max(1, BLOCK_VALUES // d)
 
 
 def few(rows: int, d: int) -> bool:
-    """Whether so many rows may lie in memory, rather than on disk."""
+    """Return whether `rows` rows of `d` values may be in memory, rather than on disk."""
     return rows * d <= BLOCK_VALUES
 
 

@@ -25,10 +25,10 @@ _LEFT_OUT = {  # by part, what it is called and what follows
 
 @dataclass(frozen=True)
 class Judgements:
-    """What is relevant to a dataset's queries.
+    """The documents that are relevant to a dataset's queries.
 
-    query_ids: (q,) str, one a query.
-    doc_ids: (n,) str, one a base row.
+    query_ids: (q,) str, one per query.
+    doc_ids: (n,) str, one per base row.
     qrels: by query id and document id, a grade, 0 for not relevant.
     leave_own_out: whether the document that has a query's id is left out of what the query returns, as BEIR does: it is
         the query itself.
@@ -43,7 +43,7 @@ class Judgements:
     def digest(self) -> str:
         """SHA-256 of the queries and what is relevant to them, a dot, and that of the documents, as hexadecimal.
 
-        All that figures of retrieval depend on beside the returned ids. If the part before the dot is the same, figures
+        Retrieval figures depend on this and on the returned ids only. If the part before the dot is the same, figures
         can be compared, though one base may lack documents that another has.
         """
         qrels = {query: dict(row) for query, row in self.qrels.items()}

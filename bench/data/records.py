@@ -19,11 +19,11 @@ class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """Two files, by their paths below BENCH_MIRROR, and which of their rows are what; both in file order.
 
     vectors: the .npy file.
-    records: the JSON Lines file, a line a row.
+    records: the JSON Lines file, one line per row.
     split_field: the field by which queries differ from the base.
     query_splits: its values in queries.
     base_splits: its values in the base; None for all that are not in queries.
-    max_queries: so many queries at most, the first ones.
+    max_queries: the most queries to keep, the first ones.
     sha256: of the files, by their paths.
     label_field: what a row's label is; None for no labels.
     labels: of the records to take, of queries too unless `query_labels` is given; None for all.
@@ -74,7 +74,7 @@ def load(path: Path, metric: str, source: Records, vectors: Path, records: Path)
 
 
 def read(vectors: Path, records: Path, source: Records) -> Contents:
-    """The Contents of two files, or a BenchError where they do not match or lack what the source names."""
+    """Return the Contents of two files. Raises BenchError if they do not match or lack a field the source names."""
     array, rows = read_vectors(vectors), list(_rows(records, source))
     if len(rows) != len(array):
         raise BenchError(f"{records} has {len(rows)} lines, {vectors} has {len(array)} rows: they must match")
@@ -108,7 +108,7 @@ def _rows(records: Path, source: Records) -> Iterator[tuple[str, ...]]:
 
 
 def _has(label: np.ndarray, names: list[str] | None, records: Path) -> np.ndarray:
-    """(rows,) bool: whose label is one of `names`; all where that is None."""
+    """Return (rows,) bool, true if the row's label is one of `names`; all true if `names` is None."""
     if names is None:
         return np.ones(len(label), dtype=bool)
     for name in names:

@@ -1,4 +1,4 @@
-"""What the data looks like: neighbours, local dimension, density, clusters; computed when needed, then cached."""
+"""The geometry of the data: neighbours, local dimension, density, clusters; computed when needed, then cached."""
 
 from collections.abc import Callable, Mapping
 from functools import cache as cache_once
@@ -22,7 +22,7 @@ class Geometry:
 
     Under `cosine` that is Euclidean distance between rows brought to unit length; under `l2` and `ip`
     Euclidean distance between rows as they are. Neighbours, LID and the like are Euclidean under `ip`
-    too, since an inner product has no neighbourhoods; only `ground_truth` goes by the inner product.
+    too, since an inner product has no neighbourhoods; only `ground_truth` uses the inner product.
 
     log: called with a line before anything that takes long.
     """

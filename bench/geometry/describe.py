@@ -1,4 +1,4 @@
-"""What a dataset looks like in figures: dimension, density, and how far its queries lie from its rows."""
+"""A dataset in figures: dimension, density, and the distance of its queries from its rows."""
 
 from functools import cache
 from pathlib import Path
@@ -55,7 +55,7 @@ def describe(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "mle") -> 
 
 
 def check_lid(dataset: Dataset, k: int, estimator: str) -> None:
-    """A BenchError where k or the estimator cannot be, or the dataset is too small; costs nothing."""
+    """Raises BenchError if k or the estimator is not valid, or the dataset is too small; costs nothing."""
     if estimator not in dimension.ESTIMATORS:
         raise unknown("estimator", estimator, dimension.ESTIMATORS)
     if dataset.n < 3:
@@ -77,7 +77,7 @@ def check_distinct(geometry: Geometry, k: int) -> None:
 
 
 def describe_labels(geometry: Geometry, k: int = NEIGHBORS, estimator: str = "mle") -> list[dict[str, Any]]:
-    """Dimension of all rows, under `(all)`, and of those of each label; a BenchError where there are no labels.
+    """Return the dimension of all rows, under `(all)`, and of each label's rows. Raises BenchError without labels.
 
     pca_dimension_99: of the label's rows; pca_same_number: of as many rows drawn from all, since fewer rows span
     fewer dimensions. lid_mean: over the label's rows, their neighbours sought among all.

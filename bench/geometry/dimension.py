@@ -41,8 +41,8 @@ def pointwise(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray, 
         rows = np.flatnonzero(estimable & (zeros == left_out))
         known = distances[rows, left_out:].astype(np.float64), neighbors[rows, left_out:]
         with warnings.catch_warnings():
-            # With neighbours known the points are only looked at for their shape: any two will do, but for
-            # a warning that they are few.
+            # With known neighbours only the shape of the points is used: any two will do, except that
+            # a warning says that they are few.
             warnings.simplefilter("ignore")
             lid[rows] = fit().fit(np.zeros((2, 2)), precomputed_knn_arrays=known).dimension_pw_
     return lid
@@ -68,10 +68,10 @@ def _tle(
 
 
 def duplicates(distances: np.ndarray, neighbors: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(n,) how many neighbours of every row are the same as it but for rounding; see `knn.rounding`.
+    """(n,) how many neighbours of each row equal it except for rounding; see `knn.rounding`.
 
     distances, neighbors, points: as in `pointwise`. A duplicate is as long as the row, so the length of the nearest
-    stands for that of the row, which may be a query.
+    is used for that of the row, which may be a query.
     """
     return np.asarray((distances <= rounding(points, points)[neighbors[:, :1]]).sum(axis=1))
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-RELATIVE_TOLERANCE = 1e-5  # some fifty float32 roundings: distances that only arithmetic tells apart
+RELATIVE_TOLERANCE = 1e-5  # about fifty float32 roundings: distances that differ by arithmetic only
 _STORED, _COMPUTED = 4, 8  # roundings of float32 by which two rows may differ that are the same
 
 _QUERY_BLOCK = 16_384
@@ -126,11 +126,11 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def rounding(rows: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(n,) how far apart two rows may lie that are the same but for rounding, and hence are duplicates.
+    """(n,) how far apart two rows can be that are equal except for rounding, and so are duplicates.
 
     rows: (n, d), of `points` (m, d) or queries of them. In float32 a coordinate is stored with an error of 2^-24 of
-    itself, and what is computed of d of them, as the length that rows were divided by, errs by about √d times that
-    (Higham and Mary 2019). The second goes by the distance from the mean, so that an offset that all rows share, as map
+    itself, and a value computed from d of them, as the length that rows were divided by, errs by about √d times that
+    (Higham and Mary 2019). The second uses the distance from the mean, so that an offset that all rows share, as map
     coordinates have, makes no duplicates of neighbours; four and eight times leave both rows a margin.
     """
     centre = sum(points[block].sum(axis=0, dtype=np.float64) for block in blocks(points)) / len(points)

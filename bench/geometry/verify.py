@@ -108,7 +108,7 @@ def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:
 
 
 def warn_of_rows_as_queries(geometry: Geometry) -> None:
-    """A BenchWarning where queries are rows of the base, or equal to one but for rounding: these find themselves.
+    """Issue a BenchWarning if queries are rows of the base, or equal one except for rounding: these find themselves.
 
     By Euclidean distance, at unit length under cosine, and under `ip` too. Nothing is said of one, or of less than 1 %.
     """
@@ -148,12 +148,12 @@ def warn_of_near_duplicates(geometry: Geometry) -> None:
 
 
 def near_duplicates(geometry: Geometry) -> np.ndarray:
-    """Sizes (clusters,) int64 of the clusters of queries that are near-duplicates, 1 where a query repeats none.
+    """Sizes (clusters,) int64 of the clusters of queries that are near-duplicates, 1 if a query repeats none.
 
-    A query is one of another that lies at most a quarter as far as the nearest row, or is equal to it but for rounding;
-    clusters are what such pairs connect. Where there are more queries than rows, which brings them closer, it is a
-    quarter times rows over queries. By Euclidean distance, as `warn_of_rows_as_queries`. The 16 nearest other queries
-    are looked at, so of more that are equal a cluster may come apart. Nothing of fewer than three rows.
+    A query is a near-duplicate of another that is at most a quarter as far away as the query's nearest row, or equal
+    except for rounding; such pairs form the clusters. With more queries than rows, which brings queries closer, the
+    limit is a quarter times rows over queries. By Euclidean distance, as `warn_of_rows_as_queries`. The 16 nearest
+    other queries are searched, so that a cluster of more equal queries may be split. Empty for fewer than three rows.
     """
     nearest = profile(geometry).get("query_nearest")
     queries = geometry.query_points

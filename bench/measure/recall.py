@@ -2,7 +2,7 @@
 
 By id, the exact search's k rows are the ones that count, and of rows equally far it has chosen some.
 Tie-aware, every returned row counts that is no farther than the k-th nearest, within a relative
-tolerance, and where that is a duplicate of the query, every duplicate. ann-benchmarks adds an absolute
+tolerance, and if that is a duplicate of the query, every duplicate. ann-benchmarks adds an absolute
 tolerance of 1e-3 instead, which on tight data counts almost anything.
 """
 
@@ -14,7 +14,7 @@ from bench.geometry.knn import RELATIVE_TOLERANCE, farthest_tie
 def hits(ids: np.ndarray, ground_truth: np.ndarray) -> np.ndarray:
     """How many of each query's true neighbours are among the ids returned; recall@k is this over k.
 
-    ids: (q, k) int64, -1 where nothing was returned; ground_truth: (q, k) int64. Returns (q,) int64. An id
+    ids: (q, k) int64, -1 for no result; ground_truth: (q, k) int64. Returns (q,) int64. An id
     returned twice counts once.
     """
     if ids.shape != ground_truth.shape:

@@ -15,7 +15,7 @@ CUTOFFS = {"nDCG@10": 10, "RR@10": 10, "R@100": 100}  # by ir-measures' names; t
 def scores(ids: np.ndarray, judgements: Judgements | None) -> dict[str, np.ndarray]:
     """Every measure of CUTOFFS that k reaches, a query: (q,) float32, NaN where a query is not judged.
 
-    ids: (q, k) base ids, nearest first, -1 where nothing was returned; an id returned twice counts once, at its first
+    ids: (q, k) base ids, nearest first, -1 for no result; an id returned twice counts once, at its first
     place. nDCG's gain is the grade itself, as in trec_eval; others raise 2 to the grade under the same name. Grades
     above 0 are relevant. Documents that were judged but are not in the base stay in the denominators: they count
     as not found. A query that is judged and returns nothing scores 0. Without judgements, nothing is scored.
@@ -73,6 +73,6 @@ def out_of_reach(judgements: Judgements) -> float:
 
 
 def _ranked(ids: np.ndarray, doc_ids: np.ndarray) -> dict[str, float]:
-    """Documents with scores that fall by rank: trec_eval goes by score, and would order equal ones by their ids."""
+    """Documents with scores that fall by rank: trec_eval sorts by score, and would order equal ones by their ids."""
     places = dict.fromkeys(ids[ids >= 0].tolist())
     return {doc: float(-rank) for rank, doc in enumerate(doc_ids[list(places)].tolist())}

@@ -38,7 +38,7 @@ class Contents(NamedTuple):
 
     path: the file or the folder.
     arrays: by name, none read yet; the array of a file that can only hold one has the name "".
-    metric: as the file states it, perhaps none of ours; None if it states none.
+    metric: as the file states it, perhaps one that the harness does not know; None if it states none.
     others: the names of columns that are no vectors, and of tensors that numpy has no type for.
     """
 
@@ -89,7 +89,7 @@ NAMES = {
 
 
 def split(path: Path) -> tuple[Path, str]:
-    """The file that `path` names, and what of it behind a `#`: an array's name, or nothing."""
+    """Return the file that `path` names, and the array's name after a `#`, or an empty name."""
     file, mark, name = str(path).rpartition("#")
     return (Path(file), name) if mark and not os.path.exists(path) else (path, "")
 

@@ -29,9 +29,9 @@ class FileArray:
     shape: as numpy has it.
     dtype: as numpy has it.
     blocks: gives the rows in file order, some at a time.
-    memory_map: the array as one, read-only; None if it lies in the file in another way than in memory.
+    memory_map: the array as one, read-only; None if the file stores it differently from memory.
     take: gives rows by their numbers, if the file has them without reading those before.
-    in_memory: whether it lies in no file.
+    in_memory: whether it has no file.
     files: those that it is in, if they are several.
     """
 
@@ -63,7 +63,7 @@ def from_memory(name: str, array: np.ndarray) -> FileArray:
 
 
 def spans(array: Any, multiple: int = 1) -> Iterator[slice]:
-    """Slices of the rows of what has a shape and a type: each small beside memory, a multiple of so many rows."""
+    """Yield slices of an array's rows: each small compared with memory, and a multiple of `multiple` rows."""
     row = max(1, math.prod(array.shape[1:]) * array.dtype.itemsize)
     step = max(1, _BLOCK_BYTES // row // multiple) * multiple
     return (slice(start, start + step) for start in range(0, array.shape[0] if array.shape else 0, step))
@@ -90,8 +90,8 @@ def vectors(source: FileArray, rows: np.ndarray | None = None) -> np.ndarray:
     """(n, d) float32 vectors, all of them or those in `rows` (ascending); of what `check` has let pass.
 
     Memory-mapped in the file itself if it has them so; in memory if they are there already, or are few and the file
-    gives them without those before; else from a conversion in the cache. That goes by the file's content, so that a
-    file that changed is converted again. What a float32 cannot hold becomes infinite, for `checked` to find.
+    gives them without those before; else from a conversion in the cache. Its key is the file's content, so that a file
+    that changed is converted again. Values that a float32 cannot hold become infinite, for `checked` to find.
     """
     array = source.memory_map
     if rows is None or len(rows) == source.shape[0]:

@@ -114,7 +114,7 @@ def _lists(path: Path, name: str, chunk: int, d: int) -> Iterator[np.ndarray]:
 
 
 def _memory_map(path: Path, array: "h5py.Dataset") -> np.ndarray | None:
-    """The array as a memory map, if it lies in the file in one piece and as numpy has it."""
+    """Return the array as a memory map, if the file has it in one piece and in numpy's layout."""
     import h5py
 
     offset = array.id.get_offset()

@@ -19,7 +19,7 @@ from bench.data.formats.array import FileArray, damaged, from_memory_map, spans
 from bench.errors import BenchError, no_file
 from bench.outputs import Kind
 
-_SPARSE = {"format", "shape", "data"}  # beside others, as scipy.sparse.save_npz writes
+_SPARSE = {"format", "shape", "data"}  # among others, as scipy.sparse.save_npz writes
 # 3.0 differs from 2.0 in how it spells the names of fields, which arrays of numbers do not have.
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -114,7 +114,7 @@ def _member(path: Path, name: str) -> FileArray:
 
 @contextmanager
 def _open_member(path: Path, name: str) -> Iterator[IO[bytes]]:
-    """A member of a .npz file, opened; a BenchError if it is damaged, also where that shows only in reading it."""
+    """A member of a .npz file, opened. Raises BenchError if it is damaged, even if only reading it shows that."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
             yield stream

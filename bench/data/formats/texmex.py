@@ -13,7 +13,7 @@ TYPES: dict[str, np.dtype[Any]] = {".fvecs": np.dtype("<f4"), ".bvecs": np.dtype
 
 
 def read_texmex(path: Path) -> dict[str, FileArray]:
-    """The rows of a file in one of TYPES, or a BenchError where it breaks off.
+    """Return the rows of a file in one of TYPES. Raises BenchError if the file is truncated.
 
     That rows have one dimension is checked when they are read; a BenchError then names the row where it changes.
     """

@@ -1,4 +1,4 @@
-"""What a program has in memory, as an array of a file: numpy's, what becomes one, and frames and series of pandas."""
+"""Values in memory as arrays of a file: numpy arrays, values that convert to them, and pandas frames and series."""
 
 import sys
 from typing import Any
@@ -35,7 +35,7 @@ def vectors_of(values: Any, name: str) -> FileArray:
 
 
 def check_columns(queries: Any, vectors: Any) -> None:
-    """A BenchError where two frames have the same columns in another sequence: they would be taken for one another."""
+    """Raises BenchError if two frames have the same columns in different orders: columns would be mixed up."""
     pandas = sys.modules.get("pandas")
     if pandas and isinstance(queries, pandas.DataFrame) and isinstance(vectors, pandas.DataFrame):
         names, wanted = ([str(name) for name in frame.columns] for frame in (queries, vectors))
