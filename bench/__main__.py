@@ -1,4 +1,4 @@
-"""`python -m bench`: the command line, where its script is not on the path."""
+"""`python -m bench`: the command line, if its script is not on the path."""
 
 from bench.cli import main
 

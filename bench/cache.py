@@ -218,7 +218,7 @@ def _save(stream: BinaryIO, array: Blocks) -> str:
 
 
 def _read(folder: Path) -> Entry | None:
-    """The entry in `folder`, or None where anything of it is missing or changed."""
+    """The entry in `folder`, or None if anything of it is missing or changed."""
     try:
         stated = json.loads((folder / "entry.json").read_text())
         files, seconds = stated["files"], float(stated["seconds"])

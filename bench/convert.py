@@ -28,7 +28,7 @@ def read_toml(path: Path, to: type[T]) -> T:
 def converted(value: object, to: type[T], where: str, *, strict: bool = True) -> T:
     """`value` (plain data, as TOML gives) as a `to`, or a BenchError that names `where` and the place in it.
 
-    strict: whether text like "10" is refused where a number is meant.
+    strict: whether text like "10" is refused if a number is meant.
     """
     import msgspec
 

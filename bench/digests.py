@@ -136,7 +136,7 @@ def _module_file(module: str, level: int, file: Path, root: Path) -> Path | None
     if level:
         folder = file.parents[level - 1]
     else:
-        while (folder / "__init__.py").is_file():  # up to where the package lies
+        while (folder / "__init__.py").is_file():  # up to the folder that holds the package
             folder = folder.parent
     path = folder.joinpath(*module.split(".")) if module else folder
     candidates = (path.with_name(f"{path.name}.py"), path / "__init__.py")
@@ -152,7 +152,7 @@ def _plain(node: Any) -> Any:
 
 
 def blocks(array: np.ndarray) -> Iterator[np.ndarray]:
-    """The array in blocks of its rows, whole where it has none."""
+    """The array in blocks of its rows, whole if it has none."""
     if array.ndim == 0 or array.size == 0:
         yield array
         return

@@ -1,4 +1,4 @@
-"""Files that commands write: what they may write over is decided here, for all of them."""
+"""Files that commands write: decides, for all commands, which files may be overwritten."""
 
 import os
 import sys
@@ -30,12 +30,12 @@ class Kind(NamedTuple):
 
 
 def is_standard(path: Path) -> bool:
-    """Whether a path stands for standard output."""
+    """Return whether a path stands for standard output."""
     return str(path) in _STANDARD
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a path leads to a pipe or a device, or stands for standard output."""
+    """Return whether a path leads to a pipe or a device, or stands for standard output."""
     return is_standard(path) or (path.exists() and not path.is_file() and not path.is_dir())
 
 
@@ -86,7 +86,7 @@ def _holds(kind: Kind, path: Path) -> bool:
 
 
 def _is_same(path: Path, source: Path) -> bool:
-    """Whether an output is a file that is read, by whatever name or link."""
+    """Return whether an output is a file that is read, by whatever name or link."""
     try:
         there = os.fstat(1) if is_standard(path) else path.stat()
         if source.is_dir():
@@ -97,7 +97,7 @@ def _is_same(path: Path, source: Path) -> bool:
 
 
 def _is_database(path: Path) -> bool:
-    """Whether a file belongs to SQLite: a database, or what lies next to one until its last write is finished."""
+    """Return whether a file belongs to SQLite: a database, or a file next to one until its last write is finished."""
     real = path.resolve()
     end = next((end for end in _BESIDE_A_DATABASE if real.name.lower().endswith(end)), None)
     if end and head(real.with_name(real.name[: -len(end)]), len(_DATABASE)) == _DATABASE:

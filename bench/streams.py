@@ -52,7 +52,7 @@ def check_stdout() -> None:
 
 
 class _Lossy(io.FileIO):
-    """A file that takes what it cannot write for written."""
+    """A file that treats text that it cannot write as written."""
 
     def write(self, data: Any) -> int:
         try:
@@ -62,7 +62,7 @@ class _Lossy(io.FileIO):
 
 
 class _Output(io.FileIO):
-    """A file that says once that it cannot be written, and nothing where its reader has what it wants."""
+    """A file that reports once that it cannot be written, and reports nothing if its reader has closed it."""
 
     _over = False
 

@@ -1,4 +1,4 @@
-"""Arrays as a dataset has them: of the right kind, read-only, on disk where they are large."""
+"""Arrays as a dataset has them: of the right kind, read-only, on disk if they are large."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ BLOCK_VALUES = 1 << 24  # values looked at in one go, so that a base larger than
 
 
 def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> None:
-    """A BenchError that names `where` if an array of this shape and type cannot be vectors."""
+    """Raises BenchError that names `where` if an array of this shape and type cannot be vectors."""
     if len(shape) != 2:
         raise BenchError(f"{where} has shape {shape}: vectors are rows of a 2-D array")
     if dtype.kind not in "fiu":
@@ -38,7 +38,7 @@ def refuse_masked(values: Any, where: str) -> None:
 def check_vectors(vectors: np.ndarray, where: str, metric: str, rows: np.ndarray | None = None) -> np.ndarray:
     """(n, d) vectors as read-only C-contiguous float32, or a BenchError naming `where` and the first bad row.
 
-    rows: the number of each, where it is not its place.
+    rows: the number of each, if it is not its place.
     """
     check_kind(vectors.shape, vectors.dtype, where)
     with np.errstate(over="ignore"):
@@ -59,7 +59,7 @@ def check_vectors(vectors: np.ndarray, where: str, metric: str, rows: np.ndarray
 
 
 def _bad(block: np.ndarray, squares: np.ndarray, metric: str) -> tuple[int, str] | None:
-    """The first row that cannot be searched by its distance, and what is wrong with it; None where all can."""
+    """The first row that cannot be searched by its distance, and what is wrong with it; None if all can."""
     bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
     if len(bad):
         return int(bad[0]), "has NaN or infinity (as float32) in {row}: repair or remove it"
@@ -71,7 +71,7 @@ def _bad(block: np.ndarray, squares: np.ndarray, metric: str) -> tuple[int, str]
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
-    """A view of `array` that cannot be written through; `array` itself where it cannot be written."""
+    """Return a view of `array` that cannot be written through; `array` itself if it cannot be written."""
     if not array.flags.writeable:
         return array
     view = array.view()

@@ -26,7 +26,7 @@ def names() -> list[str]:
 
 
 def is_file(name: str) -> bool:
-    """Whether a name is that of a file of vectors, rather than of a dataset or a TOML file."""
+    """Return whether a name is that of a file of vectors, rather than of a dataset or a TOML file."""
     path, _ = formats.split(Path(name))
     if name in names() or path.suffix == ".toml":
         return False

@@ -80,10 +80,10 @@ class Dataset:
     judgements: relevance, if the dataset has it.
     neighbors: (q, k) base ids that came with the data as the queries' nearest: to be verified, never trusted.
     source_rows: (n,) which rows of their source the base rows are, where queries were held out of them or some were
-        left out; None where they are all.
-    source_size: how many rows the source has, where they are not all.
+        left out; None if they are all.
+    source_size: how many rows the source has, if they are not all.
     query_groups: (q,) int64, from 0, which group a query belongs to, where queries are not independent of each other;
-        None where they are, or nothing is known.
+        None if they are, or nothing is known.
     """
 
     name: str

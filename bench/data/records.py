@@ -22,7 +22,7 @@ class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     records: the JSON Lines file, one line per row.
     split_field: the field by which queries differ from the base.
     query_splits: its values in queries.
-    base_splits: its values in the base; None for all that are not in queries.
+    base_splits: its values in the base; None for every value that is not in queries.
     max_queries: the most queries to keep, the first ones.
     sha256: of the files, by their paths.
     label_field: what a row's label is; None for no labels.
@@ -45,7 +45,7 @@ class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class Contents(NamedTuple):
-    """What records give.
+    """The data that records give.
 
     base: (n, d).
     queries: (q, d).
@@ -93,7 +93,7 @@ def read(vectors: Path, records: Path, source: Records) -> Contents:
 
 
 def _rows(records: Path, source: Records) -> Iterator[tuple[str, ...]]:
-    """Split, label and query group of every record, '' where the source has no field for one."""
+    """Split, label and query group of every record, '' if the source has no field for one."""
     columns = (source.split_field, source.label_field, source.query_group_field)
     fields = list(dict.fromkeys(field for field in columns if field))
     with records.open(encoding="utf-8") as stream:

@@ -52,12 +52,12 @@ class Geometry:
 
     @property
     def ranks_by(self) -> str:
-        """`ip` where the metric is, else `l2`: how `points` and `query_points` rank neighbours."""
+        """`ip` if the metric is, else `l2`: how `points` and `query_points` rank neighbours."""
         return "ip" if self.dataset.metric == "ip" else "l2"
 
     @property
     def query_duplicates(self) -> np.ndarray:
-        """(q, 1) how far a duplicate of a query may lie; minus infinity by inner product, which has no nearness."""
+        """(q, 1) how far away a duplicate of a query may be; minus infinity by inner product, which has no nearness."""
         farthest = knn.rounding(self.query_points, self.points)[:, None]
         return np.full_like(farthest, -np.inf) if self.ranks_by == "ip" else farthest
 

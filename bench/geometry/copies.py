@@ -13,7 +13,7 @@ _RESOLVED = 0.01  # of the spread of rows: where rounding reaches farther, it ca
 def first_copies(points: np.ndarray) -> np.ndarray:
     """(n,) int64: for each row the first row that is the same, which is the row itself if it repeats none.
 
-    Rows are the same if they are equal, or if they lie no farther apart than float32 rounds; see `knn.rounding`. A row
+    Rows are the same if they are equal, or if they are no farther apart than float32 rounds; see `knn.rounding`. A row
     that is near one copy of another, and not near the first, is no copy: chains of near rows stay apart. If rounding
     reaches farther than a hundredth of the spread of all rows, only equal rows are copies.
 

@@ -24,7 +24,7 @@ def search(queries: np.ndarray, base: np.ndarray, k: int, metric: str = "l2") ->
     """The k nearest base rows of every query: distances (q, k) float32, ids (q, k) int64.
 
     metric: `l2` (Euclidean distance) or `ip` (the distance is minus the inner product). Ascending by
-    distance, ties among the candidates by id. ValueError where k exceeds the base.
+    distance, ties among the candidates by id. ValueError if k exceeds the base.
     """
     import faiss
 
@@ -144,9 +144,9 @@ def rounding(rows: np.ndarray, points: np.ndarray) -> np.ndarray:
 def farthest_tie(
     kth: np.ndarray, duplicate: np.ndarray | float = -np.inf, tolerance: float = RELATIVE_TOLERANCE
 ) -> np.ndarray:
-    """(q, 1) how far a row may lie to count as near as the k-th neighbour, at kth (q, 1).
+    """(q, 1) how far away a row may be to count as near as the k-th neighbour, at kth (q, 1).
 
-    duplicate: how far a duplicate of the query may lie; one duplicate is as near as another.
+    duplicate: how far away a duplicate of the query may be; one duplicate is as near as another.
     """
     return np.asarray(np.maximum(kth + tolerance * np.abs(kth), duplicate))
 

@@ -1,4 +1,4 @@
-"""What came with the data, held against exact search: neighbours, precision, queries that are rows or repeat."""
+"""Checks of the data's own files against exact search: neighbours, precision, queries that are rows or repeat."""
 
 import warnings
 from functools import cache
@@ -63,7 +63,7 @@ def _distance_and_rounding(geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
 
 
 def verify_given(geometry: Geometry, sample: int = 100, seed: int = 0) -> None:
-    """A BenchWarning where the neighbours that came with the data are not the nearest, for a sample of queries.
+    """Issue a BenchWarning if the neighbours that came with the data are not the nearest, for a sample of queries.
 
     They are compared with exact search of our own; a row counts as near where it is as near as the
     k-th, by distance, so ties do not matter.

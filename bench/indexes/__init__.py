@@ -53,7 +53,7 @@ def find(engine: str) -> str:
 
 
 def is_own(name: str) -> bool:
-    """Whether an engine, by its key in INDEXES, is a user's file or comes from an entry point."""
+    """Return whether an engine, by its key in INDEXES, is a user's file or comes from an entry point."""
     return bool(INDEXES[name].file) or (name not in _SHIPPED and name in own.entry_points())
 
 

@@ -35,7 +35,7 @@ class DuckdbParams(JitteredParams, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 def check(params: DuckdbParams) -> None:
-    """A ValueError for what DuckDB refuses."""
+    """Raises ValueError for parameters that DuckDB refuses."""
     check_jitter(params)
     if params.M0 != "2M" and not params.M <= params.M0 < 2**31:
         raise ValueError(f"M0 = {params.M0}: give at least M = {params.M}, or 2M")

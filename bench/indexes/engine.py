@@ -60,9 +60,9 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
         at their defaults.
     check: raises ValueError for parameters that it cannot have, beyond their types and the bounds of all engines.
     metrics: those that it has.
-    most_ef_search: the largest that it takes; None where it takes any.
+    most_ef_search: the largest that it takes; None if it takes any.
     refuses: (params, d) -> why it indexes no rows of d dimensions, empty if it does. Its trials fail with that reason.
-    extra: the extra of this package that installs it; empty where it is installed in any case.
+    extra: the extra of this package that installs it; empty if it is installed in any case.
     promises: what it states of itself.
     repeats_with: whether builds with these parameters, on one thread, repeat as it promises: some lose it by a chunk.
     in_process: whether it builds in this process; otherwise its peak memory is not known.
@@ -116,7 +116,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
         return digests.key_digest(parts) if self.imports_digest else self.file_digest
 
     def repeats(self, params: Params) -> bool:
-        """Whether two builds with these parameters are the same bit by bit, by what it promises."""
+        """Return whether two builds with these parameters are the same bit by bit, by what it promises."""
         return params.threads == 1 and self.promises.repeats and self.repeats_with(params)
 
 
@@ -139,7 +139,7 @@ class NotInstalledError(BenchError):
 
 
 def installed_version(engine: Engine) -> str | None:
-    """Versions of an engine's package and libraries, and digits of its code's digest; None where it is not installed.
+    """Versions of an engine's package and libraries, and digits of its code's digest; None if it is not installed.
 
     Raises BenchError if a named server does not answer: such an engine may not be left out.
     """

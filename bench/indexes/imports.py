@@ -62,13 +62,13 @@ def loaded() -> dict[str, str]:
 
 
 def runs_in_place(distribution: metadata.Distribution) -> bool:
-    """Whether a package runs from where its source lies, of which no files are recorded."""
+    """Return whether a package runs from where its source lies, of which no files are recorded."""
     origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     return bool(origin.get("dir_info", {}).get("editable"))
 
 
 def runs_elsewhere(package: str) -> bool:
-    """Whether a package is installed in place, or its modules are found somewhere else, as by PYTHONPATH."""
+    """Return whether a package is installed in place, or its modules are found somewhere else, as by PYTHONPATH."""
     try:
         distribution = metadata.distribution(package)
     except metadata.PackageNotFoundError:
@@ -80,7 +80,7 @@ def runs_elsewhere(package: str) -> bool:
 
 
 def _adapter(module: str) -> bool:
-    """Whether a module of the harness is one that an engine may use and that changes what it builds."""
+    """Return whether a module of the harness is one that an engine may use and that changes what it builds."""
     package, _, name = module.rpartition(".")
     return package == f"{_HARNESS}.indexes" and name not in _NEVER_FORGOTTEN
 

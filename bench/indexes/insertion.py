@@ -1,4 +1,4 @@
-"""How rows go into an engine: moved a little by the build seed where it draws nothing itself, so many a call."""
+"""How rows enter an engine: in calls of `chunk` rows, moved a little by the build seed if it draws nothing itself."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.indexes.engine import Params
 
-Chunk = int | Literal["all"]  # rows a call
+Chunk = int | Literal["all"]  # rows per call
 
 
 class JitteredParams(Params, frozen=True, forbid_unknown_fields=True, kw_only=True):

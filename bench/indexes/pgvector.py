@@ -48,7 +48,7 @@ class PgvectorParams(Params, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def check(params: PgvectorParams) -> None:
-    """A ValueError for what pgvector refuses."""
+    """Raises ValueError for parameters that pgvector refuses."""
     if params.M > 100:
         raise ValueError(f"M = {params.M}: pgvector takes at most 100")
     if not 2 * params.M <= params.ef_construction <= 1000:
@@ -164,7 +164,7 @@ def _check_type(connection: Any, dtype: str) -> None:
 
 
 def _close(connection: Any, owner: int) -> None:
-    """Close a connection where it was opened: a forked child's copy of it would end its parent's."""
+    """Close a connection in the process that opened it: a forked child's copy of it would end its parent's."""
     if os.getpid() == owner:
         connection.close()
 

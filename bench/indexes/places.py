@@ -25,7 +25,7 @@ CHANCE = 3.0  # of |z|: what is not there stays below in 99.7 % of cases, after 
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """What places do to how often rows are returned, as z of rank sums over builds; beyond FELT it is no chance.
+    """The effect of places on how often rows are returned, as z of rank sums over builds; beyond FELT it is no chance.
 
     links: M, the fewest that the engine takes; with more than 2, what is not felt may be there all the same.
     builds: of each of two orders.
@@ -44,7 +44,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def decided(self) -> bool:
-        """Whether all that a faithful engine shows is shown."""
+        """Return whether all that a faithful engine shows is shown."""
         return min(abs(self.overall), abs(self.last), abs(self.inside)) > FELT
 
 
@@ -65,7 +65,7 @@ def by_island(island: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def felt(engine: Engine, metric: str, seed: int = 0, **changed: Any) -> Places:
-    """What places do, from as many builds as decide it, BUILDS at most.
+    """Return the effect of places, from as many builds as decide it, BUILDS at most.
 
     changed: parameters other than the engine's defaults. seed: of data, orders and builds.
     """

@@ -72,7 +72,7 @@ class Server:
         return str(make_conninfo(host=str(self._scratch.path), port=5432, user="postgres", dbname="postgres"))
 
     def ends(self) -> bool:
-        """Whether it has ended, or does so in a moment, as one does whose process has died."""
+        """Return whether it has ended, or does so in a moment, as one does whose process has died."""
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
@@ -100,7 +100,7 @@ class Server:
             return
 
     def _programs(self, folder: Path) -> Path:
-        """The folder of PostgreSQL's programs: a copy where the user that runs them cannot read pgserver's."""
+        """The folder of PostgreSQL's programs: a copy if the user that runs them cannot read pgserver's."""
         installed = _installed()
         try:
             subprocess.run([installed / "bin" / "postgres", "--version"], **self._as_user, capture_output=True)
@@ -113,7 +113,7 @@ class Server:
 
 
 def importable(module: str) -> bool:
-    """Whether a module is installed; it is not imported."""
+    """Return whether a module is installed; it is not imported."""
     return find_spec(module) is not None
 
 

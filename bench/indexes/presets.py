@@ -29,7 +29,7 @@ class TimesK(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One system's defaults, None where its source does not state them; see the head of presets.toml.
+    """One system's defaults, None if its source does not state them; see the head of presets.toml.
 
     doubtful: why the row should not be leaned on, or empty.
     """

@@ -88,7 +88,7 @@ def _close(
     if os.getpid() != owner:  # a forked child's copy
         return
     for process, signal in processes:
-        process.send_signal(signal)  # does nothing where it has ended
+        process.send_signal(signal)  # does nothing if it has ended
         try:
             process.wait(_SECONDS)
         except subprocess.TimeoutExpired:
@@ -98,7 +98,7 @@ def _close(
     assert watchdog.stdin is not None
     _pipes.discard(watchdog.stdin.fileno())
     watchdog.communicate()
-    rmtree(path, ignore_errors=True)  # where the watchdog was killed
+    rmtree(path, ignore_errors=True)  # in case the watchdog was killed
 
 
 def _tell(watchdog: "subprocess.Popen[bytes]", pid: int, signal: int) -> None:

@@ -1,1 +1,1 @@
-"""What came out of one build."""
+"""The results of one build."""

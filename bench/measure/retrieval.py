@@ -13,7 +13,7 @@ CUTOFFS = {"nDCG@10": 10, "RR@10": 10, "R@100": 100}  # by ir-measures' names; t
 
 
 def scores(ids: np.ndarray, judgements: Judgements | None) -> dict[str, np.ndarray]:
-    """Every measure of CUTOFFS that k reaches, a query: (q,) float32, NaN where a query is not judged.
+    """Return every measure of CUTOFFS that k reaches, per query: (q,) float32, NaN if a query is not judged.
 
     ids: (q, k) base ids, nearest first, -1 for no result; an id returned twice counts once, at its first
     place. nDCG's gain is the grade itself, as in trec_eval; others raise 2 to the grade under the same name. Grades

@@ -201,7 +201,7 @@ def comparable(trial: Trial) -> Trial:
 
 
 def without(baseline: Baseline, engines: Sequence[str]) -> Baseline:
-    """The baseline without outcomes of these engines, as where they are not installed."""
+    """Return the baseline without outcomes of these engines, for example if they are not installed."""
     kept = [outcome for outcome in baseline.outcomes if outcome.trial.index.engine not in engines]
     return msgspec.structs.replace(baseline, outcomes=kept)
 

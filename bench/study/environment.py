@@ -83,7 +83,7 @@ class Change(NamedTuple):
     engine: str = ""
 
     def concerns(self, engine: str) -> bool:
-        """Whether the ids that this engine returns may be others for it."""
+        """Return whether the ids that this engine returns may be others for it."""
         if self.engine:
             return self.engine == engine
         if engine not in indexes.INDEXES:  # a user's own, and not loaded here: its package is not known
@@ -156,7 +156,7 @@ def _commit() -> str | None:
 
 @cache_once
 def binary(package: str) -> str | None:
-    """A digest of the compiled files of a package, by the hashes that its installation recorded; empty where it has
+    """A digest of the compiled files of a package, by the hashes that its installation recorded; empty if it has
     none, which is pure Python.
 
     None if no hashes were recorded, as for an editable install (`pip install -e`): its compiled files may change at any
@@ -174,7 +174,8 @@ def binary(package: str) -> str | None:
 
 
 def _is_compiled(file: metadata.PackagePath) -> bool:
-    """Whether a file is a library or a program; what installers write into the environment's own bin is a script."""
+    """Return whether a file is a library or a program; files that installers write into the environment's bin are
+    scripts."""
     program = file.parent.name == "bin" and not file.suffix and ".." not in file.parts
     return program or file.suffix in _COMPILED or ".so." in file.name
 

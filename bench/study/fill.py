@@ -1,4 +1,4 @@
-"""What studies ask for, from the store, after what it misses was measured."""
+"""The results of studies from the store, after measuring those that it misses."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -92,7 +92,7 @@ def fill(studies: Sequence[Study], store: Store, workers: Workers, progress: Pro
 
 
 def _verify(studies: Sequence[Study], log: Log) -> None:
-    """Warn, once a dataset, of what came with it and is not as it should be; BenchError if it cannot be measured."""
+    """Warn, once per dataset, of faults in its own files. Raises BenchError if it cannot be measured."""
     for dataset in {name: dataset for study in studies for name, dataset in study.datasets.items()}.values():
         geometry = Geometry(dataset, log)
         if not check_resolution(geometry):
@@ -103,7 +103,7 @@ def _verify(studies: Sequence[Study], log: Log) -> None:
 
 
 def _changed(outcome: Outcome, here: dict[str, Any]) -> bool:
-    """Whether what is installed here differs from what an outcome was made with, in what concerns its engine."""
+    """Return whether this installation differs from that of an outcome in anything that concerns its engine."""
     engine = outcome.trial.index.engine
     return any(change.concerns(engine) for change in differences(outcome.build.environment, here))
 

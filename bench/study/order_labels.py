@@ -1,4 +1,4 @@
-"""What tables call orders, and experiments their reference."""
+"""The names of orders in tables, and of an experiment's reference."""
 
 import json
 from collections import defaultdict
@@ -14,7 +14,7 @@ from bench.study.trial import Order
 
 
 def labels_of(*tables: Collection[Order]) -> dict[Order, str]:
-    """What tables call their orders; digits of a digest distinguish orders of one label that share a table."""
+    """Return the names of orders in tables; digits of a digest distinguish orders of one label that share a table."""
     by_label: dict[tuple[int, str], set[Order]] = defaultdict(set)
     for number, orders in enumerate(tables):
         for order in orders:

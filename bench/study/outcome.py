@@ -37,7 +37,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     search_seconds: of all queries.
     retrieval: by measure (q,) float32, see `measure.retrieval`; empty without judgements.
     retrieval_exact: the same of the exact neighbours.
-    query_groups: (q,) int64, of its dataset, see `Dataset`; None where it has none.
+    query_groups: (q,) int64, of its dataset, see `Dataset`; None if it has none.
     facts: what else is known of it, by name, as the work of its search.
     """
 

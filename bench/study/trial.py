@@ -1,4 +1,4 @@
-"""What identifies an outcome, in groups: the store's columns, a table's settings and an order's label derive from them.
+"""The fields that identify an outcome, in groups: store columns, table settings and order labels derive from them.
 
 Field names are unique over all groups, and are the names of columns in the store, in exports and in baselines.
 """
@@ -71,10 +71,10 @@ class Seeds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What built and scored, whichever the order.
+    """The software that built and scored, the same for every order.
 
     engine_version: of the engine's package.
-    engine_binary: digest of its compiled files, empty where its installation recorded none.
+    engine_binary: digest of its compiled files, empty if its installation recorded none.
     libraries: the libraries that compute neighbours and scores, with versions.
     code: digest of the code of this program that took part: neighbours, this engine's adapter, scoring.
     """

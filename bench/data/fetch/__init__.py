@@ -131,7 +131,7 @@ def _unpack(file: FetchedFile, published: Published) -> FetchedFile:
 
 
 def _is_unpacked(published: Published, record: Record | None) -> bool:
-    """Whether all members of the stated archive exist."""
+    """Return whether all members of the stated archive exist."""
     if record is None or not record.unpacked or not record.is_of(published):
         return False
     return all((published.unpacked / member).is_file() for member in record.unpacked)

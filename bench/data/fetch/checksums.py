@@ -1,4 +1,4 @@
-"""Whether a file is the published one: by its stated checksum, otherwise by that of the first download."""
+"""Return whether a file is the published one: by its stated checksum, otherwise by that of the first download."""
 
 import hashlib
 from pathlib import Path, PurePosixPath

@@ -93,7 +93,7 @@ def addresses(published: Published) -> list[str]:
 
 
 def _is_url(text: str) -> bool:
-    """Whether a text is an http(s) URL with a host."""
+    """Return whether a text is an http(s) URL with a host."""
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

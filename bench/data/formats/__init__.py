@@ -137,7 +137,7 @@ def _suffix(path: Path) -> str:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """A BenchError if the file at `path` cannot be read in this context."""
+    """Raises BenchError if the file at `path` cannot be read in this context."""
     try:
         yield
     except OSError as error:

@@ -78,7 +78,7 @@ def whole(source: FileArray) -> np.ndarray:
 
 
 def check(source: FileArray) -> None:
-    """A BenchError if an array cannot be vectors; a BenchWarning if its type is not float32."""
+    """Raises BenchError if an array cannot be vectors; issues a BenchWarning if its type is not float32."""
     if source.dtype.hasobject:
         next(source.blocks(), None)  # Python's objects are refused; text of HDF5 is reported with its shape and type
     check_kind(source.shape, source.dtype, source.where)

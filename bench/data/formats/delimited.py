@@ -101,7 +101,7 @@ def _is_list(cell: str) -> bool:
 
 
 def is_number(cell: str) -> bool:
-    """Whether text is a number."""
+    """Return whether text is a number."""
     try:
         float(cell)
     except ValueError:

@@ -67,7 +67,7 @@ def _arrays(file: "h5py.File") -> "dict[str, h5py.Dataset]":
 
 
 def _is_known(array: "h5py.Dataset") -> bool:
-    """Whether numpy has a type for what an array holds, as it has not for times, or for very wide floats."""
+    """Return whether numpy has a type for what an array holds, as it has not for times, or for very wide floats."""
     try:
         return array.dtype is not None
     except (TypeError, ValueError):

@@ -60,7 +60,7 @@ def _suffix(path: Path) -> str:
 
 
 def _are_row_numbers(path: Path) -> bool:
-    """Whether a file, whatever its name, holds whole numbers in one dimension, each once and none below 0."""
+    """Return whether a file, whatever its name, holds whole numbers in one dimension, each once and none below 0."""
     suffix = kind_by_content(path) or ".txt"
     if suffix not in FORMATS:
         return False

@@ -51,7 +51,7 @@ def open_npy(path: Path) -> np.ndarray:
 
 
 def _are_estimates(path: Path) -> bool:
-    """Whether a file is a .npy file, whatever its name, of one dimension and floats."""
+    """Return whether a file is a .npy file, whatever its name, of one dimension and floats."""
     try:
         array = open_npy(path)
     except BenchError:

@@ -52,7 +52,7 @@ def labels_of(values: Any, name: str) -> FileArray:
 
 
 def array_of(values: Any, name: str) -> np.ndarray:
-    """What becomes an array, as one; a BenchError names the argument where it does not.
+    """Return values as an array. Raises BenchError that names the argument if they cannot become one.
 
     A masked array is refused.
     """

@@ -34,7 +34,7 @@ RECORDED = outputs.Kind("file that `bench embed` wrote", lambda path: True)
 
 @dataclass(frozen=True)
 class _Job:
-    """What to embed.
+    """The texts to embed.
 
     toml: the dataset's TOML file.
     parts: the first is searched in.

@@ -1,4 +1,4 @@
-"""One build: an index in one order, then every search that it serves, scored. What a worker does."""
+"""One build: an index in one order, then every search that it serves, scored. A worker runs this."""
 
 import hashlib
 import os
@@ -32,7 +32,7 @@ class DataFiles(msgspec.Struct, frozen=True, kw_only=True):
     """The files that hold a dataset's arrays.
 
     base, queries: as an engine gets them.
-    labels: None where it has none.
+    labels: None if it has none.
     distances, ids: (q, k) of the exact neighbours, for the largest k asked for.
     judgements: the arrays of `judgement_arrays`, empty without judgements.
     """
@@ -48,7 +48,7 @@ class DataFiles(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """An index to build, and the trials that its searches serve; it names files and carries no arrays.
 
-    engine: as `indexes.find` takes it: a name, or the path of a user's file.
+    engine: as `indexes.find` takes it: a name, or a path.
     side_by_side: how many builds run at once.
     tried: whether a worker has died of it.
     """
@@ -203,7 +203,7 @@ def build_index(index: Index, base: np.ndarray, order: np.ndarray, metric: str, 
 
 
 def params_of_index(index: Index) -> Params:
-    """What its engine takes to build an index."""
+    """Return the parameters that its engine takes to build an index."""
     engine = INDEXES[index.engine]
     common = {name: getattr(index, name) for name in engine.params.__struct_fields__ if hasattr(index, name)}
     if index.chunk == ALL_ROWS and "chunk" in common:

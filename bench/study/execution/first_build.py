@@ -40,7 +40,7 @@ def note_imports(indexes: Sequence[Index], datasets: Collection[Dataset]) -> Non
 
 
 def _found(engine: str, indexes: Sequence[Index], samples: Sequence[_Sample]) -> dict[str, str]:
-    """What `_imported` shows last; a BenchWarning if its process ends before."""
+    """Return the last result of `_imported`. Issues a BenchWarning if its process ends before."""
     files: dict[str, str] = {}
     try:
         for seen in apart(_imported, (engine, indexes, samples), _PATIENCE):

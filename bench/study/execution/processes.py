@@ -38,7 +38,7 @@ def no_program() -> Iterator[None]:
 
 
 def end(process: BaseProcess) -> None:
-    """Kill a process, where it lives, and its children, which would slow down the builds that follow.
+    """Kill a process, if it is alive, and its children, which would slow down the builds that follow.
 
     Those in a session of their own are left: servers and what watches them end by themselves, see `scratch`.
     """
@@ -121,7 +121,7 @@ def settle(parent: int) -> None:
     """Make this process one that works for its parent, and ends with it."""
     end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
-    print_to_error()  # what an engine prints is no result
+    print_to_error()  # text that an engine prints is no result
 
 
 def end_with(parent: int) -> None:

@@ -103,7 +103,7 @@ class _Worker:
         self.late = False
 
     def suits(self, job: Job) -> bool:
-        """Whether its process can build on the job's threads."""
+        """Return whether its process can build on the job's threads."""
         index = job.trials[0].index
         return self._threads.get(index.engine, index.threads) == index.threads
 
@@ -135,7 +135,7 @@ class _Worker:
                     self.job = None
 
     def end(self, timeout: float | None) -> str:
-        """Why it will send nothing more, or nothing where it may."""
+        """Return why it will send no more results, or an empty text if it may."""
         assert self.job is not None
         if not self.process.is_alive() and not self._has_more():
             self.job = msgspec.structs.replace(self.job, tried=True)
@@ -146,7 +146,7 @@ class _Worker:
         return ""
 
     def _has_more(self) -> bool:
-        """Whether something is in the pipe: at its end, that is nothing."""
+        """Return whether the pipe holds more results; at its end, it holds none."""
         with suppress(OSError):
             return self.pipe.poll() and self.process.exitcode is None
         return False

@@ -34,7 +34,7 @@ MOST = {"k": 2**16 - 1, "ef_search": 2**31 - 1, "build_seeds": 2**20, "order_see
 
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What to build, as a TOML file states it; `check` checks it.
+    """The builds that a TOML file asks for; `check` checks it.
 
     datasets: names, paths of TOML files, or tables of a name and generator parameters, where a list makes a sweep.
     orders: names, or tables of a name and parameters; `permutations` = N of `category` gives one order per
@@ -148,7 +148,7 @@ def _beside(experiment: Experiment, folder: Path) -> Experiment:
 
 
 def check(experiment: Experiment, where: str) -> Checked:
-    """The experiment's orders and indexes, or a BenchError for what is wrong whatever the data; costs nothing."""
+    """Return the experiment's orders and indexes. Raises BenchError for faults that need no data; costs nothing."""
     for what in ("datasets", "orders", "index", "k", "ef_search"):
         if getattr(experiment, what) == []:
             raise BenchError(f"{where}: {what} is empty: name at least one")

@@ -89,7 +89,7 @@ class Study:
     def ladder_searches(self, dataset: Dataset, index: Index) -> list[tuple[int, int]]:
         """(ef_search, k) of the ladder of one index, but the experiment's own.
 
-        None where the reference is not compared with another order, or ef_search does nothing.
+        None if the reference is not compared with another order, or ef_search does nothing.
         """
         names = [self.labels[order] for order in self.orders_in(dataset, index)]
         compared = self.experiment.reference in names and len(names) > 1

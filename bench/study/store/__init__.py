@@ -297,14 +297,14 @@ class Store:
                 yield name, packing.outcome(row, environments, scores, groups, facts)
 
     def _facts(self) -> Callable[[str], Facts]:
-        """What gives the facts of a build by its id, or of an outcome by its key."""
+        """Return a function that gives the facts of a build by its id, or of an outcome by its key."""
         facts: dict[str, Facts] = defaultdict(dict)
         for of, name, value in self._connection.execute("SELECT of, name, value FROM facts"):
             facts[of][name] = value
         return lambda of: facts.get(of, {})
 
     def _content(self, table: str, read: Callable[[str, Any], T], column: str = "content") -> Callable[[str], T]:
-        """What gives the content of a row of a table by its id, read once."""
+        """Return a function that gives the content of a table's row by its id, read once."""
         content = dict(self._connection.execute(f"SELECT id, {column} FROM {table}").fetchall())
 
         @cache

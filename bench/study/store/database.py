@@ -92,7 +92,7 @@ def is_writable(path: Path) -> bool:
 
 
 def unusable(path: Path, error: sqlite3.DatabaseError, but: str = "") -> BenchError:
-    """What to say of an error of SQLite's. but: what is not lost."""
+    """Return the message for an SQLite error. but: the data that is not lost."""
     # Errors of Python's own module have no code, as of text that is not UTF-8.
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK:
         return BenchError(
@@ -105,7 +105,7 @@ def unusable(path: Path, error: sqlite3.DatabaseError, but: str = "") -> BenchEr
 
 
 def damaged(path: Path, what: object) -> BenchError:
-    """What to say of a store that holds what this harness does not write."""
+    """Return the message for a store with content that this harness does not write."""
     return BenchError(f"the store {path} was edited or is damaged: {what}; restore it, or move it away and run again")
 
 

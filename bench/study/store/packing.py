@@ -120,7 +120,7 @@ def failure(key: str, trial: str, reason: str) -> Failure:
 
 
 def packed_profile(profile: Mapping[str, np.ndarray]) -> bytes:
-    """What geometry says of a dataset: MessagePack, by name a type and its values."""
+    """Return the geometry figures of a dataset: MessagePack, per name a type and its values."""
     return msgspec.msgpack.encode({name: [a.dtype.str, a.tobytes()] for name, a in profile.items()})
 
 
