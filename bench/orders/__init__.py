@@ -66,7 +66,7 @@ def is_file(text: str) -> bool:
 def table(text: str, where: str) -> dict[str, Any]:
     """An order as an experiment's table has it, from a file, or `name:key=value:...` with `+` between labels.
 
-    A label that has one of `,:+` in it stands in double quotes. where: the option or argument that an error names.
+    A label that has one of `,:+` in it is put in double quotes. where: the option or argument that an error names.
     """
     name, *pairs = split(text, ":")
     if name not in ORDERS and is_file(text):
@@ -106,7 +106,7 @@ def make(name: str, params: Mapping[str, Any], dataset: Dataset, geometry: Geome
 
 
 def parameters(name: str, given: Mapping[str, object], *, strict: bool = True) -> dict[str, Any]:
-    """All parameters of an order, those not given at their defaults; a BenchError where one is unknown.
+    """All parameters of an order, those not given at their defaults. Raises BenchError if one is unknown.
 
     Parameters of its expansion are taken where they are given. strict: whether text is refused where a number is meant.
     """
@@ -137,7 +137,7 @@ def _is_list_for_one(value: object, parameter: inspect.Parameter) -> bool:
 
 
 def check_expansion(name: str, params: Mapping[str, Any]) -> None:
-    """A BenchError where parameters that stand for several orders cannot be."""
+    """Raise BenchError if parameters that stand for several orders are not possible."""
     order, (making, expanding) = ORDERS[name], _split(name, params)
     if order.expansion and expanding:
         try:
@@ -155,7 +155,7 @@ def expand(name: str, params: Mapping[str, Any], dataset: Dataset) -> list[dict[
 
 
 def check(name: str, params: Mapping[str, Any], dataset: Dataset) -> None:
-    """A BenchError where the order cannot be made of this dataset; costs nothing."""
+    """Raise BenchError if the order cannot be made of this dataset; costs nothing."""
     try:
         ORDERS[name].check(dataset, params)
     except ValueError as error:

@@ -130,7 +130,7 @@ def farthest_first(dataset: Dataset, geometry: Geometry, rng: np.random.Generato
 
 
 def check_lid(dataset: Dataset, params: Mapping[str, Any]) -> None:
-    """ValueError where there is no such estimate of so many neighbours."""
+    """Raise ValueError if there is no such estimate from this number of neighbours."""
     _check_k(dataset, params["k"], fewest=2)  # a single distance has no dimension
     if params["estimator"] not in ESTIMATORS:
         raise unknown("estimator", params["estimator"], ESTIMATORS)

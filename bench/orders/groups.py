@@ -56,14 +56,14 @@ def round_robin(
 
 
 def check_category(dataset: Dataset, params: Mapping[str, Any]) -> None:
-    """BenchError where there are no labels, or not those of the permutation."""
+    """Raise BenchError if there are no labels, or others than in the permutation."""
     categories = np.unique(labels_of(dataset))
     if params["permutation"] is not None:
         category_sequence(categories, params["permutation"])
 
 
 def permutations(dataset: Dataset, *, permutations: int) -> list[dict[str, Any]]:
-    """An order a permutation of the labels: all where they are at most so many, else so many, by a fixed seed."""
+    """Return one order per permutation of the labels: all, or a number of them drawn by a fixed seed."""
     labels: list[str | int] = np.unique(labels_of(dataset)).tolist()
     # So many permutations are there at least, and a factorial of thousands of labels takes long
     if len(labels) <= permutations and math.factorial(len(labels)) <= permutations:
@@ -77,7 +77,7 @@ def permutations(dataset: Dataset, *, permutations: int) -> list[dict[str, Any]]
 
 
 def check_permutations(params: Mapping[str, Any], *, permutations: int) -> None:
-    """ValueError where no such number of permutations can be built, or one is named besides."""
+    """Raise ValueError if this number of permutations cannot be built, or a permutation is named too."""
     if not 2 <= permutations <= MOST_PERMUTATIONS:
         raise ValueError(f"permutations = {permutations}: give a number from 2 to {MOST_PERMUTATIONS:,}")
     if params["permutation"] is not None:
@@ -85,7 +85,7 @@ def check_permutations(params: Mapping[str, Any], *, permutations: int) -> None:
 
 
 def labels_of(dataset: Dataset) -> np.ndarray:
-    """The labels (n,) of a dataset, or a BenchError where it has none."""
+    """Return the labels (n,) of a dataset. Raises BenchError if it has none."""
     if dataset.labels is None:
         raise BenchError(
             f"order 'category' needs labels, and dataset {dataset.name!r} has none: "

@@ -1,4 +1,4 @@
-"""What an order is: how it is made, what it checks, and what several orders share."""
+"""The definition of an order: how to make and check it, and code that several orders share."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     make: (dataset, geometry, rng, *, parameters) -> order (n,) int64, a permutation: row order[i] is inserted i-th.
     check: (dataset, parameters), raises ValueError or BenchError where the dataset does not allow it; costs nothing.
-    expansion: what stands for several of it, or None.
+    expansion: parameters that stand for several orders, or None.
     estimates_dimension: whether it uses `geometry.dimension`.
     needs_labels: whether it can be made of labelled rows alone.
     named_by: the parameter that tables call it by, in place of its name and parameters; empty for most.
@@ -42,7 +42,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 def make_order(
     order: Order, name: str, params: Mapping[str, Any], dataset: Dataset, geometry: Any, order_seed: int
 ) -> np.ndarray:
-    """The order (n,) int64 of this seed; a ValueError where what was made is no permutation."""
+    """Return the order (n,) int64 of this seed. Raises ValueError if the result is no permutation."""
     rng = np.random.default_rng([order_seed, *name.encode()])  # orders of one seed share no stream
     rows = np.ascontiguousarray(order.make(dataset, geometry, rng, **params), dtype=np.int64)
     if rows.shape != (dataset.n,) or not np.array_equal(np.sort(rows), np.arange(dataset.n)):

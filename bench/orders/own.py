@@ -1,4 +1,4 @@
-"""An order of a user's own: row numbers, in a file or by themselves."""
+"""An order by a user: row numbers, in a file or as an array."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,7 +80,7 @@ def check_file(params: Mapping[str, Any], *, file: str = "", rows: Mapping[str, 
 
 
 def _check(ids: np.ndarray, count: int, where: str, dataset: str) -> None:
-    """A BenchError where ids (m,) are not each of `count` rows once."""
+    """Raise BenchError if ids (m,) do not name each of `count` rows once."""
     wanted = f"an order names each of the {count:,} rows of {dataset} once, from 0 to {count - 1}"
     outside = ids[(ids < 0) | (ids >= count)]
     if len(outside):

@@ -42,7 +42,7 @@ def partial_shuffle(
 
 
 def check_block(dataset: Dataset, params: Mapping[str, Any]) -> None:
-    """ValueError where no block of so many rows can be had."""
+    """Raise ValueError if a block cannot have this number of rows."""
     if params["block"] < 1:
         raise ValueError(f"block = {params['block']}: give a positive number of rows")
 

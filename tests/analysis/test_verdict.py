@@ -115,7 +115,7 @@ def test_an_engine_shows_what_none_of_its_settings_does():
 
 
 def test_versions_that_hardly_change_the_graphs_are_decided_by_pairs(simulated):
-    # Builds vary by two points, but each is the baseline's but for a query in a hundred.
+    # Builds vary by two points, but each is the baseline's except for one query in a hundred.
     rng = np.random.default_rng(5)
     then = drawn(simulated, 0.9, rng, 0.02)
     now = {}

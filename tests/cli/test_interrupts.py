@@ -23,7 +23,7 @@ def build(base, order, metric, params, seed):
 @pytest.mark.parametrize(
     ("signs", "base"),
     [
-        ([signal.SIGINT] * 2, 50),  # in the first build, of so many rows
+        ([signal.SIGINT] * 2, 50),  # in the first build, of this number of rows
         ([signal.SIGINT] * 2, 180),
         ([signal.SIGINT] * 3, 180),
         ([signal.SIGTERM, signal.SIGINT], 180),

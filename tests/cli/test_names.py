@@ -24,7 +24,7 @@ def folder(tmp_path):
     try:
         np.save(tmp_path / f"{CAFE}.npy", rng.standard_normal((400, 8)).astype(np.float32))
     except OSError:
-        pytest.skip("this file system has no names but UTF-8")
+        pytest.skip("this file system has only UTF-8 names")
     np.save(tmp_path / f"{CAFE}-q.npy", rng.standard_normal((30, 8)).astype(np.float32))
     np.save(tmp_path / "my.npy", np.load(tmp_path / f"{CAFE}.npy"))
     (tmp_path / f"{CAFE}.txt").write_text("".join(f"{'ab'[row % 2]}\n" for row in range(400)))

@@ -1,4 +1,4 @@
-"""An engine and an order of a user's own, from the command line and from TOML, as the guide shows them."""
+"""A user's engine and order, from the command line and from TOML, as the guide shows them."""
 
 import json
 import re

@@ -237,7 +237,7 @@ def test_a_bundle_in_a_toml_needs_no_more_than_its_base(tmp_path):
         ("no.csv", True),  # so that the error says that it does not exist
         ("rows", True),
         (".", True),
-        ("digits", False),  # which lies in the folder, too
+        ("digits", False),  # which is in the folder, too
         ("digit", False),
         ("my.toml", False),
     ],
@@ -424,7 +424,7 @@ def test_queries_for_a_toml_file_without_any_leave_all_rows_in_the_base(stated):
     lines = []
     held_out = load_stated(stated, "bare.toml", log=lines.append, labels="l2.txt")
     assert [line.split(":")[0] for line in lines if "6 rows" in line] == [str(stated / "b.npy")]
-    assert (held_out.n, held_out.labels[-1]) == (54, "HR, IT")  # one label a row of the file, before any is held out
+    assert (held_out.n, held_out.labels[-1]) == (54, "HR, IT")  # one label per row of the file, before any is held out
     dataset = load_stated(stated, "bare.toml", queries="q2.npy")
     assert (dataset.n, len(dataset.queries)) == (60, 7)
     assert dataset.fingerprint == from_files(stated / "b.npy", stated / "q2.npy").fingerprint

@@ -134,7 +134,7 @@ def test_groups_of_queries_are_numbers_by_sorted_label_and_part_of_the_fingerpri
 
 
 def test_a_fingerprint_without_groups_is_what_it_was_before_there_were_any():
-    """Baselines and the cache go by it."""
+    """Baselines and the cache depend on it."""
     plain = checked("x", np.arange(12).reshape(6, 2), np.arange(4).reshape(2, 2), "l2", np.arange(6))
     assert plain.fingerprint == "6acaa8d2bfcf596a486d54cb580990a1f8f8e269279adf61be2883fcfe08d872"
 

@@ -80,7 +80,7 @@ def test_a_pile_of_duplicates_spoils_no_other_row(estimator):
 
 
 def rounded_twice(rows, scale):
-    """Rows that were brought to unit length twice, in float64 and in float32: the same but for rounding."""
+    """Rows that were brought to unit length twice, in float64 and in float32: the same except for rounding."""
     wide = rows.astype(np.float64)
     one = wide / np.linalg.norm(wide, axis=1, keepdims=True)
     two = (rows / np.sqrt(np.cumsum(rows**2, axis=1)[:, -1:])).astype(np.float32)  # a sum from left to right

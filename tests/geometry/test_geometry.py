@@ -166,7 +166,7 @@ def test_lid_of_clinc150_is_that_of_the_study_files(mirror):
 
 
 def test_dimension_by_label_is_that_of_its_rows_beside_as_many_of_all():
-    # Label 0 lies in a plane, label 1 fills six dimensions; rows of both span six.
+    # Label 0 spans a plane, label 1 fills six dimensions; rows of both span six.
     rng = np.random.default_rng(1)
     rows = rng.standard_normal((400, 6))
     rows[:100, 2:] = 0

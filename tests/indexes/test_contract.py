@@ -1,4 +1,4 @@
-"""What every engine's adapter must hold, or its figures are noise; and that the checks name who breaks it."""
+"""The contract of every engine's adapter, or its figures are noise; and that the checks name who breaks it."""
 
 import subprocess
 import sys

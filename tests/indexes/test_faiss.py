@@ -25,7 +25,7 @@ def test_a_bulk_add_does_not_keep_the_callers_order():
     bulk.hnsw.rng = faiss.RandomGenerator(1)
     bulk.add(BASE)
     one_by_one = plain("faiss", BASE, ORDER, "l2", ONE, 1)
-    # Levels go by position either way: it is the order of linking that a bulk add changes.
+    # Levels depend on position either way: it is the order of linking that a bulk add changes.
     assert np.array_equal(faiss.vector_to_array(bulk.hnsw.levels), faiss.vector_to_array(one_by_one.hnsw.levels))
     assert graph("faiss", bulk) != graph("faiss", one_by_one)
     assert chunked(1) == graph("faiss", one_by_one)

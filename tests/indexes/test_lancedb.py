@@ -63,7 +63,7 @@ def test_rows_that_come_last_change_nothing_of_the_graph_before_them():
         answers(np.r_[2000:2200, GOOD], whole),
     )
     assert (alone != last).any(axis=1).mean() < 0.05
-    assert (alone != first).any(axis=1).mean() > 0.2  # .34: levels go by place
+    assert (alone != first).any(axis=1).mean() > 0.2  # .34: levels depend on place
 
 
 def test_the_seed_moves_rows_as_far_as_jitter_says():

@@ -1,4 +1,4 @@
-"""Engines of a user's own: what a file may state, what identifies it, and what is wrong with it."""
+"""Engines by a user: what a file may state, what identifies it, and what is wrong with it."""
 
 import sys
 from importlib import metadata
@@ -174,7 +174,7 @@ def test_an_engine_is_found_by_name_and_by_path_and_nothing_else(file, tmp_path)
     assert indexes.find("hnswlib") == "hnswlib"
     assert indexes.find(str(file(PLAIN))) == "my_engine"
     assert indexes.INDEXES["my_engine"].file == str(tmp_path / "my_engine.py")
-    with refused("'my_engine'"):  # a file goes by its path
+    with refused("'my_engine'"):  # a file is named by its path
         indexes.find("my_engine")
     with refused("'annoy'", "hnswlib, faiss"):
         indexes.find("annoy")

@@ -1,4 +1,4 @@
-"""What a row's place does is found in faithful engines, in either direction, and not where the order is lost."""
+"""The effect of a row's place is found in faithful engines, in either direction, and not where the order is lost."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own: where it can be, and what says so where it cannot."""
+"""A private PostgreSQL server: where it can run, and the error if it cannot."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ pytestmark = [
 
 
 def served_in(folder, monkeypatch):
-    """What a server in this temporary folder answers, or the one line that says why there is none."""
+    """Return the answer of a server in this temporary folder, or the line that says why there is none."""
     import psycopg
 
     folder.mkdir(exist_ok=True, parents=True)

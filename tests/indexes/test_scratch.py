@@ -72,7 +72,7 @@ def test_without_its_watchdog_it_is_all_gone_when_it_is_closed():
     (scratch.path / "file").write_text("x")
     scratch._watchdog.kill()
     scratch._watchdog.wait()
-    process = heeds("signal.SIG_DFL")
+    process = answers_by("signal.SIG_DFL")
     scratch.end_with_it(process, signal.SIGQUIT)
     scratch.close()
     assert process.returncode == -signal.SIGQUIT
@@ -92,8 +92,8 @@ def test_a_folder_goes_when_it_is_closed_or_nobody_has_it():
     assert not path.exists()
 
 
-def heeds(what):
-    """A process that does this when it is told to end, once it is ready to."""
+def answers_by(what):
+    """A process that does this when it gets the signal to end, once it is ready to."""
     program = f"import signal, sys, time\nsignal.signal(signal.SIGQUIT, {what})\nprint(flush=True)\ntime.sleep(600)"
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     process.stdout.readline()
@@ -103,7 +103,7 @@ def heeds(what):
 
 def test_a_process_ends_by_the_signal_that_lets_it_clear_up():
     scratch = Scratch()
-    process = heeds("lambda *_: sys.exit(7)")
+    process = answers_by("lambda *_: sys.exit(7)")
     scratch.end_with_it(process, signal.SIGQUIT)
     scratch.close()
     assert process.returncode == 7
@@ -113,7 +113,7 @@ def test_a_process_ends_by_the_signal_that_lets_it_clear_up():
 def test_a_process_that_does_not_heed_its_signal_is_killed(monkeypatch):
     monkeypatch.setattr("bench.indexes.scratch._SECONDS", 0.2)
     scratch = Scratch()
-    process = heeds("signal.SIG_IGN")
+    process = answers_by("signal.SIG_IGN")
     scratch.end_with_it(process, signal.SIGQUIT)
     scratch.close()
     assert process.returncode == -signal.SIGKILL

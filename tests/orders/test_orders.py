@@ -36,7 +36,7 @@ def test_an_order_repeats_by_seed(name, small):
 
 @pytest.mark.parametrize("name", GENERAL)
 def test_ties_are_broken_by_seed_not_by_file_order(name):
-    # All rows alike in every respect that an order may sort by: only the seed can tell them apart.
+    # All rows alike in every respect that an order may sort by: only the seed can distinguish them.
     rows = np.repeat(np.eye(4, dtype=np.float32), 150, axis=0)
     dataset = checked("ties", rows, rows[:2], "l2", np.zeros(600, int))
     one, other = make(name, dataset, seed=1), make(name, dataset, seed=2)
@@ -214,7 +214,7 @@ def test_farthest_first_bears_a_large_common_offset():
     order = make("farthest-first", checked("x", points, points[:1] + 1, "l2"))
     wide = points.astype(np.float64)
     between = np.linalg.norm(wide[:, None] - wide[None], axis=2)
-    for i in range(1, 700):  # every pick is the farthest of what remains, but for the last digits
+    for i in range(1, 700):  # every pick is the farthest of what remains, except for the last digits
         gaps = between[np.ix_(order[i:], order[:i])].min(axis=1)
         assert gaps[0] >= gaps.max() * 0.999
 

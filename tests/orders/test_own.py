@@ -1,4 +1,4 @@
-"""Orders of a user's own: a file of row numbers, and what of it a dataset has."""
+"""Orders by a user: a file of row numbers, and the part of it that a dataset has."""
 
 import numpy as np
 import pytest

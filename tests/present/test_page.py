@@ -29,7 +29,7 @@ HEADINGS = {
 
 
 class Read(HTMLParser):
-    """A page's elements, each with its attributes, and its text but for scripts and styles."""
+    """A page's elements, each with its attributes, and its text without scripts and styles."""
 
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
@@ -280,7 +280,7 @@ def test_orders_follow_numbers_in_their_names():
 
 
 def page_size(outcomes, datasets, orders, builds):
-    """Bytes of a page of so many outcomes, two engines, five ef_search, a ladder and profiles."""
+    """Bytes of a page of this number of outcomes, two engines, five ef_search, a ladder and profiles."""
     of = result(
         datasets=[f"set {number}" for number in range(datasets)],
         engines=("hnswlib", "faiss"),

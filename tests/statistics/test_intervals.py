@@ -124,7 +124,7 @@ def test_crossed_seeds_count_both_draws():
 
 
 def test_crossed_seeds_count_what_queries_have_in_common_with_each_only_once():
-    """Queries that go by the order seed: 10 x 5 builds, whose mean varies as its parts say."""
+    """Queries that depend on the order seed: 10 x 5 builds, whose mean varies as its parts say."""
     order_seeds, build_seeds = np.repeat(np.arange(10), 5), np.tile(np.arange(5), 10)
     variances = []
     for _ in range(200):

@@ -247,4 +247,4 @@ def test_packages_without_hashes_or_in_place_are_not_identified(installed):
 @pytest.mark.parametrize("name", ENGINES)
 def test_compiled_code_of_every_engine_is_known(name):
     for package in INDEXES[name].packages:
-        assert binary(package)  # no engine of ours is pure Python
+        assert binary(package)  # no shipped engine is pure Python

@@ -58,7 +58,7 @@ def build(base, order, metric, params, seed):
 """
 # By the engine's name: what it does before a build, and after it
 FAULTS = {
-    "raises": ("if seed == 2 and not os.path.exists('mended'): raise RuntimeError('no graph today\\nand more')", ""),
+    "raises": ("if seed == 2 and not os.path.exists('repaired'): raise RuntimeError('no graph today\\nand more')", ""),
     "dies": ("if seed == 2: os.kill(os.getpid(), signal.SIGSEGV)", ""),
     "hangs": ("if seed == 2: hang()", ""),
     "exits": ("if seed == 2: os._exit(0)", ""),
@@ -146,7 +146,7 @@ def test_a_failure_costs_its_own_trials_only(cli_with_workers, misbehaving, pati
 
 def test_failed_trials_are_tried_again_by_the_next_run(cli_with_workers, misbehaving, tmp_path):
     cli_with_workers("run", misbehaving("raises"), check=4)
-    (tmp_path / "mended").touch()
+    (tmp_path / "repaired").touch()
     again = cli_with_workers("run", "raises.toml", check=0)
     assert lines_naming(again.stderr, "8 outcomes", "2 missing")
     assert "FAILED" not in again.stdout
@@ -167,10 +167,10 @@ def test_a_table_of_failures_alone_names_the_reason(cli, misbehaving):
 
 
 def test_a_gate_does_not_judge_what_failed(cli, misbehaving, tmp_path):
-    (tmp_path / "mended").touch()
+    (tmp_path / "repaired").touch()
     words = ["--experiment", misbehaving("raises"), "--builds", "5", "--reason", "x"]
     cli("baseline", "save", "mine", *words, check=0)
-    (tmp_path / "mended").unlink()
+    (tmp_path / "repaired").unlink()
     done = cli("gate", "mine", check=4)
     assert "no graph today" in done.stdout
     assert "Traceback" not in done.stderr

@@ -47,7 +47,7 @@ def store(tmp_path):
 
 
 def content(store):
-    """What a store holds, times and machine aside."""
+    """Return the content of a store without times and machine."""
     return {
         (name, o.trial.key): (o.hits.tolist(), o.hits_tie.tolist(), o.ids_sha256) for name, o in store.outcomes("small")
     }

@@ -48,7 +48,7 @@ def clustered(n: int = 400, d: int = 8, queries: int = 40, metric: str = "l2", s
 
 
 def judged(model: str, noise: float, n: int = 400, d: int = 8, queries: int = 30) -> Dataset:
-    """What a model that blurs vectors by `noise` makes of the same documents and queries; the last query is not judged.
+    """The vectors of a model that blurs by `noise`, of the same documents and queries; the last query is not judged.
 
     Relevant to a query, with grades 2 and 1, are the five and the next ten documents nearest to it before blurring.
     """

@@ -5,7 +5,7 @@ from bench.features.doctor.diagnosis import judged
 
 
 def examined(engine, metric="l2", name="engine"):
-    """What a doctor says of an engine, but for what a clustered order costs."""
+    """Return the diagnosis of an engine without the cost of a clustered order."""
     known = {one: None for one in examination.parts(engine) if one.startswith("clustered")}
     known.update(examination.run(engine, metric, known))
     return judged(name, "1.0", engine, metric, known)

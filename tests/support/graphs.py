@@ -17,7 +17,7 @@ def graph(engine, index):
         return bytes(index.save(None))
     if engine == "voyager":
         return index.as_bytes()
-    if engine == "vectorlite":  # which shows no graph: what each of its first rows finds by few links
+    if engine == "vectorlite":  # which shows no graph: the rows that each of its first rows finds by few links
         search = (
             "SELECT near.rowid FROM (SELECT vector FROM vectors WHERE rowid = ?) AS row, vectors AS near "
             "WHERE knn_search(near.vector, knn_param(row.vector, 10, 10))"
@@ -31,7 +31,7 @@ def graph(engine, index):
 
 
 def plain(engine, base, order, metric, params, seed):
-    """An index built by the engine's own calls, a row a call, in `order`."""
+    """An index built by the engine's own calls, one row per call, in `order`."""
     return PLAIN[engine](base, order, metric, params, seed)
 
 

@@ -1,4 +1,4 @@
-"""Rows of fifty clusters, whose order tells in recall: with few links, sparse regions first is better than last."""
+"""Rows of fifty clusters, whose order changes recall: with few links, sparse regions first is better than last."""
 
 import numpy as np
 

@@ -19,9 +19,9 @@ print("built", flush=True)
 
 
 def left_behind_when_killed(engine, folder, seconds=0.5):
-    """What lies in a temporary folder after a build of 20,000 rows was killed when it had run so long: names.
+    """The content of a temporary folder after a build of 20,000 rows was killed when it had run so long: names.
 
-    It is known that something did lie there, and that the build was not done.
+    It is known that something was there, and that the build was not done.
     """
     process = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM.format(engine=engine)],

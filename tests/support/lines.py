@@ -1,4 +1,4 @@
-"""What a command says of a mistake."""
+"""The message of a command about a mistake."""
 
 
 def one_line(done):

@@ -1,4 +1,4 @@
-"""What is left of processes and their folders."""
+"""Processes and their folders: are they gone?"""
 
 import os
 import time

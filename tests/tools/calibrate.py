@@ -29,7 +29,7 @@ FALL_APART = ("mixture", "five_clusters", *(make.__name__ for make in population
 
 
 class Promise(NamedTuple):
-    """What a share must lie between."""
+    """The limits of a share."""
 
     low: float
     high: float

@@ -76,7 +76,7 @@ def scales(rng):
 
 
 def cube(rng):
-    """Uniform in eight dimensions, so that a third of the rows lies near an edge."""
+    """Uniform in eight dimensions, so that a third of the rows is near an edge."""
     return rng.random((ROWS + 1000, 8))
 
 
@@ -163,7 +163,7 @@ def studies(loaded, builds):
 
 
 def parser(about):
-    """What every calibration takes."""
+    """Options of every calibration."""
     options = argparse.ArgumentParser(description=about.splitlines()[0])
     options.add_argument("--store", type=Path, default=Path("results/calibration.sqlite"))
     options.add_argument("--jobs", type=int, default=1)

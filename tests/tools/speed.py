@@ -1,4 +1,4 @@
-"""What the harness costs beside the plain library calls, measured side by side in one run: `make speed`.
+"""The cost of the harness relative to the plain library calls, measured in one run: `make speed`.
 
 Not a test: machines are noisy, so figures are ratios, and rounds of both sides alternate.
 """
@@ -144,7 +144,7 @@ def lid_ratio() -> float:
 
 
 def summarize() -> None:
-    """All that a table tells of one setting, on recalls of no meaning."""
+    """All figures of a table of one setting, on recalls of no meaning."""
     samples = [independent(np.random.default_rng(seed).random((20, 1000))) for seed in range(6)]
     for sample in samples:
         intervals.mean(sample)

@@ -67,7 +67,7 @@ def test_every_format_is_read_from_a_file_whose_name_is_not_utf8(tmp_path, name)
     try:
         path = path.rename(tmp_path / f"caf\udce9{path.suffix}")
     except OSError:
-        pytest.skip("this file system has no names but UTF-8")
+        pytest.skip("this file system has only UTF-8 names")
     assert np.array_equal(read_vectors(path), ROWS)
 
 

@@ -85,7 +85,7 @@ def test_links_of_hdf5_are_followed_to_where_the_array_lies(tmp_path):
     assert np.array_equal(read_vectors(tmp_path / "x.hdf5", "queries"), ROWS + 1)
     writers.hdf5_chunked(tmp_path / "other.hdf5", ROWS + 2)
     assert np.array_equal(read_vectors(tmp_path / "x.hdf5", "queries"), ROWS + 2)
-    writers.hdf5_chunked(tmp_path / "other.hdf5", ROWS + 3)  # the conversion goes by its content
+    writers.hdf5_chunked(tmp_path / "other.hdf5", ROWS + 3)  # the conversion depends on its content
     assert np.array_equal(read_vectors(tmp_path / "x.hdf5", "queries"), ROWS + 3)
 
 

@@ -113,7 +113,7 @@ def test_misses_are_unreachable_rows_or_rounded_distances():
 
     found = examined(msgspec.structs.replace(HNSWLIB, build=build))
     assert line(found, "the widest search").answer == "misses: rounded distances"
-    assert line(found, "order").answer == KEPT  # though rows at equal distances go by id
+    assert line(found, "order").answer == KEPT  # though rows at equal distances are sorted by id
 
 
 def test_the_cost_of_a_clustered_order_has_an_interval():

@@ -52,7 +52,7 @@ def saved(study, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch):
-    """Promises are checked in this process, where faults are planted, but for what `apart` gives back."""
+    """Promises are checked in this process, where faults are planted, except in the test that gets `apart` back."""
     whole = gate.apart
     monkeypatch.setattr(gate, "apart", lambda work, arguments, timeout: work(*arguments))
     return lambda: monkeypatch.setattr(gate, "apart", whole)
