@@ -50,8 +50,9 @@ def in_workers(jobs: Iterable[Job], workers: Workers, log: Log) -> Iterator[Outc
                 return
             wait([*(worker.pipe for worker in busy), *(worker.process.sentinel for worker in busy)], _patience(busy))
             for worker in busy:
+                ended = not worker.process.is_alive()  # before its results are read: those of its last moment count
                 yield from worker.results(log)
-                if worker.job and (reason := worker.end(workers.timeout)):
+                if worker.job and (reason := worker.end(workers.timeout, ended)):
                     if worker.jobs_before and not worker.late:
                         again.append(worker.job)
                     else:
@@ -134,22 +135,19 @@ class _Worker:
                 else:
                     self.job = None
 
-    def end(self, timeout: float | None) -> str:
-        """Return why it will send no more results, or an empty text if it may."""
+    def end(self, timeout: float | None, ended: bool) -> str:
+        """Return why it will send no more results, or an empty text if it may.
+
+        ended: whether its process had ended before its results were last read.
+        """
         assert self.job is not None
-        if not self.process.is_alive() and not self._has_more():
+        if ended:
             self.job = msgspec.structs.replace(self.job, tried=True)
             return f"worker {processes.death(self.process.exitcode or 0)}"
         if self.deadline and time.monotonic() >= self.deadline:
             self.late = True
             return f"time limit of {timeout:g} s reached"
         return ""
-
-    def _has_more(self) -> bool:
-        """Return whether the pipe holds more results; at its end, it holds none."""
-        with suppress(OSError):
-            return self.pipe.poll() and self.process.exitcode is None
-        return False
 
     def close(self) -> None:
         """End it, whatever it does."""

@@ -102,12 +102,11 @@ class Store:
         listed = [(True, trial) for trial in ladder] + [(False, trial) for trial in trials]
         rows = [(experiment, trial.key, on) for on, trial in listed]
         made_by = self._code()
-        stale = [
-            (trial.key,) for _, trial in listed if made_by.get(trial.key, trial.code) not in (trial.code, _UNKNOWN)
-        ]
+        stale = [trial.key for _, trial in listed if made_by.get(trial.key, trial.code) not in (trial.code, _UNKNOWN)]
         adopted = [(*trial.code, trial.key) for _, trial in listed if made_by.get(trial.key) == _UNKNOWN]
         with self._usable(), self._connection as connection:
-            connection.executemany("INSERT OR IGNORE INTO stale VALUES (?)", stale)
+            connection.executemany("DELETE FROM stale WHERE key = ?", ((trial.key,) for _, trial in listed))
+            connection.executemany("INSERT OR IGNORE INTO stale VALUES (?)", ((key,) for key in stale))
             connection.executemany(
                 "UPDATE builds SET order_code = ?, code = ? WHERE id = (SELECT build_id FROM outcomes WHERE key = ?)",
                 adopted,
@@ -294,7 +293,11 @@ class Store:
             names = [name for of_one in of_table.values() for name in of_one]
             for name, *fields in rows:
                 row = dict(zip(names, fields, strict=True))
-                yield name, packing.outcome(row, environments, scores, groups, facts)
+                try:
+                    outcome = packing.outcome(row, environments, scores, groups, facts)
+                except (ValueError, TypeError, msgspec.MsgspecError) as error:
+                    raise packing.DamagedError(f"outcome {row['key']} cannot be read: {error}") from None
+                yield name, outcome
 
     def _facts(self) -> Callable[[str], Facts]:
         """Return a function that gives the facts of a build by its id, or of an outcome by its key."""

@@ -11,6 +11,7 @@ import msgspec
 
 from bench.errors import BenchError
 from bench.study.store import migration
+from bench.study.store.packing import DamagedError
 from bench.study.trial import FIELDS, Data, Search
 
 SCHEMA = 6
@@ -74,6 +75,8 @@ def connected(path: Path, mode: str) -> sqlite3.Connection:
         _check_columns(connection, path)
     except sqlite3.DatabaseError as error:
         raise unusable(path, error) from None
+    except DamagedError as what:
+        raise damaged(path, what) from None
     return connection
 
 

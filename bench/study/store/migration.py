@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from bench import digests
+from bench.study.store.packing import DamagedError
 from bench.study.trial import CODE, FIELDS, Trial, changed, grouped
 
 FROM = 5
@@ -46,13 +48,21 @@ def migrate(connection: sqlite3.Connection, tables: str) -> None:
 
 
 def _new_keys(connection: sqlite3.Connection) -> dict[str, str]:
-    """The new key of each outcome by its old one, without those that a later build replaces."""
+    """Return the new key of each outcome by its old one, without those that a later build replaces.
+
+    Raises DamagedError if an outcome is not the one that its key names.
+    """
     columns = ", ".join(f'"{name}"' for name in FIELDS)
     rows = connection.execute(
-        f"SELECT key, {columns} FROM outcomes JOIN builds ON builds.id = build_id JOIN datasets ON datasets.id = "
-        "dataset_id ORDER BY builds.rowid"
+        f"SELECT key, {columns} FROM outcomes LEFT JOIN builds ON builds.id = build_id LEFT JOIN datasets ON "
+        "datasets.id = dataset_id ORDER BY builds.rowid"
     ).fetchall()
-    old_of = {_new(grouped(dict(zip(FIELDS, fields, strict=True)))).key: key for key, *fields in rows}
+    old_of = {}
+    for key, *fields in rows:
+        trial = grouped(dict(zip(FIELDS, fields, strict=True)))
+        if digests.key_digest(msgspec.to_builtins(trial)) != key:  # as schema 5 made keys
+            raise DamagedError(f"outcome {key} states another trial, or its build or dataset is missing")
+        old_of[_new(trial).key] = key
     return {old: new for new, old in old_of.items()}
 
 

@@ -74,19 +74,6 @@ def outcome(
 
     facts_of: by the id of a build or the key of an outcome.
     """
-    try:
-        return _outcome(row, environments, scores_of, groups_of, facts_of)
-    except (ValueError, TypeError, msgspec.MsgspecError) as error:
-        raise DamagedError(f"outcome {row['key']} cannot be read: {error}") from None
-
-
-def _outcome(
-    row: Mapping[str, Any],
-    environments: Callable[[str], dict[str, Any]],
-    scores_of: Callable[[str], Scores],
-    groups_of: Callable[[str], np.ndarray | None],
-    facts_of: Callable[[str], Facts],
-) -> Outcome:
     trial = grouped({name: row[name] for name in FIELDS})
     if trial.key != row["key"]:
         raise DamagedError(f"outcome {row['key']} states another trial, or its build or dataset is missing")

@@ -1,9 +1,11 @@
 """A store of the last schema, of 12 outcomes and a ladder, as the harness wrote it then."""
 
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
+from support.messages import refused
 
 from bench.study.store import Store
 from bench.study.trial import CODE, changed
@@ -47,4 +49,16 @@ def test_a_store_that_cannot_be_written_is_migrated_in_memory(path, monkeypatch)
     content = path.read_bytes()
     monkeypatch.setattr("bench.study.store.database.is_writable", lambda path: False)
     assert len(list(Store.open(path).outcomes("mine"))) == 12
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("edit", ["UPDATE builds SET M = 99", "DELETE FROM builds"])
+def test_a_store_that_was_edited_is_not_migrated(path, edit):
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(edit)
+    connection.close()
+    content = path.read_bytes()
+    with refused(path):
+        Store.open(path)
     assert path.read_bytes() == content

@@ -316,6 +316,10 @@ def test_an_outcome_that_other_code_made_is_missing_until_it_is_replaced(path):
     assert store.missing([now]) == [now]
     store.enlist("e", [now])
     assert store.unfinished() == {"e": 1}
+    store.enlist("e", [before])
+    assert store.unfinished() == {}
+    store.enlist("e", [now])
+    assert store.unfinished() == {"e": 1}
     store.add(example_of(now, [10, 7, 1]), "e")
     assert store.unfinished() == {}
     [(_, outcome)] = store.outcomes("e")
